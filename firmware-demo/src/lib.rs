@@ -1,0 +1,2 @@
+//! The kiosk.
+#![no_std]

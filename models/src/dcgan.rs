@@ -1,0 +1,230 @@
+//! The generator and discriminator of DCGAN (Radford et al. 2016, <https://arxiv.org/abs/1511.06434>).
+
+use std::fmt;
+
+use burn::tensor::Device;
+
+use crate::init::Init;
+use crate::layer::{Function, Layer, Sequential};
+
+/// Kernel 4, stride 2, padding 1: doubles or halves an image.
+const DOUBLE: [usize; 3] = [4, 2, 1];
+/// Kernel 4, stride 1, padding 0: between `1 x 1` and `4 x 4`.
+const WHOLE: [usize; 3] = [4, 1, 0];
+/// Slope of LeakyReLU in the discriminator (section 4).
+const SLOPE: f32 = 0.2;
+
+/// Image sizes for which the networks are defined, in pixels.
+pub const SIZES: [usize; 4] = [16, 32, 64, 128];
+
+/// What a generator makes: square images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Side in pixels: 16, 32, 64 or 128.
+    pub size: usize,
+    /// 1 (grey) or 3 (RGB).
+    pub channels: usize,
+}
+
+/// A network that DCGAN does not define.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Not one of [`SIZES`].
+    Size(usize),
+    /// Neither 1 nor 3.
+    Channels(usize),
+    /// A width of nought: its name.
+    Width(&'static str),
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsupported::Size(got) => {
+                write!(f, "image size {got} is not supported: 16, 32, 64 or 128")
+            }
+            Unsupported::Channels(got) => write!(
+                f,
+                "{got} image channels are not supported: 1 (grey) or 3 (colour)"
+            ),
+            Unsupported::Width(name) => write!(f, "{name} is 0: at least 1"),
+        }
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
+impl Shape {
+    /// How often a `4 x 4` map is doubled.
+    fn doublings(&self) -> Result<u32, Unsupported> {
+        if ![1, 3].contains(&self.channels) {
+            return Err(Unsupported::Channels(self.channels));
+        }
+        match SIZES.contains(&self.size) {
+            true => Ok((self.size / 4).ilog2()),
+            false => Err(Unsupported::Size(self.size)),
+        }
+    }
+}
+
+/// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1).
+///
+/// Transposed convolutions without bias, each but the last followed by batch norm and ReLU, then tanh. `ngf` is
+/// the width before the image; every halving of the image doubles it. For 64 pixels and `ngf` 64:
+///
+/// ```text
+/// 100 -> 512 x 4 x 4 -> 256 x 8 x 8 -> 128 x 16 x 16 -> 64 x 32 x 32 -> 3 x 64 x 64
+/// ```
+///
+/// # Errors
+/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+pub fn generator(
+    shape: &Shape,
+    nz: usize,
+    ngf: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    let doublings = shape.doublings()?;
+    positive("nz", nz)?;
+    positive("ngf", ngf)?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let mut from = nz;
+    for step in 0..doublings {
+        let to = ngf << (doublings - 1 - step);
+        let window = if step == 0 { WHOLE } else { DOUBLE };
+        layers.push(Layer::conv_transpose(from, to, window, false, init));
+        layers.push(Layer::batch_norm(to, init));
+        layers.push(Layer::activation(Function::Relu));
+        from = to;
+    }
+    layers.push(Layer::conv_transpose(from, shape.channels, DOUBLE, false, init));
+    layers.push(Layer::activation(Function::Tanh));
+    Ok(Sequential { layers })
+}
+
+/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`.
+///
+/// Strided convolutions and LeakyReLU; `norm` puts a batch norm (and no bias) into every layer but the first and
+/// the last, as the paper has it. Without it the convolutions have a bias instead.
+///
+/// # Errors
+/// [`Unsupported`], as for [`generator`].
+pub fn discriminator(
+    shape: &Shape,
+    ndf: usize,
+    norm: bool,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    let doublings = shape.doublings()?;
+    positive("ndf", ndf)?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let mut from = shape.channels;
+    for step in 0..doublings {
+        let to = ndf << step;
+        layers.push(Layer::conv(from, to, DOUBLE, !norm, init));
+        if norm && step > 0 {
+            layers.push(Layer::batch_norm(to, init));
+        }
+        layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
+        from = to;
+    }
+    layers.push(Layer::conv(from, 1, WHOLE, !norm, init));
+    Ok(Sequential { layers })
+}
+
+fn positive(name: &'static str, width: usize) -> Result<(), Unsupported> {
+    match width {
+        0 => Err(Unsupported::Width(name)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Module;
+    use burn::tensor::Tensor;
+
+    #[test]
+    fn shapes() {
+        let device = Device::flex();
+        for size in SIZES {
+            for channels in [1, 3] {
+                let shape = Shape { size, channels };
+                let g = generator(&shape, 7, 3, 0, &device).unwrap();
+                let x = g.forward(Tensor::ones([2, 7, 1, 1], &device));
+                assert_eq!(x.dims(), [2, channels, size, size]);
+                for norm in [false, true] {
+                    let d = discriminator(&shape, 2, norm, 0, &device).unwrap();
+                    assert_eq!(d.forward(x.clone()).dims(), [2, 1, 1, 1]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_tutorials_parameter_counts() {
+        // As PyTorch's DCGAN tutorial prints them for nz 100, ngf = ndf = 64.
+        let device = Device::flex();
+        let shape = Shape {
+            size: 64,
+            channels: 3,
+        };
+        let trainable = |net: &Sequential| {
+            let running: usize = net
+                .layers
+                .iter()
+                .map(|l| match l {
+                    Layer::BatchNorm(n) => 2 * n.gamma.dims()[0],
+                    Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => 0,
+                })
+                .sum();
+            net.num_params() - running
+        };
+        let g = generator(&shape, 100, 64, 0, &device).unwrap();
+        assert_eq!(trainable(&g), 3_576_704);
+        let d = discriminator(&shape, 64, true, 0, &device).unwrap();
+        assert_eq!(trainable(&d), 2_765_568);
+    }
+
+    #[test]
+    fn refusals() {
+        let device = Device::flex();
+        let shape = |size, channels| Shape { size, channels };
+        let error = |s, nz, ngf| generator(&s, nz, ngf, 0, &device).unwrap_err();
+        assert_eq!(error(shape(48, 3), 1, 1), Unsupported::Size(48));
+        assert_eq!(error(shape(64, 2), 1, 1), Unsupported::Channels(2));
+        assert_eq!(error(shape(64, 3), 0, 1), Unsupported::Width("nz"));
+        assert_eq!(error(shape(64, 3), 1, 0), Unsupported::Width("ngf"));
+    }
+
+    #[test]
+    fn statistics_of_averaged_weights_are_the_mean_over_batches() {
+        let device = Device::flex().autodiff();
+        let shape = Shape {
+            size: 16,
+            channels: 1,
+        };
+        let g = generator(&shape, 4, 2, 3, &device).unwrap();
+        let z = |v: f32| Tensor::<4>::full([3, 4, 1, 1], v, &device);
+        let g = g.restandardise([z(1.0), z(2.0), z(3.0)]);
+        let first = match &g.layers[0] {
+            Layer::ConvTranspose(l) => l.weight.val(),
+            other => panic!("{other:?}"),
+        };
+        // The same latent in a whole batch: its mean over positions is linear in the latent, so the mean of
+        // the three batches is that of the latent 2.
+        let expect = first.sum_dim(0).mean_dim(3).mean_dim(2).mul_scalar(2.0);
+        let Layer::BatchNorm(norm) = &g.layers[1] else {
+            panic!("no norm")
+        };
+        assert_eq!(norm.momentum, 0.1);
+        let got = norm.running_mean.value_sync();
+        let diff = (got - expect.reshape([4])).abs().max().into_scalar::<f32>();
+        assert!(diff < 1e-6, "{diff}");
+    }
+}

@@ -1,0 +1,196 @@
+//! One layer, and a list of them.
+
+use burn::module::{Module, Param};
+use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::tensor::{Tensor, activation};
+
+use crate::conv;
+use crate::init::Init;
+
+/// A list of layers: the one form of every network here.
+#[derive(Module, Debug)]
+pub struct Sequential {
+    /// The layers, first to last.
+    pub layers: Vec<Layer>,
+}
+
+/// One layer of a [`Sequential`].
+#[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has a dozen of them; boxing would hide the fields"
+)]
+pub enum Layer {
+    /// Convolution.
+    Conv(Conv),
+    /// Transposed convolution.
+    ConvTranspose(ConvTranspose),
+    /// Batch norm over `[n, h, w]`.
+    BatchNorm(BatchNorm),
+    /// An element-wise function.
+    Activation(Activation),
+}
+
+/// Convolution, weight `[out, in, k, k]`.
+#[derive(Module, Debug)]
+pub struct Conv {
+    /// The kernel.
+    pub weight: Param<Tensor<4>>,
+    /// One value an output channel.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Step in input pixels.
+    pub stride: usize,
+    /// Zeros on each side.
+    pub padding: usize,
+}
+
+/// Transposed convolution, weight `[in, out, k, k]`.
+#[derive(Module, Debug)]
+pub struct ConvTranspose {
+    /// The kernel.
+    pub weight: Param<Tensor<4>>,
+    /// One value an output channel.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Step in output pixels.
+    pub stride: usize,
+    /// Rows cut from each side.
+    pub padding: usize,
+}
+
+/// An element-wise function.
+#[derive(Module, Debug)]
+pub struct Activation {
+    /// Which one.
+    #[module(skip)]
+    pub function: Function,
+}
+
+/// The functions an [`Activation`] can be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// `max(x, 0)`.
+    Relu,
+    /// `x` where positive, else `slope * x`.
+    LeakyRelu(f32),
+    /// Hyperbolic tangent.
+    Tanh,
+}
+
+impl Layer {
+    /// A convolution without bias, or with a bias of zeros.
+    pub fn conv(from: usize, to: usize, window: [usize; 3], bias: bool, init: &mut Init) -> Layer {
+        let [kernel, stride, padding] = window;
+        Layer::Conv(Conv {
+            weight: init.normal([to, from, kernel, kernel], 0.0),
+            bias: bias.then(|| init.zeros([to])),
+            stride,
+            padding,
+        })
+    }
+
+    /// A transposed convolution without bias, or with a bias of zeros.
+    pub fn conv_transpose(
+        from: usize,
+        to: usize,
+        window: [usize; 3],
+        bias: bool,
+        init: &mut Init,
+    ) -> Layer {
+        let [kernel, stride, padding] = window;
+        Layer::ConvTranspose(ConvTranspose {
+            weight: init.normal([from, to, kernel, kernel], 0.0),
+            bias: bias.then(|| init.zeros([to])),
+            stride,
+            padding,
+        })
+    }
+
+    /// A batch norm with scale N(1, 0.02), shift 0, momentum 0.1 and epsilon 1e-5.
+    pub fn batch_norm(channels: usize, init: &mut Init) -> Layer {
+        let mut norm = BatchNormConfig::new(channels).init(init.device());
+        norm.gamma = init.normal([channels], 1.0);
+        Layer::BatchNorm(norm)
+    }
+
+    /// An activation.
+    pub fn activation(function: Function) -> Layer {
+        Layer::Activation(Activation { function })
+    }
+
+    /// `x` of `[n, c, h, w]` through this layer.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Layer::Conv(l) => conv::conv2d(
+                x,
+                l.weight.val(),
+                l.bias.as_ref().map(Param::val),
+                l.stride,
+                l.padding,
+            ),
+            Layer::ConvTranspose(l) => conv::conv_transpose2d(
+                x,
+                l.weight.val(),
+                l.bias.as_ref().map(Param::val),
+                l.stride,
+                l.padding,
+            ),
+            Layer::BatchNorm(norm) => norm.forward(x),
+            Layer::Activation(l) => match l.function {
+                Function::Relu => activation::relu(x),
+                Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
+                Function::Tanh => activation::tanh(x),
+            },
+        }
+    }
+}
+
+impl Sequential {
+    /// `x` of `[n, c, h, w]` through every layer in turn. A latent is `[n, nz, 1, 1]`.
+    ///
+    /// On an autodiff device batch norm uses the batch's statistics and updates its running ones; otherwise it
+    /// uses the running ones.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+
+    /// Recomputes the running statistics of every batch norm as the plain mean over `batches` (each
+    /// `[n, c, h, w]`), for weights that were averaged rather than trained: statistics that were gathered under
+    /// other weights do not fit them (Mescheder et al. 2018, code; Brock et al. 2019, "standing statistics").
+    ///
+    /// Returns the network with the new statistics; it has to be on an autodiff device.
+    pub fn restandardise(mut self, batches: impl IntoIterator<Item = Tensor<4>>) -> Sequential {
+        let momenta: Vec<f64> = self.norms_mut().map(|n| n.momentum).collect();
+        for (i, batch) in batches.into_iter().enumerate() {
+            // A momentum of 1, 1/2, 1/3, ... makes the running value the mean of all batches so far.
+            self.norms_mut()
+                .for_each(|n| n.momentum = 1.0 / (i + 1) as f64);
+            self.forward(batch);
+        }
+        self.settle();
+        self.norms_mut()
+            .zip(momenta)
+            .for_each(|(n, momentum)| n.momentum = momentum);
+        self
+    }
+
+    /// Brings the running statistics of every batch norm up to date. burn keeps the last update of a running
+    /// state aside until the next forward pass, and neither records nor clones contain it.
+    pub fn settle(&self) {
+        for layer in &self.layers {
+            match layer {
+                Layer::BatchNorm(n) => {
+                    n.running_mean.value_sync();
+                    n.running_var.value_sync();
+                }
+                Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => {}
+            }
+        }
+    }
+
+    fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
+        self.layers.iter_mut().filter_map(|l| match l {
+            Layer::BatchNorm(n) => Some(n),
+            Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => None,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Executes a model on the CPU, in memory that the caller brings.
+
+use core::fmt;
+
+use crate::backend::Backend;
+use crate::image::Image;
+use crate::latent::{Latent, LatentLength};
+use crate::model::Model;
+use crate::op;
+use crate::plan;
+use crate::simd::Isa;
+
+/// A model and the memory to run it in.
+pub struct Cpu<'a> {
+    model: &'a Model<'a>,
+    arena: &'a mut [f32],
+    /// `None`: the obvious loops.
+    isa: Option<Isa>,
+}
+
+/// The arena is shorter than [`Model::arena_len`]. Lengths in values (`f32`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArenaTooSmall {
+    /// What the model wants.
+    pub need: usize,
+    /// What there is.
+    pub got: usize,
+}
+
+impl fmt::Display for ArenaTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the arena has {} values, the model wants {}",
+            self.got, self.need
+        )
+    }
+}
+
+impl core::error::Error for ArenaTooSmall {}
+
+impl<'a> Cpu<'a> {
+    /// With the fastest kernels this CPU has.
+    ///
+    /// # Errors
+    /// [`ArenaTooSmall`] says what the model wants. A longer arena is fine; what is beyond is not touched.
+    pub fn new(model: &'a Model<'a>, arena: &'a mut [f32]) -> Result<Cpu<'a>, ArenaTooSmall> {
+        Cpu::with(model, arena, Some(Isa::best()))
+    }
+
+    /// With the obvious loops: the specification, slow.
+    ///
+    /// # Errors
+    /// As [`Cpu::new`].
+    pub fn reference(model: &'a Model<'a>, arena: &'a mut [f32]) -> Result<Cpu<'a>, ArenaTooSmall> {
+        Cpu::with(model, arena, None)
+    }
+
+    /// With the kernels of one instruction set, or the obvious loops.
+    ///
+    /// # Errors
+    /// As [`Cpu::new`].
+    pub fn with(
+        model: &'a Model<'a>,
+        arena: &'a mut [f32],
+        isa: Option<Isa>,
+    ) -> Result<Cpu<'a>, ArenaTooSmall> {
+        let (need, got) = (model.arena_len(), arena.len());
+        match arena.get_mut(..need) {
+            Some(arena) => Ok(Cpu { model, arena, isa }),
+            None => Err(ArenaTooSmall { need, got }),
+        }
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Option<Isa> {
+        self.isa
+    }
+
+    /// Makes one image, which borrows the arena until the next one is made.
+    ///
+    /// # Errors
+    /// [`LatentLength`] where a latent of given values is not as long as the model's.
+    pub fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        latent.fill(&mut self.arena[..self.model.latent()])?;
+        let layers = self.model.layers();
+        for (i, layer) in layers.iter().enumerate() {
+            let (x, scratch, y) = plan::cut(self.arena, i, layer);
+            match self.isa {
+                Some(isa) => isa.run(layer, x, scratch, y),
+                None => {
+                    let shapes = [layer.input, layer.output];
+                    op::reference(&layer.op, shapes, x, layer.weight, layer.bias, y);
+                    layer.activation.apply(y);
+                }
+            }
+        }
+        let last = &layers[layers.len() - 1];
+        let values = plan::result(self.arena, layers.len(), last);
+        Ok(Image::new(values, last.output, self.model.range()))
+    }
+}
+
+impl Backend for Cpu<'_> {
+    fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        Cpu::generate(self, latent)
+    }
+}

@@ -1,0 +1,173 @@
+//! A graph as the bytes of a burn record.
+
+use alloc::format;
+
+use super::*;
+
+impl Graph {
+    /// The bytes of a burn record that [`Model::parse`] reads, and burn too. Fold first: what is written is what runs.
+    ///
+    /// # Errors
+    /// [`GraphError`] where the graph is no generator; see [`Graph::shapes`].
+    pub fn to_record(&self) -> Result<Vec<u8>, GraphError> {
+        let shapes = self.shapes()?;
+        if self.layers.len() > model::LAYERS {
+            return Err(GraphError::Layers(self.layers.len()));
+        }
+        let (black, white) = self.facts.range;
+        if !(black.is_finite() && white.is_finite() && black != white) {
+            return Err(GraphError::Range(black, white));
+        }
+        let mut lines = String::new();
+        let mut tensors = Vec::new();
+        let mut input = Shape::new(self.latent, 1, 1);
+        for (i, (layer, output)) in self.layers.iter().zip(shapes).enumerate() {
+            let name = &layer.name;
+            let taken = self.layers[..i].iter().any(|l| l.name == *name);
+            if name.is_empty() || name.contains(char::is_whitespace) || taken {
+                return Err(GraphError::Name(i, name.clone()));
+            }
+            let separator = if i == 0 { "" } else { "\n" };
+            lines.push_str(separator);
+            // Writing to a string cannot fail.
+            let _ = model::write_line(&mut lines, name, &layer.op, layer.activation);
+            if let Some(sides) = layer.op.weight(input) {
+                let rank = match layer.op {
+                    Op::Affine => 1,
+                    Op::Dense { .. } => 2,
+                    Op::Conv { .. }
+                    | Op::ConvTranspose { .. }
+                    | Op::Resize { .. }
+                    | Op::Reshape { .. }
+                    | Op::Activate => 4,
+                };
+                tensors.push(Tensor {
+                    name: format!("{name}.weight"),
+                    shape: sides[..rank].to_vec(),
+                    values: &layer.weight,
+                });
+            }
+            if !layer.bias.is_empty() {
+                tensors.push(Tensor {
+                    name: format!("{name}.bias"),
+                    shape: vec![layer.bias.len()],
+                    values: &layer.bias,
+                });
+            }
+            input = output;
+        }
+        let mut data = Vec::new();
+        let mut places = Vec::new();
+        for tensor in &tensors {
+            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+            let start = data.len();
+            data.extend(tensor.values.iter().flat_map(|v| v.to_le_bytes()));
+            places.push((start as u64, data.len() as u64));
+        }
+        let strings = self.strings(&lines, record::checksum(&data));
+        let cbor = metadata(&tensors, &places, &strings);
+        let mut bytes = Vec::with_capacity(data.len() + cbor.len() + 2 * ALIGNMENT);
+        bytes.extend(0x4255_524eu32.to_le_bytes());
+        bytes.extend(1u16.to_le_bytes());
+        bytes.extend((cbor.len() as u32).to_le_bytes());
+        bytes.extend(cbor);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        bytes.extend(data);
+        Ok(bytes)
+    }
+
+    /// The metadata, sorted by key as burn sorts it.
+    fn strings(&self, lines: &str, checksum: u32) -> Vec<(&'static str, String)> {
+        let facts = &self.facts;
+        let mut strings = vec![
+            (key::FORMAT, model::FORMAT.into()),
+            (key::LATENT, self.latent.to_string()),
+            (key::LAYERS, lines.into()),
+            (key::CHECKSUM, format!("{checksum:08x}")),
+            (key::RANGE, format!("{} {}", facts.range.0, facts.range.1)),
+        ];
+        // A label is a line.
+        let labels: Vec<String> = facts.labels.iter().map(|l| l.replace('\n', " ")).collect();
+        let known = [
+            (key::NAME, facts.name.clone()),
+            (key::LICENSE, facts.license.clone()),
+            (key::DATA, facts.data.clone()),
+            (key::TRAINED, facts.trained.clone()),
+            (key::LABELS, labels.join("\n")),
+        ];
+        strings.extend(known.into_iter().filter(|(_, value)| !value.is_empty()));
+        strings.sort();
+        strings
+    }
+}
+
+struct Tensor<'a> {
+    name: String,
+    shape: Vec<usize>,
+    values: &'a [f32],
+}
+
+/// The CBOR (RFC 8949) of a record's metadata.
+fn metadata(
+    tensors: &[Tensor<'_>],
+    places: &[(u64, u64)],
+    strings: &[(&'static str, String)],
+) -> Vec<u8> {
+    let mut to = Vec::new();
+    head(&mut to, MAP, 2);
+    text(&mut to, "tensors");
+    head(&mut to, MAP, tensors.len() as u64);
+    for (tensor, (start, end)) in tensors.iter().zip(places) {
+        text(&mut to, &tensor.name);
+        head(&mut to, MAP, 3);
+        text(&mut to, "dtype");
+        text(&mut to, "F32");
+        text(&mut to, "shape");
+        head(&mut to, ARRAY, tensor.shape.len() as u64);
+        for side in &tensor.shape {
+            head(&mut to, UINT, *side as u64);
+        }
+        text(&mut to, "data_offsets");
+        head(&mut to, ARRAY, 2);
+        head(&mut to, UINT, *start);
+        head(&mut to, UINT, *end);
+    }
+    text(&mut to, "metadata");
+    head(&mut to, MAP, strings.len() as u64);
+    for (key, value) in strings {
+        text(&mut to, key);
+        text(&mut to, value);
+    }
+    to
+}
+
+const UINT: u8 = 0;
+const TEXT: u8 = 3;
+const ARRAY: u8 = 4;
+const MAP: u8 = 5;
+
+fn text(to: &mut Vec<u8>, text: &str) {
+    head(to, TEXT, text.len() as u64);
+    to.extend(text.as_bytes());
+}
+
+/// Major type and argument, in as few bytes as they take.
+fn head(to: &mut Vec<u8>, kind: u8, n: u64) {
+    let kind = kind << 5;
+    match n {
+        0..24 => to.push(kind | n as u8),
+        24..=0xff => to.extend([kind | 24, n as u8]),
+        0x100..=0xffff => {
+            to.push(kind | 25);
+            to.extend((n as u16).to_be_bytes());
+        }
+        0x1_0000..=0xffff_ffff => {
+            to.push(kind | 26);
+            to.extend((n as u32).to_be_bytes());
+        }
+        _ => {
+            to.push(kind | 27);
+            to.extend(n.to_be_bytes());
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Latents: the point from which a generator makes an image. A seed names the same latent on every device.
+//!
+//! Numbers come from SplitMix64 (Steele, Lea and Flood 2014, figure 17), the normal distribution from the inverse of
+//! its distribution function (Wichura 1988, algorithm AS 241, PPND16), in `f64` with nothing but `+ - * /` and
+//! comparisons, which IEEE 754 defines to the bit; the logarithm and the root that its tails want are built from those
+//! as well. A latent is therefore the same bits on every conforming machine, with or without floating-point hardware.
+
+use core::fmt;
+
+/// Where a latent's values come from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latent<'a> {
+    source: Source<'a>,
+    truncation: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Source<'a> {
+    Seed(u64),
+    Values(&'a [f32]),
+    /// Between two seeds, `t` of the way from the first to the second.
+    Between(u64, u64, f32),
+}
+
+/// A latent of given values that is not of the length a model wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatentLength {
+    /// What the model wants.
+    pub need: usize,
+    /// What there is.
+    pub got: usize,
+}
+
+impl fmt::Display for LatentLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the latent has {} values, the model wants {}",
+            self.got, self.need
+        )
+    }
+}
+
+impl core::error::Error for LatentLength {}
+
+impl<'a> Latent<'a> {
+    /// Independent values from N(0, 1), as many as a model wants.
+    pub const fn from_seed(seed: u64) -> Latent<'static> {
+        Latent {
+            source: Source::Seed(seed),
+            truncation: 1.0,
+        }
+    }
+
+    /// These values.
+    pub const fn from_values(values: &'a [f32]) -> Latent<'a> {
+        Latent {
+            source: Source::Values(values),
+            truncation: 1.0,
+        }
+    }
+
+    /// A point on the way from one seed's latent (`t` = 0) to another's (`t` = 1) along the sphere (White 2016,
+    /// "Sampling Generative Networks", section 2.1): each stop is as far from the origin as samples are.
+    pub const fn between(from: u64, to: u64, t: f32) -> Latent<'static> {
+        Latent {
+            source: Source::Between(from, to, t),
+            truncation: 1.0,
+        }
+    }
+
+    /// The same with every value multiplied by `truncation`: below 1 faces are more ordinary and better formed.
+    pub const fn truncated(self, truncation: f32) -> Latent<'a> {
+        Latent { truncation, ..self }
+    }
+
+    /// Writes the latent's values.
+    ///
+    /// # Errors
+    /// [`LatentLength`] where given values are not as many as `z` is long.
+    pub fn fill(&self, z: &mut [f32]) -> Result<(), LatentLength> {
+        match self.source {
+            Source::Seed(seed) => {
+                let mut normal = Normal::new(seed);
+                z.iter_mut().for_each(|v| *v = normal.sample());
+            }
+            Source::Values(values) if values.len() == z.len() => z.copy_from_slice(values),
+            Source::Values(values) => {
+                return Err(LatentLength {
+                    need: z.len(),
+                    got: values.len(),
+                });
+            }
+            Source::Between(from, to, t) => slerp(from, to, t, z),
+        }
+        z.iter_mut().for_each(|v| *v *= self.truncation);
+        Ok(())
+    }
+}
+
+/// Spherical interpolation between the latents of two seeds.
+fn slerp(from: u64, to: u64, t: f32, z: &mut [f32]) {
+    let pair = || (Normal::new(from), Normal::new(to));
+    let (mut dot, mut a2, mut b2) = (0.0f64, 0.0f64, 0.0f64);
+    let (mut a, mut b) = pair();
+    for _ in 0..z.len() {
+        let (x, y) = (a.sample() as f64, b.sample() as f64);
+        (dot, a2, b2) = (dot + x * y, a2 + x * x, b2 + y * y);
+    }
+    let norm = sqrt(a2 * b2);
+    let cos = if norm > 0.0 { (dot / norm).clamp(-1.0, 1.0) } else { 1.0 };
+    let angle = acos(cos);
+    let t = t.clamp(0.0, 1.0) as f64;
+    // Two latents of the same direction (one seed twice): the straight line is the arc.
+    let (wa, wb) = match sin(angle) {
+        s if s < 1e-9 => (1.0 - t, t),
+        s => (sin((1.0 - t) * angle) / s, sin(t * angle) / s),
+    };
+    let (mut a, mut b) = pair();
+    for v in z {
+        *v = (wa * a.sample() as f64 + wb * b.sample() as f64) as f32;
+    }
+}
+
+/// A stream of values from N(0, 1).
+#[derive(Clone, Debug)]
+pub struct Normal {
+    state: u64,
+}
+
+impl Normal {
+    /// The stream of `seed`.
+    pub const fn new(seed: u64) -> Normal {
+        // Seeds are small numbers in a row; the streams of SplitMix64 at such states would overlap, shifted by one.
+        // One round of its output function sends them far apart.
+        Normal { state: mix(seed) }
+    }
+
+    /// The next value.
+    pub fn sample(&mut self) -> f32 {
+        self.state = self.state.wrapping_add(GOLDEN);
+        let bits = mix(self.state) >> 11;
+        // The middle of one of 2^53 equal parts of (0, 1): never 0 or 1.
+        let p = (bits as f64 + 0.5) / 9_007_199_254_740_992.0;
+        quantile(p) as f32
+    }
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+const fn mix(state: u64) -> u64 {
+    let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// `num(x) / den(x)`, coefficients from the constant up.
+fn ratio(x: f64, num: &[f64; 8], den: &[f64; 8]) -> f64 {
+    let horner = |c: &[f64; 8]| c.iter().rev().fold(0.0, |sum, c| sum * x + c);
+    horner(num) / horner(den)
+}
+
+/// The normal quantile: AS 241, PPND16, accurate to about 1 part in 10^16.
+fn quantile(p: f64) -> f64 {
+    let q = p - 0.5;
+    if q.abs() <= 0.425 {
+        return q * ratio(0.180625 - q * q, &A, &B);
+    }
+    let tail = if q < 0.0 { p } else { 1.0 - p };
+    let r = sqrt(-ln(tail));
+    let value = match r <= 5.0 {
+        true => ratio(r - 1.6, &C, &D),
+        false => ratio(r - 5.0, &E, &F),
+    };
+    if q < 0.0 { -value } else { value }
+}
+
+// Coefficients of AS 241 (Applied Statistics 37, 1988, pages 477 to 484).
+const A: [f64; 8] = [
+    3.387_132_872_796_366_5,
+    133.141_667_891_784_38,
+    1_971.590_950_306_551_3,
+    13_731.693_765_509_46,
+    45_921.953_931_549_87,
+    67_265.770_927_008_7,
+    33_430.575_583_588_13,
+    2_509.080_928_730_122_7,
+];
+const B: [f64; 8] = [
+    1.0,
+    42.313_330_701_600_91,
+    687.187_007_492_057_9,
+    5_394.196_021_424_751,
+    21_213.794_301_586_597,
+    39_307.895_800_092_71,
+    28_729.085_735_721_943,
+    5_226.495_278_852_545,
+];
+const C: [f64; 8] = [
+    1.423_437_110_749_683_5,
+    4.630_337_846_156_546,
+    5.769_497_221_460_691,
+    3.647_848_324_763_204_5,
+    1.270_458_252_452_368_4,
+    0.241_780_725_177_450_6,
+    0.022_723_844_989_269_184,
+    7.745_450_142_783_414e-4,
+];
+const D: [f64; 8] = [
+    1.0,
+    2.053_191_626_637_759,
+    1.676_384_830_183_803_8,
+    0.689_767_334_985_1,
+    0.148_103_976_427_480_08,
+    0.015_198_666_563_616_457,
+    5.475_938_084_995_345e-4,
+    1.050_750_071_644_416_9e-9,
+];
+const E: [f64; 8] = [
+    6.657_904_643_501_103,
+    5.463_784_911_164_114,
+    1.784_826_539_917_291_3,
+    0.296_560_571_828_504_87,
+    0.026_532_189_526_576_124,
+    0.001_242_660_947_388_078_4,
+    2.711_555_568_743_487_6e-5,
+    2.010_334_399_292_288_1e-7,
+];
+const F: [f64; 8] = [
+    1.0,
+    0.599_832_206_555_888,
+    0.136_929_880_922_735_8,
+    0.014_875_361_290_850_615,
+    7.868_691_311_456_133e-4,
+    1.846_318_317_510_054_8e-5,
+    1.421_511_758_316_446e-7,
+    2.044_263_103_389_939_8e-15,
+];
+
+/// Natural logarithm of a positive, normal number: `x = m 2^e` with `m` in [1/sqrt 2, sqrt 2), then the series of
+/// `2 artanh((m - 1) / (m + 1))`, whose last term is below 1e-17.
+fn ln(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let mut e = ((bits >> 52) & 0x7ff) as i64 - 1023;
+    let mut m = f64::from_bits(bits & !(0x7ff << 52) | 1023 << 52);
+    if m > core::f64::consts::SQRT_2 {
+        (m, e) = (m * 0.5, e + 1);
+    }
+    let s = (m - 1.0) / (m + 1.0);
+    let s2 = s * s;
+    let series = (0..12).rev().fold(0.0, |sum, k| sum * s2 + 1.0 / (2 * k + 1) as f64);
+    e as f64 * core::f64::consts::LN_2 + 2.0 * s * series
+}
+
+/// Square root by Newton's method from a start of half the exponent; nought of what is not positive.
+fn sqrt(x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let mut y = f64::from_bits((x.to_bits() >> 1) + (1023 << 51));
+    for _ in 0..6 {
+        y = 0.5 * (y + x / y);
+    }
+    y
+}
+
+/// Sine of 0 to pi, within 1e-15: the Taylor series about 0, mirrored at a right angle.
+fn sin(x: f64) -> f64 {
+    let x = if x > core::f64::consts::FRAC_PI_2 { core::f64::consts::PI - x } else { x };
+    let x2 = x * x;
+    let (mut term, mut sum) = (x, x);
+    for k in 1..12 {
+        term = -term * x2 / ((2 * k) * (2 * k + 1)) as f64;
+        sum += term;
+    }
+    sum
+}
+
+/// Arc cosine of -1 to 1, within 1e-7 (at the ends; far better between): bisection of the sine's complement.
+fn acos(c: f64) -> f64 {
+    // sin(pi/2 - x) = cos x falls from 1 at 0 to -1 at pi.
+    let cos = |x: f64| match x <= core::f64::consts::FRAC_PI_2 {
+        true => sin(core::f64::consts::FRAC_PI_2 - x),
+        false => -sin(x - core::f64::consts::FRAC_PI_2),
+    };
+    let (mut low, mut high) = (0.0, core::f64::consts::PI);
+    for _ in 0..52 {
+        let middle = 0.5 * (low + high);
+        match cos(middle) > c {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    0.5 * (low + high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values<const N: usize>(latent: Latent) -> [f32; N] {
+        let mut z = [0.0; N];
+        latent.fill(&mut z).unwrap();
+        z
+    }
+
+    #[test]
+    fn known_quantiles() {
+        // R 4: qnorm(c(0.975, 0.5, 0.1, 1e-3, 1e-10, 1e-300)), the first two in the middle, the last far out.
+        let cases = [
+            (0.975, 1.959963984540054),
+            (0.5, 0.0),
+            (0.1, -1.2815515655446004),
+            (1e-3, -3.090232306167814),
+            (1e-10, -6.361340902404056),
+            (1e-300, -37.0471),
+        ];
+        for (p, want) in cases {
+            let tolerance = if p < 1e-200 { 1e-3 } else { 1e-13 };
+            assert!((quantile(p) - want).abs() < tolerance, "{p}: {}", quantile(p));
+        }
+    }
+
+    #[test]
+    fn moments() {
+        const N: usize = 200_000;
+        let mut normal = Normal::new(1);
+        let mut power = [0.0f64; 4];
+        for _ in 0..N {
+            let v = normal.sample() as f64;
+            for (k, sum) in power.iter_mut().enumerate() {
+                *sum += v.powi(k as i32 + 1) / N as f64;
+            }
+        }
+        let [mean, var, skew, kurt] = power;
+        assert!(mean.abs() < 0.01 && (var - 1.0).abs() < 0.02, "{power:?}");
+        assert!(skew.abs() < 0.05 && (kurt - 3.0).abs() < 0.1, "{power:?}");
+    }
+
+    #[test]
+    fn streams_of_neighbouring_seeds_do_not_overlap() {
+        let a: [f32; 64] = values(Latent::from_seed(0));
+        for seed in 1..100 {
+            let b: [f32; 64] = values(Latent::from_seed(seed));
+            assert!(a.iter().all(|v| !b.contains(v)), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn the_same_bits_everywhere() {
+        for (seed, want) in TABLE {
+            let got: [f32; 4] = values(Latent::from_seed(seed));
+            assert_eq!(got.map(f32::to_bits), want, "seed {seed}: {got:?}");
+        }
+    }
+
+    /// The first four values of a few seeds, as bits: what every device must make.
+    const TABLE: [(u64, [u32; 4]); 4] = [
+        (0, [0x3f98_89ab, 0xbe30_9fff, 0xbff7_cee4, 0x3ff2_6bde]),
+        (1, [0x3f2c_7774, 0xbea6_aaae, 0xbe1f_0c9e, 0x3fd7_d3d2]),
+        (42, [0x3e79_2746, 0xbf7e_3273, 0xbf77_ef80, 0xbfd5_07ee]),
+        (u64::MAX, [0x3ec0_4105, 0x3f0a_0ee7, 0xbef2_04e8, 0xbff3_7b13]),
+    ];
+
+    #[test]
+    fn arcs_end_where_they_should_and_keep_their_length() {
+        let (a, b): ([f32; 64], [f32; 64]) =
+            (values(Latent::from_seed(3)), values(Latent::from_seed(4)));
+        let norm = |z: &[f32]| z.iter().map(|v| (v * v) as f64).sum::<f64>();
+        let off = |a: &[f32], b: &[f32]| {
+            a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let at = |t| values::<64>(Latent::between(3, 4, t));
+        assert!(off(&at(0.0), &a) < 1e-5 && off(&at(1.0), &b) < 1e-5);
+        let (low, high) = (norm(&a).min(norm(&b)), norm(&a).max(norm(&b)));
+        for t in [0.25, 0.5, 0.75] {
+            let n = norm(&at(t));
+            assert!(n > low * 0.9 && n < high * 1.1, "{t}: {n} of {low} to {high}");
+        }
+        // One seed twice is a point.
+        assert!(off(&values::<64>(Latent::between(3, 3, 0.5)), &a) < 1e-6);
+    }
+
+    #[test]
+    fn truncation_and_length() {
+        let a: [f32; 8] = values(Latent::from_seed(5));
+        let b: [f32; 8] = values(Latent::from_seed(5).truncated(0.5));
+        assert_eq!(a.map(|v| v * 0.5), b);
+        let error = Latent::from_values(&[1.0, 2.0]).fill(&mut [0.0; 3]).unwrap_err();
+        assert_eq!(error, LatentLength { need: 3, got: 2 });
+    }
+}

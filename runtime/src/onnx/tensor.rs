@@ -1,0 +1,183 @@
+//! Constant tensors of an ONNX file: values lie in `raw_data` or in a typed list, as the writer liked.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use onnx_protobuf::TensorProto;
+use onnx_protobuf::tensor_proto::{DataLocation, DataType};
+
+use super::OnnxError;
+use crate::op::LARGEST;
+
+/// A constant.
+#[derive(Clone, Debug)]
+pub(super) struct Constant {
+    /// Sides; none for a scalar.
+    pub dims: Vec<usize>,
+    pub values: Values,
+}
+
+/// Numbers of the two kinds that generators use.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    Floats(Vec<f32>),
+    Ints(Vec<i64>),
+}
+
+impl Constant {
+    /// A list of integers.
+    pub fn ints(values: Vec<i64>) -> Constant {
+        Constant {
+            dims: [values.len()].to_vec(),
+            values: Values::Ints(values),
+        }
+    }
+
+    /// The constant of a tensor.
+    pub fn read(tensor: &TensorProto) -> Result<Constant, OnnxError> {
+        let fail = |what: String| Err(OnnxError::Tensor(tensor.name.clone(), what));
+        if tensor.data_location.enum_value_or_default() == DataLocation::EXTERNAL {
+            return fail("its values are in another file, which is not supported".into());
+        }
+        let mut dims = Vec::new();
+        let mut count = 1usize;
+        for dim in &tensor.dims {
+            let side = usize::try_from(*dim).ok();
+            match side.and_then(|side| Some((side, count.checked_mul(side)?))) {
+                Some((side, total)) if total <= LARGEST => {
+                    dims.push(side);
+                    count = total;
+                }
+                _ => return fail(format!("its sides are {:?}", tensor.dims)),
+            }
+        }
+        let values = match self::values(tensor) {
+            Ok(values) => values,
+            Err(what) => return fail(what),
+        };
+        let got = match &values {
+            Values::Floats(v) => v.len(),
+            Values::Ints(v) => v.len(),
+        };
+        match got == count {
+            true => Ok(Constant { dims, values }),
+            false => fail(format!("{got} values for sides {dims:?}")),
+        }
+    }
+
+    /// As floats.
+    pub fn floats(&self) -> Option<&[f32]> {
+        match &self.values {
+            Values::Floats(values) => Some(values),
+            Values::Ints(_) => None,
+        }
+    }
+
+    /// As integers.
+    pub fn as_ints(&self) -> Option<&[i64]> {
+        match &self.values {
+            Values::Ints(values) => Some(values),
+            Values::Floats(_) => None,
+        }
+    }
+}
+
+fn values(tensor: &TensorProto) -> Result<Values, String> {
+    use protobuf::Enum;
+    let kind = DataType::from_i32(tensor.data_type);
+    let raw = &tensor.raw_data[..];
+    match kind {
+        Some(DataType::FLOAT) => Ok(Values::Floats(match raw {
+            [] => tensor.float_data.clone(),
+            raw => whole(raw, f32::from_le_bytes)?,
+        })),
+        Some(DataType::DOUBLE) => Ok(Values::Floats(match raw {
+            [] => tensor.double_data.iter().map(|v| *v as f32).collect(),
+            raw => whole(raw, |b| f64::from_le_bytes(b) as f32)?,
+        })),
+        Some(DataType::FLOAT16) => Ok(Values::Floats(match raw {
+            [] => tensor.int32_data.iter().map(|v| half(*v as u16)).collect(),
+            raw => whole(raw, |b| half(u16::from_le_bytes(b)))?,
+        })),
+        Some(DataType::INT64) => Ok(Values::Ints(match raw {
+            [] => tensor.int64_data.clone(),
+            raw => whole(raw, i64::from_le_bytes)?,
+        })),
+        Some(DataType::INT32) => Ok(Values::Ints(match raw {
+            [] => tensor.int32_data.iter().map(|v| *v as i64).collect(),
+            raw => whole(raw, |b| i32::from_le_bytes(b) as i64)?,
+        })),
+        kind => {
+            let name = kind.map_or_else(|| tensor.data_type.to_string(), |k| format!("{k:?}"));
+            Err(format!(
+                "values of type {name}; FLOAT, DOUBLE, FLOAT16, INT64 and INT32 are supported"
+            ))
+        }
+    }
+}
+
+fn whole<const N: usize, T>(raw: &[u8], from: impl Fn([u8; N]) -> T) -> Result<Vec<T>, String> {
+    let (chunks, rest) = raw.as_chunks::<N>();
+    match rest {
+        [] => Ok(chunks.iter().map(|chunk| from(*chunk)).collect()),
+        _ => Err("its raw data ends within a value".to_owned()),
+    }
+}
+
+/// IEEE 754 binary16 to binary32.
+fn half(bits: u16) -> f32 {
+    let sign = ((bits as u32) & 0x8000) << 16;
+    let (exponent, fraction) = ((bits >> 10) & 31, (bits & 0x3ff) as u32);
+    match exponent {
+        // Subnormal: the fraction in units of 2^-24.
+        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
+        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        e => f32::from_bits(sign | (e as u32 + 112) << 23 | fraction << 13),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves() {
+        let cases = [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x8400, -6.103_515_6e-5),
+            (0x7c00, f32::INFINITY),
+        ];
+        for (bits, want) in cases {
+            assert_eq!(half(bits), want, "{bits:04x}");
+        }
+        assert!(half(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn values_where_the_writer_put_them() {
+        let mut tensor = TensorProto {
+            dims: [2].to_vec(),
+            data_type: DataType::FLOAT as i32,
+            float_data: [1.0, 2.0].to_vec(),
+            ..TensorProto::default()
+        };
+        let floats = |t: &TensorProto| Constant::read(t).map(|c| c.floats().unwrap().to_vec());
+        assert_eq!(floats(&tensor).unwrap(), [1.0, 2.0]);
+        tensor.raw_data = [3.0f32.to_le_bytes(), 4.0f32.to_le_bytes()].concat();
+        assert_eq!(floats(&tensor).unwrap(), [3.0, 4.0]);
+        tensor.raw_data.pop();
+        assert!(floats(&tensor).is_err());
+        tensor.raw_data.truncate(4);
+        assert!(floats(&tensor).is_err(), "one value for two");
+        tensor.dims = [1 << 40, 1 << 40].to_vec();
+        assert!(floats(&tensor).is_err(), "too many to count");
+        tensor.dims = [-1].to_vec();
+        assert!(floats(&tensor).is_err());
+    }
+}

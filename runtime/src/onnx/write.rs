@@ -1,0 +1,305 @@
+//! A graph as an ONNX model of standard operations.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use onnx_protobuf::attribute_proto::AttributeType;
+use onnx_protobuf::tensor_proto::DataType;
+use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
+use onnx_protobuf::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+};
+use protobuf::{Message, MessageField};
+
+use super::OnnxError;
+use crate::graph::{Graph, Layer};
+use crate::model::key;
+use crate::op::{Activation, Op, Shape, Window};
+
+/// The oldest that has all that is written and that every current runtime reads.
+const OPSET: i64 = 13;
+/// The version of the file format that came with it.
+const IR: i64 = 7;
+/// Name of the batch axis.
+const BATCH: &str = "N";
+
+/// The bytes of an ONNX model: input `z` of `[N, latent]`, output `image` of `[N, c, h, w]`, facts in its metadata.
+///
+/// # Errors
+/// [`OnnxError::Graph`] where the graph is no generator.
+pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
+    let shapes = graph.shapes()?;
+    let mut to = Nodes {
+        graph: GraphProto {
+            name: match graph.facts.name.as_str() {
+                "" => "generator".into(),
+                name => name.into(),
+            },
+            ..GraphProto::default()
+        },
+        at: "z".into(),
+        flat: true,
+    };
+    let mut input = Shape::new(graph.latent, 1, 1);
+    for (layer, output) in graph.layers.iter().zip(&shapes) {
+        to.layer(layer, input);
+        input = *output;
+    }
+    if to.flat {
+        to.unflatten("output", input);
+    }
+    // The last node's output gets the name that users look for.
+    match to.graph.node.last_mut() {
+        Some(node) => node.output = vec!["image".into()],
+        None => return Err(OnnxError::Model("a generator without layers".into())),
+    }
+    let image = [input.c, input.h, input.w];
+    to.graph.input = vec![value("z", &[graph.latent])];
+    to.graph.output = vec![value("image", &image)];
+    let model = ModelProto {
+        ir_version: IR,
+        producer_name: "pocket-gan".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        opset_import: vec![OperatorSetIdProto {
+            version: OPSET,
+            ..OperatorSetIdProto::default()
+        }],
+        graph: MessageField::some(to.graph),
+        metadata_props: facts(graph),
+        ..ModelProto::default()
+    };
+    model
+        .write_to_bytes()
+        .map_err(|e| OnnxError::Model(e.to_string()))
+}
+
+/// The facts, under the keys that records have.
+fn facts(graph: &Graph) -> Vec<StringStringEntryProto> {
+    let facts = &graph.facts;
+    let entries = [
+        (key::NAME, facts.name.clone()),
+        (key::LICENSE, facts.license.clone()),
+        (key::DATA, facts.data.clone()),
+        (key::TRAINED, facts.trained.clone()),
+        (key::LABELS, facts.labels.join("\n")),
+        (key::RANGE, format!("{} {}", facts.range.0, facts.range.1)),
+    ];
+    entries
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(key, value)| StringStringEntryProto {
+            key: key.into(),
+            value,
+            ..StringStringEntryProto::default()
+        })
+        .collect()
+}
+
+/// A float tensor `[N, ...sides]`.
+fn value(name: &str, sides: &[usize]) -> ValueInfoProto {
+    let side = |value| Dimension {
+        value: Some(value),
+        ..Dimension::default()
+    };
+    let mut shape = TensorShapeProto {
+        dim: vec![side(dimension::Value::DimParam(BATCH.into()))],
+        ..TensorShapeProto::default()
+    };
+    let sides = sides.iter().map(|n| dimension::Value::DimValue(*n as i64));
+    shape.dim.extend(sides.map(side));
+    let tensor = type_proto::Tensor {
+        elem_type: DataType::FLOAT as i32,
+        shape: MessageField::some(shape),
+        ..type_proto::Tensor::default()
+    };
+    ValueInfoProto {
+        name: name.into(),
+        type_: MessageField::some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..TypeProto::default()
+        }),
+        ..ValueInfoProto::default()
+    }
+}
+
+/// The nodes so far.
+struct Nodes {
+    graph: GraphProto,
+    /// The tensor that the next node reads.
+    at: String,
+    /// Whether that is `[N, c]` rather than `[N, c, h, w]`.
+    flat: bool,
+}
+
+impl Nodes {
+    fn layer(&mut self, layer: &Layer, input: Shape) {
+        let name = &layer.name;
+        match layer.op {
+            Op::Dense { out } => {
+                if !self.flat {
+                    self.node("Flatten", &format!("{name}.flat"), &[], vec![int("axis", 1)]);
+                    self.flat = true;
+                }
+                let mut constants = vec![self.floats(name, "weight", &[out, input.values()], &layer.weight)];
+                constants.extend(self.bias(layer, out));
+                self.node("Gemm", name, &constants, vec![int("transB", 1)]);
+            }
+            Op::Conv { out, window } => {
+                let sides = [out, input.c, window.kernel, window.kernel];
+                self.convolution("Conv", layer, window, input, &sides, out);
+            }
+            Op::ConvTranspose { out, window } => {
+                let sides = [input.c, out, window.kernel, window.kernel];
+                self.convolution("ConvTranspose", layer, window, input, &sides, out);
+            }
+            Op::Affine => {
+                let sides: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
+                let scale = self.floats(name, "weight", sides, &layer.weight);
+                self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
+                if !layer.bias.is_empty() {
+                    let shift = self.floats(name, "bias", sides, &layer.bias);
+                    self.node("Add", name, &[shift], vec![]);
+                }
+            }
+            Op::Resize { factor } => {
+                self.need_plane(name, input);
+                let factor = factor as f32;
+                let scales = self.floats(name, "scales", &[4], &[1.0, 1.0, factor, factor]);
+                let attributes = vec![
+                    string("mode", "nearest"),
+                    string("coordinate_transformation_mode", "asymmetric"),
+                    string("nearest_mode", "floor"),
+                ];
+                // The second input, regions of interest, is left out by an empty name.
+                self.node("Resize", name, &[String::new(), scales], attributes);
+            }
+            Op::Reshape { to } => self.unflatten(name, to),
+            Op::Activate => {}
+        }
+        let activated = format!("{name}.activated");
+        match layer.activation {
+            Activation::None => {}
+            Activation::Relu => self.node("Relu", &activated, &[], vec![]),
+            Activation::LeakyRelu(slope) => {
+                self.node("LeakyRelu", &activated, &[], vec![float("alpha", slope)]);
+            }
+            Activation::Tanh => self.node("Tanh", &activated, &[], vec![]),
+            Activation::Sigmoid => self.node("Sigmoid", &activated, &[], vec![]),
+        }
+    }
+
+    fn convolution(
+        &mut self,
+        op: &str,
+        layer: &Layer,
+        window: Window,
+        input: Shape,
+        sides: &[usize; 4],
+        out: usize,
+    ) {
+        self.need_plane(&layer.name, input);
+        let mut constants = vec![self.floats(&layer.name, "weight", sides, &layer.weight)];
+        constants.extend(self.bias(layer, out));
+        let attributes = vec![
+            ints("kernel_shape", &[window.kernel; 2]),
+            ints("strides", &[window.stride; 2]),
+            ints("pads", &[window.padding; 4]),
+        ];
+        self.node(op, &layer.name, &constants, attributes);
+    }
+
+    /// The next node reads `[N, c, h, w]`.
+    fn need_plane(&mut self, name: &str, input: Shape) {
+        if self.flat {
+            self.unflatten(&format!("{name}.plane"), input);
+        }
+    }
+
+    fn unflatten(&mut self, name: &str, to: Shape) {
+        // 0 keeps the batch axis as it is.
+        let sides = [0, to.c as i64, to.h as i64, to.w as i64];
+        let shape = TensorProto {
+            name: format!("{name}.shape"),
+            dims: vec![4],
+            data_type: DataType::INT64 as i32,
+            raw_data: sides.iter().flat_map(|n| n.to_le_bytes()).collect(),
+            ..TensorProto::default()
+        };
+        let constant = shape.name.clone();
+        self.graph.initializer.push(shape);
+        self.node("Reshape", name, &[constant], vec![]);
+        self.flat = false;
+    }
+
+    /// A node from the tensor at hand and constants to a tensor named as itself.
+    fn node(&mut self, op: &str, name: &str, constants: &[String], attribute: Vec<AttributeProto>) {
+        let mut input = vec![core::mem::replace(&mut self.at, name.into())];
+        input.extend_from_slice(constants);
+        self.graph.node.push(NodeProto {
+            name: name.into(),
+            op_type: op.into(),
+            input,
+            output: vec![name.into()],
+            attribute,
+            ..NodeProto::default()
+        });
+    }
+
+    fn bias(&mut self, layer: &Layer, out: usize) -> Option<String> {
+        match layer.bias.is_empty() {
+            true => None,
+            false => Some(self.floats(&layer.name, "bias", &[out], &layer.bias)),
+        }
+    }
+
+    fn floats(&mut self, layer: &str, what: &str, sides: &[usize], values: &[f32]) -> String {
+        let name = format!("{layer}.{what}");
+        self.graph.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: sides.iter().map(|n| *n as i64).collect(),
+            data_type: DataType::FLOAT as i32,
+            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ..TensorProto::default()
+        });
+        name
+    }
+}
+
+fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        type_: AttributeType::INT.into(),
+        i: value,
+        ..AttributeProto::default()
+    }
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        type_: AttributeType::FLOAT.into(),
+        f: value,
+        ..AttributeProto::default()
+    }
+}
+
+fn ints(name: &str, values: &[usize]) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        type_: AttributeType::INTS.into(),
+        ints: values.iter().map(|v| *v as i64).collect(),
+        ..AttributeProto::default()
+    }
+}
+
+fn string(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        type_: AttributeType::STRING.into(),
+        s: value.as_bytes().to_vec(),
+        ..AttributeProto::default()
+    }
+}

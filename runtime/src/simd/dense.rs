@@ -1,0 +1,88 @@
+//! Products of a matrix and a vector: every weight is used once, so memory is the limit.
+
+use super::lanes::Lanes;
+use crate::op::bias_of;
+
+/// `y = x W + b` for `weight` `[in, out]` (rows of outputs): a transposed convolution of one pixel, whose `plane`
+/// outputs of a channel share its bias.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
+#[inline(always)]
+pub(super) unsafe fn rows<L: Lanes>(
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    plane: usize,
+    y: &mut [f32],
+) {
+    for (o, y) in y.chunks_exact_mut(plane).enumerate() {
+        y.fill(bias_of(bias, o));
+    }
+    let out = y.len();
+    // Four rows at a time: y is read and written a quarter as often.
+    let mut weights = weight.chunks_exact(4 * out);
+    let mut inputs = x.chunks_exact(4);
+    for (w, x) in weights.by_ref().zip(inputs.by_ref()) {
+        let whole = out - out % L::N;
+        // SAFETY: every access is at `at + L::N <= out` of a row of `out` values.
+        unsafe {
+            let x: [L; 4] = [
+                L::splat(x[0]),
+                L::splat(x[1]),
+                L::splat(x[2]),
+                L::splat(x[3]),
+            ];
+            for at in (0..whole).step_by(L::N) {
+                let to = y.as_mut_ptr().add(at);
+                let mut sum = L::load(to);
+                for (r, x) in x.iter().enumerate() {
+                    sum = sum.add_product(*x, L::load(w.as_ptr().add(r * out + at)));
+                }
+                sum.store(to);
+            }
+        }
+        for at in whole..out {
+            for r in 0..4 {
+                y[at] += x[r] * w[r * out + at];
+            }
+        }
+    }
+    let left = weights.remainder().chunks_exact(out);
+    for (w, x) in left.zip(inputs.remainder()) {
+        for (y, w) in y.iter_mut().zip(w) {
+            *y += x * w;
+        }
+    }
+}
+
+/// `y = W x + b` for `weight` `[out, in]`.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
+#[inline(always)]
+pub(super) unsafe fn dots<L: Lanes>(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    const LARGEST: usize = 16;
+    let step = 4 * L::N;
+    let whole = x.len() - x.len() % step;
+    for (o, (y, w)) in y.iter_mut().zip(weight.chunks_exact(x.len())).enumerate() {
+        let mut lanes = [0.0; LARGEST];
+        // SAFETY: every access is below `whole`, which both rows have; `lanes` is as long as the longest register.
+        unsafe {
+            let mut sum = [L::splat(0.0); 4];
+            for at in (0..whole).step_by(step) {
+                for (part, sum) in sum.iter_mut().enumerate() {
+                    let at = at + part * L::N;
+                    *sum = sum
+                        .add_product(L::load(x.as_ptr().add(at)), L::load(w.as_ptr().add(at)));
+                }
+            }
+            let one = L::splat(1.0);
+            let [a, b, c, d] = sum;
+            let (ab, cd) = (a.add_product(b, one), c.add_product(d, one));
+            ab.add_product(cd, one).store(lanes.as_mut_ptr());
+        }
+        let rest: f32 = x[whole..].iter().zip(&w[whole..]).map(|(x, w)| x * w).sum();
+        *y = bias_of(bias, o) + lanes[..L::N].iter().sum::<f32>() + rest;
+    }
+}

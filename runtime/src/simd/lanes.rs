@@ -1,0 +1,122 @@
+//! A register of floats, one type an instruction set.
+
+#[cfg(target_arch = "aarch64")]
+use core::arch::aarch64::*;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+/// A register of [`Lanes::N`] floats.
+pub(super) trait Lanes: Copy {
+    /// How many floats.
+    const N: usize;
+    /// Registers of outputs side by side, and output channels at a time, that fill the register file and not more.
+    const WIDE: usize;
+
+    /// All lanes `v`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of the type; so for all functions here.
+    unsafe fn splat(v: f32) -> Self;
+
+    /// The `N` floats from `from`.
+    ///
+    /// # Safety
+    /// There are as many.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// Writes the `N` floats to `to`.
+    ///
+    /// # Safety
+    /// There is room for as many.
+    unsafe fn store(self, to: *mut f32);
+
+    /// `self + a * b`, lane by lane.
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+}
+
+/// Four floats, for the compiler to do with as the target can.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+impl Lanes for Portable {
+    const N: usize = 4;
+    const WIDE: usize = 2;
+
+    #[inline(always)]
+    unsafe fn splat(v: f32) -> Self {
+        Portable([v; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: four floats are there, as promised by the caller.
+        Portable(unsafe { from.cast::<[f32; 4]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: there is room for four floats, as promised by the caller.
+        unsafe { to.cast::<[f32; 4]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Portable(core::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+    }
+}
+
+/// Implements [`Lanes`] for a register type by four intrinsics.
+macro_rules! lanes {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal, $splat:ident, $load:ident, $store:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $name($register);
+
+        $(#[$meta])*
+        impl Lanes for $name {
+            const N: usize = $n;
+            const WIDE: usize = $wide;
+
+            #[inline(always)]
+            unsafe fn splat(v: f32) -> Self {
+                // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+                $name(unsafe { $splat(v) })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the floats are there, as promised by the caller.
+                $name(unsafe { $load(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: there is room, as promised by the caller.
+                unsafe { $store(to, self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                let ($c, $a, $b) = (self.0, a.0, b.0);
+                // SAFETY: as for `splat`.
+                $name(unsafe { $fma })
+            }
+        }
+    };
+}
+
+lanes!(
+    #[cfg(target_arch = "x86_64")]
+    Avx2(__m256) 8 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
+);
+lanes!(
+    #[cfg(target_arch = "x86_64")]
+    Avx512(__m512) 16 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
+);
+lanes!(
+    #[cfg(target_arch = "aarch64")]
+    Neon(float32x4_t) 4 4, vdupq_n_f32, vld1q_f32, vst1q_f32, |c, a, b| vfmaq_f32(c, a, b)
+);

@@ -1,0 +1,193 @@
+//! The fast loops, and the one place where `unsafe` is allowed.
+//!
+//! A loop is written once over [`lanes::Lanes`] (a register of floats) and compiled for each instruction set. What the
+//! CPU has is found at run time with `std`, and fixed at compile time without; an [`Isa`] is proof of it.
+//!
+//! - A transposed convolution of kernel 4, stride 2 and padding 1 is four convolutions of 2 x 2, one an output phase:
+//!   neither a column buffer nor a scatter into overlapping windows. The input is copied once into zero-padded planes,
+//!   after which every tap of every phase is a shift of one flat array ([`window`]).
+//! - A convolution of stride 1 is the same with one phase.
+//! - A transposed convolution of one pixel is a sum of the weight's rows, a dense layer dot products ([`dense`]).
+//! - What is left, and what only moves values, is done by the obvious loops.
+#![allow(unsafe_code)]
+
+use crate::model::Layer;
+use crate::op::{self, Op, Window};
+
+pub mod cast;
+mod dense;
+mod lanes;
+mod window;
+
+use lanes::{Lanes, Portable};
+
+/// An instruction set that this CPU has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isa(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl Isa {
+    /// The fastest there is.
+    pub fn best() -> Isa {
+        let [first, second, third] = Isa::all();
+        third.or(second).or(first).unwrap_or(Isa(Kind::Portable))
+    }
+
+    /// Every one there is, slowest first.
+    #[cfg(target_arch = "x86_64")]
+    pub fn all() -> [Option<Isa>; 3] {
+        #[cfg(feature = "std")]
+        let (avx2, avx512) = (
+            std::arch::is_x86_feature_detected!("avx2")
+                && std::arch::is_x86_feature_detected!("fma"),
+            std::arch::is_x86_feature_detected!("avx512f"),
+        );
+        #[cfg(not(feature = "std"))]
+        let (avx2, avx512) = (
+            cfg!(all(target_feature = "avx2", target_feature = "fma")),
+            cfg!(target_feature = "avx512f"),
+        );
+        [
+            Some(Isa(Kind::Portable)),
+            avx2.then_some(Isa(Kind::Avx2)),
+            avx512.then_some(Isa(Kind::Avx512)),
+        ]
+    }
+
+    /// Every one there is, slowest first. (NEON is part of every 64-bit ARM CPU.)
+    #[cfg(target_arch = "aarch64")]
+    pub fn all() -> [Option<Isa>; 3] {
+        [Some(Isa(Kind::Portable)), Some(Isa(Kind::Neon)), None]
+    }
+
+    /// Every one there is, slowest first.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn all() -> [Option<Isa>; 3] {
+        [Some(Isa(Kind::Portable)), None, None]
+    }
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "AVX-512",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "NEON",
+        }
+    }
+
+    /// Runs a layer: `y` of `x`. `scratch` has [`scratch_len`] values at least.
+    pub fn run(self, layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+        match self.0 {
+            // SAFETY: needs no instruction that is not in every CPU of the target.
+            Kind::Portable => unsafe { run::<Portable>(layer, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2 and FMA.
+            Kind::Avx2 => unsafe { avx2(layer, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F.
+            Kind::Avx512 => unsafe { avx512(layer, x, scratch, y) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
+            Kind::Neon => unsafe { run::<lanes::Neon>(layer, x, scratch, y) },
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    // SAFETY: as promised by the caller.
+    unsafe { run::<lanes::Avx2>(layer, x, scratch, y) }
+}
+
+/// # Safety
+/// The CPU has AVX-512 F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn avx512(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    // SAFETY: as promised by the caller.
+    unsafe { run::<lanes::Avx512>(layer, x, scratch, y) }
+}
+
+/// How a layer is computed.
+enum Way {
+    /// Taps of a padded plane: how much padding.
+    Window(usize),
+    /// A weighted sum of the weight's rows.
+    Rows,
+    /// A dot product an output.
+    Dots,
+    /// The obvious loop.
+    Reference,
+}
+
+fn way(layer: &Layer<'_>) -> Way {
+    const DOUBLE: Window = Window {
+        kernel: 4,
+        stride: 2,
+        padding: 1,
+    };
+    match layer.op {
+        Op::ConvTranspose { window, .. } if window == DOUBLE => Way::Window(1),
+        Op::ConvTranspose { window, .. } if layer.input.plane() == 1 && window.padding == 0 => {
+            Way::Rows
+        }
+        Op::Conv { window, .. } if window.stride == 1 && window.kernel <= window::KERNEL => {
+            Way::Window(window.padding)
+        }
+        Op::Dense { .. } => Way::Dots,
+        Op::Conv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Affine
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => Way::Reference,
+    }
+}
+
+/// Values (`f32`) of scratch that [`Isa::run`] wants for a layer, whatever the instruction set.
+pub fn scratch_len(layer: &Layer<'_>) -> usize {
+    match way(layer) {
+        Way::Window(padding) => window::scratch_len(layer.input, padding),
+        Way::Rows | Way::Dots | Way::Reference => 0,
+    }
+}
+
+/// # Safety
+/// The CPU has the instructions of `L`.
+#[inline(always)]
+unsafe fn run<L: Lanes>(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    let (weight, bias) = (layer.weight, layer.bias);
+    match way(layer) {
+        // SAFETY: as promised by the caller, here and below.
+        Way::Window(padding) => unsafe { window::run::<L>(layer, padding, x, scratch, y) },
+        Way::Rows => {
+            unsafe { dense::rows::<L>(x, weight, bias, layer.output.plane(), y) };
+            layer.activation.apply(y);
+        }
+        Way::Dots => {
+            unsafe { dense::dots::<L>(x, weight, bias, y) };
+            layer.activation.apply(y);
+        }
+        Way::Reference => {
+            op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
+            layer.activation.apply(y);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Convolutions as taps of a padded plane.
+//!
+//! With rows of `w + 2p` values (the padding of one row serves as that of the next), the input under a tap is the
+//! padded plane shifted by a constant: output position `j = row * stride + column` needs `plane[j + shift]`. So outputs
+//! are computed in long runs of whole registers, the few columns between rows along with them and thrown away.
+
+use super::lanes::Lanes;
+use crate::model::Layer;
+use crate::op::{Op, Shape, bias_of};
+
+/// The largest kernel of a convolution that is done this way.
+pub(super) const KERNEL: usize = 8;
+/// Floats beyond the last plane that a register may read: one less than the longest holds.
+const SLACK: usize = 15;
+/// Output channels at a time.
+const DEEP: usize = 6;
+/// The longest run of outputs at a time, in floats.
+const RUN: usize = 64;
+
+/// Values of scratch: the padded planes.
+pub(super) fn scratch_len(input: Shape, padding: usize) -> usize {
+    input.c * (input.h + 2 * padding) * (input.w + 2 * padding) + SLACK
+}
+
+/// One tap: shift into the padded plane, place in the kernel.
+#[derive(Clone, Copy)]
+struct Tap {
+    shift: usize,
+    place: usize,
+}
+
+/// One set of outputs that have their taps in common.
+struct Phase {
+    taps: [Tap; KERNEL * KERNEL],
+    len: usize,
+    /// Where the first output lies in the output plane.
+    first: usize,
+}
+
+/// What all phases of a layer have in common.
+struct Job<'a> {
+    /// Padded planes.
+    planes: &'a [f32],
+    /// Values of a padded plane and of its rows.
+    plane: usize,
+    row: usize,
+    /// Channels in.
+    depth: usize,
+    weight: &'a [f32],
+    /// From an input channel's weights to the next one's, and from an output channel's.
+    weight_in: usize,
+    weight_out: usize,
+    /// Rows and columns of a phase.
+    rows: usize,
+    columns: usize,
+    /// From an output of a phase to the one in the next column, and in the next row.
+    step: usize,
+    step_row: usize,
+}
+
+/// # Safety
+/// The CPU has the instructions of `L`.
+#[inline(always)]
+pub(super) unsafe fn run<L: Lanes>(
+    layer: &Layer<'_>,
+    padding: usize,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    let (input, output) = (layer.input, layer.output);
+    let row = input.w + 2 * padding;
+    let plane = (input.h + 2 * padding) * row;
+    let planes = &mut scratch[..scratch_len(input, padding)];
+    pad(input, padding, x, planes);
+    let (phases, transposed, kernel) = match layer.op {
+        Op::ConvTranspose { window, .. } => (4, true, window.kernel),
+        Op::Conv { window, .. } => (1, false, window.kernel),
+        Op::Dense { .. }
+        | Op::Affine
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => unreachable!("not a convolution"),
+    };
+    let area = kernel * kernel;
+    let job = Job {
+        planes,
+        plane,
+        row,
+        depth: input.c,
+        weight: layer.weight,
+        weight_in: if transposed { output.c * area } else { area },
+        weight_out: if transposed { area } else { input.c * area },
+        rows: if transposed { input.h } else { output.h },
+        columns: if transposed { input.w } else { output.w },
+        step: if transposed { 2 } else { 1 },
+        step_row: if transposed { 2 * output.w } else { output.w },
+    };
+    for index in 0..phases {
+        let phase = match transposed {
+            true => doubling(index / 2, index % 2, row, output.w),
+            false => whole(kernel, row),
+        };
+        let mut o = 0;
+        while o < output.c {
+            let deep = DEEP.min(output.c - o);
+            let y = &mut y[o * output.plane()..][..deep * output.plane()];
+            let mut block = Block {
+                layer,
+                o,
+                deep,
+                y,
+                output: output.plane(),
+            };
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match deep {
+                    DEEP => block.run::<L, DEEP>(&job, &phase),
+                    4 | 5 => {
+                        block.deep = 4;
+                        block.run::<L, 4>(&job, &phase)
+                    }
+                    2 | 3 => {
+                        block.deep = 2;
+                        block.run::<L, 2>(&job, &phase)
+                    }
+                    _ => block.run::<L, 1>(&job, &phase),
+                }
+            }
+            o += block.deep;
+        }
+    }
+}
+
+/// Copies the input into planes with a border of zeros.
+fn pad(input: Shape, padding: usize, x: &[f32], planes: &mut [f32]) {
+    let row = input.w + 2 * padding;
+    let plane = (input.h + 2 * padding) * row;
+    planes.fill(0.0);
+    for (x, to) in x
+        .chunks_exact(input.plane())
+        .zip(planes.chunks_exact_mut(plane))
+    {
+        for (r, x) in x.chunks_exact(input.w).enumerate() {
+            to[(r + padding) * row + padding..][..input.w].copy_from_slice(x);
+        }
+    }
+}
+
+/// The outputs of rows `2i + down` and columns `2j + right` of a transposed convolution of kernel 4, stride 2 and
+/// padding 1: per axis, `out[2i] = k1 x[i] + k3 x[i-1]` and `out[2i+1] = k2 x[i] + k0 x[i+1]`.
+fn doubling(down: usize, right: usize, row: usize, width: usize) -> Phase {
+    // (kernel, shift in the padded axis: 0 is x[i-1])
+    const AXIS: [[(usize, usize); 2]; 2] = [[(3, 0), (1, 1)], [(2, 1), (0, 2)]];
+    let mut phase = Phase {
+        taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
+        len: 4,
+        first: down * width + right,
+    };
+    for (t, tap) in phase.taps[..4].iter_mut().enumerate() {
+        let (ky, dy) = AXIS[down][t / 2];
+        let (kx, dx) = AXIS[right][t % 2];
+        *tap = Tap {
+            shift: dy * row + dx,
+            place: ky * 4 + kx,
+        };
+    }
+    phase
+}
+
+/// All outputs of a convolution of stride 1.
+fn whole(kernel: usize, row: usize) -> Phase {
+    let mut phase = Phase {
+        taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
+        len: kernel * kernel,
+        first: 0,
+    };
+    for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
+        *tap = Tap {
+            shift: place / kernel * row + place % kernel,
+            place,
+        };
+    }
+    phase
+}
+
+/// A few output channels of one phase.
+struct Block<'a, 'b> {
+    layer: &'a Layer<'a>,
+    /// First output channel, and how many.
+    o: usize,
+    deep: usize,
+    /// Their planes, of `output` values each.
+    y: &'b mut [f32],
+    output: usize,
+}
+
+impl Block<'_, '_> {
+    /// # Safety
+    /// The CPU has the instructions of `L`.
+    #[inline(always)]
+    unsafe fn run<L: Lanes, const D: usize>(&mut self, job: &Job<'_>, phase: &Phase) {
+        // The last columns of the last row are no outputs.
+        let all = (job.rows - 1) * job.row + job.columns;
+        let mut at = 0;
+        while at < all {
+            let registers = (all - at).div_ceil(L::N).min(L::WIDE);
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match registers {
+                    4 => self.tile::<L, D, 4>(job, phase, at),
+                    3 => self.tile::<L, D, 3>(job, phase, at),
+                    2 => self.tile::<L, D, 2>(job, phase, at),
+                    _ => self.tile::<L, D, 1>(job, phase, at),
+                }
+            }
+            at += registers * L::N;
+        }
+    }
+
+    /// `D` output channels of `W` registers of outputs from position `at`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, const D: usize, const W: usize>(
+        &mut self,
+        job: &Job<'_>,
+        phase: &Phase,
+        at: usize,
+    ) {
+        let taps = &phase.taps[..phase.len];
+        let furthest = taps.iter().map(|t| t.shift).max().unwrap_or(0);
+        let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
+        assert!(end <= job.planes.len(), "registers within the padded planes");
+        let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
+        let place = taps.iter().map(|t| t.place).max().unwrap_or(0);
+        assert!(last + place < job.weight.len(), "taps within the weights");
+        let mut run = [[0.0f32; RUN]; D];
+        // SAFETY: the two assertions bound every load: shifts and places are at most the furthest, channels at most
+        // the last. A run holds W registers of L: 64 floats at the most.
+        unsafe {
+            let mut sum: [[L; W]; D] =
+                core::array::from_fn(|d| [L::splat(bias_of(self.layer.bias, self.o + d)); W]);
+            let mut plane = job.planes.as_ptr().add(at);
+            let mut weight = job.weight.as_ptr().add(self.o * job.weight_out);
+            for _ in 0..job.depth {
+                for tap in taps {
+                    let from = plane.add(tap.shift);
+                    let x: [L; W] = core::array::from_fn(|w| L::load(from.add(w * L::N)));
+                    for (d, sum) in sum.iter_mut().enumerate() {
+                        let k = L::splat(*weight.add(d * job.weight_out + tap.place));
+                        for (sum, x) in sum.iter_mut().zip(x) {
+                            *sum = sum.add_product(k, x);
+                        }
+                    }
+                }
+                // Wrapping: behind the last channel they point nowhere and are not read.
+                plane = plane.wrapping_add(job.plane);
+                weight = weight.wrapping_add(job.weight_in);
+            }
+            for (run, sum) in run.iter_mut().zip(sum) {
+                for (w, sum) in sum.into_iter().enumerate() {
+                    sum.store(run.as_mut_ptr().add(w * L::N));
+                }
+            }
+        }
+        for (d, run) in run.iter_mut().enumerate() {
+            let run = &mut run[..W * L::N];
+            self.layer.activation.apply(run);
+            let y = &mut self.y[d * self.output..][..self.output];
+            let (mut r, mut c) = (at / job.row, at % job.row);
+            for v in run {
+                if c < job.columns && r < job.rows {
+                    y[phase.first + r * job.step_row + c * job.step] = *v;
+                }
+                c += 1;
+                if c == job.row {
+                    (r, c) = (r + 1, 0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Everything that a run needs to go on: both networks, the average of the generator, both optimisers, and how many
+//! images were seen. Order of the data and random numbers follow from the seed and the images seen.
+//!
+//! A checkpoint is a folder `checkpoints/000000012800`, written under a temporary name, brought to disk and renamed:
+//! a folder that bears a number is complete.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::{ModuleRecord, RecordError};
+use models::Sequential;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{self, Run, WriteError};
+
+/// Number of the layout described above; another number is refused.
+const VERSION: u32 = 1;
+
+/// What is trained.
+pub struct State {
+    /// The generator.
+    pub g: Sequential,
+    /// The discriminator.
+    pub d: Sequential,
+    /// The average of the generator, without gradients.
+    pub ema: Sequential,
+    /// The generator's optimiser.
+    pub opt_g: ModuleOptimizer,
+    /// The discriminator's optimiser.
+    pub opt_d: ModuleOptimizer,
+    /// Images seen so far.
+    pub images: u64,
+}
+
+/// The facts of a checkpoint that are not tensors.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    version: u32,
+    images: u64,
+    /// Of the data set.
+    data: u64,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug)]
+pub enum LoadError {
+    /// A file that cannot be read.
+    Read(PathBuf, io::Error),
+    /// A record that cannot be read or is of other networks.
+    Record(PathBuf, String),
+    /// Not the JSON that it should be.
+    Facts(PathBuf, serde_json::Error),
+    /// Written by another version of the program.
+    Version {
+        /// Which checkpoint.
+        path: PathBuf,
+        /// Its version.
+        got: u32,
+    },
+    /// Trained on other data than what is there now.
+    Data {
+        /// Which checkpoint.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            LoadError::Record(path, what) => write!(f, "{}: {what}", path.display()),
+            LoadError::Facts(path, _) => write!(f, "{} is damaged", path.display()),
+            LoadError::Version { path, got } => write!(
+                f,
+                "{} is of layout {got}, this program reads {VERSION}",
+                path.display()
+            ),
+            LoadError::Data { path } => write!(
+                f,
+                "{} was trained on other images than those that the data now holds: \
+                 bring back the data, or start a new run",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LoadError::Read(_, error) => Some(error),
+            LoadError::Facts(_, error) => Some(error),
+            LoadError::Record(..) | LoadError::Version { .. } | LoadError::Data { .. } => None,
+        }
+    }
+}
+
+/// Writes `state` into the run's folder and removes all but the newest `keep` checkpoints. `data` is the data set's
+/// fingerprint.
+///
+/// # Errors
+/// [`WriteError`] names the file; earlier checkpoints are untouched then.
+pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf, WriteError> {
+    let parent = run.checkpoints();
+    run::create_dir(&parent)?;
+    sweep(&parent);
+    let path = parent.join(format!("{:012}", state.images));
+    if path.is_dir() {
+        return Ok(path);
+    }
+    let name = |error: io::Error| WriteError {
+        path: path.clone(),
+        error,
+    };
+    let dir = tempfile::Builder::new()
+        .prefix(".writing-")
+        .tempdir_in(&parent)
+        .map_err(name)?;
+    state.g.settle();
+    state.d.settle();
+    state.ema.settle();
+    let facts = Facts {
+        version: VERSION,
+        images: state.images,
+        data,
+    };
+    let facts = serde_json::to_vec_pretty(&facts).expect("three numbers are JSON");
+    let failed = |e: RecordError| name(io::Error::other(e.to_string()));
+    let files = [
+        ("g.bpk", state.g.clone().into_record().into_bytes()),
+        ("d.bpk", state.d.clone().into_record().into_bytes()),
+        ("ema.bpk", state.ema.clone().into_record().into_bytes()),
+        ("opt_g.bpk", state.opt_g.into_bytes()),
+        ("opt_d.bpk", state.opt_d.into_bytes()),
+    ];
+    for (file, bytes) in files {
+        run::write(&dir.path().join(file), &bytes.map_err(failed)?)?;
+    }
+    run::write(&dir.path().join("state.json"), &facts)?;
+    sync_dir(dir.path()).map_err(name)?;
+    let dir = dir.keep();
+    fs::rename(&dir, &path).map_err(|error| {
+        let _ = fs::remove_dir_all(&dir);
+        name(error)
+    })?;
+    sync_dir(&parent).map_err(name)?;
+    let all = list(run);
+    for old in &all[..all.len().saturating_sub(keep)] {
+        // A checkpoint too many is no reason to stop a run.
+        let _ = fs::remove_dir_all(old);
+    }
+    Ok(path)
+}
+
+/// The run's checkpoints, oldest first.
+pub fn list(run: &Run) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = fs::read_dir(run.checkpoints())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|e| {
+            let name = e.file_name();
+            name.len() == 12 && name.to_string_lossy().bytes().all(|b| b.is_ascii_digit())
+        })
+        .map(|e| e.path())
+        .collect();
+    all.sort();
+    all
+}
+
+/// Fills `fresh` (networks and optimisers of the run's options) from the checkpoint `path`. `data` is the data set's
+/// fingerprint; `None` does not compare it.
+///
+/// # Errors
+/// [`LoadError`] names the file.
+pub fn load(path: &Path, fresh: State, data: Option<u64>) -> Result<State, LoadError> {
+    let facts = path.join("state.json");
+    let bytes = fs::read(&facts).map_err(|e| LoadError::Read(facts.clone(), e))?;
+    let facts: Facts = serde_json::from_slice(&bytes).map_err(|e| LoadError::Facts(facts, e))?;
+    if facts.version != VERSION {
+        return Err(LoadError::Version {
+            path: path.into(),
+            got: facts.version,
+        });
+    }
+    if data.is_some_and(|data| data != facts.data) {
+        return Err(LoadError::Data { path: path.into() });
+    }
+    Ok(State {
+        g: network(&path.join("g.bpk"), fresh.g)?,
+        d: network(&path.join("d.bpk"), fresh.d)?,
+        ema: network(&path.join("ema.bpk"), fresh.ema)?,
+        opt_g: optimiser(&path.join("opt_g.bpk"), fresh.opt_g)?,
+        opt_d: optimiser(&path.join("opt_d.bpk"), fresh.opt_d)?,
+        images: facts.images,
+    })
+}
+
+/// The average alone, which is what is exported, and the images seen.
+///
+/// # Errors
+/// [`LoadError`] names the file.
+pub fn load_average(path: &Path, fresh: Sequential) -> Result<(Sequential, u64), LoadError> {
+    let facts = path.join("state.json");
+    let bytes = fs::read(&facts).map_err(|e| LoadError::Read(facts.clone(), e))?;
+    let facts: Facts = serde_json::from_slice(&bytes).map_err(|e| LoadError::Facts(facts, e))?;
+    Ok((network(&path.join("ema.bpk"), fresh)?, facts.images))
+}
+
+fn network(path: &Path, fresh: Sequential) -> Result<Sequential, LoadError> {
+    let record = |e: RecordError| LoadError::Record(path.into(), e.to_string());
+    // burn reports a missing file as text only: find out first.
+    File::open(path).map_err(|e| LoadError::Read(path.into(), e))?;
+    fresh
+        .try_load_record(ModuleRecord::load(path).map_err(record)?)
+        .map_err(record)
+}
+
+fn optimiser(path: &Path, fresh: ModuleOptimizer) -> Result<ModuleOptimizer, LoadError> {
+    File::open(path).map_err(|e| LoadError::Read(path.into(), e))?;
+    fresh
+        .load(path)
+        .map_err(|e| LoadError::Record(path.into(), e.to_string()))
+}
+
+/// Removes what a killed process left half-written.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".writing-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Brings a folder's entries to disk, so that a rename survives a power cut.
+fn sync_dir(path: &Path) -> io::Result<()> {
+    match cfg!(unix) {
+        true => File::open(path)?.sync_all(),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,520 @@
+//! Every setting of a run, with its default and the reason for it.
+//!
+//! A run's settings are the defaults, overridden by a recipe (a TOML file of a few of the keys below), overridden by
+//! the command line. What came out is written into the run's folder as `options.toml`.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::loss::Loss;
+
+/// The settings of a run. The defaults are those of `drawn`, the recipe for a first run on two CPU cores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder or zip archive of images; none: the built-in drawn faces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// How many faces to draw where there is no `data`: enough that none is seen more than a few times.
+    pub drawn: usize,
+    /// Side of the images in pixels: 16, 32, 64 or 128.
+    pub size: usize,
+    /// 1 (grey) or 3 (colour).
+    pub channels: usize,
+    /// Length of the latent: 100 in the DCGAN paper.
+    pub nz: usize,
+    /// Width of the generator before the image; 64 in the tutorials. Cost grows with its square.
+    pub ngf: usize,
+    /// Width of the discriminator after the image; 64 in the tutorials.
+    pub ndf: usize,
+    /// Batch norm in the discriminator, as in the paper.
+    pub d_norm: bool,
+    /// What the two networks minimise: `bce`, `hinge` or `rpgan`.
+    pub loss: Loss,
+    /// Images a step. On a small budget updates count more than images: 32, where the tutorials have 128.
+    pub batch: usize,
+    /// Images to see in all; `epochs` says the same in passes over the data.
+    pub images: u64,
+    /// Passes over the data; where given it decides, and `images` is not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// Adam's step length of both networks: 2e-4 in the paper.
+    pub lr: f64,
+    /// Adam's first moment: 0.5 in the paper, since 0.9 oscillates.
+    pub beta1: f32,
+    /// Adam's second moment.
+    pub beta2: f32,
+    /// Images after which a weight counts half in the average of the generator that is sampled and exported; 0:
+    /// no average, the generator itself.
+    pub ema: u64,
+    /// Show each image mirrored half of the time: faces have no handedness.
+    pub mirror: bool,
+    /// Threads that read and decode images; 0: one a core.
+    pub workers: usize,
+    /// Where to train: `flex` (CPU).
+    pub device: Device,
+    /// Seed of everything: weights, order of the data, latents.
+    pub seed: u64,
+    /// Images between two lines of the log and rows of `stats.jsonl`.
+    pub log: u64,
+    /// Images between two grids of samples.
+    pub grid: u64,
+    /// Images between two checkpoints.
+    pub checkpoint: u64,
+    /// Checkpoints kept; older ones are removed.
+    pub keep: usize,
+    /// Licence of the data, for the exported file's facts.
+    pub license: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            data: None,
+            drawn: 20_000,
+            size: 32,
+            channels: 3,
+            nz: 64,
+            ngf: 32,
+            ndf: 32,
+            d_norm: true,
+            loss: Loss::Bce,
+            batch: 32,
+            images: 120_000,
+            epochs: None,
+            lr: 2e-4,
+            beta1: 0.5,
+            beta2: 0.999,
+            ema: 5_000,
+            mirror: false,
+            workers: 0,
+            device: Device::Flex,
+            seed: 0,
+            log: 1_000,
+            grid: 10_000,
+            checkpoint: 10_000,
+            keep: 2,
+            license: String::new(),
+        }
+    }
+}
+
+/// Where a run trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The CPU, all cores.
+    Flex,
+}
+
+impl Device {
+    /// The burn device, with gradients.
+    pub fn open(self) -> burn::tensor::Device {
+        match self {
+            Device::Flex => burn::tensor::Device::flex().autodiff(),
+        }
+    }
+}
+
+/// The recipes that come with the program: name, file.
+pub const RECIPES: [(&str, &str); 3] = [
+    ("drawn", include_str!("../recipes/drawn.toml")),
+    ("dcgan-tutorial", include_str!("../recipes/dcgan-tutorial.toml")),
+    ("faces", include_str!("../recipes/faces.toml")),
+];
+
+/// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
+const FREE: [&str; 8] = [
+    "images", "epochs", "workers", "log", "grid", "checkpoint", "keep", "license",
+];
+
+/// Why there are no settings.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// No recipe of this name, nor a file.
+    UnknownRecipe {
+        /// What was asked for.
+        name: String,
+        /// The nearest name there is.
+        nearest: Option<&'static str>,
+    },
+    /// A file that cannot be read.
+    Read(PathBuf, std::io::Error),
+    /// Not TOML: where, and what the parser said.
+    Syntax(String, String),
+    /// A key that no setting has.
+    UnknownKey {
+        /// The file or flag.
+        source: String,
+        /// The key.
+        key: String,
+        /// The nearest key there is.
+        nearest: Option<String>,
+    },
+    /// A value of the wrong kind: where, what was said.
+    Value(String, String),
+    /// A value that makes no sense: key, what was given, what can be.
+    Range(&'static str, String, &'static str),
+    /// A setting of an existing run that cannot change: key, its value, what was asked for.
+    Fixed(String, String, String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::UnknownRecipe { name, nearest } => {
+                write!(f, "no recipe or file named {name:?}")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
+                    None => write!(
+                        f,
+                        "; there are {}",
+                        RECIPES.map(|(name, _)| name).join(", ")
+                    ),
+                }
+            }
+            ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            ConfigError::Syntax(source, what) => write!(f, "{source} is not TOML: {what}"),
+            ConfigError::UnknownKey {
+                source,
+                key,
+                nearest,
+            } => {
+                write!(f, "{source}: there is no setting {key:?}")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
+                    None => Ok(()),
+                }
+            }
+            ConfigError::Value(source, what) => write!(f, "{source}: {what}"),
+            ConfigError::Range(key, got, want) => write!(f, "{key} is {got}: {want}"),
+            ConfigError::Fixed(key, was, asked) => write!(
+                f,
+                "the run was started with {key} = {was}, not {asked}: \
+                 give the same options or another --out"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConfigError::Read(_, error) => Some(error),
+            ConfigError::UnknownRecipe { .. }
+            | ConfigError::Syntax(..)
+            | ConfigError::UnknownKey { .. }
+            | ConfigError::Value(..)
+            | ConfigError::Range(..)
+            | ConfigError::Fixed(..) => None,
+        }
+    }
+}
+
+impl Config {
+    /// The settings of a new run: defaults, then the recipe (a name of [`RECIPES`] or a TOML file), then `flags`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the recipe, key or value.
+    pub fn new(recipe: Option<&str>, flags: &Table) -> Result<Config, ConfigError> {
+        let mut table = match recipe {
+            Some(recipe) => self::recipe(recipe)?,
+            None => Table::new(),
+        };
+        table.extend(flags.clone());
+        Config::from_table("the settings", table)
+    }
+
+    /// The settings that a run folder was started with.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the file cannot be read or is not one.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|e| ConfigError::Read(path.into(), e))?;
+        let source = path.display().to_string();
+        let table = parse(&source, &text)?;
+        check_keys(&source, &table)?;
+        Config::from_table(&source, table)
+    }
+
+    /// The settings of a run that goes on: its own, with those of `asked` that may change.
+    ///
+    /// # Errors
+    /// [`ConfigError::Fixed`] names the first setting that was asked for and differs but cannot change.
+    pub fn go_on(&self, recipe: Option<&str>, flags: &Table) -> Result<Config, ConfigError> {
+        let mut asked = match recipe {
+            Some(recipe) => self::recipe(recipe)?,
+            None => Table::new(),
+        };
+        asked.extend(flags.clone());
+        let mut table = self.to_table();
+        let new = Config::from_table("the settings", {
+            let mut all = table.clone();
+            all.extend(asked.clone());
+            all
+        })?
+        .to_table();
+        for key in asked.keys() {
+            let show = |t: &Table| t.get(key).map_or("none".into(), Value::to_string);
+            if FREE.contains(&key.as_str()) {
+                if let Some(value) = new.get(key) {
+                    table.insert(key.clone(), value.clone());
+                }
+            } else if table.get(key) != new.get(key) {
+                return Err(ConfigError::Fixed(key.clone(), show(&table), show(&new)));
+            }
+        }
+        // Where only one of the two lengths was asked for, the other must not outvote it.
+        if asked.contains_key("images") && !asked.contains_key("epochs") {
+            table.remove("epochs");
+        }
+        Config::from_table("the settings", table)
+    }
+
+    /// As the text of `options.toml`.
+    pub fn to_toml(&self) -> String {
+        self.to_table().to_string()
+    }
+
+    fn to_table(&self) -> Table {
+        Table::try_from(self).expect("plain numbers, strings and booleans are TOML")
+    }
+
+    fn from_table(source: &str, table: Table) -> Result<Config, ConfigError> {
+        let config: Config = table
+            .try_into()
+            .map_err(|e: toml::de::Error| ConfigError::Value(source.into(), e.message().into()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let at_least_one = [
+            ("batch", self.batch as u64),
+            ("nz", self.nz as u64),
+            ("ngf", self.ngf as u64),
+            ("ndf", self.ndf as u64),
+            ("drawn", self.drawn as u64),
+            ("log", self.log),
+            ("grid", self.grid),
+            ("checkpoint", self.checkpoint),
+            ("keep", self.keep as u64),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                return Err(ConfigError::Range(key, "0".into(), "at least 1"));
+            }
+        }
+        // Widths beyond these are a slip of the keyboard, and would end in a failed allocation.
+        let at_most = [
+            ("batch", self.batch, 65_536, "at most 65536"),
+            ("nz", self.nz, 4_096, "at most 4096"),
+            ("ngf", self.ngf, 1_024, "at most 1024"),
+            ("ndf", self.ndf, 1_024, "at most 1024"),
+            ("workers", self.workers, 1_024, "at most 1024"),
+        ];
+        for (key, value, limit, want) in at_most {
+            if value > limit {
+                return Err(ConfigError::Range(key, value.to_string(), want));
+            }
+        }
+        if !models::dcgan::SIZES.contains(&self.size) {
+            let want = "16, 32, 64 or 128";
+            return Err(ConfigError::Range("size", self.size.to_string(), want));
+        }
+        if ![1, 3].contains(&self.channels) {
+            let want = "1 (grey) or 3 (colour)";
+            return Err(ConfigError::Range("channels", self.channels.to_string(), want));
+        }
+        if !(self.lr.is_finite() && self.lr > 0.0) {
+            return Err(ConfigError::Range("lr", self.lr.to_string(), "above 0"));
+        }
+        for (key, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                let want = "at least 0 and below 1";
+                return Err(ConfigError::Range(key, beta.to_string(), want));
+            }
+        }
+        if self.epochs.is_some_and(|e| !(e.is_finite() && e >= 0.0)) {
+            let got = format!("{:?}", self.epochs.unwrap_or_default());
+            return Err(ConfigError::Range("epochs", got, "0 or more"));
+        }
+        Ok(())
+    }
+
+    /// Images to see in all, for a data set of `len` images.
+    pub fn total(&self, len: usize) -> u64 {
+        match self.epochs {
+            Some(epochs) => (epochs * len as f64).ceil() as u64,
+            None => self.images,
+        }
+    }
+
+    /// Threads that decode: `workers`, or one a core.
+    pub fn threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    /// What the networks make.
+    pub fn shape(&self) -> models::dcgan::Shape {
+        models::dcgan::Shape {
+            size: self.size,
+            channels: self.channels,
+        }
+    }
+}
+
+/// The overrides of a recipe: one of [`RECIPES`] by name, or a TOML file.
+fn recipe(name: &str) -> Result<Table, ConfigError> {
+    if let Some((_, text)) = RECIPES.iter().find(|(known, _)| *known == name) {
+        let table = parse(name, text)?;
+        check_keys(name, &table)?;
+        return Ok(table);
+    }
+    let path = Path::new(name);
+    if !name.ends_with(".toml") && !path.is_file() {
+        return Err(ConfigError::UnknownRecipe {
+            name: name.into(),
+            nearest: nearest(name, RECIPES.iter().map(|(known, _)| *known)),
+        });
+    }
+    let text = fs::read_to_string(path).map_err(|e| ConfigError::Read(path.into(), e))?;
+    let table = parse(name, &text)?;
+    check_keys(name, &table)?;
+    Ok(table)
+}
+
+fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
+    text.parse::<Table>()
+        .map_err(|e| ConfigError::Syntax(source.into(), e.to_string().trim_end().into()))
+}
+
+/// One `key=value` of the command line's `--set` as an entry of the table: the value as TOML, or as a string.
+///
+/// # Errors
+/// [`ConfigError`] where there is no `=` or no such key.
+pub fn set(text: &str) -> Result<(String, Value), ConfigError> {
+    let source = format!("--set {text}");
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(ConfigError::Value(source, "not of the form key=value".into()));
+    };
+    let (key, value) = (key.trim().replace('-', "_"), value.trim());
+    let value = format!("x = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("x"))
+        .unwrap_or_else(|| Value::String(value.into()));
+    let table = Table::from_iter([(key.clone(), value.clone())]);
+    check_keys(&source, &table)?;
+    Ok((key, value))
+}
+
+fn check_keys(source: &str, table: &Table) -> Result<(), ConfigError> {
+    let mut known: Vec<String> = Config::default().to_table().keys().cloned().collect();
+    // The two that are absent by default.
+    known.extend(["data".into(), "epochs".into()]);
+    match table.keys().find(|key| !known.contains(key)) {
+        None => Ok(()),
+        Some(key) => Err(ConfigError::UnknownKey {
+            source: source.into(),
+            key: key.clone(),
+            nearest: nearest(key, known.iter().map(String::as_str)).map(String::from),
+        }),
+    }
+}
+
+/// The name nearest to `name`, if it is near.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|k| (strsim::jaro_winkler(name, k), k))
+        .filter(|(near, _)| *near > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(text: &str) -> Table {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_recipe_resolves() {
+        for (name, _) in RECIPES {
+            Config::new(Some(name), &Table::new()).unwrap();
+        }
+        let tutorial = Config::new(Some("dcgan-tutorial"), &Table::new()).unwrap();
+        assert_eq!((tutorial.size, tutorial.nz, tutorial.batch), (64, 100, 128));
+        assert_eq!((tutorial.ngf, tutorial.ndf, tutorial.lr), (64, 64, 2e-4));
+    }
+
+    #[test]
+    fn flags_win_over_the_recipe() {
+        let c = Config::new(Some("dcgan-tutorial"), &flags("batch = 7")).unwrap();
+        assert_eq!((c.batch, c.ngf), (7, 64));
+    }
+
+    #[test]
+    fn saved_settings_read_back_equal() {
+        let c = Config::new(Some("faces"), &flags("data = 'x.zip'\nepochs = 2.5")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("options.toml");
+        fs::write(&path, c.to_toml()).unwrap();
+        assert_eq!(Config::load(&path).unwrap(), c);
+    }
+
+    #[test]
+    fn mistakes_name_the_thing() {
+        let cases: [(Result<Config, ConfigError>, &str); 7] = [
+            (
+                Config::new(Some("dcgan-tutoral"), &Table::new()),
+                "no recipe or file named \"dcgan-tutoral\"; did you mean \"dcgan-tutorial\"?",
+            ),
+            (
+                set("bach=3").map(|_| Config::default()),
+                "--set bach=3: there is no setting \"bach\"; did you mean \"batch\"?",
+            ),
+            (
+                set("batch").map(|_| Config::default()),
+                "--set batch: not of the form key=value",
+            ),
+            (
+                Config::new(None, &flags("size = 48")),
+                "size is 48: 16, 32, 64 or 128",
+            ),
+            (Config::new(None, &flags("batch = 0")), "batch is 0: at least 1"),
+            (Config::new(None, &flags("lr = -1.0")), "lr is -1: above 0"),
+            (
+                Config::new(None, &flags("beta1 = 1.0")),
+                "beta1 is 1: at least 0 and below 1",
+            ),
+        ];
+        for (got, want) in cases {
+            assert_eq!(got.unwrap_err().to_string(), want);
+        }
+        let error = Config::new(None, &flags("batch = 'many'")).unwrap_err();
+        assert!(error.to_string().contains("many"), "{error}");
+    }
+
+    #[test]
+    fn a_run_goes_on_with_the_options_it_was_started_with() {
+        let was = Config::default();
+        let longer = was.go_on(None, &flags("images = 500000")).unwrap();
+        assert_eq!(longer.images, 500_000);
+        was.go_on(None, &flags("batch = 32")).unwrap();
+        let error = was.go_on(None, &flags("batch = 64")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the run was started with batch = 32, not 64: give the same options or another --out"
+        );
+    }
+}

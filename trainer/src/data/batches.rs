@@ -1,0 +1,236 @@
+//! Batches, prepared ahead of the training step.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use super::error::DataError;
+use super::order::Order;
+use super::set::DataSet;
+
+/// Batches that each thread keeps ready: enough to bridge a step, few enough to cost no memory to speak of.
+const AHEAD: usize = 2;
+
+/// An endless row of batches in the order of [`Order`]. Which batch comes next depends on the seed and on how many
+/// images were seen, not on the threads that prepare it.
+#[derive(Debug)]
+pub struct Batches {
+    batch: usize,
+    images: usize,
+    /// Thread `t` of `n` prepares batches `t`, `t + n`, `t + 2n` and so on; so each has a queue of its own and what
+    /// comes out is in order.
+    queues: Vec<Receiver<Result<Vec<f32>, DataError>>>,
+    threads: Vec<JoinHandle<()>>,
+    failed: Option<io::Error>,
+    next: usize,
+}
+
+impl Batches {
+    /// Batches of `batch` images of `data`, from the image that is the `first_image`-th to be seen, on `workers` threads
+    /// (at least one).
+    pub fn new(
+        data: Arc<DataSet>,
+        batch: usize,
+        seed: u64,
+        first_image: u64,
+        workers: usize,
+    ) -> Batches {
+        let mut batches = Batches {
+            batch,
+            images: data.len(),
+            queues: Vec::new(),
+            threads: Vec::new(),
+            failed: None,
+            next: 0,
+        };
+        if batch > data.len() {
+            return batches;
+        }
+        let workers = workers.max(1);
+        for worker in 0..workers {
+            let (queue, out) = sync_channel(AHEAD);
+            let first = first_image + (worker * batch) as u64;
+            let (data, stride) = (data.clone(), (workers * batch) as u64);
+            let work = move || prepare(&data, batch, seed, first, stride, &queue);
+            let name = format!("batches {worker}");
+            match thread::Builder::new().name(name).spawn(work) {
+                Ok(thread) => batches.threads.push(thread),
+                Err(error) => {
+                    batches.failed = Some(error);
+                    break;
+                }
+            }
+            batches.queues.push(out);
+        }
+        batches
+    }
+
+    /// The next batch, `batch` x channels x size x size values in [-1, 1]; waits where it is not ready.
+    ///
+    /// # Errors
+    /// [`DataError::BatchTooLarge`] if the data has fewer images than a batch; [`DataError::Lost`] if an image that
+    /// does not fit into memory has gone; [`DataError::Worker`] if threads are not to be had.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "never ends, so an Option would only be in the way"
+    )]
+    pub fn next(&mut self) -> Result<Vec<f32>, DataError> {
+        if self.batch > self.images {
+            return Err(DataError::BatchTooLarge {
+                batch: self.batch,
+                images: self.images,
+            });
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(DataError::Worker(error));
+        }
+        let ended = || DataError::Worker(io::Error::other("it ended early"));
+        let queue = self.queues.get(self.next).ok_or_else(ended)?;
+        self.next = (self.next + 1) % self.queues.len();
+        queue.recv().map_err(|_| ended())?
+    }
+}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        // Without a queue to fill the threads end.
+        self.queues.clear();
+        for thread in self.threads.drain(..) {
+            // One that died was reported where its batch was missed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sends the batches that begin with the images `at`, `at + stride` and so on, until nobody listens.
+fn prepare(
+    data: &DataSet,
+    batch: usize,
+    seed: u64,
+    mut at: u64,
+    stride: u64,
+    queue: &SyncSender<Result<Vec<f32>, DataError>>,
+) {
+    let scale: [f32; 256] = std::array::from_fn(|v| v as f32 / 127.5 - 1.0);
+    let mut order = Order::new(data.len(), seed);
+    loop {
+        let mut values = Vec::with_capacity(batch * data.form().values());
+        let filled = (at..at + batch as u64).try_for_each(|i| {
+            data.with(order.image(i), |pixels| {
+                values.extend(pixels.iter().map(|&v| scale[usize::from(v)]))
+            })
+        });
+        if queue.send(filled.map(|()| values)).is_err() {
+            return;
+        }
+        at += stride;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Form;
+
+    const FORM: Form = Form {
+        size: 2,
+        channels: 1,
+    };
+
+    fn faces(count: usize) -> Arc<DataSet> {
+        Arc::new(DataSet::drawn(
+            count,
+            0,
+            &Form {
+                size: 8,
+                channels: 3,
+            },
+            1,
+        ))
+    }
+
+    fn take(
+        data: &Arc<DataSet>,
+        batch: usize,
+        first: u64,
+        workers: usize,
+        count: usize,
+    ) -> Vec<Vec<f32>> {
+        let mut batches = Batches::new(data.clone(), batch, 9, first, workers);
+        (0..count).map(|_| batches.next().unwrap()).collect()
+    }
+
+    #[test]
+    fn workers_and_resuming_change_nothing() {
+        let data = faces(10);
+        // 4 does not divide 10: batches run across epochs.
+        let want = take(&data, 4, 0, 1, 20);
+        // Not assert_eq: thousands of numbers explain nothing.
+        for workers in [0, 2, 3, 7] {
+            assert!(take(&data, 4, 0, workers, 20) == want, "{workers} workers");
+        }
+        for seen in 1..18 {
+            let resumed = take(&data, 4, seen * 4, 2, 3);
+            assert!(
+                resumed == want[seen as usize..][..3],
+                "after {seen} batches"
+            );
+        }
+        let (flat, one) = (want.concat(), data.form().values());
+        let other = take(&data, 3, 5, 2, 4).concat();
+        assert!(
+            other == flat[5 * one..17 * one],
+            "another batch, another start"
+        );
+    }
+
+    #[test]
+    fn every_image_once_an_epoch() {
+        let data = faces(10);
+        let one = data.form().values();
+        let bits = |image: &[f32]| image.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        let images = take(&data, 5, 0, 2, 6).concat();
+        for epoch in images.chunks(10 * one) {
+            let distinct: std::collections::HashSet<_> = epoch.chunks(one).map(bits).collect();
+            assert_eq!(distinct.len(), 10);
+        }
+    }
+
+    #[test]
+    fn planes_in_minus_one_to_one() {
+        let data = faces(1);
+        let values = take(&data, 1, 0, 1, 1).concat();
+        let picture = data.picture(0).unwrap();
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            for c in 0..3 {
+                let want = f32::from(pixel[c]) / 127.5 - 1.0;
+                assert_eq!(values[c * 64 + (y * 8 + x) as usize], want);
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_a_batch() {
+        let data = Arc::new(DataSet::drawn(3, 0, &FORM, 1));
+        let mut batches = Batches::new(data, 4, 0, 0, 2);
+        for _ in 0..2 {
+            let error = batches.next().unwrap_err().to_string();
+            assert_eq!(error, "a batch of 4 needs as many images, there are 3");
+        }
+    }
+
+    #[test]
+    fn a_lost_image_is_an_error_not_a_hang() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..4 {
+            let picture = image::RgbImage::from_pixel(4, 4, image::Rgb([i, i, i]));
+            picture.save(dir.path().join(format!("{i}.png"))).unwrap();
+        }
+        let data = Arc::new(DataSet::open_within(dir.path(), &FORM, 1, 0, &|_, _| ()).unwrap());
+        std::fs::remove_file(dir.path().join("2.png")).unwrap();
+        let mut batches = Batches::new(data, 4, 0, 0, 2);
+        let error = batches.next().unwrap_err().to_string();
+        assert!(error.contains("2.png"), "{error}");
+    }
+}

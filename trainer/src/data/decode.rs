@@ -1,0 +1,464 @@
+//! The bytes of a file to pixels of one form.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, guess_format};
+
+use super::Form;
+use super::error::Reason;
+
+/// The formats that are read.
+pub const FORMATS: [&str; 8] = [
+    "jpeg",
+    "png",
+    "webp",
+    "bmp",
+    "pgm/ppm/pbm",
+    "gif",
+    "tiff",
+    "tga",
+];
+
+/// The longest file that is looked into: no photograph is longer.
+pub(super) const MOST_BYTES: u64 = 256 << 20;
+
+/// The most that one decoded image may fill, about 170 megapixels of colour.
+const MOST_PIXEL_BYTES: u64 = 512 << 20;
+
+/// What a file's name says about its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// An image of a format that is read.
+    Image,
+    /// An image of a format that is not read.
+    Foreign,
+    /// Nothing: only the content can tell.
+    Other,
+}
+
+/// What the file name's extension claims.
+pub(super) fn claim(name: &str) -> Claim {
+    const IMAGE: [&str; 17] = [
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "pgm", "ppm", "pbm",
+        "pnm", "pam", "gif", "tif", "tiff",
+    ];
+    const FOREIGN: [&str; 14] = [
+        "heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "raw", "dng", "nef", "cr2", "arw",
+        "exr", "ico",
+    ];
+    let extension = Path::new(name).extension().unwrap_or_default();
+    let extension = extension.to_string_lossy().to_ascii_lowercase();
+    match extension.as_str() {
+        "tga" => Claim::Image,
+        e if IMAGE.contains(&e) => Claim::Image,
+        e if FOREIGN.contains(&e) => Claim::Foreign,
+        _ => Claim::Other,
+    }
+}
+
+/// Whether a file whose name claims nothing begins as an image does. Two letters, as BMP and PGM have, are not enough:
+/// texts begin with them too.
+pub(super) fn begins_as_image(head: &[u8]) -> bool {
+    use ImageFormat::{Gif, Jpeg, Png, Tiff, WebP};
+    matches!(guess_format(head), Ok(Jpeg | Png | WebP | Gif | Tiff))
+}
+
+/// Decodes a file and brings it to `form`: the shorter side is resized to the form's size, the centre is cut out.
+/// Returns planes of bytes. Of an animation it is the first frame; a photograph is turned as its EXIF says.
+///
+/// Transparency is laid over white: what has any is mostly cut out for a page, and outlines are drawn dark.
+///
+/// # Errors
+/// [`Reason`]: what is wrong with the bytes. `name` helps only with TGA, which has no mark of its own.
+pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>, Reason> {
+    let format = format(bytes, name)?;
+    // Decoders are other people's code on other people's bytes: one that panics costs one image, not the run.
+    catch_unwind(AssertUnwindSafe(|| {
+        let image = pixels(bytes, format)?;
+        Ok(fit(image, form))
+    }))
+    .unwrap_or(Err(Reason::Panicked))
+}
+
+/// By content; the name counts only where the content leaves it open.
+fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
+    let extension = Path::new(name).extension().unwrap_or_default();
+    let extension = extension.to_string_lossy().to_ascii_lowercase();
+    match guess_format(bytes) {
+        // Cameras' raw files are TIFF, with a thumbnail where a reader looks first.
+        Ok(Tiff) | Err(_) if claim(name) == Claim::Foreign => Err(Reason::Format(extension)),
+        Ok(format @ (Jpeg | Png | WebP | Bmp | Pnm | Gif | Tiff)) => Ok(format),
+        Ok(other) => Err(Reason::Format(other.extensions_str()[0].into())),
+        Err(_) if extension == "tga" => Ok(Tga),
+        Err(_) => Err(Reason::NotAnImage),
+    }
+}
+
+fn pixels(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, Reason> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_PIXEL_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(Reason::Broken)?;
+    let (width, height) = decoder.dimensions();
+    if decoder.total_bytes() > MOST_PIXEL_BYTES {
+        return Err(Reason::Large { width, height });
+    }
+    // A photograph with damaged EXIF is still a photograph.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(Reason::Broken)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// An image as planes of `form`.
+fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
+    let image = match image.color().has_alpha() {
+        true => over_white(image),
+        false => image,
+    };
+    if form.planes() == 1 || !image.color().has_color() {
+        let grey = image.into_luma8();
+        let (width, height) = grey.dimensions();
+        form.planar(
+            &resize(grey.as_raw(), width, height, PixelType::U8, form.size),
+            1,
+        )
+    } else {
+        let rgb = image.into_rgb8();
+        let (width, height) = rgb.dimensions();
+        form.planar(
+            &resize(rgb.as_raw(), width, height, PixelType::U8x3, form.size),
+            3,
+        )
+    }
+}
+
+/// Before resizing, or the colours that hide in transparent pixels would bleed into visible ones.
+fn over_white(image: DynamicImage) -> DynamicImage {
+    let grey = !image.color().has_color();
+    let mut rgba = image.into_rgba8();
+    for pixel in rgba.pixels_mut() {
+        let [r, g, b, a] = pixel.0.map(u32::from);
+        let over = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
+        pixel.0 = [over(r), over(g), over(b), 255];
+    }
+    match grey {
+        true => DynamicImage::ImageLuma8(DynamicImage::ImageRgba8(rgba).into_luma8()),
+        false => DynamicImage::ImageRgba8(rgba),
+    }
+}
+
+/// The largest centred square, resized to `size`: the same as resizing the shorter side and cutting out the centre.
+///
+/// Bicubic with a = -1/2, widened when shrinking: the filter that loses least to aliasing (Parmar, Zhang and Zhu 2022,
+/// "On aliased resizing and surprising subtleties in GAN evaluation"). An image of the right size is left as it is.
+fn resize(pixels: &[u8], width: u32, height: u32, kind: PixelType, size: u32) -> Vec<u8> {
+    if (width, height) == (size, size) {
+        return pixels.to_vec();
+    }
+    let mut to = Image::new(size, size, kind);
+    let side = f64::from(width.min(height));
+    let (left, top) = (
+        (f64::from(width) - side) / 2.0,
+        (f64::from(height) - side) / 2.0,
+    );
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+        .crop(left, top, side, side);
+    // Neither fails: the buffer is the picture's own, the square lies inside it.
+    if let Ok(from) = ImageRef::new(width, height, pixels, kind) {
+        let done = Resizer::new().resize(&from, &mut to, &options);
+        debug_assert!(done.is_ok(), "{done:?}");
+    }
+    to.into_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
+
+    const COLOUR: Form = Form {
+        size: 8,
+        channels: 3,
+    };
+    const GREY: Form = Form {
+        size: 8,
+        channels: 1,
+    };
+
+    fn write(image: &D, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// The value at the middle of each plane.
+    fn middle(planes: &[u8], form: &Form) -> Vec<u8> {
+        let at = form.size as usize * 4 + 4;
+        planes
+            .chunks(form.pixels())
+            .map(|plane| plane[at])
+            .collect()
+    }
+
+    fn near(got: &[u8], want: &[u8], slack: u8) -> bool {
+        got.len() == want.len() && got.iter().zip(want).all(|(g, w)| g.abs_diff(*w) <= slack)
+    }
+
+    #[test]
+    fn every_format() {
+        struct Case {
+            format: ImageFormat,
+            slack: u8,
+        }
+        let case = |format, slack| Case { format, slack };
+        let cases = [
+            case(ImageFormat::Jpeg, 3),
+            case(ImageFormat::Png, 0),
+            case(ImageFormat::WebP, 0),
+            case(ImageFormat::Bmp, 0),
+            case(ImageFormat::Pnm, 0),
+            case(ImageFormat::Gif, 2),
+            case(ImageFormat::Tiff, 0),
+            case(ImageFormat::Tga, 0),
+        ];
+        let picture = D::ImageRgb8(RgbImage::from_pixel(12, 10, Rgb([200, 100, 40])));
+        for Case { format, slack } in cases {
+            let bytes = write(&picture, format);
+            // Only TGA needs its name.
+            let name = if format == ImageFormat::Tga {
+                "a.TGA"
+            } else {
+                "wrong.png"
+            };
+            let planes = decode(&bytes, name, &COLOUR).unwrap();
+            assert_eq!(planes.len(), 3 * 64, "{format:?}");
+            let got = middle(&planes, &COLOUR);
+            assert!(near(&got, &[200, 100, 40], slack), "{format:?}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_pixel() {
+        let of = |image: D| write(&image, ImageFormat::Png);
+        let cases = [
+            (
+                "grey",
+                of(D::ImageLuma8(ImageBuffer::from_pixel(9, 9, Luma([77])))),
+                [77, 77, 77],
+                77,
+            ),
+            (
+                "grey 16",
+                of(D::ImageLuma16(ImageBuffer::from_pixel(
+                    9,
+                    9,
+                    Luma([77 * 257]),
+                ))),
+                [77, 77, 77],
+                77,
+            ),
+            (
+                "colour 16",
+                of(D::ImageRgb16(ImageBuffer::from_pixel(
+                    9,
+                    9,
+                    Rgb([10 * 257, 20 * 257, 30 * 257]),
+                ))),
+                [10, 20, 30],
+                19,
+            ),
+            (
+                "clear",
+                of(D::ImageRgba8(ImageBuffer::from_pixel(
+                    9,
+                    9,
+                    Rgba([1, 2, 3, 0]),
+                ))),
+                [255, 255, 255],
+                255,
+            ),
+            (
+                "half clear",
+                of(D::ImageRgba8(ImageBuffer::from_pixel(
+                    9,
+                    9,
+                    Rgba([55, 155, 255, 102]),
+                ))),
+                [175, 215, 255],
+                209,
+            ),
+            (
+                "half clear grey",
+                of(D::ImageLumaA8(ImageBuffer::from_pixel(
+                    9,
+                    9,
+                    LumaA([0, 51]),
+                ))),
+                [204, 204, 204],
+                204,
+            ),
+            ("palette", PALETTE.to_vec(), [255, 0, 0], 54),
+        ];
+        for (name, bytes, colour, grey) in cases {
+            let got = decode(&bytes, "a.png", &COLOUR).unwrap();
+            assert!(
+                near(&middle(&got, &COLOUR), &colour, 1),
+                "{name}: {:?}",
+                middle(&got, &COLOUR)
+            );
+            let got = decode(&bytes, "a.png", &GREY).unwrap();
+            assert!(
+                near(&middle(&got, &GREY), &[grey], 1),
+                "{name}: {:?}",
+                middle(&got, &GREY)
+            );
+        }
+    }
+
+    /// A PNG of 1 x 1, one bit a pixel, its second palette entry red.
+    const PALETTE: [u8; 85] = [
+        137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 1, 3,
+        0, 0, 0, 37, 219, 86, 202, 0, 0, 0, 6, 80, 76, 84, 69, 0, 0, 255, 255, 0, 0, 197, 250, 139,
+        211, 0, 0, 0, 10, 73, 68, 65, 84, 120, 156, 99, 104, 0, 0, 0, 130, 0, 129, 119, 205, 114,
+        182, 0, 0, 0, 0, 73, 69, 78, 68, 174, 66, 96, 130,
+    ];
+
+    #[test]
+    fn the_centre_of_the_shorter_side() {
+        // Thirds across: red, green, blue; the square in the middle is green but for its edges.
+        let wide = RgbImage::from_fn(48, 16, |x, _| match x / 16 {
+            0 => Rgb([255, 0, 0]),
+            1 => Rgb([0, 255, 0]),
+            _ => Rgb([0, 0, 255]),
+        });
+        let tall = image::imageops::rotate90(&wide);
+        for (name, image) in [("wide", wide), ("tall", tall)] {
+            for size in [4, 8, 16, 32] {
+                let form = Form { size, channels: 3 };
+                let planes = decode(
+                    &write(&D::ImageRgb8(image.clone()), ImageFormat::Png),
+                    "",
+                    &form,
+                )
+                .unwrap();
+                let green = &planes[form.pixels()..2 * form.pixels()];
+                assert!(
+                    green.iter().all(|&v| v > 200),
+                    "{name} at {size}: {green:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_right_size_is_left_alone() {
+        let image = RgbImage::from_fn(8, 8, |x, y| {
+            Rgb([x as u8 * 31, y as u8 * 31, (x * y) as u8])
+        });
+        let planes = decode(
+            &write(&D::ImageRgb8(image.clone()), ImageFormat::Bmp),
+            "",
+            &COLOUR,
+        )
+        .unwrap();
+        for (x, y, pixel) in image.enumerate_pixels() {
+            let at = (y * 8 + x) as usize;
+            assert_eq!([planes[at], planes[64 + at], planes[128 + at]], pixel.0);
+        }
+    }
+
+    #[test]
+    fn shrinking_averages() {
+        // Lines a pixel wide: without a filter these come out black or white.
+        let lines = D::ImageLuma8(ImageBuffer::from_fn(64, 64, |x, _| {
+            Luma([(x % 2) as u8 * 255])
+        }));
+        let planes = decode(&write(&lines, ImageFormat::Png), "", &GREY).unwrap();
+        assert!(planes.iter().all(|v| v.abs_diff(128) < 12), "{planes:?}");
+    }
+
+    #[test]
+    fn photographs_are_turned() {
+        // Left half black, right half white, and EXIF that says: turn by 180 degrees.
+        let halves = D::ImageLuma8(ImageBuffer::from_fn(16, 16, |x, _| {
+            Luma([(x / 8) as u8 * 255])
+        }));
+        let plain = write(&halves, ImageFormat::Jpeg);
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
+        let turned = [&plain[..2], exif, &plain[2..]].concat();
+        let left = |bytes: &[u8]| decode(bytes, "a.jpg", &GREY).unwrap()[8 * 4];
+        assert!(
+            left(&plain) < 20 && left(&turned) > 235,
+            "{} {}",
+            left(&plain),
+            left(&turned)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_decoded() {
+        let png = write(&D::ImageRgb8(RgbImage::new(40, 40)), ImageFormat::Png);
+        let bomb = {
+            // The header says 60,000 x 60,000; its checksum is right.
+            let mut bytes = png.clone();
+            bytes[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+            let crc = crc32(&bytes[12..29]);
+            bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+            bytes
+        };
+        let cases: [(&str, &[u8], &str); 7] = [
+            (
+                "a.jpg",
+                b"just text",
+                "not an image, whatever its name says",
+            ),
+            ("a.jpg", b"", "not an image, whatever its name says"),
+            ("a.heic", b"\0\0\0\x18ftypheic", "heic is not read"),
+            ("a.nef", b"MM\0*rest of it", "nef is not read"),
+            ("a.png", &png[..png.len() / 2], "unexpected end of file"),
+            ("a.tga", b"just text that is no tga at all", "tga"),
+            ("a.png", &bomb, "60000 x 60000"),
+        ];
+        for (name, bytes, want) in cases {
+            let reason = decode(bytes, name, &COLOUR).unwrap_err().to_string();
+            assert!(reason.to_lowercase().contains(want), "{name}: {reason}");
+        }
+    }
+
+    /// PNG's checksum.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |crc, &b| {
+            (0..8).fold(crc ^ u32::from(b), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+            })
+        })
+    }
+
+    #[test]
+    fn truncation_anywhere_does_not_panic() {
+        let image = D::ImageRgb8(RgbImage::from_fn(9, 7, |x, y| {
+            Rgb([x as u8 * 20, y as u8 * 30, 9])
+        }));
+        use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
+        for format in [Jpeg, Png, WebP, Bmp, Pnm, Gif, Tiff, Tga] {
+            let whole = write(&image, format);
+            for len in 0..whole.len() {
+                // A JPEG that lacks only its end is shown; others may be, too. None may panic.
+                let got = decode(&whole[..len], "a.tga", &COLOUR);
+                assert!(
+                    !matches!(got, Err(Reason::Panicked)),
+                    "{format:?} cut to {len}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,597 @@
+//! A set of images of one form.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use super::Form;
+use super::decode::decode;
+use super::drawn;
+use super::error::{DataError, Reason, Skipped};
+use super::source::{self, Entry, Found, extension};
+
+/// What decoded images may fill: 4 GiB, 300,000 colour images of 64 x 64. The rest is decoded each time.
+pub const BUDGET: usize = 4 << 30;
+
+/// Images of one form, decoded once where they fit into memory.
+#[derive(Debug)]
+pub struct DataSet {
+    form: Form,
+    images: Vec<Image>,
+    labels: Vec<String>,
+    skipped: Vec<Skipped>,
+    fingerprint: u64,
+    description: String,
+}
+
+#[derive(Debug)]
+struct Image {
+    /// Planes of bytes, [`Form::values`] long; none: beyond the budget.
+    pixels: Option<Box<[u8]>>,
+    origin: Origin,
+    label: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    File(Entry),
+    /// A face, by seed.
+    Drawn(u64),
+}
+
+impl DataSet {
+    /// The images of a folder (flat, or a folder per class) or of a zip archive, decoded on `workers` threads.
+    ///
+    /// # Errors
+    /// [`DataError`]: the path is missing, unreadable, neither folder nor archive, damaged or encrypted, or none of its
+    /// files could be decoded. Single files that cannot be decoded are [`DataSet::skipped`].
+    pub fn open(path: &Path, form: &Form, workers: usize) -> Result<DataSet, DataError> {
+        DataSet::open_within(path, form, workers, BUDGET, &|_, _| ())
+    }
+
+    /// [`DataSet::open`] that keeps at most `budget` bytes of images in memory, and calls `progress` with the number of
+    /// files decoded and in all, from any thread.
+    ///
+    /// # Errors
+    /// As [`DataSet::open`].
+    pub fn open_within(
+        path: &Path,
+        form: &Form,
+        workers: usize,
+        budget: usize,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<DataSet, DataError> {
+        let mut found = source::find(path)?;
+        let entries = std::mem::take(&mut found.entries);
+        let fit = budget / form.values().max(1);
+        let (done, all) = (AtomicUsize::new(0), entries.len());
+        let load = |(i, entry): (usize, Entry)| {
+            let loaded = entry.read().and_then(|bytes| {
+                let pixels = decode(&bytes, &entry.name, form)?;
+                Ok((hash(SEED, &bytes), (i < fit).then_some(pixels)))
+            });
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            (entry, loaded)
+        };
+        let loaded: Vec<_> = on_threads(workers, || {
+            entries.into_par_iter().enumerate().map(load).collect()
+        });
+
+        let mut fingerprint = SEED;
+        let mut images = Vec::with_capacity(all);
+        for (entry, loaded) in loaded {
+            match loaded {
+                Ok((content, pixels)) => {
+                    fingerprint = hash(fingerprint, entry.name.as_bytes());
+                    fingerprint = hash(fingerprint, &content.to_le_bytes());
+                    images.push(Image {
+                        pixels,
+                        origin: Origin::File(entry),
+                        label: None,
+                    });
+                }
+                Err(reason) => found.skipped.push(Skipped {
+                    name: entry.name,
+                    reason,
+                }),
+            }
+        }
+        if images.is_empty() {
+            return Err(DataError::NoImages {
+                path: path.into(),
+                found: inventory(&found),
+            });
+        }
+        let labels = label(&mut images);
+        let name = path.file_name().map_or(path.as_os_str(), |name| name);
+        let description = describe(&name.to_string_lossy(), images.len(), labels.len(), &found);
+        Ok(DataSet {
+            form: *form,
+            images,
+            labels,
+            skipped: found.skipped,
+            fingerprint,
+            description,
+        })
+    }
+
+    /// `count` of the built-in drawn faces, those of `seed` and the seeds after it, drawn on `workers` threads.
+    pub fn drawn(count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
+        let fit = BUDGET / form.values().max(1);
+        let draw = |i: usize| {
+            let face = seed.wrapping_add(i as u64);
+            Image {
+                pixels: (i < fit).then(|| drawn_pixels(face, form)),
+                origin: Origin::Drawn(face),
+                label: None,
+            }
+        };
+        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
+        let numbers = [drawn::VERSION, seed, count as u64].map(u64::to_le_bytes);
+        DataSet {
+            form: *form,
+            images,
+            labels: Vec::new(),
+            skipped: Vec::new(),
+            fingerprint: hash(SEED, &numbers.concat()),
+            description: format!("{count} drawn faces"),
+        }
+    }
+
+    /// What every image was brought to.
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether there are none, as only a drawn set of none can be.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// Files that look like images and could not be decoded.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The names of the class folders in order; none where the images lie side by side.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Which of [`DataSet::labels`] image `i` has.
+    pub fn label(&self, i: usize) -> Option<usize> {
+        self.images.get(i)?.label
+    }
+
+    /// One line: `25000 images from faces64.zip, 3 skipped`.
+    pub fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    /// A number that other images, other names or another order change. It does not depend on the form.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Image `i` as planes of bytes, lent to `use_`.
+    ///
+    /// # Errors
+    /// [`DataError::Lost`]: the image does not fit into memory and its file has gone, or there is no image `i`.
+    pub fn with<T>(&self, i: usize, use_: impl FnOnce(&[u8]) -> T) -> Result<T, DataError> {
+        let lost = |name: String, reason| DataError::Lost(Skipped { name, reason });
+        let Some(image) = self.images.get(i) else {
+            return Err(lost(format!("image {i}"), Reason::Absent(self.len())));
+        };
+        if let Some(pixels) = &image.pixels {
+            return Ok(use_(pixels));
+        }
+        let pixels = match &image.origin {
+            Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
+            Origin::File(entry) => entry
+                .read()
+                .and_then(|bytes| decode(&bytes, &entry.name, &self.form))
+                .map_err(|reason| lost(entry.name.clone(), reason))?,
+        };
+        Ok(use_(&pixels))
+    }
+
+    /// Image `i` as a picture, grey ones in three equal channels.
+    ///
+    /// # Errors
+    /// As [`DataSet::with`].
+    pub fn picture(&self, i: usize) -> Result<RgbImage, DataError> {
+        let Form { size, .. } = self.form;
+        let (plane, last) = (self.form.pixels(), self.form.planes() - 1);
+        self.with(i, |pixels| {
+            RgbImage::from_fn(size, size, |x, y| {
+                let at = y as usize * size as usize + x as usize;
+                image::Rgb([0, 1, 2].map(|c: usize| pixels[c.min(last) * plane + at]))
+            })
+        })
+    }
+}
+
+fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {
+    let face = image::DynamicImage::ImageRgb8(drawn::face(seed, form.size));
+    match form.planes() {
+        1 => form.planar(face.into_luma8().as_raw(), 1),
+        _ => form.planar(face.into_rgb8().as_raw(), 3),
+    }
+}
+
+/// Runs on `workers` threads of its own, or where it is if they cannot be had.
+fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new()
+        .num_threads(workers.max(1))
+        .build()
+    {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+/// Names of the class folders, and each image's among them. A class is the first folder below those that all images
+/// share (an archive often holds one folder with everything in it); there are none if that leaves some images outside.
+fn label(images: &mut [Image]) -> Vec<String> {
+    let parts = |image: &Image| -> Vec<String> {
+        match &image.origin {
+            Origin::File(entry) => entry.name.split('/').map(Into::into).collect(),
+            Origin::Drawn(_) => Vec::new(),
+        }
+    };
+    let folders: Vec<Vec<String>> = images
+        .iter()
+        .map(|image| {
+            let mut parts = parts(image);
+            parts.pop();
+            parts
+        })
+        .collect();
+    let Some(first) = folders.first() else {
+        return Vec::new();
+    };
+    let shared = (0..first.len())
+        .take_while(|&d| folders.iter().all(|f| f.get(d) == first.get(d)))
+        .count();
+    if folders.iter().any(|f| f.len() <= shared) {
+        return Vec::new();
+    }
+    let mut classes: BTreeMap<&str, usize> =
+        folders.iter().map(|f| (f[shared].as_str(), 0)).collect();
+    classes
+        .values_mut()
+        .enumerate()
+        .for_each(|(i, class)| *class = i);
+    for (image, folder) in images.iter_mut().zip(&folders) {
+        image.label = classes.get(folder[shared].as_str()).copied();
+    }
+    classes.into_keys().map(Into::into).collect()
+}
+
+fn describe(name: &str, images: usize, classes: usize, found: &Found) -> String {
+    let mut line = format!("{images} images from {name}");
+    let others: usize = found.other.values().sum();
+    let rest = [
+        (classes, "classes"),
+        (found.skipped.len(), "skipped"),
+        (others, "other files"),
+    ];
+    for (count, what) in rest {
+        if count > 0 {
+            line += &format!(", {count} {what}");
+        }
+    }
+    line
+}
+
+/// What was found where no image was: `3 .txt, 2 .jpg that failed: a.jpg: not an image, b.jpg: ...`.
+fn inventory(found: &Found) -> String {
+    const SHOWN: usize = 3;
+    let mut failed = BTreeMap::<String, usize>::new();
+    for skipped in &found.skipped {
+        *failed.entry(extension(&skipped.name)).or_default() += 1;
+    }
+    let count = |counts: &BTreeMap<String, usize>, tail: &str| -> Vec<String> {
+        counts
+            .iter()
+            .map(|(kind, n)| format!("{n} {kind}{tail}"))
+            .collect()
+    };
+    let mut parts = count(&found.other, "");
+    if found.hidden > 0 {
+        parts.push(format!("{} hidden", found.hidden));
+    }
+    parts.extend(count(&failed, " that failed"));
+    if parts.is_empty() {
+        return "no files".into();
+    }
+    let shown: Vec<String> = found
+        .skipped
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
+    let more = match found.skipped.len() > SHOWN {
+        true => ", ...",
+        false => "",
+    };
+    match shown.is_empty() {
+        true => parts.join(", "),
+        false => format!("{} ({}{more})", parts.join(", "), shown.join(", ")),
+    }
+}
+
+/// FNV-1a's offset basis.
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, 64 bits, going on from `hash`.
+fn hash(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, &b| {
+        (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, Rgb};
+    use std::fs;
+    use std::io::{Cursor, Write};
+
+    const FORM: Form = Form {
+        size: 8,
+        channels: 3,
+    };
+
+    fn png(v: u8) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        let image = RgbImage::from_pixel(10, 8, Rgb([v, 0, 255 - v]));
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        dir
+    }
+
+    fn zip(files: &[(&str, Vec<u8>)]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(file.as_file_mut());
+        for (name, bytes) in files {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default())
+                .unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        file
+    }
+
+    fn reds(data: &DataSet) -> Vec<u8> {
+        (0..data.len())
+            .map(|i| data.with(i, |p| p[0]).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_folder_of_rubbish_with_images_in_it() {
+        let dir = folder(&[
+            ("b.png", png(2)),
+            ("a.png", png(1)),
+            ("photo.jpg", png(3)),    // a wrong extension
+            ("scan.dat", png(4)),     // one that says nothing
+            ("no extension", png(5)), // none
+            ("text.jpg", b"not a picture".to_vec()),
+            ("cut.png", png(9)[..30].to_vec()),
+            ("empty.gif", Vec::new()),
+            ("README", b"P5 is a letter and a digit".to_vec()),
+            ("list.csv", b"BM,1".to_vec()),
+            (".hidden.png", png(6)),
+            ("sub/.git/x.png", png(7)),
+        ]);
+        let data = DataSet::open(dir.path(), &FORM, 2).unwrap();
+        assert_eq!(reds(&data), [1, 2, 5, 3, 4]);
+        let skipped: Vec<&str> = data.skipped().iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(skipped, ["cut.png", "empty.gif", "text.jpg"]);
+        assert_eq!(
+            data.skipped()[2].to_string(),
+            "text.jpg: not an image, whatever its name says"
+        );
+        let name = dir.path().file_name().unwrap().to_string_lossy();
+        assert_eq!(
+            data.describe(),
+            format!("5 images from {name}, 3 skipped, 2 other files")
+        );
+        assert!(data.labels().is_empty());
+        assert_eq!(data.picture(0).unwrap().get_pixel(3, 3).0, [1, 0, 254]);
+    }
+
+    #[test]
+    fn classes() {
+        let files = |names: [&'static str; 4]| names.map(|name| (name, png(name.len() as u8)));
+        let cases = [
+            (["x.png", "y.png", "z.png", "w.png"], vec![], vec![]),
+            (
+                ["all/x.png", "all/y.png", "all/z.png", "all/w.png"],
+                vec![],
+                vec![],
+            ),
+            (
+                ["dog/x.png", "cat/y.png", "cat/a/z.png", "dog/b/w.png"],
+                vec!["cat", "dog"],
+                vec![0, 0, 1, 1],
+            ),
+            (
+                ["s/dog/x.png", "s/cat/y.png", "s/cat/z.png", "s/eel/z.png"],
+                vec!["cat", "dog", "eel"],
+                vec![0, 0, 1, 2],
+            ),
+            (
+                ["dog/x.png", "cat/y.png", "cat/z.png", "stray.png"],
+                vec![],
+                vec![],
+            ),
+        ];
+        for (names, labels, of) in cases {
+            let dir = folder(&files(names));
+            let archive = zip(&files(names));
+            let from_folder = DataSet::open(dir.path(), &FORM, 1).unwrap();
+            let from_zip = DataSet::open(archive.path(), &FORM, 3).unwrap();
+            for data in [&from_folder, &from_zip] {
+                assert_eq!(data.labels(), labels, "{names:?}");
+                let got: Vec<usize> = (0..4).filter_map(|i| data.label(i)).collect();
+                assert_eq!(got, of, "{names:?}");
+            }
+            assert_eq!(reds(&from_folder), reds(&from_zip), "{names:?}");
+            assert_eq!(
+                from_folder.fingerprint(),
+                from_zip.fingerprint(),
+                "{names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_data_has_another_fingerprint() {
+        let print = |files: &[(&str, Vec<u8>)], form: &Form| {
+            DataSet::open(folder(files).path(), form, 2)
+                .unwrap()
+                .fingerprint()
+        };
+        let base = print(&[("a.png", png(1)), ("b.png", png(2))], &FORM);
+        assert_eq!(
+            base,
+            print(
+                &[("a.png", png(1)), ("b.png", png(2))],
+                &Form {
+                    size: 4,
+                    channels: 1
+                }
+            )
+        );
+        assert_ne!(base, print(&[("a.png", png(1)), ("b.png", png(3))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(1)), ("c.png", png(2))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(2)), ("b.png", png(1))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(1))], &FORM));
+        let drawn = |count, seed| DataSet::drawn(count, seed, &FORM, 1).fingerprint();
+        assert_ne!(drawn(2, 0), drawn(3, 0));
+        assert_ne!(drawn(2, 0), drawn(2, 1));
+    }
+
+    #[test]
+    fn beyond_the_budget_images_are_decoded_again() {
+        let files: Vec<_> = (0..9u8).map(|i| (format!("{i}.png"), png(i))).collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+            .collect();
+        let dir = folder(&files);
+        let calls = AtomicUsize::new(0);
+        let count = |_, all| {
+            assert_eq!(all, 9);
+            calls.fetch_add(1, Ordering::Relaxed);
+        };
+        let data = DataSet::open_within(dir.path(), &FORM, 2, 4 * FORM.values(), &count).unwrap();
+        assert_eq!(calls.into_inner(), 9);
+        assert_eq!(data.images.iter().filter(|i| i.pixels.is_some()).count(), 4);
+        assert_eq!(reds(&data), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        fs::remove_file(dir.path().join("8.png")).unwrap();
+        let error = data.with(8, |_| ()).unwrap_err().to_string();
+        assert!(error.contains("8.png: cannot be read"), "{error}");
+        assert!(data.with(0, |_| ()).is_ok());
+        assert!(
+            data.with(9, |_| ())
+                .unwrap_err()
+                .to_string()
+                .contains("there are only 9")
+        );
+    }
+
+    #[test]
+    fn nothing_to_decode() {
+        let text = || b"text".to_vec();
+        struct Case {
+            files: Vec<(&'static str, Vec<u8>)>,
+            found: &'static str,
+        }
+        let cases = [
+            Case {
+                files: vec![],
+                found: "found no files",
+            },
+            Case {
+                files: vec![(".a.png", png(1))],
+                found: "found 1 hidden",
+            },
+            Case {
+                files: vec![("a.txt", text()), ("b.TXT", text()), ("c", text())],
+                found: "found 2 .txt, 1 without extension",
+            },
+            Case {
+                files: vec![("n.txt", text()), ("a.jpg", text()), ("b.heic", text())],
+                found: "found 1 .txt, 1 .heic that failed, 1 .jpg that failed (a.jpg: not an image, whatever its name says, b.heic: heic is not read)",
+            },
+        ];
+        for Case { files, found } in cases {
+            let dir = folder(&files);
+            let error = DataError::to_string(&DataSet::open(dir.path(), &FORM, 1).unwrap_err());
+            let path = dir.path().display();
+            let want = format!(
+                "no image could be decoded in {path}: looked for jpeg, png, webp, bmp, pgm/ppm/pbm, gif, tiff, tga; {found}"
+            );
+            assert_eq!(error, want);
+        }
+    }
+
+    #[test]
+    fn paths_that_are_no_data() {
+        let dir = folder(&[("note.txt", b"hello".to_vec())]);
+        let cases = [
+            ("nowhere", "nowhere: no such file or folder"),
+            ("note.txt", "note.txt is neither a folder nor a zip archive"),
+            ("note.txt/x", "cannot read "),
+        ];
+        for (name, want) in cases {
+            let error = DataSet::open(&dir.path().join(name), &FORM, 1)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn drawn_faces() {
+        let data = DataSet::drawn(3, 5, &FORM, 2);
+        assert_eq!((data.len(), data.describe().as_str()), (3, "3 drawn faces"));
+        assert_eq!(data.picture(1).unwrap(), drawn::face(6, 8));
+        let grey = DataSet::drawn(
+            3,
+            5,
+            &Form {
+                size: 8,
+                channels: 1,
+            },
+            1,
+        );
+        assert_eq!(grey.with(0, <[u8]>::len).unwrap(), 64);
+        assert!(
+            grey.picture(0)
+                .unwrap()
+                .pixels()
+                .all(|p| p[0] == p[1] && p[1] == p[2])
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Where image files lie: a folder or a zip archive, in one order whatever the file system's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::archive::Archive;
+use super::decode::{Claim, MOST_BYTES, begins_as_image, claim};
+use super::error::{DataError, Reason, Skipped};
+use super::folder;
+
+/// A file that may be an image.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Relative to the folder or archive, `/` between parts.
+    pub name: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Path(PathBuf),
+    Number(Arc<Archive>, usize),
+}
+
+/// What lies in a source.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Files that may be images, by name.
+    pub entries: Vec<Entry>,
+    /// What could not be looked into.
+    pub skipped: Vec<Skipped>,
+    /// Other files, counted by extension (`.txt`).
+    pub other: BTreeMap<String, usize>,
+    /// Hidden files.
+    pub hidden: usize,
+}
+
+/// Looks through a folder or archive for what may be an image.
+///
+/// # Errors
+/// [`DataError`] names the path: missing, unreadable, no archive, damaged, encrypted.
+pub(super) fn find(path: &Path) -> Result<Found, DataError> {
+    let is = fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => DataError::Missing(path.into()),
+        _ => DataError::Read(path.into(), error),
+    })?;
+    let mut found = Found::default();
+    let mut files: Vec<Entry> = if is.is_dir() {
+        let walk = folder::walk(path)?;
+        (found.skipped, found.hidden) = (walk.skipped, walk.hidden);
+        let entry = |(name, path)| Entry {
+            name,
+            place: Place::Path(path),
+        };
+        walk.files.into_iter().map(entry).collect()
+    } else if is.is_file() {
+        let (archive, listing) = Archive::open(path)?;
+        found.hidden = listing.hidden;
+        let archive = Arc::new(archive);
+        let entry = |(name, i)| Entry {
+            name,
+            place: Place::Number(archive.clone(), i),
+        };
+        listing.files.into_iter().map(entry).collect()
+    } else {
+        return Err(DataError::NotAnArchive(path.into()));
+    };
+    // Part by part, so that a folder and its archive are in the same order.
+    files.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
+    for file in files {
+        match file.may_be_image() {
+            true => found.entries.push(file),
+            false => *found.other.entry(extension(&file.name)).or_default() += 1,
+        }
+    }
+    Ok(found)
+}
+
+impl Entry {
+    fn may_be_image(&self) -> bool {
+        match claim(&self.name) {
+            Claim::Image | Claim::Foreign => true,
+            // 16 bytes hold every format's mark.
+            Claim::Other => self.head(16).is_ok_and(|head| begins_as_image(&head)),
+        }
+    }
+
+    fn head(&self, most: u64) -> Result<Vec<u8>, Reason> {
+        match &self.place {
+            Place::Path(path) => folder::head(path, most),
+            Place::Number(archive, i) => archive.head(*i, most),
+        }
+    }
+
+    /// The whole file.
+    ///
+    /// # Errors
+    /// [`Reason`]: unreadable, damaged, too long.
+    pub fn read(&self) -> Result<Vec<u8>, Reason> {
+        let bytes = self.head(MOST_BYTES + 1)?;
+        match bytes.len() as u64 > MOST_BYTES {
+            true => Err(Reason::Long),
+            false => Ok(bytes),
+        }
+    }
+}
+
+/// `.txt`, or `without extension`.
+pub(super) fn extension(name: &str) -> String {
+    match Path::new(name).extension() {
+        Some(e) => format!(".{}", e.to_string_lossy().to_ascii_lowercase()),
+        None => "without extension".into(),
+    }
+}

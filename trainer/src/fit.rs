@@ -1,0 +1,326 @@
+//! The training loop.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use models::Sequential;
+use models::dcgan::{self, Unsupported};
+
+use crate::checkpoint::{self, LoadError, State};
+use crate::config::Config;
+use crate::data::{Batches, DataError, DataSet};
+use crate::ema;
+use crate::noise::{self, Stream};
+use crate::report::{self, Row};
+use crate::run::{Run, WriteError};
+
+/// Side of the grids of pictures, in pictures.
+const GRID: usize = 8;
+/// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
+const GRID_LATENTS: usize = 512;
+/// Latents in one pass when statistics are recomputed or samples made, bounded by memory.
+const PASS: usize = 64;
+
+/// Why training stopped.
+#[derive(Debug)]
+pub enum FitError {
+    /// There is no such network.
+    Network(Unsupported),
+    /// The data gave out.
+    Data(DataError),
+    /// The checkpoint to go on from cannot be used.
+    Load(LoadError),
+    /// A result could not be written.
+    Write(WriteError),
+    /// A loss is no number any more: at which image, d_loss, g_loss.
+    Diverged(u64, f64, f64),
+}
+
+impl fmt::Display for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FitError::Network(_) => write!(f, "cannot build the networks"),
+            FitError::Data(_) => write!(f, "cannot read the data"),
+            FitError::Load(_) => write!(f, "cannot go on from the newest checkpoint"),
+            FitError::Write(_) => write!(f, "cannot keep the results"),
+            FitError::Diverged(images, d, g) => write!(
+                f,
+                "diverged before image {images} (d_loss {d}, g_loss {g}): the last checkpoint is kept; \
+                 try a smaller lr"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FitError::Network(e) => Some(e),
+            FitError::Data(e) => Some(e),
+            FitError::Load(e) => Some(e),
+            FitError::Write(e) => Some(e),
+            FitError::Diverged(..) => None,
+        }
+    }
+}
+
+impl From<WriteError> for FitError {
+    fn from(e: WriteError) -> Self {
+        FitError::Write(e)
+    }
+}
+
+/// How a call of [`fit`] ended without an error.
+pub enum End {
+    /// All images seen.
+    Done(State),
+    /// `stop` was set: a checkpoint is written.
+    Stopped(State),
+}
+
+/// Trains the run's networks on `data` until `cfg`'s number of images, from its newest checkpoint if there is one.
+/// Log lines go to `log`; `stop` is looked at after every step.
+///
+/// # Errors
+/// [`FitError`]; what was written before is kept.
+pub fn fit(
+    run: &Run,
+    cfg: &Config,
+    data: Arc<DataSet>,
+    stop: &AtomicBool,
+    log: &mut dyn Write,
+) -> Result<End, FitError> {
+    let device = cfg.device.open();
+    let mut state = resume(run, cfg, &data, &device, log)?;
+    let total = cfg.total(data.len());
+    let workers = cfg.threads();
+    let mut batches = Batches::new(data.clone(), cfg.batch, cfg.seed, state.images, workers);
+    let mut meter = Meter::new(state.images, &device);
+    while state.images < total {
+        let real = batch(&mut batches, cfg, state.images, &device)?;
+        let losses = step(&mut state, real, cfg, &device);
+        meter.add(losses);
+        let due = |every: u64| {
+            state.images / every > (state.images - cfg.batch as u64) / every
+                || state.images >= total
+        };
+        if due(cfg.log) {
+            let row = meter.row(state.images, data.len());
+            if !(row.d_loss.is_finite() && row.g_loss.is_finite()) {
+                return Err(FitError::Diverged(state.images, row.d_loss, row.g_loss));
+            }
+            let pace = (total.saturating_sub(state.images)) as f64 / row.images_per_s.max(1e-9);
+            let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
+            say(log, &row.line(left))?;
+            report::append(&run.stats(), &row)?;
+        }
+        if due(cfg.grid) {
+            let name = format!("fakes-{:09}", state.images);
+            report::write_sheet(&run.picture(&name), &grid(&state, cfg, &device), GRID)?;
+        }
+        let stopping = stop.load(Ordering::Relaxed);
+        if due(cfg.checkpoint) || stopping {
+            checkpoint::save(run, &state, data.fingerprint(), cfg.keep)?;
+        }
+        if stopping {
+            return Ok(End::Stopped(state));
+        }
+    }
+    Ok(End::Done(state))
+}
+
+/// One step of both networks on one batch of real images, `[n, c, h, w]` in [-1, 1].
+///
+/// D first, on the real images and as many fakes; then G through the new D, on the same fakes (Goodfellow et al.
+/// 2014, algorithm 1 with k = 1). Returns `[d_loss, g_loss, D(x), D(G(z))]`, undetached from the device: reading
+/// them every step would stall a GPU.
+pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -> Tensor<1> {
+    let n = real.dims()[0];
+    let mut rng = noise::rng(cfg.seed, Stream::Latents, state.images);
+    let fake = state.g.forward(noise::latents(n, cfg.nz, &mut rng, device));
+
+    let on_real = state.d.forward(real.clone());
+    let on_fake = state.d.forward(fake.clone().detach());
+    let shown = [on_real.clone(), on_fake.clone()].map(|l| activation::sigmoid(l.inner()).mean());
+    let d_loss = cfg.loss.discriminator(on_real, on_fake);
+    let grads = GradientsParams::from_grads(d_loss.backward(), &state.d);
+    state.d = state.opt_d.step(cfg.lr, state.d.clone(), grads);
+
+    // The discriminator's weights need no gradient here.
+    let judge = state.d.clone().no_grad();
+    let on_real = cfg.loss.is_relative().then(|| judge.forward(real));
+    let g_loss = cfg.loss.generator(on_real, judge.forward(fake));
+    let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
+    state.g = state.opt_g.step(cfg.lr, state.g.clone(), grads);
+
+    let decay = match cfg.ema {
+        0 => 0.0,
+        half_life => ema::decay(n, half_life, state.images),
+    };
+    state.ema = ema::update(state.ema.clone(), &state.g, decay);
+    state.images += n as u64;
+    let [real, fake] = shown;
+    Tensor::cat(vec![d_loss.inner(), g_loss.inner(), real, fake], 0)
+}
+
+/// Networks and optimisers as they are before the first step.
+///
+/// # Errors
+/// [`Unsupported`] names what there is no network for.
+pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
+    use rand::RngExt;
+    let seed = |stream| noise::rng(cfg.seed, stream, 0).random::<u64>();
+    let make = || {
+        dcgan::generator(&cfg.shape(), cfg.nz, cfg.ngf, seed(Stream::Generator), device)
+    };
+    let d_seed = seed(Stream::Discriminator);
+    let adam = || {
+        AdamConfig::new()
+            .with_beta_1(cfg.beta1)
+            .with_beta_2(cfg.beta2)
+            .with_epsilon(1e-8) // the paper's; burn's default is 1e-5
+            .init()
+    };
+    Ok(State {
+        g: make()?,
+        d: dcgan::discriminator(&cfg.shape(), cfg.ndf, cfg.d_norm, d_seed, device)?,
+        // Made again rather than cloned: clones share their running statistics.
+        ema: make()?.valid(),
+        opt_g: adam(),
+        opt_d: adam(),
+        images: 0,
+    })
+}
+
+/// The state to go on from: the newest checkpoint's, or a fresh one, whose first pictures are written.
+fn resume(
+    run: &Run,
+    cfg: &Config,
+    data: &DataSet,
+    device: &Device,
+    log: &mut dyn Write,
+) -> Result<State, FitError> {
+    let fresh = fresh(cfg, device).map_err(FitError::Network)?;
+    let Some(newest) = checkpoint::list(run).pop() else {
+        report::rewind(&run.stats(), 0)?;
+        let count = (GRID * GRID).min(data.len());
+        let reals: Vec<_> = (0..count).map(|i| data.picture(i)).collect::<Result<_, _>>().map_err(FitError::Data)?;
+        report::write_sheet(&run.picture("reals"), &reals, GRID)?;
+        report::write_sheet(&run.picture("fakes_init"), &grid(&fresh, cfg, device), GRID)?;
+        return Ok(fresh);
+    };
+    let state =
+        checkpoint::load(&newest, fresh, Some(data.fingerprint())).map_err(FitError::Load)?;
+    report::rewind(&run.stats(), state.images)?;
+    say(log, &format!("going on from {} images", state.images))?;
+    Ok(state)
+}
+
+fn batch(
+    batches: &mut Batches,
+    cfg: &Config,
+    images: u64,
+    device: &Device,
+) -> Result<Tensor<4>, FitError> {
+    let mut values = batches.next().map_err(FitError::Data)?;
+    let (size, channels) = (cfg.size, cfg.channels);
+    if cfg.mirror {
+        let mut rng = noise::rng(cfg.seed, Stream::Mirror, images);
+        noise::mirror(&mut values, channels * size * size, size, &mut rng);
+    }
+    let shape = [cfg.batch, channels, size, size];
+    Ok(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
+/// The average generator ready for use: without gradients, batch norm's statistics recomputed over `latents`
+/// latents under the average's own weights.
+pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Device) -> Sequential {
+    average.settle();
+    let record = average.clone().into_record();
+    // A copy that shares no running statistics with the average that training goes on with.
+    let copy = fresh(cfg, device)
+        .expect("a network of these settings exists")
+        .g
+        .load_record(record);
+    let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
+    let passes = latents.div_ceil(PASS);
+    let batches: Vec<_> = (0..passes)
+        .map(|_| noise::latents(PASS, cfg.nz, &mut rng, device))
+        .collect();
+    copy.no_grad().restandardise(batches).valid()
+}
+
+/// The faces of seeds 0 to 63: the same latents at every tick, and `runtime`'s.
+fn grid(state: &State, cfg: &Config, device: &Device) -> Vec<image::RgbImage> {
+    let g = finished(&state.ema, cfg, GRID_LATENTS, device);
+    let z = noise::seeds(0, GRID * GRID, cfg.nz, &device.clone().inner());
+    report::pictures(g.forward(z))
+}
+
+fn say(log: &mut dyn Write, line: &str) -> Result<(), FitError> {
+    let wrote = writeln!(log, "{line}").and_then(|()| log.flush());
+    match wrote {
+        // Whoever listened has gone; the run has not.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(FitError::Write(WriteError {
+            path: "the log".into(),
+            error,
+        })),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Sums losses on the device between two rows.
+struct Meter {
+    began: Instant,
+    last: Instant,
+    images: u64,
+    steps: u32,
+    sum: Tensor<1>,
+}
+
+impl Meter {
+    fn new(images: u64, device: &Device) -> Meter {
+        Meter {
+            began: Instant::now(),
+            last: Instant::now(),
+            images,
+            steps: 0,
+            sum: Tensor::zeros([4], &device.clone().inner()),
+        }
+    }
+
+    fn add(&mut self, losses: Tensor<1>) {
+        self.sum = self.sum.clone() + losses;
+        self.steps += 1;
+    }
+
+    fn row(&mut self, images: u64, len: usize) -> Row {
+        let sums: Vec<f32> = self
+            .sum
+            .to_data()
+            .try_to_vec()
+            .expect("a float tensor holds floats");
+        let mean = |i: usize| sums[i] as f64 / self.steps as f64;
+        let row = Row {
+            images,
+            epoch: images as f64 / len as f64,
+            seconds: self.began.elapsed().as_secs_f64(),
+            images_per_s: (images - self.images) as f64 / self.last.elapsed().as_secs_f64(),
+            d_loss: mean(0),
+            g_loss: mean(1),
+            d_real: mean(2),
+            d_fake: mean(3),
+        };
+        self.sum = self.sum.zeros_like();
+        self.last = Instant::now();
+        (self.images, self.steps) = (images, 0);
+        row
+    }
+}

@@ -1,0 +1,16 @@
+//! Trains image generators and exports them.
+//!
+//! The modules in the order that data flows through them: [`data`] (images to batches), [`config`] (every
+//! setting), [`loss`], [`fit`] (the loop), [`ema`], [`checkpoint`], [`report`] (what a run shows) and
+//! [`export`] (burn record and ONNX, checked).
+
+pub mod checkpoint;
+pub mod config;
+pub mod data;
+pub mod ema;
+pub mod export;
+pub mod fit;
+pub mod loss;
+pub mod noise;
+pub mod report;
+pub mod run;

@@ -1,0 +1,485 @@
+//! The `trainer` program: arguments, settings, verb, exit code.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+use runtime::graph::Facts;
+use toml::{Table, Value};
+use trainer::checkpoint;
+use trainer::config::{self, Config, Device, RECIPES};
+use trainer::data::{DataSet, Form, drawn};
+use trainer::fit::{self, End};
+use trainer::run::Run;
+use trainer::{export, noise, report};
+
+/// Latents over which batch norm's statistics are recomputed before export.
+const EXPORT_LATENTS: usize = 10_000;
+
+/// Set by Ctrl-C and SIGTERM; the loop looks at it after every step.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+#[derive(Parser)]
+#[command(
+    name = "trainer",
+    version,
+    about = "Trains image generators and exports them to burn records and ONNX"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Train a generator; go on where the run folder already holds one
+    #[command(after_help = FIT_EXAMPLES)]
+    Fit(FitArgs),
+    /// Export a run's newest checkpoint to a burn record and ONNX, and check both
+    Export(ExportArgs),
+    /// Write a sheet of samples of a run's newest checkpoint
+    Sample(SampleArgs),
+    /// Look at the images a run would see: a sheet, or a folder of PNG files
+    #[command(after_help = DATA_EXAMPLES)]
+    Data(DataArgs),
+    /// List the recipes, or print one
+    Recipes {
+        /// Print this recipe's settings, resolved
+        name: Option<String>,
+    },
+}
+
+const FIT_EXAMPLES: &str = "\
+Examples:
+  trainer fit                                      the built-in drawn faces, about ten minutes on two cores
+  trainer fit --data photos/ --size 64             your own folder of pictures
+  trainer fit --data img_align_celeba.zip --recipe dcgan-tutorial
+  trainer fit --out runs/00000-drawn               go on with a run that was stopped
+  trainer fit --out runs/00000-drawn --images 500000   go on for longer
+  trainer fit --set ema=0 --set beta2=0.99         any setting by name";
+
+const DATA_EXAMPLES: &str = "\
+Examples:
+  trainer data --out sheet.png                     a sheet of the drawn faces
+  trainer data --out faces/ --count 1000           a folder of them
+  trainer data --data photos/ --size 64 --out sheet.png   your own pictures as the networks see them";
+
+#[derive(Args)]
+struct Settings {
+    /// Folder or zip archive of images [default: the built-in drawn faces]
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// A recipe by name (see `trainer recipes`) or a TOML file of settings [default: drawn]
+    #[arg(long, value_name = "NAME|FILE")]
+    recipe: Option<String>,
+    /// Image size in pixels: 16, 32, 64 or 128
+    #[arg(long)]
+    size: Option<i64>,
+    /// 1 for grey, 3 for colour
+    #[arg(long)]
+    channels: Option<i64>,
+    /// Length of the latent
+    #[arg(long)]
+    nz: Option<i64>,
+    /// Width of the generator
+    #[arg(long)]
+    ngf: Option<i64>,
+    /// Width of the discriminator
+    #[arg(long)]
+    ndf: Option<i64>,
+    /// What the networks minimise: bce, hinge or rpgan
+    #[arg(long)]
+    loss: Option<String>,
+    /// Images a step
+    #[arg(long, alias = "batch-size")]
+    batch: Option<i64>,
+    /// Images to see in all
+    #[arg(long, conflicts_with = "epochs")]
+    images: Option<i64>,
+    /// Passes over the data, instead of --images
+    #[arg(long)]
+    epochs: Option<f64>,
+    /// Adam's step length
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Adam's first moment
+    #[arg(long)]
+    beta1: Option<f64>,
+    /// Adam's second moment
+    #[arg(long)]
+    beta2: Option<f64>,
+    /// Threads that read and decode images; 0: one a core
+    #[arg(long)]
+    workers: Option<i64>,
+    /// Where to train
+    #[arg(long)]
+    device: Option<Device>,
+    /// Seed of weights, data order and latents
+    #[arg(long)]
+    seed: Option<i64>,
+    /// Any setting by name, as a recipe would have it; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Args)]
+struct FitArgs {
+    /// The run's folder; where it holds a run, that run goes on [default: a new runs/NNNNN-NAME]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// The run's folder
+    run: PathBuf,
+    /// Folder to write to [default: RUN/export]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Name of the files and in their facts [default: generator]
+    #[arg(long)]
+    name: Option<String>,
+    /// Licence of the generator, for the facts [default: the run's setting]
+    #[arg(long)]
+    license: Option<String>,
+}
+
+#[derive(Args)]
+struct SampleArgs {
+    /// The run's folder
+    run: PathBuf,
+    /// The picture
+    #[arg(long, value_name = "FILE.png")]
+    out: PathBuf,
+    /// Rows and columns
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    grid: u16,
+    /// Seed of the first sample
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Args)]
+struct DataArgs {
+    /// A file FILE.png for a sheet, otherwise a folder for one PNG an image
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+    /// How many images
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    count: u32,
+    /// Folder or zip archive of images [default: the built-in drawn faces]
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// Image size in pixels
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1024))]
+    size: u32,
+    /// 1 for grey, 3 for colour
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    channels: u8,
+    /// Seed of the drawn faces
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl Settings {
+    /// What was given, as the entries of a settings table.
+    fn table(&self) -> Result<Table, config::ConfigError> {
+        let mut table = Table::new();
+        let mut put = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                table.insert(key.into(), value);
+            }
+        };
+        let path = self.data.as_ref().map(|p| p.display().to_string());
+        put("data", path.map(Value::from));
+        put("size", self.size.map(Value::from));
+        put("channels", self.channels.map(Value::from));
+        put("nz", self.nz.map(Value::from));
+        put("ngf", self.ngf.map(Value::from));
+        put("ndf", self.ndf.map(Value::from));
+        put("loss", self.loss.clone().map(Value::from));
+        put("batch", self.batch.map(Value::from));
+        put("images", self.images.map(Value::from));
+        put("epochs", self.epochs.map(Value::from));
+        put("lr", self.lr.map(Value::from));
+        put("beta1", self.beta1.map(Value::from));
+        put("beta2", self.beta2.map(Value::from));
+        put("workers", self.workers.map(Value::from));
+        let device = self.device.as_ref().map(|d| match d {
+            Device::Flex => Value::from("flex"),
+        });
+        put("device", device);
+        put("seed", self.seed.map(Value::from));
+        for text in &self.set {
+            let (key, value) = config::set(text)?;
+            table.insert(key, value);
+        }
+        Ok(table)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.verb {
+        Verb::Fit(args) => fit(&args),
+        Verb::Export(args) => export(&args),
+        Verb::Sample(args) => sample(&args),
+        Verb::Data(args) => data(&args),
+        Verb::Recipes { name } => recipes(name.as_deref()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line += &format!(": {error}");
+        cause = error.source();
+    }
+    line
+}
+
+type Ended = Result<ExitCode, Box<dyn Error>>;
+
+fn fit(args: &FitArgs) -> Ended {
+    let flags = args.settings.table()?;
+    let recipe = args.settings.recipe.as_deref();
+    let (run, cfg) = match &args.out {
+        Some(root) if Run::at(root).options().exists() => {
+            let run = Run::at(root);
+            let cfg = Config::load(&run.options())?.go_on(recipe, &flags)?;
+            (run, cfg)
+        }
+        Some(root) => (Run::at(root), Config::new(recipe, &flags)?),
+        None => {
+            let cfg = Config::new(recipe, &flags)?;
+            (Run::numbered(Path::new("runs"), &name(&cfg)), cfg)
+        }
+    };
+    let data = Arc::new(open(&cfg)?);
+    let mut log = io::stdout();
+    describe(&data, &mut log);
+    if data.len() < cfg.batch {
+        let error = config::ConfigError::Range(
+            "batch",
+            format!("{} but there are only {} images", cfg.batch, data.len()),
+            "at most as many as there are images",
+        );
+        return Err(error.into());
+    }
+    run.create()?;
+    trainer::run::write(&run.options(), cfg.to_toml().as_bytes())?;
+    let _ = writeln!(log, "run {}", run.root().display());
+
+    ctrlc::set_handler(|| {
+        // The second time, whoever asks means it.
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        if io::stderr().is_terminal() {
+            eprintln!("\nfinishing the step; once more to quit without saving");
+        }
+    })?;
+    match fit::fit(&run, &cfg, data.clone(), &STOP, &mut log)? {
+        End::Stopped(state) => {
+            let _ = writeln!(
+                log,
+                "stopped and saved at {} of {} images; go on with: trainer fit --out {}",
+                state.images,
+                cfg.total(data.len()),
+                run.root().display()
+            );
+            Ok(ExitCode::from(130))
+        }
+        End::Done(state) => {
+            let facts = facts(&cfg, &name(&cfg), state.images, None);
+            write_export(&run.export(), "generator", &state.ema, &cfg, facts)
+        }
+    }
+}
+
+/// What a run is called by: its data.
+fn name(cfg: &Config) -> String {
+    let data = cfg.data.as_deref().and_then(Path::file_stem);
+    data.map_or("drawn".into(), |s| s.to_string_lossy().replace(['/', ' '], "-"))
+}
+
+fn open(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
+    let form = Form {
+        size: cfg.size as u32,
+        channels: cfg.channels,
+    };
+    Ok(match &cfg.data {
+        Some(path) => DataSet::open(path, &form, cfg.threads())?,
+        None => DataSet::drawn(cfg.drawn, cfg.seed, &form, cfg.threads()),
+    })
+}
+
+fn describe(data: &DataSet, log: &mut dyn Write) {
+    const SHOWN: usize = 10;
+    let _ = writeln!(log, "{}", data.describe());
+    for skipped in data.skipped().iter().take(SHOWN) {
+        let _ = writeln!(log, "  skipped {skipped}");
+    }
+    if data.skipped().len() > SHOWN {
+        let _ = writeln!(log, "  and {} more", data.skipped().len() - SHOWN);
+    }
+}
+
+fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts {
+    let data = match &cfg.data {
+        Some(path) => path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
+        None => "the built-in drawn faces".into(),
+    };
+    Facts {
+        name: name.into(),
+        license: license.unwrap_or(&cfg.license).into(),
+        data,
+        trained: format!(
+            "trainer fit: {images} images, batch {}, lr {}, beta1 {}, loss {}, ngf {}, ndf {}, seed {}",
+            cfg.batch,
+            cfg.lr,
+            cfg.beta1,
+            Value::try_from(cfg.loss).map_or_else(|_| String::new(), |v| v.to_string()),
+            cfg.ngf,
+            cfg.ndf,
+            cfg.seed
+        ),
+        range: (-1.0, 1.0),
+        labels: Vec::new(),
+    }
+}
+
+fn write_export(
+    dir: &Path,
+    file: &str,
+    average: &models::Sequential,
+    cfg: &Config,
+    facts: Facts,
+) -> Ended {
+    let device = cfg.device.open();
+    let generator = fit::finished(average, cfg, EXPORT_LATENTS, &device);
+    let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
+    let mut out = io::stdout();
+    let files = [&exported.record, &exported.onnx];
+    for (path, error) in files.into_iter().zip(exported.error) {
+        let _ = writeln!(
+            out,
+            "wrote {} (largest difference from the trained generator over {} seeds: {error:.1e})",
+            path.display(),
+            export::SEEDS
+        );
+    }
+    let _ = writeln!(
+        out,
+        "make a face with: runtime generate --model {} --out face.png",
+        exported.record.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings and the average generator of a run's newest checkpoint, and the images it has seen.
+fn newest(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Error>> {
+    let run = Run::at(root);
+    let cfg = Config::load(&run.options())?;
+    let path = checkpoint::list(&run)
+        .pop()
+        .ok_or_else(|| format!("{} holds no checkpoint yet", root.display()))?;
+    let fresh = fit::fresh(&cfg, &cfg.device.open())?.ema;
+    let (average, images) = checkpoint::load_average(&path, fresh)?;
+    Ok((cfg, average, images))
+}
+
+fn export(args: &ExportArgs) -> Ended {
+    let (cfg, average, images) = newest(&args.run)?;
+    let file = args.name.as_deref().unwrap_or("generator");
+    let label = args.name.clone().unwrap_or_else(|| name(&cfg));
+    let facts = facts(&cfg, &label, images, args.license.as_deref());
+    let dir = args
+        .out
+        .clone()
+        .unwrap_or_else(|| Run::at(&args.run).export());
+    write_export(&dir, file, &average, &cfg, facts)
+}
+
+fn sample(args: &SampleArgs) -> Ended {
+    let (cfg, average, images) = newest(&args.run)?;
+    let device = cfg.device.open();
+    let side = args.grid as usize;
+    let g = fit::finished(&average, &cfg, EXPORT_LATENTS, &device);
+    let z = noise::seeds(args.seed, side * side, cfg.nz, &device.inner());
+    report::write_sheet(&args.out, &report::pictures(g.forward(z)), side)?;
+    println!(
+        "wrote {}: seeds {} to {} after {images} images",
+        args.out.display(),
+        args.seed,
+        args.seed + (side * side) as u64 - 1
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn data(args: &DataArgs) -> Ended {
+    let form = Form {
+        size: args.size,
+        channels: args.channels as usize,
+    };
+    let count = args.count as usize;
+    let set = match &args.data {
+        Some(path) => {
+            let workers = std::thread::available_parallelism().map_or(1, usize::from);
+            let set = DataSet::open(path, &form, workers)?;
+            describe(&set, &mut io::stdout());
+            Some(set)
+        }
+        None => None,
+    };
+    let picture = |i: usize| match &set {
+        Some(set) => set.picture(i),
+        None => Ok(drawn::face(args.seed.wrapping_add(i as u64), args.size)),
+    };
+    let count = set.as_ref().map_or(count, |set| set.len().min(count));
+    let sheet = args.out.extension().is_some_and(|e| e == "png");
+    if sheet {
+        let pictures = (0..count).map(picture).collect::<Result<Vec<_>, _>>()?;
+        let columns = (count as f64).sqrt().ceil() as usize;
+        report::write_sheet(&args.out, &pictures, columns)?;
+        println!("wrote {}: {count} images", args.out.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    trainer::run::create_dir(&args.out)?;
+    for i in 0..count {
+        let path = args.out.join(format!("{i:06}.png"));
+        report::write_png(&path, &picture(i)?.into())?;
+    }
+    println!("wrote {count} images to {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recipes(name: Option<&str>) -> Ended {
+    match name {
+        Some(name) => print!("{}", Config::new(Some(name), &Table::new())?.to_toml()),
+        None => {
+            for (name, text) in RECIPES {
+                let about = text.lines().next().unwrap_or_default();
+                println!("{name:<16} {}", about.trim_start_matches("# "));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
