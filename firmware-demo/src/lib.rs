@@ -1,2 +1,26 @@
-//! The kiosk.
+//! A kiosk: endless faces on anything that embedded-graphics can draw on.
+//!
+//! No operating system and no allocation: the caller brings a backend (with its arena) and a display.
+//!
+//! ```
+//! use embedded_graphics::mock_display::MockDisplay;
+//! use embedded_graphics::pixelcolor::Rgb888;
+//! use firmware_demo::{Kiosk, Show};
+//! use runtime::{cpu::Cpu, model::Model};
+//!
+//! let record = runtime::include_record!("../../models/pretrained/faces64.bpk");
+//! let model = Model::parse(record).map_err(|e| e.to_string())?;
+//! let mut arena = vec![0.0; model.arena_len()];
+//! let cpu = Cpu::new(&model, &mut arena).map_err(|e| e.to_string())?;
+//! let mut kiosk = Kiosk::new(cpu, Show::default());
+//!
+//! let mut display = MockDisplay::<Rgb888>::new();
+//! display.set_allow_overdraw(true);
+//! kiosk.step(&mut display).map_err(|e| e.to_string())?;
+//! # Ok::<(), String>(())
+//! ```
 #![no_std]
+
+pub mod kiosk;
+
+pub use kiosk::{Kiosk, KioskError, Show};

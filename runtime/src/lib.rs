@@ -21,8 +21,7 @@
 //! # let window = Window { kernel: 4, stride: 1, padding: 0 };
 //! # let layer = Layer { name: "stem".into(), op: Op::ConvTranspose { out: 3, window }, activation: Activation::Tanh, weight, bias: vec![] };
 //! # let graph = Graph { latent: 8, layers: vec![layer], facts: Facts::default() };
-//! # let record = Buffer::from(graph.to_record()?);
-//! # let record = record.bytes();
+//! # let record = Box::leak(Box::new(Buffer::from(graph.to_record()?))).bytes();
 //! // Firmware says `runtime::include_record!("face.bpk")` and has a static arena.
 //! let model = Model::parse(record)?;
 //! let mut arena = vec![0.0; model.arena_len()];

@@ -228,19 +228,21 @@ fn descriptor<'a>(cbor: &mut Cbor<'a>) -> Result<(Tensor<'a>, [u64; 2]), RecordE
     Ok((tensor, offsets.ok_or(RecordError::Cbor(at))?))
 }
 
-/// A checksum of a data section: 16 lanes of 32-bit FNV-1a over little-endian words (word `i` goes into lane
-/// `i mod 16`), the lanes then folded by FNV-1a as well. Every step is a bijection of the state for a given word, so a
-/// change of one word always shows. Lanes, because a record of megabytes is checked before the first face appears.
+/// A checksum of a data section: 16 lanes over little-endian words (word `i` goes into lane `i mod 16`), each step
+/// that of 32-bit FNV-1a followed by a rotation by 13, the lanes then folded in the same way. Every step is a bijection
+/// of the state for a given word, so a change of one word always shows; the rotation brings high bits down, where the
+/// product spreads them again. Lanes, because a record of megabytes is checked before the first face appears.
 pub fn checksum(data: &[u8]) -> u32 {
     const PRIME: u32 = 0x0100_0193;
     const BASIS: u32 = 0x811c_9dc5;
     const LANES: usize = 16;
+    let step = |state: u32, word: u32| (state ^ word).wrapping_mul(PRIME).rotate_left(13);
     let mut lanes = [BASIS; LANES];
     let mut blocks = data.chunks_exact(4 * LANES);
     let mut mix = |block: &[u8]| {
         for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(4)) {
             let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-            *lane = (*lane ^ word).wrapping_mul(PRIME);
+            *lane = step(*lane, word);
         }
     };
     blocks.by_ref().for_each(&mut mix);
@@ -248,9 +250,7 @@ pub fn checksum(data: &[u8]) -> u32 {
     let mut last = [0; 4 * LANES];
     last[..rest.len()].copy_from_slice(rest);
     mix(&last);
-    lanes.iter().fold(BASIS ^ data.len() as u32, |h, lane| {
-        (h ^ lane).wrapping_mul(PRIME)
-    })
+    lanes.into_iter().fold(BASIS ^ data.len() as u32, step)
 }
 
 /// The entries of a CBOR map.

@@ -316,6 +316,22 @@ fn damage_is_an_error() {
 }
 
 #[test]
+fn flips_do_not_cancel_out() {
+    let data = numbers(4096, 1);
+    let bytes = |data: &[f32]| data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let want = runtime::record::checksum(&bytes(&data));
+    let negated: Vec<f32> = data.iter().map(|v| -v).collect();
+    assert_ne!(runtime::record::checksum(&bytes(&negated)), want);
+    // Pairs of sign flips within one lane.
+    for other in 1..200 {
+        let mut data = data.clone();
+        data[5] = -data[5];
+        data[5 + 16 * other] = -data[5 + 16 * other];
+        assert_ne!(runtime::record::checksum(&bytes(&data)), want, "{other}");
+    }
+}
+
+#[test]
 fn each_mistake_has_its_message() {
     let bytes = dcgan().to_record().unwrap();
     let message = |bytes: &[u8]| {

@@ -45,9 +45,9 @@ pub struct Config {
     /// Adam's step length of both networks: 2e-4 in the paper.
     pub lr: f64,
     /// Adam's first moment: 0.5 in the paper, since 0.9 oscillates.
-    pub beta1: f32,
+    pub beta1: f64,
     /// Adam's second moment.
-    pub beta2: f32,
+    pub beta2: f64,
     /// Images after which a weight counts half in the average of the generator that is sampled and exported; 0:
     /// no average, the generator itself.
     pub ema: u64,

@@ -182,8 +182,8 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
     let d_seed = seed(Stream::Discriminator);
     let adam = || {
         AdamConfig::new()
-            .with_beta_1(cfg.beta1)
-            .with_beta_2(cfg.beta2)
+            .with_beta_1(cfg.beta1 as f32)
+            .with_beta_2(cfg.beta2 as f32)
             .with_epsilon(1e-8) // the paper's; burn's default is 1e-5
             .init()
     };

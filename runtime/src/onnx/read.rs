@@ -10,9 +10,10 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use onnx_protobuf::tensor_proto::DataType;
 use onnx_protobuf::tensor_shape_proto::dimension;
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
-use protobuf::Message;
+use protobuf::{Enum, Message};
 
 use super::OnnxError;
 use super::tensor::{Constant, Values};
@@ -305,15 +306,14 @@ impl Chain {
                     dims: vec![],
                     values: Values::Ints(vec![a.i]),
                 },
-                Some(a) if a.name == "value_ints" => Constant::ints(a.ints.clone()),
+                Some(a) if a.name == "value_ints" => Constant::list(Values::Ints(a.ints.clone())),
                 Some(a) if a.name == "value_float" => Constant {
                     dims: vec![],
                     values: Values::Floats(vec![a.f]),
                 },
-                Some(a) if a.name == "value_floats" => Constant {
-                    dims: vec![a.floats.len()],
-                    values: Values::Floats(a.floats.clone()),
-                },
+                Some(a) if a.name == "value_floats" => {
+                    Constant::list(Values::Floats(a.floats.clone()))
+                }
                 _ => return Err(node.fail("a constant of a kind that is not supported")),
             },
             "Identity" => self.input(node, 0)?.clone(),
@@ -333,15 +333,40 @@ impl Chain {
                     values: Values::Ints(picked),
                 }
             }
-            "Unsqueeze" | "Squeeze" | "Cast" => {
-                Constant::ints(self.integers(node, 0)?.to_vec())
+            "Unsqueeze" | "Squeeze" => {
+                let values = self.input(node, 0)?.values.clone();
+                Constant::list(values)
+            }
+            "Cast" => {
+                let from = self.input(node, 0)?;
+                let to = DataType::from_i32(node.int("to", 0) as i32);
+                let values = match (&from.values, to) {
+                    (Values::Floats(v), Some(DataType::FLOAT)) => Values::Floats(v.clone()),
+                    (Values::Ints(v), Some(DataType::FLOAT)) => {
+                        Values::Floats(v.iter().map(|v| *v as f32).collect())
+                    }
+                    (Values::Ints(v), Some(DataType::INT64 | DataType::INT32)) => {
+                        Values::Ints(v.clone())
+                    }
+                    (Values::Floats(_) | Values::Ints(_), to) => {
+                        return Err(node.fail(format!("a cast to {to:?} is not supported")));
+                    }
+                };
+                Constant {
+                    dims: from.dims.clone(),
+                    values,
+                }
             }
             "Concat" => {
-                let mut all = Vec::new();
-                for i in 0..node.0.input.len() {
-                    all.extend_from_slice(self.integers(node, i)?);
-                }
-                Constant::ints(all)
+                let inputs = (0..node.0.input.len()).map(|i| self.input(node, i));
+                let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+                let floats: Option<Vec<&[f32]>> = inputs.iter().map(|c| c.floats()).collect();
+                let ints: Option<Vec<&[i64]>> = inputs.iter().map(|c| c.as_ints()).collect();
+                Constant::list(match (floats, ints) {
+                    (Some(floats), _) => Values::Floats(floats.concat()),
+                    (None, Some(ints)) => Values::Ints(ints.concat()),
+                    (None, None) => return Err(node.fail("of floats and integers")),
+                })
             }
             _ => {
                 let what = "is not part of one chain from the latent to the image, which is what is supported";
@@ -362,7 +387,7 @@ impl Chain {
             _ => all.to_vec(),
         };
         if let Some(output) = node.0.output.first() {
-            self.constants.insert(output.clone(), Constant::ints(shape));
+            self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
         }
         Ok(())
     }

@@ -26,12 +26,21 @@ pub(super) enum Values {
     Ints(Vec<i64>),
 }
 
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Values::Floats(values) => values.len(),
+            Values::Ints(values) => values.len(),
+        }
+    }
+}
+
 impl Constant {
-    /// A list of integers.
-    pub fn ints(values: Vec<i64>) -> Constant {
+    /// A list.
+    pub fn list(values: Values) -> Constant {
         Constant {
             dims: [values.len()].to_vec(),
-            values: Values::Ints(values),
+            values,
         }
     }
 
@@ -57,13 +66,9 @@ impl Constant {
             Ok(values) => values,
             Err(what) => return fail(what),
         };
-        let got = match &values {
-            Values::Floats(v) => v.len(),
-            Values::Ints(v) => v.len(),
-        };
-        match got == count {
+        match values.len() == count {
             true => Ok(Constant { dims, values }),
-            false => fail(format!("{got} values for sides {dims:?}")),
+            false => fail(format!("{} values for sides {dims:?}", values.len())),
         }
     }
 

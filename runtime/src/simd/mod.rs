@@ -90,7 +90,7 @@ impl Isa {
     }
 
     /// Runs a layer: `y` of `x`. `scratch` has [`scratch_len`] values at least.
-    pub fn run(self, layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    pub(crate) fn run(self, layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
         match self.0 {
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Portable => unsafe { run::<Portable>(layer, x, scratch, y) },

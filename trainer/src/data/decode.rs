@@ -1,13 +1,13 @@
 //! The bytes of a file to pixels of one form.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{Image, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, guess_format};
+use image::{DynamicImage, ImageError, ImageFormat, guess_format, load_from_memory_with_format};
 
 use super::Form;
 use super::error::Reason;
@@ -26,9 +26,6 @@ pub const FORMATS: [&str; 8] = [
 
 /// The longest file that is looked into: no photograph is longer.
 pub(super) const MOST_BYTES: u64 = 256 << 20;
-
-/// The most that one decoded image may fill, about 170 megapixels of colour.
-const MOST_PIXEL_BYTES: u64 = 512 << 20;
 
 /// What a file's name says about its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,21 +97,36 @@ fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     }
 }
 
+/// Decodes within `image`'s own limit of 512 MiB of pixels. Its functions that are not generic are compiled once, with
+/// that crate; a reader and decoder of our own would compile every format again here.
 fn pixels(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, Reason> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_PIXEL_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(Reason::Broken)?;
-    let (width, height) = decoder.dimensions();
-    if decoder.total_bytes() > MOST_PIXEL_BYTES {
-        return Err(Reason::Large { width, height });
-    }
+    let mut image = load_from_memory_with_format(bytes, format).map_err(|error| match error {
+        ImageError::Limits(_) => Reason::Large,
+        error => Reason::Broken(error),
+    })?;
     // A photograph with damaged EXIF is still a photograph.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(Reason::Broken)?;
-    image.apply_orientation(orientation);
+    let orientation = exif(bytes).and_then(Orientation::from_exif_chunk);
+    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(image)
+}
+
+/// The EXIF data of a JPEG, which is what cameras write: the segment APP1 that begins with `Exif`.
+fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.strip_prefix(b"\xff\xd8")?;
+    loop {
+        let [0xff, mark, high, low, ..] = *rest else {
+            return None;
+        };
+        // The length counts its own two bytes.
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let segment = rest.get(4..2 + length)?;
+        match (mark, segment.strip_prefix(b"Exif\0\0")) {
+            (0xe1, Some(exif)) => return Some(exif),
+            // The picture itself: what comes before it is over.
+            (0xda, _) => return None,
+            _ => rest = rest.get(2 + length..)?,
+        }
+    }
 }
 
 /// An image as planes of `form`.
@@ -126,17 +138,11 @@ fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
     if form.planes() == 1 || !image.color().has_color() {
         let grey = image.into_luma8();
         let (width, height) = grey.dimensions();
-        form.planar(
-            &resize(grey.as_raw(), width, height, PixelType::U8, form.size),
-            1,
-        )
+        form.planar(&resize::<U8>(grey.as_raw(), width, height, form.size), 1)
     } else {
         let rgb = image.into_rgb8();
         let (width, height) = rgb.dimensions();
-        form.planar(
-            &resize(rgb.as_raw(), width, height, PixelType::U8x3, form.size),
-            3,
-        )
+        form.planar(&resize::<U8x3>(rgb.as_raw(), width, height, form.size), 3)
     }
 }
 
@@ -159,11 +165,10 @@ fn over_white(image: DynamicImage) -> DynamicImage {
 ///
 /// Bicubic with a = -1/2, widened when shrinking: the filter that loses least to aliasing (Parmar, Zhang and Zhu 2022,
 /// "On aliased resizing and surprising subtleties in GAN evaluation"). An image of the right size is left as it is.
-fn resize(pixels: &[u8], width: u32, height: u32, kind: PixelType, size: u32) -> Vec<u8> {
+fn resize<P: PixelTrait>(pixels: &[u8], width: u32, height: u32, size: u32) -> Vec<u8> {
     if (width, height) == (size, size) {
         return pixels.to_vec();
     }
-    let mut to = Image::new(size, size, kind);
     let side = f64::from(width.min(height));
     let (left, top) = (
         (f64::from(width) - side) / 2.0,
@@ -173,8 +178,10 @@ fn resize(pixels: &[u8], width: u32, height: u32, kind: PixelType, size: u32) ->
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
         .crop(left, top, side, side);
     // Neither fails: the buffer is the picture's own, the square lies inside it.
-    if let Ok(from) = ImageRef::new(width, height, pixels, kind) {
-        let done = Resizer::new().resize(&from, &mut to, &options);
+    let mut to = Image::new(size, size, P::pixel_type());
+    let from = TypedImageRef::<P>::from_buffer(width, height, pixels);
+    if let (Ok(from), Some(mut to)) = (from, to.typed_image_mut::<P>()) {
+        let done = Resizer::new().resize_typed(&from, &mut to, &options);
         debug_assert!(done.is_ok(), "{done:?}");
     }
     to.into_vec()
@@ -183,6 +190,8 @@ fn resize(pixels: &[u8], width: u32, height: u32, kind: PixelType, size: u32) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
+
     use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 
     const COLOUR: Form = Form {
@@ -426,7 +435,7 @@ mod tests {
             ("a.nef", b"MM\0*rest of it", "nef is not read"),
             ("a.png", &png[..png.len() / 2], "unexpected end of file"),
             ("a.tga", b"just text that is no tga at all", "tga"),
-            ("a.png", &bomb, "60000 x 60000"),
+            ("a.png", &bomb, "too many pixels"),
         ];
         for (name, bytes, want) in cases {
             let reason = decode(bytes, name, &COLOUR).unwrap_err().to_string();

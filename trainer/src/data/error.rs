@@ -67,12 +67,7 @@ pub enum Reason {
     /// Its content does not decode.
     Broken(ImageError),
     /// Its pixels would fill too much memory: a picture of a whole town, or a decompression bomb.
-    Large {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
+    Large,
     /// The decoder gave up in a way that it should not.
     Panicked,
     /// There are only so many images.
@@ -147,9 +142,7 @@ impl fmt::Display for Reason {
             Reason::NotAnImage => write!(f, "not an image, whatever its name says"),
             Reason::Format(format) => write!(f, "{format} is not read"),
             Reason::Broken(error) => write!(f, "{error}"),
-            Reason::Large { width, height } => {
-                write!(f, "{width} x {height} pixels are too many to decode")
-            }
+            Reason::Large => write!(f, "too many pixels to decode"),
             Reason::Absent(len) => write!(f, "there are only {len}"),
             Reason::Panicked => write!(f, "the decoder failed"),
         }

@@ -10,6 +10,7 @@ mod decode;
 pub mod drawn;
 mod error;
 mod folder;
+mod labels;
 mod order;
 mod rng;
 mod set;

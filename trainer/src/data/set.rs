@@ -1,6 +1,5 @@
 //! A set of images of one form.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +10,8 @@ use super::Form;
 use super::decode::decode;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
-use super::source::{self, Entry, Found, extension};
+use super::labels::classes;
+use super::source::{self, Entry};
 
 /// What decoded images may fill: 4 GiB, 300,000 colour images of 64 x 64. The rest is decoded each time.
 pub const BUDGET: usize = 4 << 30;
@@ -102,12 +102,19 @@ impl DataSet {
         if images.is_empty() {
             return Err(DataError::NoImages {
                 path: path.into(),
-                found: inventory(&found),
+                found: found.inventory(),
             });
         }
-        let labels = label(&mut images);
+        let names = images.iter().map(|image| match &image.origin {
+            Origin::File(entry) => entry.name.as_str(),
+            Origin::Drawn(_) => "",
+        });
+        let (labels, of) = classes(&names.collect::<Vec<_>>());
+        for (image, label) in images.iter_mut().zip(of) {
+            image.label = Some(label);
+        }
         let name = path.file_name().map_or(path.as_os_str(), |name| name);
-        let description = describe(&name.to_string_lossy(), images.len(), labels.len(), &found);
+        let description = found.describe(&name.to_string_lossy(), images.len(), labels.len());
         Ok(DataSet {
             form: *form,
             images,
@@ -235,97 +242,6 @@ fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
     {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
-    }
-}
-
-/// Names of the class folders, and each image's among them. A class is the first folder below those that all images
-/// share (an archive often holds one folder with everything in it); there are none if that leaves some images outside.
-fn label(images: &mut [Image]) -> Vec<String> {
-    let parts = |image: &Image| -> Vec<String> {
-        match &image.origin {
-            Origin::File(entry) => entry.name.split('/').map(Into::into).collect(),
-            Origin::Drawn(_) => Vec::new(),
-        }
-    };
-    let folders: Vec<Vec<String>> = images
-        .iter()
-        .map(|image| {
-            let mut parts = parts(image);
-            parts.pop();
-            parts
-        })
-        .collect();
-    let Some(first) = folders.first() else {
-        return Vec::new();
-    };
-    let shared = (0..first.len())
-        .take_while(|&d| folders.iter().all(|f| f.get(d) == first.get(d)))
-        .count();
-    if folders.iter().any(|f| f.len() <= shared) {
-        return Vec::new();
-    }
-    let mut classes: BTreeMap<&str, usize> =
-        folders.iter().map(|f| (f[shared].as_str(), 0)).collect();
-    classes
-        .values_mut()
-        .enumerate()
-        .for_each(|(i, class)| *class = i);
-    for (image, folder) in images.iter_mut().zip(&folders) {
-        image.label = classes.get(folder[shared].as_str()).copied();
-    }
-    classes.into_keys().map(Into::into).collect()
-}
-
-fn describe(name: &str, images: usize, classes: usize, found: &Found) -> String {
-    let mut line = format!("{images} images from {name}");
-    let others: usize = found.other.values().sum();
-    let rest = [
-        (classes, "classes"),
-        (found.skipped.len(), "skipped"),
-        (others, "other files"),
-    ];
-    for (count, what) in rest {
-        if count > 0 {
-            line += &format!(", {count} {what}");
-        }
-    }
-    line
-}
-
-/// What was found where no image was: `3 .txt, 2 .jpg that failed: a.jpg: not an image, b.jpg: ...`.
-fn inventory(found: &Found) -> String {
-    const SHOWN: usize = 3;
-    let mut failed = BTreeMap::<String, usize>::new();
-    for skipped in &found.skipped {
-        *failed.entry(extension(&skipped.name)).or_default() += 1;
-    }
-    let count = |counts: &BTreeMap<String, usize>, tail: &str| -> Vec<String> {
-        counts
-            .iter()
-            .map(|(kind, n)| format!("{n} {kind}{tail}"))
-            .collect()
-    };
-    let mut parts = count(&found.other, "");
-    if found.hidden > 0 {
-        parts.push(format!("{} hidden", found.hidden));
-    }
-    parts.extend(count(&failed, " that failed"));
-    if parts.is_empty() {
-        return "no files".into();
-    }
-    let shown: Vec<String> = found
-        .skipped
-        .iter()
-        .take(SHOWN)
-        .map(ToString::to_string)
-        .collect();
-    let more = match found.skipped.len() > SHOWN {
-        true => ", ...",
-        false => "",
-    };
-    match shown.is_empty() {
-        true => parts.join(", "),
-        false => format!("{} ({}{more})", parts.join(", "), shown.join(", ")),
     }
 }
 

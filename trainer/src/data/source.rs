@@ -38,6 +38,62 @@ pub(super) struct Found {
     pub hidden: usize,
 }
 
+impl Found {
+    /// One line: `25000 images from faces64.zip, 3 skipped`.
+    pub fn describe(&self, name: &str, images: usize, classes: usize) -> String {
+        let mut line = format!("{images} images from {name}");
+        let others: usize = self.other.values().sum();
+        let rest = [
+            (classes, "classes"),
+            (self.skipped.len(), "skipped"),
+            (others, "other files"),
+        ];
+        for (count, what) in rest {
+            if count > 0 {
+                line += &format!(", {count} {what}");
+            }
+        }
+        line
+    }
+
+    /// What was found where no image was: `3 .txt, 2 .jpg that failed: a.jpg: not an image, b.jpg: ...`.
+    pub fn inventory(&self) -> String {
+        const SHOWN: usize = 3;
+        let mut failed = BTreeMap::<String, usize>::new();
+        for skipped in &self.skipped {
+            *failed.entry(extension(&skipped.name)).or_default() += 1;
+        }
+        let count = |counts: &BTreeMap<String, usize>, tail: &str| -> Vec<String> {
+            counts
+                .iter()
+                .map(|(kind, n)| format!("{n} {kind}{tail}"))
+                .collect()
+        };
+        let mut parts = count(&self.other, "");
+        if self.hidden > 0 {
+            parts.push(format!("{} hidden", self.hidden));
+        }
+        parts.extend(count(&failed, " that failed"));
+        if parts.is_empty() {
+            return "no files".into();
+        }
+        let shown: Vec<String> = self
+            .skipped
+            .iter()
+            .take(SHOWN)
+            .map(ToString::to_string)
+            .collect();
+        let more = match self.skipped.len() > SHOWN {
+            true => ", ...",
+            false => "",
+        };
+        match shown.is_empty() {
+            true => parts.join(", "),
+            false => format!("{} ({}{more})", parts.join(", "), shown.join(", ")),
+        }
+    }
+}
+
 /// Looks through a folder or archive for what may be an image.
 ///
 /// # Errors
@@ -109,7 +165,7 @@ impl Entry {
 }
 
 /// `.txt`, or `without extension`.
-pub(super) fn extension(name: &str) -> String {
+fn extension(name: &str) -> String {
     match Path::new(name).extension() {
         Some(e) => format!(".{}", e.to_string_lossy().to_ascii_lowercase()),
         None => "without extension".into(),

@@ -1,15 +1,21 @@
 //! Shapes in the face's own coordinates, and the canvas that they are filled on.
 //!
-//! The picture spans -50 to 50 both ways, y downwards; the eyes are near y = 0, so that a shape is written once for
-//! every size.
+//! The picture spans about -43 to 43 both ways, y downwards; the eyes are near y = 0. A shape is written once for every
+//! size.
 
 use image::{Rgb, RgbImage};
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, PathBuilder, Pixmap,
-    Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, PathBuilder,
+    Pixmap, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
 use super::tone::Tone;
+
+/// How much of the coordinates the picture spans.
+const SPAN: f32 = 86.0;
+
+/// How far down the picture y = 0 lies, so that there is room for hats.
+const MIDDLE: f32 = 0.515;
 
 /// A point.
 pub(super) type At = (f32, f32);
@@ -57,7 +63,9 @@ impl Shape {
 
     /// A smooth curve from here through points (Catmull and Rom 1974), with a corner at either end.
     pub fn through(mut self, points: &[At]) -> Shape {
-        let row: Vec<At> = std::iter::once(self.last).chain(points.iter().copied()).collect();
+        let row: Vec<At> = std::iter::once(self.last)
+            .chain(points.iter().copied())
+            .collect();
         let get = |i: isize| row[i.clamp(0, row.len() as isize - 1) as usize];
         for i in 0..points.len() as isize {
             let (a, b) = bend(get(i - 1), get(i), get(i + 1), get(i + 2));
@@ -99,7 +107,16 @@ impl Shape {
         self = self.cubic((x + rx, y + ky), (x + kx, y + ry), x, y + ry);
         self = self.cubic((x - kx, y + ry), (x - rx, y + ky), x - rx, y);
         self = self.cubic((x - rx, y - ky), (x - kx, y - ry), x, y - ry);
-        self.cubic((x + kx, y - ry), (x + rx, y - ky), x + rx, y).close()
+        self.cubic((x + kx, y - ry), (x + rx, y - ky), x + rx, y)
+            .close()
+    }
+
+    /// Another shape beside this one.
+    pub fn and(mut self, other: Shape) -> Shape {
+        if let Some(path) = other.path.finish() {
+            self.path.push_path(&path);
+        }
+        self
     }
 
     /// A rectangle with round corners.
@@ -156,12 +173,14 @@ impl Ink {
         let (pad, none) = (SpreadMode::Pad, Transform::identity());
         let (shader, plain) = match self {
             Ink::Flat(color) => (None, color),
-            Ink::Linear(from, a, to, b) => {
-                (LinearGradient::new(at(from), at(to), stops(a, b), pad, none), a)
-            }
-            Ink::Radial(c, r, a, b) => {
-                (RadialGradient::new(at(c), 0.0, at(c), r, stops(a, b), pad, none), a)
-            }
+            Ink::Linear(from, a, to, b) => (
+                LinearGradient::new(at(from), at(to), stops(a, b), pad, none),
+                a,
+            ),
+            Ink::Radial(c, r, a, b) => (
+                RadialGradient::new(at(c), 0.0, at(c), r, stops(a, b), pad, none),
+                a,
+            ),
         };
         Paint {
             shader: shader.unwrap_or(Shader::SolidColor(plain)),
@@ -182,8 +201,15 @@ pub(super) struct Pen {
 impl Pen {
     /// A canvas of `side` pixels; none of no pixels, or more than there is memory for.
     pub fn new(side: u32) -> Option<Pen> {
-        let scale = side as f32 / 100.0;
-        let whole = Transform::from_row(scale, 0.0, 0.0, scale, side as f32 / 2.0, side as f32 / 2.0);
+        let scale = side as f32 / SPAN;
+        let whole = Transform::from_row(
+            scale,
+            0.0,
+            0.0,
+            scale,
+            side as f32 / 2.0,
+            side as f32 * MIDDLE,
+        );
         Some(Pen {
             pixmap: Pixmap::new(side, side)?,
             whole,
@@ -216,23 +242,28 @@ impl Pen {
 
     /// Fills a shape. One without extent is nothing.
     pub fn fill(&mut self, shape: Shape, ink: impl Into<Ink>) {
-        self.fill_by(shape, ink, FillRule::Winding);
+        self.fill_by(shape, ink.into(), FillRule::Winding);
     }
 
     /// Fills what an odd number of a shape's outlines surround.
     pub fn fill_odd(&mut self, shape: Shape, ink: impl Into<Ink>) {
-        self.fill_by(shape, ink, FillRule::EvenOdd);
+        self.fill_by(shape, ink.into(), FillRule::EvenOdd);
     }
 
-    fn fill_by(&mut self, shape: Shape, ink: impl Into<Ink>, rule: FillRule) {
+    fn fill_by(&mut self, shape: Shape, ink: Ink, rule: FillRule) {
         if let Some(path) = shape.path.finish() {
-            let paint = ink.into().paint();
-            self.pixmap.fill_path(&path, &paint, rule, self.at, self.clip.as_ref());
+            let paint = ink.paint();
+            self.pixmap
+                .fill_path(&path, &paint, rule, self.at, self.clip.as_ref());
         }
     }
 
     /// Draws along a shape.
     pub fn line(&mut self, shape: Shape, width: f32, ink: impl Into<Ink>) {
+        self.line_by(shape, width, ink.into());
+    }
+
+    fn line_by(&mut self, shape: Shape, width: f32, ink: Ink) {
         if let Some(path) = shape.path.finish() {
             let stroke = Stroke {
                 width,
@@ -240,8 +271,9 @@ impl Pen {
                 line_join: LineJoin::Round,
                 ..Stroke::default()
             };
-            let paint = ink.into().paint();
-            self.pixmap.stroke_path(&path, &paint, &stroke, self.at, self.clip.as_ref());
+            let paint = ink.paint();
+            self.pixmap
+                .stroke_path(&path, &paint, &stroke, self.at, self.clip.as_ref());
         }
     }
 

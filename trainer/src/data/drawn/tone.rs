@@ -18,7 +18,9 @@ impl Tone {
 
     /// This far from here to `other`.
     pub fn mix(self, other: Tone, far: f32) -> Tone {
-        Tone(std::array::from_fn(|i| self.0[i] + (other.0[i] - self.0[i]) * far))
+        Tone(std::array::from_fn(|i| {
+            self.0[i] + (other.0[i] - self.0[i]) * far
+        }))
     }
 
     /// Nearer to a warm white.
@@ -53,6 +55,12 @@ impl Tone {
             (Some(a), None) => *a,
             (None, _) => Tone::hex(0),
         }
+    }
+}
+
+impl From<u32> for Tone {
+    fn from(rgb: u32) -> Tone {
+        Tone::hex(rgb)
     }
 }
 
@@ -99,9 +107,9 @@ pub(super) const IRIS: [(f32, Tone); 7] = [
     (9.0, Tone::hex(0x5b3418)),
     (6.0, Tone::hex(0x3a2214)),
     (4.0, Tone::hex(0x8a5e22)),
-    (4.0, Tone::hex(0x4f8a4a)),
-    (6.0, Tone::hex(0x3f86c4)),
-    (3.0, Tone::hex(0x6f8794)),
+    (4.0, Tone::hex(0x43983f)),
+    (6.0, Tone::hex(0x2f83d6)),
+    (3.0, Tone::hex(0x5b93b8)),
     (2.0, Tone::hex(0xb07a1e)),
 ];
 
@@ -124,19 +132,21 @@ pub(super) const CLOTH: [Tone; 14] = [
 ];
 
 /// Backgrounds: what a wall, a sky or a studio's paper has.
-pub(super) const WALL: [Tone; 14] = [
-    Tone::hex(0xaedcf0),
-    Tone::hex(0x7fc4c9),
-    Tone::hex(0xbfe3c0),
-    Tone::hex(0xf7e3a1),
-    Tone::hex(0xf9c9a8),
-    Tone::hex(0xf4b3b8),
-    Tone::hex(0xd9c3ec),
-    Tone::hex(0xa9b8e8),
-    Tone::hex(0xe9e4da),
-    Tone::hex(0x5d86b5),
-    Tone::hex(0x4f9a8f),
-    Tone::hex(0x8d6fae),
-    Tone::hex(0xd9705f),
-    Tone::hex(0x56607a),
+pub(super) const WALL: [Tone; 16] = [
+    Tone::hex(0x9fdcf7),
+    Tone::hex(0x63cfd3),
+    Tone::hex(0xa9e6b0),
+    Tone::hex(0xffe27a),
+    Tone::hex(0xffc08f),
+    Tone::hex(0xff9fa6),
+    Tone::hex(0xdcbcf7),
+    Tone::hex(0x9db0f2),
+    Tone::hex(0xf3ebdb),
+    Tone::hex(0x4b8fd6),
+    Tone::hex(0x2fa898),
+    Tone::hex(0x9468c6),
+    Tone::hex(0xef6f5b),
+    Tone::hex(0x4f5f86),
+    Tone::hex(0xf2b134),
+    Tone::hex(0x7cc24f),
 ];

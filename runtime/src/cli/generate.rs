@@ -1,0 +1,183 @@
+//! `runtime generate`: seeds or latents to pictures.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use image::imageops::{self, FilterType};
+use image::{ImageFormat, Rgb, RgbImage};
+use runtime::cpu::Cpu;
+use runtime::image::Image;
+use runtime::latent::Latent;
+
+use super::load::Bytes;
+use super::{npy, output};
+use crate::{Filter, Generate};
+
+/// Where faces come from.
+enum Source {
+    /// Consecutive seeds from this one.
+    Seeds(u64),
+    /// Rows of a file.
+    Rows(Vec<Vec<f32>>),
+}
+
+impl Source {
+    fn latent(&self, i: usize) -> Latent<'_> {
+        match self {
+            Source::Seeds(first) => Latent::from_seed(first.wrapping_add(i as u64)),
+            Source::Rows(rows) => Latent::from_values(&rows[i]),
+        }
+    }
+
+    /// What a face is called: by this it can be made again.
+    fn name(&self, i: usize) -> String {
+        match self {
+            Source::Seeds(first) => format!("seed {}", first.wrapping_add(i as u64)),
+            Source::Rows(_) => format!("row {i}"),
+        }
+    }
+}
+
+/// Makes faces and writes them.
+///
+/// # Errors
+/// One that names the file or argument; files already complete stay.
+pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
+    let pipe = args.out == Path::new("-");
+    let format = match pipe {
+        true => ImageFormat::Png,
+        false => output::format(&args.out)?,
+    };
+    if let Some(path) = &args.save_latent {
+        output::folder(path)?;
+    }
+    let bytes = Bytes::load(args.model.as_deref())?;
+    let model = bytes.model()?;
+    let source = match &args.latent {
+        Some(path) => Source::Rows(npy::read(path, model.latent())?),
+        None => Source::Seeds(args.seed),
+    };
+    let count = count(args, &source)?;
+    if pipe && args.grid.is_none() && count > 1 {
+        return Err("--out - takes one picture: use --grid, or a file name for many".into());
+    }
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut cpu = Cpu::new(&model, &mut arena)?;
+    let mut face = |i: usize| -> Result<RgbImage, Box<dyn Error>> {
+        let latent = source.latent(i).truncated(args.truncation);
+        Ok(enlarge(picture(&cpu.generate(&latent)?), args))
+    };
+    let grey = model.output().c == 1;
+    let emit = |picture: RgbImage, path: &Path| -> Result<(), Box<dyn Error>> {
+        let bytes = output::encode(picture, grey, format, path)?;
+        match pipe {
+            true => output::print(&bytes)?,
+            false => output::write(path, &bytes)?,
+        }
+        Ok(())
+    };
+    if let Some((rows, columns)) = args.grid {
+        emit(grid(rows, columns, count, &mut face)?, &args.out)?;
+        let last = source.name(count - 1);
+        eprintln!("{}: {} to {last}", args.out.display(), source.name(0));
+    } else {
+        // A full row of digits: files sort as they are numbered.
+        let digits = (count - 1).to_string().len().max(3);
+        for i in 0..count {
+            let path = match count {
+                1 => args.out.clone(),
+                _ => numbered(&args.out, i, digits),
+            };
+            emit(face(i)?, &path)?;
+            if !pipe {
+                eprintln!("{}: {}", path.display(), source.name(i));
+            }
+        }
+    }
+    if let Some(path) = &args.save_latent {
+        npy::write(path, &latents(&source, count, model.latent(), args.truncation)?)?;
+    }
+    Ok(())
+}
+
+/// How many faces: as many as asked for, where there are as many.
+fn count(args: &Generate, source: &Source) -> Result<usize, String> {
+    let asked = match (args.grid, args.count) {
+        (Some((rows, columns)), _) => Some(rows * columns),
+        (None, count) => count.map(|n| n as usize),
+    };
+    match (source, asked) {
+        (Source::Seeds(_), asked) => Ok(asked.unwrap_or(1)),
+        (Source::Rows(rows), None) => Ok(rows.len()),
+        (Source::Rows(rows), Some(asked)) if asked <= rows.len() => Ok(asked),
+        (Source::Rows(rows), Some(asked)) => {
+            Err(format!("{asked} faces of {} latents", rows.len()))
+        }
+    }
+}
+
+fn picture(image: &Image<'_>) -> RgbImage {
+    let mut picture = RgbImage::new(image.width() as u32, image.height() as u32);
+    for (to, pixel) in picture.pixels_mut().zip(image.pixels()) {
+        *to = Rgb(pixel);
+    }
+    picture
+}
+
+fn enlarge(picture: RgbImage, args: &Generate) -> RgbImage {
+    if args.scale == 1 {
+        return picture;
+    }
+    let filter = match args.filter {
+        Filter::Nearest => FilterType::Nearest,
+        Filter::Smooth => FilterType::CatmullRom,
+    };
+    let (w, h) = (picture.width() * args.scale, picture.height() * args.scale);
+    imageops::resize(&picture, w, h, filter)
+}
+
+/// Faces side by side, row by row.
+fn grid(
+    rows: usize,
+    columns: usize,
+    count: usize,
+    face: &mut impl FnMut(usize) -> Result<RgbImage, Box<dyn Error>>,
+) -> Result<RgbImage, Box<dyn Error>> {
+    let first = face(0)?;
+    let (w, h) = first.dimensions();
+    let side = |n: usize, side: u32| u32::try_from(n).ok().and_then(|n| n.checked_mul(side));
+    let sheet = side(columns, w).zip(side(rows, h)).filter(|(w, h)| {
+        // What no picture format takes is better refused before it is allocated.
+        *w as u64 * *h as u64 <= 1 << 29
+    });
+    let (wide, high) = sheet.ok_or("the picture would have more than 536,870,912 pixels")?;
+    let mut sheet = RgbImage::new(wide, high);
+    for i in 0..count {
+        let face = if i == 0 { first.clone() } else { face(i)? };
+        let (x, y) = ((i % columns) as i64 * w as i64, (i / columns) as i64 * h as i64);
+        imageops::replace(&mut sheet, &face, x, y);
+    }
+    Ok(sheet)
+}
+
+/// `face.png` as `face-007.png`.
+fn numbered(path: &Path, i: usize, digits: usize) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{stem}-{i:0digits$}.{ending}"))
+}
+
+fn latents(
+    source: &Source,
+    count: usize,
+    length: usize,
+    truncation: f32,
+) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
+    let mut rows = Vec::with_capacity(count);
+    for i in 0..count {
+        let mut row = vec![0.0; length];
+        source.latent(i).truncated(truncation).fill(&mut row)?;
+        rows.push(row);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,97 @@
+//! `runtime inspect`: what is in a model and what it costs.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+
+use runtime::model::{Model, key, write_line};
+use runtime::plan;
+
+use super::load::Bytes;
+use super::output;
+
+/// Prints a model's layers and facts.
+///
+/// # Errors
+/// One that names the file.
+pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let bytes = Bytes::load(path)?;
+    let text = describe(&bytes.model()?, bytes.len())?;
+    output::print(text.as_bytes())?;
+    Ok(())
+}
+
+fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let out = &mut text;
+    let facts = [
+        ("name", model.fact(key::NAME)),
+        ("licence", model.fact(key::LICENSE)),
+        ("data", model.fact(key::DATA)),
+        ("trained", model.fact(key::TRAINED)),
+    ];
+    for (what, fact) in facts {
+        if !fact.is_empty() {
+            writeln!(out, "{what:<16}{fact}")?;
+        }
+    }
+    let labels: Vec<&str> = model.labels().collect();
+    if !labels.is_empty() {
+        writeln!(out, "{:<16}{}", "labels", labels.join(", "))?;
+    }
+    let (black, white) = model.range();
+    writeln!(out, "{:<16}{} values", "latent", model.latent())?;
+    writeln!(out, "{:<16}{}", "image", model.output())?;
+    writeln!(out, "{:<16}{black} (black) to {white} (white)", "values")?;
+    writeln!(out, "{:<16}{}", "parameters", grouped(model.parameters() as u64))?;
+    writeln!(out, "{:<16}{}", "multiply-adds", grouped(model.multiply_adds()))?;
+    writeln!(out, "{:<16}{} bytes", "record", grouped(bytes as u64))?;
+    let arena = 4 * model.arena_len() as u64;
+    writeln!(out, "{:<16}{} bytes, scratch included\n", "arena", grouped(arena))?;
+    let longest = model.layers().iter().map(|l| l.name.len()).max();
+    let wide = longest.unwrap_or(0).max(5) + 2;
+    writeln!(
+        out,
+        "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
+        "layer", "operation", "output", "parameters", "multiply-adds", "arena"
+    )?;
+    for layer in model.layers() {
+        let mut line = String::new();
+        write_line(&mut line, "", &layer.op, layer.activation)?;
+        writeln!(
+            out,
+            "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
+            layer.name,
+            line.trim_start(),
+            layer.output.to_string(),
+            grouped((layer.weight.len() + layer.bias.len()) as u64),
+            grouped(layer.op.multiply_adds(layer.input, layer.output)),
+            grouped(4 * plan::layer_len(layer) as u64)
+        )?;
+    }
+    Ok(text)
+}
+
+/// Digits in groups of three.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn groups() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (n, want) in cases {
+            assert_eq!(super::grouped(n), want);
+        }
+    }
+}

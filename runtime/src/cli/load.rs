@@ -1,0 +1,133 @@
+//! A model from a file, or the one that comes with the program.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use runtime::graph::{Graph, GraphError};
+use runtime::model::Model;
+use runtime::onnx::{self, OnnxError};
+use runtime::record::Buffer;
+
+/// Why there is no model.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file cannot be read.
+    Read(PathBuf, io::Error),
+    /// A record that is damaged or of another kind: what is wrong with it.
+    Record(PathBuf, String),
+    /// No generator in an ONNX file.
+    Onnx(PathBuf, OnnxError),
+    /// An ONNX generator that the core cannot hold.
+    Graph(PathBuf, GraphError),
+    /// Neither a record nor ONNX.
+    Unknown(PathBuf),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            LoadError::Record(path, what) => write!(f, "{}: {what}", path.display()),
+            LoadError::Onnx(path, _) | LoadError::Graph(path, _) => {
+                write!(f, "{}", path.display())
+            }
+            LoadError::Unknown(path) => write!(
+                f,
+                "{} is neither a burn record nor an ONNX model",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LoadError::Read(_, error) => Some(error),
+            LoadError::Onnx(_, error) => Some(error),
+            LoadError::Graph(_, error) => Some(error),
+            LoadError::Record(..) | LoadError::Unknown(_) => None,
+        }
+    }
+}
+
+/// The bytes of a record, kept while a model borrows them.
+pub enum Bytes {
+    /// Of the program itself.
+    Embedded(&'static [u8]),
+    /// Of a file, or made from one.
+    Owned(PathBuf, Buffer),
+}
+
+impl Bytes {
+    /// The record in `path`, or made of the ONNX model in it; without a path, the one that comes with the program.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file.
+    pub fn load(path: Option<&Path>) -> Result<Bytes, LoadError> {
+        let Some(path) = path else {
+            let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
+            return Ok(Bytes::Embedded(record));
+        };
+        let bytes = fs::read(path).map_err(|e| LoadError::Read(path.into(), e))?;
+        let record = match is_record(&bytes) {
+            true => Buffer::from(bytes),
+            false => {
+                let mut graph = from_onnx(path, &bytes)?;
+                graph.fold();
+                let record = graph.to_record();
+                Buffer::from(record.map_err(|e| LoadError::Graph(path.into(), e))?)
+            }
+        };
+        Ok(Bytes::Owned(path.into(), record))
+    }
+
+    /// The model in them.
+    ///
+    /// # Errors
+    /// [`LoadError::Record`] names the file.
+    pub fn model(&self) -> Result<Model<'_>, LoadError> {
+        let (bytes, path) = match self {
+            Bytes::Embedded(bytes) => (*bytes, Path::new("the model of the program")),
+            Bytes::Owned(path, buffer) => (buffer.bytes(), path.as_path()),
+        };
+        Model::parse(bytes).map_err(|e| LoadError::Record(path.into(), e.to_string()))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Bytes::Embedded(bytes) => bytes.len(),
+            Bytes::Owned(_, buffer) => buffer.bytes().len(),
+        }
+    }
+}
+
+/// The graph of a file of either kind, as it is written there.
+///
+/// # Errors
+/// [`LoadError`] names the file.
+pub fn graph(path: &Path) -> Result<Graph, LoadError> {
+    let bytes = fs::read(path).map_err(|e| LoadError::Read(path.into(), e))?;
+    if !is_record(&bytes) {
+        return from_onnx(path, &bytes);
+    }
+    let buffer = Buffer::from(bytes);
+    let model = Model::parse(buffer.bytes());
+    let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
+    Ok(Graph::from_model(&model))
+}
+
+/// Whether the bytes begin as a burn record does.
+fn is_record(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"NRUB")
+}
+
+fn from_onnx(path: &Path, bytes: &[u8]) -> Result<Graph, LoadError> {
+    onnx::read(bytes).map_err(|error| match error {
+        OnnxError::NotOnnx(_) => LoadError::Unknown(path.into()),
+        error => LoadError::Onnx(path.into(), error),
+    })
+}

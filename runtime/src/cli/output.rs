@@ -1,0 +1,145 @@
+//! Files that are whole or absent, and standard output.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+
+/// Why a picture or file was not written.
+#[derive(Debug)]
+pub enum OutputError {
+    /// No picture format has this ending.
+    Format(PathBuf),
+    /// The folder to write to is not there.
+    NoFolder(PathBuf),
+    /// The picture cannot be encoded in its format.
+    Encode(PathBuf, image::ImageError),
+    /// Writing failed.
+    Write(PathBuf, io::Error),
+}
+
+/// The picture formats that can be written, by their usual ending.
+const FORMATS: &str = "png, jpg, bmp, gif, ppm, pgm, tga, tif, webp";
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OutputError::Format(path) => write!(
+                f,
+                "{}: no picture format has this ending; there are {FORMATS}",
+                path.display()
+            ),
+            OutputError::NoFolder(path) => write!(f, "there is no folder {}", path.display()),
+            OutputError::Encode(path, _) | OutputError::Write(path, _) => {
+                write!(f, "cannot write {}", path.display())
+            }
+        }
+    }
+}
+
+impl Error for OutputError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            OutputError::Encode(_, error) => Some(error),
+            OutputError::Write(_, error) => Some(error),
+            OutputError::Format(_) | OutputError::NoFolder(_) => None,
+        }
+    }
+}
+
+/// The format of a picture by its file's ending, and that its folder is there: asked before any work is done.
+///
+/// # Errors
+/// [`OutputError::Format`], [`OutputError::NoFolder`].
+pub fn format(path: &Path) -> Result<ImageFormat, OutputError> {
+    let format = ImageFormat::from_path(path).ok();
+    let format = format.filter(|f| f.writing_enabled());
+    let format = format.ok_or_else(|| OutputError::Format(path.into()))?;
+    folder(path)?;
+    Ok(format)
+}
+
+/// The folder of a file to be.
+///
+/// # Errors
+/// [`OutputError::NoFolder`] names it.
+pub fn folder(path: &Path) -> Result<&Path, OutputError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match parent.is_dir() {
+        true => Ok(parent),
+        false => Err(OutputError::NoFolder(parent.into())),
+    }
+}
+
+/// A picture's bytes; what has no colour is grey.
+///
+/// # Errors
+/// [`OutputError::Encode`].
+pub fn encode(
+    picture: RgbImage,
+    grey: bool,
+    format: ImageFormat,
+    path: &Path,
+) -> Result<Vec<u8>, OutputError> {
+    let picture = DynamicImage::ImageRgb8(picture);
+    let picture = match grey {
+        true => DynamicImage::ImageLuma8(picture.to_luma8()),
+        false => picture,
+    };
+    let mut bytes = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, format)
+        .map_err(|e| OutputError::Encode(path.into(), e))?;
+    Ok(bytes.into_inner())
+}
+
+/// Writes a file under a temporary name beside `path` and renames it; a device such as `/dev/null` is written to.
+///
+/// # Errors
+/// [`OutputError`] names the file; nothing is left behind.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+    let failed = |e: io::Error| OutputError::Write(path.into(), e);
+    let folder = folder(path)?;
+    let special = std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+    if special {
+        return std::fs::write(path, bytes).map_err(failed);
+    }
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    // Temporary files are private to their owner; pictures are not.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(open).map_err(failed)?;
+    }
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// [`OutputError::Write`].
+pub fn print(bytes: &[u8]) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    let wrote = out.write_all(bytes).and_then(|()| out.flush());
+    wrote.map_err(|e| OutputError::Write("standard output".into(), e))
+}
+
+/// Whether an error is that nobody reads our output any more.
+pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::BrokenPipe;
+        }
+        cause = error.source();
+    }
+    false
+}

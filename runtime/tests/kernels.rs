@@ -1,0 +1,416 @@
+//! Promises about kernels: both the obvious loops and the fast ones compute the textbook's sums, written here a third
+//! time, from the definition, in `f64`.
+#![cfg(feature = "std")]
+
+use runtime::cpu::Cpu;
+use runtime::graph::{Facts, Graph, Layer};
+use runtime::latent::Latent;
+use runtime::model::Model;
+use runtime::op::{Activation, Op, Shape, Window};
+use runtime::record::Buffer;
+use runtime::simd::Isa;
+
+/// Numbers between -1 and 1 that look random and are not.
+fn numbers(n: usize, salt: u64) -> Vec<f32> {
+    let mut state = salt;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Every output value from the definition: what it is, and the sum of the sizes of its terms, which rounding goes by.
+fn textbook(
+    op: &Op,
+    input: Shape,
+    output: Shape,
+    x: &[f32],
+    w: &[f32],
+    b: &[f32],
+) -> Vec<(f64, f64)> {
+    let mut sums = Vec::new();
+    for o in 0..output.c {
+        for (r, c) in (0..output.plane()).map(|at| (at / output.w, at % output.w)) {
+            let mut terms = vec![b.get(o).map_or(0.0, |b| *b as f64)];
+            for i in 0..input.c {
+                for (y, z) in (0..input.plane()).map(|at| (at / input.w, at % input.w)) {
+                    let value = x[(i * input.h + y) * input.w + z] as f64;
+                    // The one tap that joins this input pixel and this output pixel, if any.
+                    let tap = |k: usize, (row, col): (isize, isize)| {
+                        let inside = |n: isize| (0..k as isize).contains(&n);
+                        (inside(row) && inside(col)).then(|| row as usize * k + col as usize)
+                    };
+                    let s = |n: usize| n as isize;
+                    let weight = match *op {
+                        Op::Dense { .. } => {
+                            Some(w[o * input.values() + (i * input.h + y) * input.w + z])
+                        }
+                        Op::Conv { window: v, .. } => {
+                            let row = s(y) + s(v.padding) - s(r * v.stride);
+                            let col = s(z) + s(v.padding) - s(c * v.stride);
+                            tap(v.kernel, (row, col))
+                                .map(|t| w[(o * input.c + i) * v.kernel * v.kernel + t])
+                        }
+                        Op::ConvTranspose { window: v, .. } => {
+                            let row = s(r) + s(v.padding) - s(y * v.stride);
+                            let col = s(c) + s(v.padding) - s(z * v.stride);
+                            tap(v.kernel, (row, col))
+                                .map(|t| w[(i * output.c + o) * v.kernel * v.kernel + t])
+                        }
+                        Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+                            unreachable!()
+                        }
+                    };
+                    terms.extend(weight.map(|w| w as f64 * value));
+                }
+            }
+            sums.push((terms.iter().sum(), terms.iter().map(|t| t.abs()).sum()));
+        }
+    }
+    sums
+}
+
+/// A latent as an image of `input`, one layer, and a layer that leaves 3 channels by adding nothing: the layer's own
+/// output where it has 1 or 3 channels. Returns the values for the obvious loops, then for each instruction set.
+fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<(&'static str, Vec<f32>)>) {
+    let output = op.output(input).unwrap();
+    let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
+    let bias = numbers(if bias { output.c } else { 0 }, 5);
+    let x = numbers(input.values(), 7);
+    let want = textbook(&op, input, output, &x, &weight, &bias);
+    let plain = |name: &str, op| Layer {
+        name: name.into(),
+        op,
+        activation: Activation::None,
+        weight: vec![],
+        bias: vec![],
+    };
+    let graph = Graph {
+        latent: input.values(),
+        layers: vec![
+            plain("from", Op::Reshape { to: input }),
+            Layer {
+                weight,
+                bias,
+                ..plain("op", op)
+            },
+            // All values as one row of an image of one channel.
+            plain(
+                "to",
+                Op::Reshape {
+                    to: Shape::new(1, 1, output.values()),
+                },
+            ),
+        ],
+        facts: Facts::default(),
+    };
+    let record = Buffer::from(graph.to_record().unwrap());
+    let model = Model::parse(record.bytes()).unwrap();
+    let isas = [None]
+        .into_iter()
+        .chain(Isa::all().into_iter().filter(Option::is_some));
+    let got = isas.map(|isa| {
+        // Whatever is left in the arena from before must not show.
+        let mut arena = vec![f32::NAN; model.arena_len()];
+        let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+        let image = cpu.generate(&Latent::from_values(&x)).unwrap();
+        (isa.map_or("reference", Isa::name), image.values().to_vec())
+    });
+    (want, got.collect())
+}
+
+fn check(op: Op, input: Shape, bias: bool) {
+    let (want, got) = run(op, input, bias);
+    for (isa, got) in got {
+        assert_eq!(got.len(), want.len());
+        for (at, (got, (want, size))) in got.iter().zip(&want).enumerate() {
+            let off = (*got as f64 - want).abs();
+            // n roundings of 2^-24 each, n below 3000 here, and they seldom add up.
+            assert!(
+                off <= 2e-6 * size + 1e-7,
+                "{isa}, {op:?} of {input}, value {at}: {got}, not {want}"
+            );
+        }
+    }
+}
+
+fn window(kernel: usize, stride: usize, padding: usize) -> Window {
+    Window {
+        kernel,
+        stride,
+        padding,
+    }
+}
+
+#[test]
+fn doubling() {
+    let sizes = [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (1, 17),
+        (17, 1),
+        (3, 5),
+        (5, 3),
+        (7, 15),
+        (8, 16),
+        (4, 31),
+        (3, 66),
+    ];
+    for (h, w) in sizes {
+        for (c, out) in [(1, 1), (3, 5), (2, 6), (5, 7), (1, 13)] {
+            let op = Op::ConvTranspose {
+                out,
+                window: window(4, 2, 1),
+            };
+            check(op, Shape::new(c, h, w), out % 2 == 1);
+        }
+    }
+}
+
+#[test]
+fn widths_around_registers_and_channels_around_blocks() {
+    // The registers are 4, 8 and 16 wide, up to 4 of them side by side; blocks are 6, 4, 2 and 1 channels.
+    for w in 1..=36 {
+        check(
+            Op::ConvTranspose {
+                out: 3,
+                window: window(4, 2, 1),
+            },
+            Shape::new(2, 3, w),
+            true,
+        );
+        check(
+            Op::Conv {
+                out: 3,
+                window: window(3, 1, 1),
+            },
+            Shape::new(2, 3, w),
+            true,
+        );
+    }
+    for out in 1..=20 {
+        check(
+            Op::Conv {
+                out,
+                window: window(3, 1, 1),
+            },
+            Shape::new(2, 4, 5),
+            true,
+        );
+    }
+}
+
+#[test]
+fn windows_of_every_kind() {
+    // 8 is the largest kernel of the fast way, 9 is done by the obvious loop.
+    for kernel in 1..=9 {
+        for stride in 1..=3 {
+            for padding in [0, 1, kernel / 2, kernel - 1, kernel + 1] {
+                for (h, w) in [(9, 9), (10, 7), (1, 12)] {
+                    let input = Shape::new(3, h, w);
+                    let window = window(kernel, stride, padding);
+                    for op in [
+                        Op::Conv { out: 4, window },
+                        Op::ConvTranspose { out: 4, window },
+                    ] {
+                        if op.output(input).is_ok() {
+                            check(op, input, padding % 2 == 0);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_matrix_and_vector() {
+    for n in [1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 63, 64, 65, 100, 129] {
+        for out in [1, 2, 7, 16, 33] {
+            let input = Shape::new(n, 1, 1);
+            check(Op::Dense { out }, input, out % 2 == 0);
+            // The stem of a DCGAN; other strides and kernels of one pixel are the same sum.
+            for (kernel, stride) in [(4, 1), (3, 2), (1, 1), (5, 7)] {
+                check(
+                    Op::ConvTranspose {
+                        out,
+                        window: window(kernel, stride, 0),
+                    },
+                    input,
+                    true,
+                );
+            }
+        }
+    }
+    // A dense layer takes all values of an image, in their order.
+    check(Op::Dense { out: 5 }, Shape::new(3, 4, 5), true);
+}
+
+#[test]
+fn one_image_does_not_show_in_the_next() {
+    let op = Op::ConvTranspose {
+        out: 3,
+        window: window(4, 2, 1),
+    };
+    let input = Shape::new(5, 3, 4);
+    let layer = |name: &str, op, weight| Layer {
+        name: name.into(),
+        op,
+        activation: Activation::Tanh,
+        weight,
+        bias: vec![],
+    };
+    let graph = Graph {
+        latent: 60,
+        layers: vec![
+            layer("a", Op::Reshape { to: input }, vec![]),
+            layer("b", op, numbers(5 * 3 * 16, 1)),
+        ],
+        facts: Facts::default(),
+    };
+    let record = Buffer::from(graph.to_record().unwrap());
+    let model = Model::parse(record.bytes()).unwrap();
+    let mut arena = vec![f32::NAN; model.arena_len()];
+    let mut cpu = Cpu::new(&model, &mut arena).unwrap();
+    let mut picture = |seed| {
+        cpu.generate(&Latent::from_seed(seed))
+            .unwrap()
+            .values()
+            .to_vec()
+    };
+    let (first, second) = (picture(1), picture(2));
+    assert_ne!(first, second);
+    assert_eq!(picture(1), first);
+}
+
+#[test]
+fn enlargement_and_convolution_fold_at_every_size() {
+    for (h, w) in [(1, 1), (1, 2), (2, 1), (3, 7), (8, 8)] {
+        let input = Shape::new(4, h, w);
+        let layer = |name: &str, op: Op, weight, bias| Layer {
+            name: name.into(),
+            op,
+            activation: Activation::None,
+            weight: numbers(weight, 2),
+            bias: numbers(bias, 4),
+        };
+        let conv = Op::Conv {
+            out: 3,
+            window: window(3, 1, 1),
+        };
+        let mut graph = Graph {
+            latent: input.values(),
+            layers: vec![
+                layer("shape", Op::Reshape { to: input }, 0, 0),
+                layer("twice", Op::Resize { factor: 2 }, 0, 0),
+                layer("conv", conv, 4 * 3 * 9, 3),
+            ],
+            facts: Facts::default(),
+        };
+        let picture = |graph: &Graph| {
+            let record = Buffer::from(graph.to_record().unwrap());
+            let model = Model::parse(record.bytes()).unwrap();
+            let mut arena = vec![f32::NAN; model.arena_len()];
+            let mut cpu = Cpu::reference(&model, &mut arena).unwrap();
+            cpu.generate(&Latent::from_seed(3))
+                .unwrap()
+                .values()
+                .to_vec()
+        };
+        let want = picture(&graph);
+        graph.fold();
+        assert_eq!(
+            graph.layers.last().unwrap().op,
+            Op::ConvTranspose {
+                out: 3,
+                window: window(4, 2, 1)
+            }
+        );
+        for (got, want) in picture(&graph).iter().zip(&want) {
+            assert!((got - want).abs() < 1e-5, "{h} x {w}: {got}, not {want}");
+        }
+    }
+}
+
+#[test]
+fn what_must_not_fold_does_not() {
+    let layer = |name: &str, op: Op, activation, weight: usize| Layer {
+        name: name.into(),
+        op,
+        activation,
+        weight: numbers(weight, 2),
+        bias: vec![],
+    };
+    let (none, relu) = (Activation::None, Activation::Relu);
+    let conv = |kernel, stride, padding| Op::Conv {
+        out: 3,
+        window: window(kernel, stride, padding),
+    };
+    let to = Op::Reshape {
+        to: Shape::new(3, 2, 2),
+    };
+    let cases: [(&str, Vec<Layer>); 6] = [
+        (
+            "a norm after an activation",
+            vec![
+                layer("a", Op::Dense { out: 12 }, relu, 144),
+                layer("b", to, none, 0),
+                layer("c", Op::Affine, none, 3),
+            ],
+        ),
+        (
+            "an activation after an activation",
+            vec![
+                layer("a", to, relu, 0),
+                layer("b", Op::Activate, Activation::Tanh, 0),
+            ],
+        ),
+        (
+            "an activation between enlargement and convolution",
+            vec![
+                layer("a", to, none, 0),
+                layer("b", Op::Resize { factor: 2 }, relu, 0),
+                layer("c", conv(3, 1, 1), none, 81),
+            ],
+        ),
+        (
+            "enlargement by 3",
+            vec![
+                layer("a", to, none, 0),
+                layer("b", Op::Resize { factor: 3 }, none, 0),
+                layer("c", conv(3, 1, 1), none, 81),
+            ],
+        ),
+        (
+            "another window",
+            vec![
+                layer("a", to, none, 0),
+                layer("b", Op::Resize { factor: 2 }, none, 0),
+                layer("c", conv(3, 2, 1), none, 81),
+            ],
+        ),
+        (
+            "a norm after an enlargement",
+            vec![
+                layer("a", to, none, 0),
+                layer("b", Op::Resize { factor: 2 }, none, 0),
+                layer("c", Op::Affine, none, 3),
+            ],
+        ),
+    ];
+    for (what, layers) in cases {
+        let mut graph = Graph {
+            latent: 12,
+            layers,
+            facts: Facts::default(),
+        };
+        graph.shapes().expect(what);
+        let before = graph.clone();
+        graph.fold();
+        assert_eq!(graph, before, "{what}");
+    }
+}

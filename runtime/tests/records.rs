@@ -1,0 +1,236 @@
+//! Promises about records as files: they lie where they must in memory, their facts come back, and burn agrees on them.
+#![cfg(feature = "std")]
+
+use burn_pack::{Bytes, DType, Reader, Tensor, Writer};
+use runtime::graph::{Facts, Graph, Layer};
+use runtime::model::{Model, ModelError, key};
+use runtime::op::{Activation, Op};
+use runtime::record::{self, ALIGNMENT, Buffer};
+
+fn graph(facts: Facts) -> Graph {
+    let layer = Layer {
+        name: "only".into(),
+        op: Op::Dense { out: 3 },
+        activation: Activation::Sigmoid,
+        weight: vec![0.5, -0.25, 1.5, 2.0, -1.0, 0.0],
+        bias: vec![1.0, 2.0, 3.0],
+    };
+    Graph {
+        latent: 2,
+        layers: vec![layer],
+        facts,
+    }
+}
+
+#[test]
+fn included_bytes_are_aligned_and_whole() {
+    // Any file will do: this one.
+    let bytes: &'static [u8] = runtime::include_record!("records.rs");
+    assert_eq!(bytes, include_bytes!("records.rs"));
+    assert_eq!(bytes.as_ptr() as usize % ALIGNMENT, 0);
+}
+
+#[test]
+fn buffers_are_aligned_and_whole() {
+    for len in [0, 1, 255, 256, 257, 1000] {
+        let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        let buffer = Buffer::from(&bytes);
+        assert_eq!(buffer.bytes(), bytes);
+        assert_eq!(buffer.bytes().as_ptr() as usize % ALIGNMENT, 0);
+    }
+}
+
+#[test]
+fn facts_come_back_as_they_were() {
+    let text = |s: &str| s.to_string();
+    let cases = [
+        Facts::default(),
+        Facts {
+            name: text("faces"),
+            license: text("CC0-1.0"),
+            data: text("two lines\nof \"quoted\" text, é and 顔"),
+            trained: text(&"long ".repeat(20_000)),
+            range: (0.0, 1.0),
+            labels: vec![text("smiling"), text("with a space"), text("ü")],
+        },
+        Facts {
+            range: (1.0, -0.333_333_34),
+            ..Facts::default()
+        },
+    ];
+    for facts in cases {
+        let graph = graph(facts);
+        let buffer = Buffer::from(graph.to_record().unwrap());
+        assert_eq!(
+            Graph::from_model(&Model::parse(buffer.bytes()).unwrap()),
+            graph
+        );
+    }
+}
+
+#[test]
+fn a_fact_that_is_not_there_is_empty() {
+    let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
+    let model = Model::parse(buffer.bytes()).unwrap();
+    for key in [
+        key::NAME,
+        key::LICENSE,
+        key::DATA,
+        key::TRAINED,
+        key::LABELS,
+        "no.such.key",
+    ] {
+        assert_eq!(model.fact(key), "");
+    }
+    assert_eq!(model.labels().count(), 0);
+}
+
+#[test]
+fn burn_finds_our_keys_names_and_shapes() {
+    let bytes = graph(Facts::default()).to_record().unwrap();
+    let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes.clone())).unwrap();
+    let buffer = Buffer::from(&bytes);
+    let model = Model::parse(buffer.bytes()).unwrap();
+    for (key, value) in reader.metadata() {
+        assert_eq!(model.fact(key), value);
+    }
+    let want = [
+        key::CHECKSUM,
+        key::FORMAT,
+        key::LATENT,
+        key::LAYERS,
+        key::RANGE,
+    ];
+    assert!(reader.metadata().keys().map(String::as_str).eq(want));
+    assert_eq!(model.fact(key::LAYERS), "only Dense 3 Sigmoid");
+    let shapes: Vec<_> = reader
+        .into_tensors()
+        .unwrap()
+        .into_iter()
+        .map(|t| (t.name, t.shape.to_vec()))
+        .collect();
+    assert_eq!(
+        shapes,
+        [
+            ("only.bias".into(), vec![3]),
+            ("only.weight".into(), vec![3, 2])
+        ]
+    );
+}
+
+/// What burn's own writer makes of a graph's metadata with another value for `key`, and of these tensors.
+fn burns(key: &str, value: &str, tensors: Vec<Tensor>) -> Vec<u8> {
+    let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
+    let model = Model::parse(buffer.bytes()).unwrap();
+    let mut writer = Writer::new(tensors);
+    for k in [
+        key::FORMAT,
+        key::LATENT,
+        key::LAYERS,
+        key::RANGE,
+        key::CHECKSUM,
+    ] {
+        writer = writer.with_metadata(k, if k == key { value } else { model.fact(k) });
+    }
+    writer.into_bytes().unwrap().to_vec()
+}
+
+fn tensor(name: &str, dtype: DType, shape: &[usize], bytes: usize) -> Tensor {
+    Tensor::new(
+        name.into(),
+        dtype,
+        shape.to_vec(),
+        None,
+        Bytes::from_bytes_vec(vec![0; bytes]),
+    )
+}
+
+#[test]
+fn the_checksum_of_burns_own_layout_is_that_of_its_data_section() {
+    let tensors = || {
+        vec![
+            tensor("only.weight", DType::F32, &[3, 2], 24),
+            tensor("only.bias", DType::F32, &[3], 12),
+        ]
+    };
+    let data = |bytes: &[u8]| {
+        let metadata = u32::from_le_bytes(bytes[6..10].try_into().unwrap()) as usize;
+        bytes[(10 + metadata).next_multiple_of(ALIGNMENT)..].to_vec()
+    };
+    let sum = record::checksum(&data(&burns("", "", tensors())));
+    let right = Buffer::from(burns(key::CHECKSUM, &format!("{sum:08x}"), tensors()));
+    let model = Model::parse(right.bytes()).unwrap();
+    assert_eq!(model.layers()[0].weight, [0.0; 6]);
+    let wrong = Buffer::from(burns(key::CHECKSUM, &format!("{:08x}", sum ^ 1), tensors()));
+    assert_eq!(
+        Model::parse(wrong.bytes()).unwrap_err(),
+        ModelError::Checksum(sum ^ 1, sum)
+    );
+}
+
+#[test]
+fn records_of_burn_that_are_no_generators_of_ours() {
+    let weight = |dtype, shape: &[usize], bytes| vec![tensor("only.weight", dtype, shape, bytes)];
+    let whole = || weight(DType::F32, &[3, 2], 24);
+    let cases = [
+        (
+            burns(key::FORMAT, "2", whole()),
+            "\"pocket-gan.format\" says \"2\"",
+        ),
+        (
+            burns(key::LATENT, "0", whole()),
+            "\"pocket-gan.latent\" says \"0\"",
+        ),
+        (
+            burns(key::LATENT, "-2", whole()),
+            "\"pocket-gan.latent\" says \"-2\"",
+        ),
+        (
+            burns(key::LATENT, "99999999999999999999", whole()),
+            "\"pocket-gan.latent\" says \"99999999999999999999\"",
+        ),
+        (
+            burns(key::RANGE, "1 1", whole()),
+            "\"pocket-gan.range\" says \"1 1\"",
+        ),
+        (
+            burns(key::RANGE, "0 inf", whole()),
+            "\"pocket-gan.range\" says \"0 inf\"",
+        ),
+        (
+            burns(key::CHECKSUM, "none", whole()),
+            "\"pocket-gan.checksum\" says \"none\"",
+        ),
+        (
+            burns(key::LAYERS, &"x Activate Relu\n".repeat(33), whole()),
+            "33 layers, at most 32 are supported",
+        ),
+        (
+            burns("", "", vec![]),
+            "layer 0 (only): the record has no weight",
+        ),
+        (
+            burns("", "", weight(DType::F16, &[3, 2], 12)),
+            "layer 0 (only): values of type \"F16\", this build reads \"F32\"",
+        ),
+        (
+            burns("", "", weight(DType::F32, &[2, 2], 16)),
+            "layer 0 (only): the weight has 4 values, the layer wants 6",
+        ),
+        (
+            burns(
+                "",
+                "",
+                vec![
+                    tensor("only.weight", DType::F32, &[3, 2], 24),
+                    tensor("only.bias", DType::F32, &[2], 8),
+                ],
+            ),
+            "layer 0 (only): the bias has 2 values, the layer wants 3",
+        ),
+    ];
+    for (bytes, want) in cases {
+        let buffer = Buffer::from(&bytes);
+        assert_eq!(Model::parse(buffer.bytes()).unwrap_err().to_string(), want);
+    }
+}

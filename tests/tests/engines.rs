@@ -1,0 +1,140 @@
+//! The trainer's generator, its record, its ONNX model and an independent engine agree, for every size that can be
+//! trained.
+
+use burn::tensor::Device;
+use models::dcgan::{self, SIZES, Shape};
+use rten_tensor::prelude::*;
+use rten_tensor::NdTensor;
+use runtime::graph::{Facts, Graph, Layer};
+use runtime::latent::Latent;
+use runtime::op::{Activation, Op, Window};
+use runtime::{cpu::Cpu, model::Model, onnx, record::Buffer};
+use trainer::noise;
+
+const SEEDS: usize = 3;
+
+/// What an independent engine makes of an ONNX model and the first seeds.
+fn engine(model: Vec<u8>, latent: usize) -> Vec<f32> {
+    let mut z = vec![0.0; SEEDS * latent];
+    for (seed, z) in z.chunks_exact_mut(latent).enumerate() {
+        Latent::from_seed(seed as u64).fill(z).unwrap();
+    }
+    let z = NdTensor::from_data([SEEDS, latent], z);
+    let model = rten::Model::load(model).unwrap();
+    let image = model.run_one(z.view().into(), None).unwrap();
+    let image: NdTensor<f32, 4> = image.try_into().unwrap();
+    assert_eq!(image.size(0), SEEDS, "the batch axis is symbolic");
+    image.to_vec()
+}
+
+/// What our runtime makes of them.
+fn ours(record: &[u8]) -> Vec<f32> {
+    let record = Buffer::from(record);
+    let model = Model::parse(record.bytes()).unwrap();
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut cpu = Cpu::new(&model, &mut arena).unwrap();
+    let mut all = Vec::new();
+    for seed in 0..SEEDS as u64 {
+        all.extend_from_slice(cpu.generate(&Latent::from_seed(seed)).unwrap().values());
+    }
+    all
+}
+
+fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let off = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    off.fold(0.0, |most, off| if off <= most { most } else { off })
+}
+
+#[test]
+fn every_size_that_can_be_trained() {
+    let device = Device::flex();
+    let training = device.clone().autodiff();
+    for size in SIZES {
+        for channels in [1, 3] {
+            let shape = Shape { size, channels };
+            let g = dcgan::generator(&shape, 10, 5, 1, &training).unwrap();
+            // Statistics that are not those of a fresh network.
+            let mut rng = noise::rng(1, noise::Stream::Statistics, 0);
+            let batches = [0, 1].map(|_| noise::latents(8, 10, &mut rng, &training));
+            let g = burn::module::Module::valid(&g.restandardise(batches));
+            let mut graph = trainer::export::graph(&g, 10, Facts::default());
+            graph.fold();
+            let want: Vec<f32> = g
+                .forward(noise::seeds(0, SEEDS, 10, &device))
+                .into_data()
+                .try_to_vec()
+                .unwrap();
+            assert!(want.iter().any(|v| v.abs() > 0.01), "no blank pictures");
+            let record = ours(&graph.to_record().unwrap());
+            let other = engine(onnx::write(&graph).unwrap(), 10);
+            assert!(furthest(&record, &want) < 1e-5, "record, {shape:?}");
+            assert!(furthest(&other, &want) < 1e-5, "another engine, {shape:?}");
+        }
+    }
+}
+
+#[test]
+fn every_operation_and_activation() {
+    let numbers = |n: usize| (0..n).map(|i| ((i * 37 + 11) % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
+    let window = |kernel, stride, padding| Window { kernel, stride, padding };
+    let to = runtime::op::Shape::new(4, 3, 3);
+    let ops = [
+        (Op::Dense { out: 36 }, Activation::LeakyRelu(0.3)),
+        (Op::Affine, Activation::None),
+        (Op::Reshape { to }, Activation::Relu),
+        (Op::Resize { factor: 2 }, Activation::None),
+        (Op::Conv { out: 5, window: window(3, 1, 1) }, Activation::Tanh),
+        (Op::Affine, Activation::None),
+        (Op::ConvTranspose { out: 3, window: window(5, 3, 2) }, Activation::None),
+        (Op::Conv { out: 1, window: window(2, 2, 0) }, Activation::None),
+        (Op::Activate, Activation::Sigmoid),
+    ];
+    let mut shape = runtime::op::Shape::new(6, 1, 1);
+    let mut layers = Vec::new();
+    for (i, (op, activation)) in ops.into_iter().enumerate() {
+        let weights = op.weight(shape).map_or(0, |sides| sides.iter().product());
+        layers.push(Layer {
+            name: format!("l{i}"),
+            op,
+            activation,
+            weight: numbers(weights),
+            bias: numbers(op.bias(shape).unwrap_or(0)),
+        });
+        shape = op.output(shape).unwrap();
+    }
+    let facts = Facts { name: "every".into(), labels: vec!["a".into(), "b".into()], range: (0.0, 1.0), ..Facts::default() };
+    let graph = Graph { latent: 6, layers, facts };
+    let model = onnx::write(&graph).unwrap();
+    let want = ours(&graph.to_record().unwrap());
+    let off = furthest(&engine(model.clone(), 6), &want);
+    assert!(off < 1e-5, "another engine is off by {off}");
+    let mut read = onnx::read(&model).unwrap();
+    assert_eq!(read.facts, graph.facts);
+    let off = furthest(&ours(&read.to_record().unwrap()), &want);
+    assert!(off < 1e-6, "read back, off by {off}");
+    read.fold();
+    let off = furthest(&ours(&read.to_record().unwrap()), &want);
+    assert!(off < 1e-5, "read back and folded, off by {off}");
+}
+
+#[test]
+fn damaged_onnx_is_an_error_and_never_a_panic() {
+    let device = Device::flex();
+    let shape = Shape { size: 16, channels: 1 };
+    let g = dcgan::generator(&shape, 3, 2, 1, &device).unwrap();
+    let model = onnx::write(&trainer::export::graph(&g, 3, Facts::default())).unwrap();
+    for len in (0..model.len()).step_by(7) {
+        assert!(onnx::read(&model[..len]).is_err(), "cut at {len}");
+    }
+    for at in 0..model.len() {
+        for bit in [0, 3, 6] {
+            let mut model = model.clone();
+            model[at] ^= 1 << bit;
+            // Most are errors; what still reads has to be a generator.
+            if let Ok(graph) = onnx::read(&model) {
+                graph.shapes().unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Classes from folders.
+
+use std::collections::BTreeMap;
+
+/// Names of the class folders in order, and which of them each file has, for all files or for none. A class is the
+/// first folder below those that all files share (an archive often holds one folder with everything in it); there are
+/// none if that leaves some files outside.
+pub(super) fn classes(files: &[&str]) -> (Vec<String>, Vec<usize>) {
+    let folders: Vec<Vec<&str>> = files
+        .iter()
+        .map(|file| {
+            let mut parts: Vec<&str> = file.split('/').collect();
+            parts.pop();
+            parts
+        })
+        .collect();
+    let shared = folders.first().map_or(0, |first| {
+        let same = |d: usize| folders.iter().all(|folder| folder.get(d) == first.get(d));
+        (0..first.len()).take_while(|&d| same(d)).count()
+    });
+    let own: Option<Vec<&str>> = folders
+        .iter()
+        .map(|folder| folder.get(shared).copied())
+        .collect();
+    let Some(own) = own else {
+        return (Vec::new(), Vec::new());
+    };
+    let mut numbers: BTreeMap<&str, usize> = own.iter().map(|&class| (class, 0)).collect();
+    numbers
+        .values_mut()
+        .enumerate()
+        .for_each(|(i, number)| *number = i);
+    let of = own.iter().map(|class| numbers[class]).collect();
+    (numbers.into_keys().map(Into::into).collect(), of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_folder_that_differs() {
+        struct Case {
+            files: &'static [&'static str],
+            labels: &'static [&'static str],
+            of: &'static [usize],
+        }
+        let cases = [
+            Case {
+                files: &[],
+                labels: &[],
+                of: &[],
+            },
+            Case {
+                files: &["x.png", "y.png"],
+                labels: &[],
+                of: &[],
+            },
+            Case {
+                files: &["all/x.png", "all/y.png"],
+                labels: &[],
+                of: &[],
+            },
+            Case {
+                files: &["dog/x.png", "cat/y.png", "cat/a/z.png", "dog/b/w.png"],
+                labels: &["cat", "dog"],
+                of: &[1, 0, 0, 1],
+            },
+            Case {
+                files: &["s/dog/x.png", "s/cat/y.png", "s/eel/z.png"],
+                labels: &["cat", "dog", "eel"],
+                of: &[1, 0, 2],
+            },
+            Case {
+                files: &["dog/x.png", "cat/y.png", "stray.png"],
+                labels: &[],
+                of: &[],
+            },
+            Case {
+                files: &["s/dog/x.png", "s/stray.png"],
+                labels: &[],
+                of: &[],
+            },
+        ];
+        for Case { files, labels, of } in cases {
+            let (got, got_of) = classes(files);
+            assert_eq!(
+                (
+                    got.iter().map(String::as_str).collect::<Vec<_>>(),
+                    &got_of[..]
+                ),
+                (labels.to_vec(), of),
+                "{files:?}"
+            );
+        }
+    }
+}
