@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::mono_font::MonoTextStyle;
@@ -9,7 +10,6 @@ use embedded_graphics::mono_font::ascii::FONT_6X10;
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor, WebColors};
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
-use embedded_graphics::Drawable;
 use runtime::backend::Backend;
 use runtime::image::Image;
 use runtime::latent::{Latent, LatentLength};
@@ -212,7 +212,8 @@ where
         .alignment(Alignment::Center)
         .baseline(Baseline::Middle)
         .build();
-    Text::with_text_style(decimal(seed, &mut digits), band.center(), style, middle).draw(display)?;
+    Text::with_text_style(decimal(seed, &mut digits), band.center(), style, middle)
+        .draw(display)?;
     Ok(())
 }
 
@@ -335,7 +336,9 @@ mod tests {
         assert_eq!(at(84, 30), Rgb888::BLACK);
         assert_ne!(at(16, 30), at(83, 30), "two halves");
         assert_eq!(at(16, 0), at(49, 67));
-        let text = panel.pixels[68 * 100..].iter().filter(|c| **c == Rgb888::CSS_GRAY);
+        let text = panel.pixels[68 * 100..]
+            .iter()
+            .filter(|c| **c == Rgb888::CSS_GRAY);
         assert!(text.count() > 5, "the seed is written");
     }
 

@@ -99,7 +99,13 @@ pub fn generator(
         layers.push(Layer::activation(Function::Relu));
         from = to;
     }
-    layers.push(Layer::conv_transpose(from, shape.channels, DOUBLE, false, init));
+    layers.push(Layer::conv_transpose(
+        from,
+        shape.channels,
+        DOUBLE,
+        false,
+        init,
+    ));
     layers.push(Layer::activation(Function::Tanh));
     Ok(Sequential { layers })
 }

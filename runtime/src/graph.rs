@@ -201,6 +201,11 @@ impl Graph {
         for (i, layer) in self.layers.iter().enumerate() {
             let named = |error| GraphError::Shape(i, layer.name.clone(), error);
             let next = layer.op.output(shape).map_err(named)?;
+            if let Activation::LeakyRelu(slope) = layer.activation
+                && !slope.is_finite()
+            {
+                return Err(GraphError::NotFinite(i, layer.name.clone(), "slope"));
+            }
             let sides = layer.op.weight(shape).unwrap_or([0; 4]);
             let weight = sides.into_iter().try_fold(1usize, usize::checked_mul);
             let weight = weight.ok_or_else(|| named(ShapeError::TooLarge))?;

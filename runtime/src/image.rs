@@ -100,7 +100,11 @@ mod tests {
         let values: [f32; 12] = core::array::from_fn(|i| i as f32 / 255.0);
         let image = Image::new(&values, Shape::new(3, 2, 2), (0.0, 1.0));
         assert_eq!(image.pixel(1, 0), [1, 5, 9]);
-        assert!(image.pixels().eq([[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]));
+        assert!(
+            image
+                .pixels()
+                .eq([[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]])
+        );
         assert_eq!(image.pixels().len(), 4);
     }
 }

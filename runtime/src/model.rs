@@ -169,8 +169,8 @@ impl<'a> Model<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
         let model = Model::parse_unsummed(bytes)?;
         let text = model.required(key::CHECKSUM)?;
-        let want = u32::from_str_radix(text, 16)
-            .map_err(|_| ModelError::Value(key::CHECKSUM, text))?;
+        let want =
+            u32::from_str_radix(text, 16).map_err(|_| ModelError::Value(key::CHECKSUM, text))?;
         match record::checksum(model.record.data()) {
             got if got == want => Ok(model),
             got => Err(ModelError::Checksum(want, got)),
@@ -388,7 +388,11 @@ fn line(text: &str) -> Option<(&str, Op, Activation)> {
         "None" => Activation::None,
         "Relu" => Activation::Relu,
         "LeakyRelu" => {
-            let slope = words.next()?.parse().ok()?;
+            let slope = words
+                .next()?
+                .parse()
+                .ok()
+                .filter(|slope: &f32| slope.is_finite())?;
             Activation::LeakyRelu(slope)
         }
         "Tanh" => Activation::Tanh,

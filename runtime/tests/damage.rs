@@ -127,6 +127,39 @@ fn every_single_bit_of_the_weights_is_reported() {
     }
 }
 
+#[test]
+fn a_small_file_cannot_ask_for_a_huge_arena() {
+    let mut huge = graph();
+    let window = Window {
+        kernel: 1,
+        stride: 1,
+        padding: 8000,
+    };
+    huge.layers.truncate(1);
+    huge.layers[0].op = Op::Conv { out: 1, window };
+    huge.latent = 1024;
+    huge.layers[0].weight = vec![0.5; 1024];
+    huge.layers[0].bias = vec![];
+    let error = huge.to_record().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "layer 0 (dense): a tensor of more than 268435456 values"
+    );
+}
+
+#[test]
+fn a_slope_is_a_finite_number() {
+    for slope in [f32::NAN, f32::INFINITY] {
+        let mut graph = graph();
+        graph.layers[2].activation = Activation::LeakyRelu(slope);
+        let error = graph.to_record().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "layer 2 (norm): the slope holds a value that is no finite number"
+        );
+    }
+}
+
 /// A record of these CBOR bytes and `data` bytes of nought.
 fn record(cbor: &[u8], data: usize) -> Vec<u8> {
     let mut bytes = b"NRUB\x01\x00".to_vec();

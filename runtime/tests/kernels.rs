@@ -73,9 +73,12 @@ fn textbook(
     sums
 }
 
-/// A latent as an image of `input`, one layer, and a layer that leaves 3 channels by adding nothing: the layer's own
-/// output where it has 1 or 3 channels. Returns the values for the obvious loops, then for each instruction set.
-fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<(&'static str, Vec<f32>)>) {
+/// What one way of computing made: its name and the values.
+type Run = (&'static str, Vec<f32>);
+
+/// The textbook's values of one layer, then those of the obvious loops and of each instruction set. The latent is
+/// reshaped into `input` first, and the layer's output into one row of an image of one channel.
+fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
     let output = op.output(input).unwrap();
     let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
     let bias = numbers(if bias { output.c } else { 0 }, 5);

@@ -12,19 +12,42 @@ pub fn program(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     // Tests lie in `target/PROFILE/deps`, programs one folder up.
     let this = std::env::current_exe().expect("a test knows its own path");
-    let folder = this.ancestors().nth(2).expect("a test lies in a target folder");
+    let folder = this
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in a target folder");
     BUILT.call_once(|| {
         let release = folder.file_name().is_some_and(|f| f == "release");
-        let profile = if release { "--profile=release" } else { "--profile=dev" };
+        let profile = if release {
+            "--profile=release"
+        } else {
+            "--profile=dev"
+        };
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", profile, "--bins", "--target-dir"])
             .arg(folder.parent().expect("a profile lies in a target folder"))
-            .args(["-p", "trainer", "-p", "runtime", "-p", "firmware-demo", "-p", "models", "-p", "tests"])
+            .args([
+                "-p",
+                "trainer",
+                "-p",
+                "runtime",
+                "-p",
+                "firmware-demo",
+                "-p",
+                "models",
+                "-p",
+                "tests",
+            ])
             .current_dir(root())
             .status();
-        assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
+        assert!(
+            status.is_ok_and(|s| s.success()),
+            "the programs do not build"
+        );
     });
-    folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)
+    folder
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// The workspace.
@@ -75,7 +98,13 @@ impl Ran {
     /// # Panics
     /// If it was anything else.
     pub fn error(self) -> String {
-        assert_eq!(self.code, Some(1), "{}{}", String::from_utf8_lossy(&self.out), self.err);
+        assert_eq!(
+            self.code,
+            Some(1),
+            "{}{}",
+            String::from_utf8_lossy(&self.out),
+            self.err
+        );
         let lines: Vec<&str> = self.err.lines().collect();
         let [line] = lines[..] else {
             panic!("not one line: {}", self.err)
@@ -100,7 +129,12 @@ impl Ran {
 pub fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("a folder");
     let mut names: Vec<String> = entries
-        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|e| {
+            e.expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names

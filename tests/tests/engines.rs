@@ -3,8 +3,8 @@
 
 use burn::tensor::Device;
 use models::dcgan::{self, SIZES, Shape};
-use rten_tensor::prelude::*;
 use rten_tensor::NdTensor;
+use rten_tensor::prelude::*;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
 use runtime::op::{Activation, Op, Window};
@@ -76,18 +76,44 @@ fn every_size_that_can_be_trained() {
 
 #[test]
 fn every_operation_and_activation() {
-    let numbers = |n: usize| (0..n).map(|i| ((i * 37 + 11) % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
-    let window = |kernel, stride, padding| Window { kernel, stride, padding };
+    let numbers = |n: usize| {
+        (0..n)
+            .map(|i| ((i * 37 + 11) % 101) as f32 / 101.0 - 0.5)
+            .collect::<Vec<f32>>()
+    };
+    let window = |kernel, stride, padding| Window {
+        kernel,
+        stride,
+        padding,
+    };
     let to = runtime::op::Shape::new(4, 3, 3);
     let ops = [
         (Op::Dense { out: 36 }, Activation::LeakyRelu(0.3)),
         (Op::Affine, Activation::None),
         (Op::Reshape { to }, Activation::Relu),
         (Op::Resize { factor: 2 }, Activation::None),
-        (Op::Conv { out: 5, window: window(3, 1, 1) }, Activation::Tanh),
+        (
+            Op::Conv {
+                out: 5,
+                window: window(3, 1, 1),
+            },
+            Activation::Tanh,
+        ),
         (Op::Affine, Activation::None),
-        (Op::ConvTranspose { out: 3, window: window(5, 3, 2) }, Activation::None),
-        (Op::Conv { out: 1, window: window(2, 2, 0) }, Activation::None),
+        (
+            Op::ConvTranspose {
+                out: 3,
+                window: window(5, 3, 2),
+            },
+            Activation::None,
+        ),
+        (
+            Op::Conv {
+                out: 1,
+                window: window(2, 2, 0),
+            },
+            Activation::None,
+        ),
         (Op::Activate, Activation::Sigmoid),
     ];
     let mut shape = runtime::op::Shape::new(6, 1, 1);
@@ -103,8 +129,17 @@ fn every_operation_and_activation() {
         });
         shape = op.output(shape).unwrap();
     }
-    let facts = Facts { name: "every".into(), labels: vec!["a".into(), "b".into()], range: (0.0, 1.0), ..Facts::default() };
-    let graph = Graph { latent: 6, layers, facts };
+    let facts = Facts {
+        name: "every".into(),
+        labels: vec!["a".into(), "b".into()],
+        range: (0.0, 1.0),
+        ..Facts::default()
+    };
+    let graph = Graph {
+        latent: 6,
+        layers,
+        facts,
+    };
     let model = onnx::write(&graph).unwrap();
     let want = ours(&graph.to_record().unwrap());
     let off = furthest(&engine(model.clone(), 6), &want);
@@ -121,7 +156,10 @@ fn every_operation_and_activation() {
 #[test]
 fn damaged_onnx_is_an_error_and_never_a_panic() {
     let device = Device::flex();
-    let shape = Shape { size: 16, channels: 1 };
+    let shape = Shape {
+        size: 16,
+        channels: 1,
+    };
     let g = dcgan::generator(&shape, 3, 2, 1, &device).unwrap();
     let model = onnx::write(&trainer::export::graph(&g, 3, Facts::default())).unwrap();
     for len in (0..model.len()).step_by(7) {

@@ -69,7 +69,11 @@ fn parsing_and_generating_do_not_allocate() {
 fn the_kiosk_does_not_allocate() {
     let model = Model::parse(RECORD).unwrap();
     let mut arena = vec![0.0; model.arena_len()];
-    let show = Show { dwell: 2, morph: 2, ..Show::default() };
+    let show = Show {
+        dwell: 2,
+        morph: 2,
+        ..Show::default()
+    };
     let mut kiosk = Kiosk::new(Cpu::new(&model, &mut arena).unwrap(), show);
     let mut display = MockDisplay::<Rgb565>::new();
     display.set_allow_overdraw(true);

@@ -10,12 +10,28 @@ use tests::{names, program, run};
 
 /// A network small enough for a few seconds.
 const SMALL: [&str; 14] = [
-    "--size", "16", "--ngf", "4", "--ndf", "4", "--nz", "8", "--batch", "16", "--set", "drawn=100",
-    "--set", "log=160",
+    "--size",
+    "16",
+    "--ngf",
+    "4",
+    "--ndf",
+    "4",
+    "--nz",
+    "8",
+    "--batch",
+    "16",
+    "--set",
+    "drawn=100",
+    "--set",
+    "log=160",
 ];
 
 fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    ["fit"].into_iter().chain(SMALL).chain(more.iter().copied()).collect()
+    ["fit"]
+        .into_iter()
+        .chain(SMALL)
+        .chain(more.iter().copied())
+        .collect()
 }
 
 /// Every file of a checkpoint with its bytes.
@@ -37,9 +53,21 @@ fn two_halves_are_the_whole_bit_for_bit() {
     // 200 steps of 16, and 100 and 100. The average is on; D has batch norm.
     let whole = fit(&["--images", "3200", "--out", "whole", "--set", "mirror=true"]);
     run("trainer", at, &whole).ok();
-    let half = fit(&["--images", "1600", "--out", "halves", "--set", "mirror=true"]);
+    let half = fit(&[
+        "--images",
+        "1600",
+        "--out",
+        "halves",
+        "--set",
+        "mirror=true",
+    ]);
     run("trainer", at, &half).ok();
-    let text = run("trainer", at, &["fit", "--out", "halves", "--images", "3200"]).ok();
+    let text = run(
+        "trainer",
+        at,
+        &["fit", "--out", "halves", "--images", "3200"],
+    )
+    .ok();
     assert!(text.contains("going on from 1600 images"), "{text}");
     let (a, b) = (at.join("whole"), at.join("halves"));
     assert_eq!(checkpoint(&a, 3200), checkpoint(&b, 3200));
@@ -89,7 +117,13 @@ fn interrupting_saves_and_says_how_to_go_on() {
     wait_for(&dir.path().join("run/stats.jsonl"));
     // The program catches SIGINT as a terminal's Ctrl-C sends it.
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8_lossy(&output.stdout);
@@ -97,8 +131,16 @@ fn interrupting_saves_and_says_how_to_go_on() {
     let saved = names(&dir.path().join("run/checkpoints"));
     let images: u64 = saved.last().unwrap().parse().unwrap();
     let more = (images + 160).to_string();
-    let text = run("trainer", dir.path(), &["fit", "--out", "run", "--images", &more]).ok();
-    assert!(text.contains(&format!("going on from {images} images")), "{text}");
+    let text = run(
+        "trainer",
+        dir.path(),
+        &["fit", "--out", "run", "--images", &more],
+    )
+    .ok();
+    assert!(
+        text.contains(&format!("going on from {images} images")),
+        "{text}"
+    );
 }
 
 #[cfg(unix)]
@@ -106,7 +148,14 @@ fn interrupting_saves_and_says_how_to_go_on() {
 fn being_killed_at_any_moment_loses_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     // A checkpoint a step: most of the time goes into writing them.
-    let args = fit(&["--images", "100000000", "--out", "run", "--set", "checkpoint=16"]);
+    let args = fit(&[
+        "--images",
+        "100000000",
+        "--out",
+        "run",
+        "--set",
+        "checkpoint=16",
+    ]);
     for moment in 0..12 {
         let mut child = Command::new(program("trainer"))
             .args(&args)
@@ -119,13 +168,26 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
             wait_for(&dir.path().join("run/checkpoints/000000000016"));
         }
         thread::sleep(Duration::from_millis(250 + 37 * moment));
-        assert!(child.try_wait().unwrap().is_none(), "goes on until it is killed");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "goes on until it is killed"
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         let whole = |name: &String| !name.starts_with('.');
-        for name in names(&dir.path().join("run/checkpoints")).iter().filter(|n| whole(n)) {
+        for name in names(&dir.path().join("run/checkpoints"))
+            .iter()
+            .filter(|n| whole(n))
+        {
             let files = names(&dir.path().join("run/checkpoints").join(name));
-            let want = ["d.bpk", "ema.bpk", "g.bpk", "opt_d.bpk", "opt_g.bpk", "state.json"];
+            let want = [
+                "d.bpk",
+                "ema.bpk",
+                "g.bpk",
+                "opt_d.bpk",
+                "opt_g.bpk",
+                "state.json",
+            ];
             assert_eq!(files, want, "{name}");
         }
     }
@@ -136,22 +198,61 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
 fn both_files_make_the_same_face() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    run("trainer", at, &fit(&["--images", "320", "--out", "run", "--channels", "1"])).ok();
+    run(
+        "trainer",
+        at,
+        &fit(&["--images", "320", "--out", "run", "--channels", "1"]),
+    )
+    .ok();
     for (model, out) in [("bpk", "a.png"), ("onnx", "b.png")] {
         let model = format!("run/export/generator.{model}");
-        let args = ["generate", "--model", &model, "--seed", "3", "--grid", "2x3", "--out", out];
+        let args = [
+            "generate", "--model", &model, "--seed", "3", "--grid", "2x3", "--out", out,
+        ];
         run("runtime", at, &args).ok();
     }
-    let (a, b) = (image::open(at.join("a.png")).unwrap(), image::open(at.join("b.png")).unwrap());
+    let (a, b) = (
+        image::open(at.join("a.png")).unwrap(),
+        image::open(at.join("b.png")).unwrap(),
+    );
     assert_eq!((a.width(), a.height()), (48, 32));
-    assert_eq!(a.color(), image::ColorType::L8, "a grey generator makes grey pictures");
+    assert_eq!(
+        a.color(),
+        image::ColorType::L8,
+        "a grey generator makes grey pictures"
+    );
     assert_eq!(a, b);
     // The trainer's own grid of the same seeds, made by burn, within a rounding.
-    run("trainer", at, &["sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3"]).ok();
-    let args = ["generate", "--model", "run/export/generator.bpk", "--seed", "3", "--grid", "2x2", "--out", "d.png"];
+    run(
+        "trainer",
+        at,
+        &[
+            "sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3",
+        ],
+    )
+    .ok();
+    let args = [
+        "generate",
+        "--model",
+        "run/export/generator.bpk",
+        "--seed",
+        "3",
+        "--grid",
+        "2x2",
+        "--out",
+        "d.png",
+    ];
     run("runtime", at, &args).ok();
-    let (c, d) = (image::open(at.join("c.png")).unwrap(), image::open(at.join("d.png")).unwrap());
-    let off = c.as_bytes().iter().zip(d.as_bytes()).map(|(a, b)| a.abs_diff(*b)).max();
+    let (c, d) = (
+        image::open(at.join("c.png")).unwrap(),
+        image::open(at.join("d.png")).unwrap(),
+    );
+    let off = c
+        .as_bytes()
+        .iter()
+        .zip(d.as_bytes())
+        .map(|(a, b)| a.abs_diff(*b))
+        .max();
     assert!(off <= Some(1), "{off:?}");
 }
 
@@ -159,7 +260,11 @@ fn both_files_make_the_same_face() {
 fn wait_for(path: &Path) {
     let began = Instant::now();
     while !path.exists() {
-        assert!(began.elapsed() < Duration::from_secs(120), "{} never came", path.display());
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "{} never came",
+            path.display()
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -123,13 +123,23 @@ impl Device {
 /// The recipes that come with the program: name, file.
 pub const RECIPES: [(&str, &str); 3] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
-    ("dcgan-tutorial", include_str!("../recipes/dcgan-tutorial.toml")),
+    (
+        "dcgan-tutorial",
+        include_str!("../recipes/dcgan-tutorial.toml"),
+    ),
     ("faces", include_str!("../recipes/faces.toml")),
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
 const FREE: [&str; 8] = [
-    "images", "epochs", "workers", "log", "grid", "checkpoint", "keep", "license",
+    "images",
+    "epochs",
+    "workers",
+    "log",
+    "grid",
+    "checkpoint",
+    "keep",
+    "license",
 ];
 
 /// Why there are no settings.
@@ -328,7 +338,11 @@ impl Config {
         }
         if ![1, 3].contains(&self.channels) {
             let want = "1 (grey) or 3 (colour)";
-            return Err(ConfigError::Range("channels", self.channels.to_string(), want));
+            return Err(ConfigError::Range(
+                "channels",
+                self.channels.to_string(),
+                want,
+            ));
         }
         if !(self.lr.is_finite() && self.lr > 0.0) {
             return Err(ConfigError::Range("lr", self.lr.to_string(), "above 0"));
@@ -403,7 +417,10 @@ fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
 pub fn set(text: &str) -> Result<(String, Value), ConfigError> {
     let source = format!("--set {text}");
     let Some((key, value)) = text.split_once('=') else {
-        return Err(ConfigError::Value(source, "not of the form key=value".into()));
+        return Err(ConfigError::Value(
+            source,
+            "not of the form key=value".into(),
+        ));
     };
     let (key, value) = (key.trim().replace('-', "_"), value.trim());
     let value = format!("x = {value}")
@@ -491,7 +508,10 @@ mod tests {
                 Config::new(None, &flags("size = 48")),
                 "size is 48: 16, 32, 64 or 128",
             ),
-            (Config::new(None, &flags("batch = 0")), "batch is 0: at least 1"),
+            (
+                Config::new(None, &flags("batch = 0")),
+                "batch is 0: at least 1",
+            ),
             (Config::new(None, &flags("lr = -1.0")), "lr is -1: above 0"),
             (
                 Config::new(None, &flags("beta1 = 1.0")),

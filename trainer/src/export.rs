@@ -11,9 +11,9 @@ use runtime::cpu::Cpu;
 use runtime::graph::{self, Facts, Graph, GraphError};
 use runtime::latent::Latent;
 use runtime::model::Model;
-use runtime::record::Buffer;
 use runtime::onnx::{self, OnnxError};
 use runtime::op::{Activation, Op, Window};
+use runtime::record::Buffer;
 
 use crate::noise;
 use crate::run::{self, WriteError};

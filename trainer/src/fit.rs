@@ -177,7 +177,13 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
     use rand::RngExt;
     let seed = |stream| noise::rng(cfg.seed, stream, 0).random::<u64>();
     let make = || {
-        dcgan::generator(&cfg.shape(), cfg.nz, cfg.ngf, seed(Stream::Generator), device)
+        dcgan::generator(
+            &cfg.shape(),
+            cfg.nz,
+            cfg.ngf,
+            seed(Stream::Generator),
+            device,
+        )
     };
     let d_seed = seed(Stream::Discriminator);
     let adam = || {
@@ -210,7 +216,10 @@ fn resume(
     let Some(newest) = checkpoint::list(run).pop() else {
         report::rewind(&run.stats(), 0)?;
         let count = (GRID * GRID).min(data.len());
-        let reals: Vec<_> = (0..count).map(|i| data.picture(i)).collect::<Result<_, _>>().map_err(FitError::Data)?;
+        let reals: Vec<_> = (0..count)
+            .map(|i| data.picture(i))
+            .collect::<Result<_, _>>()
+            .map_err(FitError::Data)?;
         report::write_sheet(&run.picture("reals"), &reals, GRID)?;
         report::write_sheet(&run.picture("fakes_init"), &grid(&fresh, cfg, device), GRID)?;
         return Ok(fresh);

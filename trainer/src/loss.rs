@@ -61,7 +61,10 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     fn logits(values: [f32; 2]) -> Tensor<4> {
-        Tensor::from_data(TensorData::new(values.to_vec(), [2, 1, 1, 1]), &Device::flex())
+        Tensor::from_data(
+            TensorData::new(values.to_vec(), [2, 1, 1, 1]),
+            &Device::flex(),
+        )
     }
 
     #[test]

@@ -315,7 +315,9 @@ fn fit(args: &FitArgs) -> Ended {
 /// What a run is called by: its data.
 fn name(cfg: &Config) -> String {
     let data = cfg.data.as_deref().and_then(Path::file_stem);
-    data.map_or("drawn".into(), |s| s.to_string_lossy().replace(['/', ' '], "-"))
+    data.map_or("drawn".into(), |s| {
+        s.to_string_lossy().replace(['/', ' '], "-")
+    })
 }
 
 fn open(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
@@ -342,9 +344,10 @@ fn describe(data: &DataSet, log: &mut dyn Write) {
 
 fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts {
     let data = match &cfg.data {
-        Some(path) => path
-            .file_name()
-            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
+        Some(path) => path.file_name().map_or_else(
+            || path.display().to_string(),
+            |n| n.to_string_lossy().into(),
+        ),
         None => "the built-in drawn faces".into(),
     };
     Facts {

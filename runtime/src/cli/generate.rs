@@ -95,7 +95,10 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         }
     }
     if let Some(path) = &args.save_latent {
-        npy::write(path, &latents(&source, count, model.latent(), args.truncation)?)?;
+        npy::write(
+            path,
+            &latents(&source, count, model.latent(), args.truncation)?,
+        )?;
     }
     Ok(())
 }
@@ -154,7 +157,10 @@ fn grid(
     let mut sheet = RgbImage::new(wide, high);
     for i in 0..count {
         let face = if i == 0 { first.clone() } else { face(i)? };
-        let (x, y) = ((i % columns) as i64 * w as i64, (i / columns) as i64 * h as i64);
+        let (x, y) = (
+            (i % columns) as i64 * w as i64,
+            (i / columns) as i64 * h as i64,
+        );
         imageops::replace(&mut sheet, &face, x, y);
     }
     Ok(sheet)

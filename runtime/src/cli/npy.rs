@@ -129,7 +129,9 @@ pub fn write(path: &Path, latents: &[Vec<f32>]) -> Result<(), OutputError> {
         .writer(&mut bytes)
         .begin_nd()
         .map_err(failed)?;
-    writer.extend(latents.iter().flatten().copied()).map_err(failed)?;
+    writer
+        .extend(latents.iter().flatten().copied())
+        .map_err(failed)?;
     writer.finish().map_err(failed)?;
     output::write(path, &bytes)
 }

@@ -36,17 +36,17 @@ fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
             last.activation = layer.activation;
         }
         (Op::Affine, [.., (dense, at), (reshape, _)])
-            if matches!((dense.op, reshape.op), (Op::Dense { .. }, Op::Reshape { .. }))
-                && plain(dense)
+            if matches!(
+                (dense.op, reshape.op),
+                (Op::Dense { .. }, Op::Reshape { .. })
+            ) && plain(dense)
                 && plain(reshape) =>
         {
             scale(dense, *at, input.plane(), &layer);
             reshape.activation = layer.activation;
         }
         (Op::Conv { out, window }, [.., (last, at)])
-            if last.op == (Op::Resize { factor: 2 })
-                && plain(last)
-                && window == SAME =>
+            if last.op == (Op::Resize { factor: 2 }) && plain(last) && window == SAME =>
         {
             let weight = doubling_kernel(&layer.weight, out, at.c);
             *last = Layer {

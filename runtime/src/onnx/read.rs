@@ -128,7 +128,10 @@ fn sides(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     let side = |d: &onnx_protobuf::tensor_shape_proto::Dimension| match &d.value {
         Some(dimension::Value::DimValue(n)) => Some(*n),
         Some(dimension::Value::DimParam(_)) | None => None,
-        #[allow(unreachable_patterns, reason = "the enum is marked as one that may grow")]
+        #[allow(
+            unreachable_patterns,
+            reason = "the enum is marked as one that may grow"
+        )]
         Some(_) => None,
     };
     Some(tensor.shape.dim.iter().map(side).collect())
@@ -174,7 +177,9 @@ fn input(graph: &GraphProto) -> Result<(String, usize), OnnxError> {
 }
 
 fn show(sides: &[Option<i64>]) -> String {
-    let sides = sides.iter().map(|s| s.map_or("?".into(), |n| n.to_string()));
+    let sides = sides
+        .iter()
+        .map(|s| s.map_or("?".into(), |n| n.to_string()));
     format!("[{}]", sides.collect::<Vec<_>>().join(", "))
 }
 
@@ -387,7 +392,8 @@ impl Chain {
             _ => all.to_vec(),
         };
         if let Some(output) = node.0.output.first() {
-            self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
+            self.constants
+                .insert(output.clone(), Constant::list(Values::Ints(shape)));
         }
         Ok(())
     }
@@ -527,7 +533,9 @@ impl Chain {
             return Err(node.fail(format!("the weight has sides {dims:?}, not four")));
         };
         if kh != kw {
-            return Err(node.fail(format!("a kernel of {kh} x {kw} is not supported: only square ones")));
+            return Err(node.fail(format!(
+                "a kernel of {kh} x {kw} is not supported: only square ones"
+            )));
         }
         let (inputs, out) = if transposed { (a, b) } else { (b, a) };
         if inputs != self.shape.c {
@@ -553,9 +561,8 @@ impl Chain {
 
     /// Kernel, stride and padding; what else a convolution can have is refused.
     fn window(&self, node: &Node<'_>, kernel: usize) -> Result<Window, OnnxError> {
-        let refuse = |name: &str, value: String| {
-            Err(node.fail(format!("{name} {value} is not supported")))
-        };
+        let refuse =
+            |name: &str, value: String| Err(node.fail(format!("{name} {value} is not supported")));
         let same = |name: &str, default: usize| -> Result<usize, OnnxError> {
             let Some(values) = node.ints(name) else {
                 return Ok(default);
@@ -564,14 +571,19 @@ impl Chain {
                 [first, rest @ ..] if rest.iter().all(|v| v == first) => {
                     usize::try_from(*first).map_err(|_| node.fail(format!("{name} {values:?}")))
                 }
-                _ => Err(node.fail(format!("{name} {values:?} is not supported: only equal ones"))),
+                _ => Err(node.fail(format!(
+                    "{name} {values:?} is not supported: only equal ones"
+                ))),
             }
         };
         if same("kernel_shape", kernel)? != kernel {
             return refuse("kernel_shape", format!("{:?}", node.ints("kernel_shape")));
         }
         if same("dilations", 1)? != 1 {
-            return refuse("dilations", format!("{:?}", node.ints("dilations").unwrap_or_default()));
+            return refuse(
+                "dilations",
+                format!("{:?}", node.ints("dilations").unwrap_or_default()),
+            );
         }
         if same("output_padding", 0)? != 0 {
             let value = node.ints("output_padding").unwrap_or_default();
@@ -771,7 +783,9 @@ impl Chain {
             None => self.floats(node, 2)?.iter().map(|f| *f as f64).collect(),
         };
         match factors[..] {
-            [1.0, 1.0, h, w] if h == w && (1.0..=4096.0).contains(&h) && h == (h as usize) as f64 => {
+            [1.0, 1.0, h, w]
+                if h == w && (1.0..=4096.0).contains(&h) && h == (h as usize) as f64 =>
+            {
                 let factor = h as usize;
                 self.push(node, Op::Resize { factor }, vec![], vec![])
             }

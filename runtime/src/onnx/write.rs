@@ -140,10 +140,16 @@ impl Nodes {
         match layer.op {
             Op::Dense { out } => {
                 if !self.flat {
-                    self.node("Flatten", &format!("{name}.flat"), &[], vec![int("axis", 1)]);
+                    self.node(
+                        "Flatten",
+                        &format!("{name}.flat"),
+                        &[],
+                        vec![int("axis", 1)],
+                    );
                     self.flat = true;
                 }
-                let mut constants = vec![self.floats(name, "weight", &[out, input.values()], &layer.weight)];
+                let mut constants =
+                    vec![self.floats(name, "weight", &[out, input.values()], &layer.weight)];
                 constants.extend(self.bias(layer, out));
                 self.node("Gemm", name, &constants, vec![int("transB", 1)]);
             }
@@ -156,7 +162,11 @@ impl Nodes {
                 self.convolution("ConvTranspose", layer, window, input, &sides, out);
             }
             Op::Affine => {
-                let sides: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
+                let sides: &[usize] = if self.flat {
+                    &[input.c]
+                } else {
+                    &[input.c, 1, 1]
+                };
                 let scale = self.floats(name, "weight", sides, &layer.weight);
                 self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
                 if !layer.bias.is_empty() {

@@ -8,8 +8,20 @@ impl Activation {
     pub fn of(self, x: f32) -> f32 {
         match self {
             Activation::None => x,
-            Activation::Relu => if x > 0.0 { x } else { 0.0 },
-            Activation::LeakyRelu(slope) => if x > 0.0 { x } else { slope * x },
+            Activation::Relu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    0.0
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
             Activation::Tanh => tanh(x),
             Activation::Sigmoid => 1.0 / (1.0 + exp(-x)),
         }
@@ -47,7 +59,15 @@ pub fn exp(x: f32) -> f32 {
     let n = (x * core::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = (x - n * HIGH) - n * LOW;
     let mut p = 1.0 / 5040.0;
-    for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+    for term in [
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
         p = p * r + term;
     }
     // 2^n from its bits: n is between -126 and 127.
@@ -65,7 +85,10 @@ mod tests {
             let want = (x as f64).tanh();
             assert!((tanh(x) as f64 - want).abs() < 3e-7, "tanh {x}");
             let sigmoid = 1.0 / (1.0 + (-x as f64).exp());
-            assert!((Activation::Sigmoid.of(x) as f64 - sigmoid).abs() < 3e-7, "sigmoid {x}");
+            assert!(
+                (Activation::Sigmoid.of(x) as f64 - sigmoid).abs() < 3e-7,
+                "sigmoid {x}"
+            );
             if x.abs() < 80.0 {
                 let want = (x as f64).exp();
                 assert!((exp(x) as f64 / want - 1.0).abs() < 3e-7, "exp {x}");

@@ -22,9 +22,17 @@ pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeEr
         (padding < LARGEST).then_some(padded.checked_sub(kernel)? / stride + 1)
     };
     match (side(input.h), side(input.w)) {
+        // A kernel may copy the input into padded planes: those are a tensor too.
+        (Some(_), Some(_)) if padded(input, padding).is_none() => Err(ShapeError::TooLarge),
         (Some(h), Some(w)) => Ok(Shape::new(out, h, w)),
         _ => Err(ShapeError::Window(input, window)),
     }
+}
+
+/// Values of the input with its padding, or `None` where no tensor can be that large.
+fn padded(input: Shape, padding: usize) -> Option<usize> {
+    let side = |n: usize| padding.checked_mul(2)?.checked_add(n);
+    Shape::new(input.c, side(input.h)?, side(input.w)?).checked_values()
 }
 
 /// The specification. `weight` is `[out, in, k, k]`.
@@ -45,7 +53,10 @@ pub fn reference(
         );
         let mut sum = bias_of(bias, o);
         for i in 0..input.c {
-            for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k].iter().enumerate() {
+            for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k]
+                .iter()
+                .enumerate()
+            {
                 // Rows and columns of the padded input; outside it there are zeros.
                 let row = (r * window.stride + tap / k).wrapping_sub(window.padding);
                 let col = (c * window.stride + tap % k).wrapping_sub(window.padding);
@@ -96,7 +107,14 @@ mod tests {
             let output = output(input, 1, window).unwrap();
             let mut y = [0.0; 9];
             let y = &mut y[..output.values()];
-            reference([input, output], window, &x, &[1.0; 9][..kernel * kernel], &[0.5], y);
+            reference(
+                [input, output],
+                window,
+                &x,
+                &[1.0; 9][..kernel * kernel],
+                &[0.5],
+                y,
+            );
             assert_eq!(y, case.y);
         }
     }

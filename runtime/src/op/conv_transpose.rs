@@ -76,7 +76,14 @@ mod tests {
             let output = output(input, 1, window).unwrap();
             let mut y = [0.0; 8];
             let y = &mut y[..output.values()];
-            reference([input, output], window, &[1.0, 2.0], &[1.0, 2.0, 3.0, 4.0], &[], y);
+            reference(
+                [input, output],
+                window,
+                &[1.0, 2.0],
+                &[1.0, 2.0, 3.0, 4.0],
+                &[],
+                y,
+            );
             assert_eq!(y, want);
         }
     }

@@ -191,9 +191,7 @@ impl Op {
         match *self {
             Op::Dense { out } => Some([out, input.values(), 1, 1]),
             Op::Conv { out, window } => Some([out, input.c, window.kernel, window.kernel]),
-            Op::ConvTranspose { out, window } => {
-                Some([input.c, out, window.kernel, window.kernel])
-            }
+            Op::ConvTranspose { out, window } => Some([input.c, out, window.kernel, window.kernel]),
             Op::Affine => Some([input.c, 1, 1, 1]),
             Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => None,
         }
@@ -213,10 +211,10 @@ impl Op {
         match *self {
             Op::Dense { .. } => input.values() as u64 * output.values() as u64,
             Op::Conv { window, .. } => {
-                (output.values() * input.c) as u64 * (window.kernel * window.kernel) as u64
+                output.values() as u64 * input.c as u64 * (window.kernel * window.kernel) as u64
             }
             Op::ConvTranspose { window, .. } => {
-                (input.values() * output.c) as u64 * (window.kernel * window.kernel) as u64
+                input.values() as u64 * output.c as u64 * (window.kernel * window.kernel) as u64
             }
             Op::Affine => input.values() as u64,
             Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => 0,
@@ -226,7 +224,14 @@ impl Op {
 
 /// The obvious loop of an operation: the specification of all others. `weight` and `bias` as the operation has them
 /// (an empty bias is zeros); `y` is written whole. The activation is not applied.
-pub fn reference(op: &Op, shapes: [Shape; 2], x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+pub fn reference(
+    op: &Op,
+    shapes: [Shape; 2],
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    y: &mut [f32],
+) {
     let [input, output] = shapes;
     match *op {
         Op::Dense { .. } => dense::reference(x, weight, bias, y),

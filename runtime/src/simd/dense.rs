@@ -73,8 +73,8 @@ pub(super) unsafe fn dots<L: Lanes>(x: &[f32], weight: &[f32], bias: &[f32], y: 
             for at in (0..whole).step_by(step) {
                 for (part, sum) in sum.iter_mut().enumerate() {
                     let at = at + part * L::N;
-                    *sum = sum
-                        .add_product(L::load(x.as_ptr().add(at)), L::load(w.as_ptr().add(at)));
+                    *sum =
+                        sum.add_product(L::load(x.as_ptr().add(at)), L::load(w.as_ptr().add(at)));
                 }
             }
             let one = L::splat(1.0);

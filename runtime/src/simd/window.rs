@@ -76,11 +76,9 @@ pub(super) unsafe fn run<L: Lanes>(
     let (phases, transposed, kernel) = match layer.op {
         Op::ConvTranspose { window, .. } => (4, true, window.kernel),
         Op::Conv { window, .. } => (1, false, window.kernel),
-        Op::Dense { .. }
-        | Op::Affine
-        | Op::Resize { .. }
-        | Op::Reshape { .. }
-        | Op::Activate => unreachable!("not a convolution"),
+        Op::Dense { .. } | Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+            unreachable!("not a convolution")
+        }
     };
     let area = kernel * kernel;
     let job = Job {
@@ -232,7 +230,10 @@ impl Block<'_, '_> {
         let taps = &phase.taps[..phase.len];
         let furthest = taps.iter().map(|t| t.shift).max().unwrap_or(0);
         let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
-        assert!(end <= job.planes.len(), "registers within the padded planes");
+        assert!(
+            end <= job.planes.len(),
+            "registers within the padded planes"
+        );
         let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
         let place = taps.iter().map(|t| t.place).max().unwrap_or(0);
         assert!(last + place < job.weight.len(), "taps within the weights");
