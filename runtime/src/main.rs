@@ -160,7 +160,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error and its causes on one line.
+/// An error and its causes on one line, whatever a library put into its own.
 fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -168,5 +168,5 @@ fn chain(error: &dyn Error) -> String {
         line += &format!(": {error}");
         cause = error.source();
     }
-    line
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }

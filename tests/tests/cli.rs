@@ -298,12 +298,15 @@ fn latents_go_out_and_come_back() {
         &["generate", "--latent", "cut.npy", "--out", "c.png"],
     )
     .error();
-    // Latents of another length: numpy's header says 2 rows of 100.
-    let text = String::from_utf8_lossy(&cut[..128]).replace("(2, 100)", "(20, 10)");
-    let mut other = text.into_bytes();
-    other[..6].copy_from_slice(b"\x93NUMPY");
-    other[6..10].copy_from_slice(&cut[6..10]);
-    other.extend_from_slice(&cut[128..]);
+    // Latents of another length, as numpy writes them.
+    let header = format!(
+        "{:<117}\n",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (20, 10), }"
+    );
+    let mut other = b"\x93NUMPY\x01\x00".to_vec();
+    other.extend((header.len() as u16).to_le_bytes());
+    other.extend(header.as_bytes());
+    other.extend([0; 800]);
     fs::write(at.join("other.npy"), other).unwrap();
     let error = run(
         "runtime",

@@ -162,9 +162,14 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
     };
     let g = dcgan::generator(&shape, 3, 2, 1, &device).unwrap();
     let model = onnx::write(&trainer::export::graph(&g, 3, Facts::default())).unwrap();
-    for len in (0..model.len()).step_by(7) {
-        assert!(onnx::read(&model[..len]).is_err(), "cut at {len}");
+    let whole = onnx::read(&model).unwrap();
+    for len in 0..model.len() {
+        // A cut between two facts at the end of the file leaves a model with fewer facts.
+        if let Ok(graph) = onnx::read(&model[..len]) {
+            assert_eq!(graph.layers, whole.layers, "cut at {len}");
+        }
     }
+    assert!(onnx::read(&model[..model.len() / 2]).is_err());
     for at in 0..model.len() {
         for bit in [0, 3, 6] {
             let mut model = model.clone();

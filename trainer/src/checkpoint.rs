@@ -19,6 +19,9 @@ use crate::run::{self, Run, WriteError};
 
 /// Number of the layout described above; another number is refused.
 const VERSION: u32 = 1;
+/// How the names of folders begin that are being written, and that are being removed.
+const WRITING: &str = ".writing-";
+const LEAVING: &str = ".leaving-";
 
 /// What is trained.
 pub struct State {
@@ -117,7 +120,7 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
         error,
     };
     let dir = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(WRITING)
         .tempdir_in(&parent)
         .map_err(name)?;
     state.g.settle();
@@ -150,8 +153,13 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
     sync_dir(&parent).map_err(name)?;
     let all = list(run);
     for old in &all[..all.len().saturating_sub(keep)] {
-        // A checkpoint too many is no reason to stop a run.
-        let _ = fs::remove_dir_all(old);
+        // Renamed first: a folder that bears a number is complete until it is gone. A checkpoint too many is no
+        // reason to stop a run, and the next save sweeps what is left of it.
+        let name = old.file_name().unwrap_or_default().to_string_lossy();
+        let leaving = parent.join(format!("{LEAVING}{name}"));
+        if fs::rename(old, &leaving).is_ok() {
+            let _ = fs::remove_dir_all(&leaving);
+        }
     }
     Ok(path)
 }
@@ -227,10 +235,12 @@ fn optimiser(path: &Path, fresh: ModuleOptimizer) -> Result<ModuleOptimizer, Loa
         .map_err(|e| LoadError::Record(path.into(), e.to_string()))
 }
 
-/// Removes what a killed process left half-written.
+/// Removes what a killed process left half-written or half-removed.
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(".writing-") {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(WRITING) || name.starts_with(LEAVING) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -406,8 +406,11 @@ fn recipe(name: &str) -> Result<Table, ConfigError> {
 }
 
 fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
-    text.parse::<Table>()
-        .map_err(|e| ConfigError::Syntax(source.into(), e.to_string().trim_end().into()))
+    text.parse::<Table>().map_err(|e: toml::de::Error| {
+        let before = e.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        ConfigError::Syntax(source.into(), format!("line {line}: {}", e.message()))
+    })
 }
 
 /// One `key=value` of the command line's `--set` as an entry of the table: the value as TOML, or as a string.

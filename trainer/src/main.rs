@@ -12,7 +12,7 @@ use runtime::graph::Facts;
 use toml::{Table, Value};
 use trainer::checkpoint;
 use trainer::config::{self, Config, Device, RECIPES};
-use trainer::data::{DataSet, Form, drawn};
+use trainer::data::{DataSet, Form};
 use trainer::fit::{self, End};
 use trainer::run::Run;
 use trainer::{export, noise, report};
@@ -180,8 +180,8 @@ struct DataArgs {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1024))]
     size: u32,
     /// 1 for grey, 3 for colour
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
-    channels: u8,
+    #[arg(long, default_value = "3", value_parser = ["1", "3"])]
+    channels: String,
     /// Seed of the drawn faces
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -242,7 +242,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error and its causes on one line.
+/// An error and its causes on one line, whatever a library put into its own.
 fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -250,7 +250,7 @@ fn chain(error: &dyn Error) -> String {
         line += &format!(": {error}");
         cause = error.source();
     }
-    line
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 type Ended = Result<ExitCode, Box<dyn Error>>;
@@ -440,23 +440,16 @@ fn sample(args: &SampleArgs) -> Ended {
 fn data(args: &DataArgs) -> Ended {
     let form = Form {
         size: args.size,
-        channels: args.channels as usize,
+        channels: if args.channels == "1" { 1 } else { 3 },
     };
-    let count = args.count as usize;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let set = match &args.data {
-        Some(path) => {
-            let workers = std::thread::available_parallelism().map_or(1, usize::from);
-            let set = DataSet::open(path, &form, workers)?;
-            describe(&set, &mut io::stdout());
-            Some(set)
-        }
-        None => None,
+        Some(path) => DataSet::open(path, &form, workers)?,
+        None => DataSet::drawn(args.count as usize, args.seed, &form, workers),
     };
-    let picture = |i: usize| match &set {
-        Some(set) => set.picture(i),
-        None => Ok(drawn::face(args.seed.wrapping_add(i as u64), args.size)),
-    };
-    let count = set.as_ref().map_or(count, |set| set.len().min(count));
+    describe(&set, &mut io::stdout());
+    let count = set.len().min(args.count as usize);
+    let picture = |i: usize| set.picture(i);
     let sheet = args.out.extension().is_some_and(|e| e == "png");
     if sheet {
         let pictures = (0..count).map(picture).collect::<Result<Vec<_>, _>>()?;

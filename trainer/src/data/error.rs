@@ -58,7 +58,7 @@ pub enum Reason {
     Read(io::Error),
     /// The archive's entry cannot be read.
     Entry(ZipError),
-    /// It is longer than [`MOST_BYTES`](super::decode::MOST_BYTES).
+    /// It is longer than 256 MiB.
     Long,
     /// Its name says image and its content does not.
     NotAnImage,

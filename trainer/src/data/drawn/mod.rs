@@ -1,8 +1,8 @@
 //! Faces drawn by the program: a data set that needs no download.
 //!
-//! A seed decides a [`Person`](person::Person), and the person is drawn from back to front as one would on paper: wall,
-//! hair behind the head, neck and clothes, head, features, hair, glasses, hat. Heads are centred with the eyes on one
-//! line, as in aligned photographs, so that a small network can learn them.
+//! A seed decides a person, and the person is drawn from back to front as one would on paper: wall, hair behind the
+//! head, neck and clothes, head, features, hair, glasses, hat. Heads are centred with the eyes on one line, as in
+//! aligned photographs, so that a small network can learn them.
 
 mod beard;
 mod eyes;
