@@ -38,7 +38,7 @@ struct Cli {
 enum Verb {
     /// Train a generator; go on where the run folder already holds one
     #[command(after_help = FIT_EXAMPLES)]
-    Fit(FitArgs),
+    Fit(Box<FitArgs>),
     /// Export a run's newest checkpoint to a burn record and ONNX, and check both
     Export(ExportArgs),
     /// Write a sheet of samples of a run's newest checkpoint
