@@ -5,6 +5,7 @@ use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::{Tensor, activation};
 
 use crate::conv;
+use crate::flex::{self, Bend};
 use crate::init::Init;
 
 /// A list of layers: the one form of every network here.
@@ -134,14 +135,69 @@ impl Layer {
                 l.stride,
                 l.padding,
             ),
-            Layer::BatchNorm(norm) => norm.forward(x),
-            Layer::Activation(l) => match l.function {
-                Function::Relu => activation::relu(x),
-                Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
-                Function::Tanh => activation::tanh(x),
-            },
+            Layer::BatchNorm(norm) => normalise(norm, None, x),
+            Layer::Activation(l) => l.forward(x),
         }
     }
+}
+
+impl Activation {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let bend = match self.function {
+            Function::Relu => Bend::Leaky(0.0),
+            Function::LeakyRelu(slope) => Bend::Leaky(slope),
+            Function::Tanh => Bend::Tanh,
+        };
+        if flex::takes(&x) {
+            return flex::bend(x, bend);
+        }
+        match bend {
+            Bend::Leaky(0.0) => activation::relu(x),
+            Bend::Leaky(slope) => activation::leaky_relu(x, slope as f64),
+            Bend::Tanh => activation::tanh(x),
+        }
+    }
+
+    /// The slope of a rectifier.
+    fn slope(&self) -> Option<f32> {
+        match self.function {
+            Function::Relu => Some(0.0),
+            Function::LeakyRelu(slope) => Some(slope),
+            Function::Tanh => None,
+        }
+    }
+}
+
+/// Batch norm, with the activation that follows it where that is a rectifier: both are one pass over a CPU's memory.
+fn normalise(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tensor<4> {
+    let slope = match then {
+        Some(then) => then.slope(),
+        None => Some(1.0),
+    };
+    let (training, learning) = (norm.training.is_enabled(), x.device().is_autodiff());
+    let (true, Some(slope), true) = (flex::takes(&x), slope, training || !learning) else {
+        let y = norm.forward(x);
+        return then.map(|l| l.forward(y.clone())).unwrap_or(y);
+    };
+    let affine = [norm.gamma.val(), norm.beta.val()];
+    let epsilon = norm.epsilon as f32;
+    if !(training && learning) {
+        let statistics = vec![norm.running_mean.value(), norm.running_var.value()];
+        let statistics = Tensor::cat(statistics, 0);
+        return flex::norm(x, statistics, affine, epsilon, slope);
+    }
+    let statistics = flex::statistics(x.clone());
+    let channels = norm.gamma.dims()[0];
+    for (i, running) in [&norm.running_mean, &norm.running_var]
+        .into_iter()
+        .enumerate()
+    {
+        let new = statistics.clone().narrow(0, i * channels, channels);
+        let old = running.value_sync().to_device(&x.device());
+        let mixed = old.mul_scalar(1.0 - norm.momentum) + new.mul_scalar(norm.momentum);
+        running.update(mixed.detach());
+    }
+    flex::norm(x, statistics, affine, epsilon, slope)
 }
 
 impl Sequential {
@@ -150,7 +206,18 @@ impl Sequential {
     /// On an autodiff device batch norm uses the batch's statistics and updates its running ones; otherwise it
     /// uses the running ones.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.layers.iter().fold(x, |x, layer| layer.forward(x))
+        let mut layers = self.layers.iter().peekable();
+        let mut x = x;
+        while let Some(layer) = layers.next() {
+            x = match (layer, layers.peek()) {
+                (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
+                    layers.next();
+                    normalise(norm, Some(then), x)
+                }
+                _ => layer.forward(x),
+            };
+        }
+        x
     }
 
     /// Recomputes the running statistics of every batch norm as the plain mean over `batches` (each

@@ -15,9 +15,12 @@
 //! # Ok::<(), models::dcgan::Unsupported>(())
 //! ```
 
+mod channels_last;
 pub mod conv;
 pub mod dcgan;
+mod flex;
 pub mod init;
 pub mod layer;
+mod norm;
 
 pub use layer::{Layer, Sequential};

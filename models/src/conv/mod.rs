@@ -1,7 +1,19 @@
 //! The convolutions of the family.
+//!
+//! On a CPU they are our own ([`phases`] where it applies, [`columns`] otherwise); on other devices burn's.
+
+mod columns;
+mod phases;
+mod product;
+mod scratch;
+mod window;
 
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
+
+pub(crate) use window::Window;
+
+use crate::flex;
 
 /// Convolution: `x` `[n, cin, h, w]`, `weight` `[cout, cin, k, k]` to `[n, cout, h', w']`.
 pub fn conv2d(
@@ -11,6 +23,9 @@ pub fn conv2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
+    if flex::takes(&x) {
+        return with_bias(flex::conv(x, weight, stride, padding), bias);
+    }
     let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
     module::conv2d(x, weight, bias, options)
 }
@@ -23,6 +38,43 @@ pub fn conv_transpose2d(
     stride: usize,
     padding: usize,
 ) -> Tensor<4> {
+    if flex::takes(&x) {
+        return with_bias(flex::conv_transpose(x, weight, stride, padding), bias);
+    }
     let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
     module::conv_transpose2d(x, weight, bias, options)
+}
+
+fn with_bias(y: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+    match bias {
+        Some(bias) => {
+            let channels = bias.dims()[0];
+            y + bias.reshape([1, channels, 1, 1])
+        }
+        None => y,
+    }
+}
+
+/// `y` of `x` and the weight, channels last.
+pub(crate) fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    match phases::takes(w) {
+        true => phases::forward(w, x, weight),
+        false => columns::forward(w, x, weight),
+    }
+}
+
+/// The gradient by `x`, of the gradient by `y`: also the transposed convolution of `y`.
+pub(crate) fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
+    match phases::takes(w) {
+        true => phases::data(w, y, weight),
+        false => columns::data(w, y, weight),
+    }
+}
+
+/// The gradient by the weight, of `x` and the gradient by `y`.
+pub(crate) fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
+    match phases::takes(w) {
+        true => phases::weight(w, x, y),
+        false => columns::weight(w, x, y),
+    }
 }

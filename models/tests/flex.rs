@@ -1,0 +1,264 @@
+//! The layers' own kernels on a CPU against burn's, values and gradients, and against finite differences.
+
+use burn::module::Param;
+use burn::nn::BatchNormConfig;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Distribution, Tensor, activation, module};
+use models::layer::{Activation, Function};
+use models::{Layer, Sequential, conv};
+
+/// `[n, c, o, h, w, kernel, stride, padding]`, seen from the convolution.
+const WINDOWS: [[usize; 8]; 15] = [
+    // The family's: stem and head, every layer between, one and three channels.
+    [5, 12, 1, 4, 4, 4, 1, 0],
+    [3, 40, 100, 4, 4, 4, 1, 0],
+    [3, 3, 8, 16, 16, 4, 2, 1],
+    [2, 1, 16, 32, 32, 4, 2, 1],
+    [3, 8, 16, 8, 8, 4, 2, 1],
+    [7, 16, 24, 4, 4, 4, 2, 1],
+    [1, 32, 64, 16, 16, 4, 2, 1],
+    [2, 100, 36, 8, 8, 4, 2, 1],
+    [130, 8, 8, 8, 8, 4, 2, 1],
+    [2, 12, 20, 8, 12, 4, 2, 1],
+    // Others: not a multiple of a tile, odd, other kernels.
+    [2, 8, 8, 6, 10, 4, 2, 1],
+    [2, 5, 7, 9, 9, 3, 1, 1],
+    [2, 16, 8, 16, 16, 3, 1, 1],
+    [1, 4, 6, 11, 7, 5, 2, 2],
+    [1, 2, 3, 5, 5, 1, 1, 0],
+];
+
+fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+}
+
+fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
+    assert_eq!(got.dims(), want.dims(), "{what}");
+    let scale = want.clone().abs().mean().into_scalar::<f32>().max(1e-3);
+    let off = (got - want).abs().max().into_scalar::<f32>() / scale;
+    assert!(off < 5e-5, "{what}: off by {off} of the mean size");
+}
+
+/// Value and gradients of `f(x, weight)`, weighted so that every output counts differently.
+fn all(
+    f: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    by: Option<Tensor<4>>,
+) -> [Tensor<4>; 4] {
+    let (x, weight) = (x.clone().require_grad(), weight.clone().require_grad());
+    let y = f(x.clone(), weight.clone());
+    let by = by.unwrap_or_else(|| random(y.dims(), &y.device()));
+    let mut grads = (y.clone() * by.clone()).sum().backward();
+    let dx = x.grad_remove(&mut grads).unwrap();
+    let dw = weight.grad_remove(&mut grads).unwrap();
+    [y.inner(), dx, dw, by]
+}
+
+#[test]
+fn convolutions_are_burns() {
+    let device = Device::flex().autodiff();
+    device.seed(7);
+    for [n, c, o, h, w, kernel, stride, padding] in WINDOWS {
+        let name = format!("{n}x{c}x{h}x{w} to {o}, kernel {kernel} stride {stride}");
+        let x = random([n, c, h, w], &device);
+        let weight = random([o, c, kernel, kernel], &device);
+        let own = all(
+            |x, w| conv::conv2d(x, w, None, stride, padding),
+            &x,
+            &weight,
+            None,
+        );
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+        let [y, dx, dw, by] = own;
+        let theirs = all(
+            |x, w| module::conv2d(x, w, None, options.clone()),
+            &x,
+            &weight,
+            Some(by),
+        );
+        for (what, got, want) in [
+            ("y", y, &theirs[0]),
+            ("dx", dx, &theirs[1]),
+            ("dw", dw, &theirs[2]),
+        ] {
+            close(&format!("{name}: {what}"), got, want.clone());
+        }
+    }
+}
+
+#[test]
+fn transposed_convolutions_are_burns() {
+    let device = Device::flex().autodiff();
+    device.seed(8);
+    for [n, c, o, h, w, kernel, stride, padding] in WINDOWS {
+        let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+        let name = format!("{n}x{o} to {c}x{h}x{w}, kernel {kernel} stride {stride}");
+        let x = random([n, o, side(h), side(w)], &device);
+        let weight = random([o, c, kernel, kernel], &device);
+        let f = |x, w| conv::conv_transpose2d(x, w, None, stride, padding);
+        let [y, dx, dw, by] = all(f, &x, &weight, None);
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+        let theirs = all(
+            |x, w| module::conv_transpose2d(x, w, None, options.clone()),
+            &x,
+            &weight,
+            Some(by),
+        );
+        for (what, got, want) in [
+            ("y", y, &theirs[0]),
+            ("dx", dx, &theirs[1]),
+            ("dw", dw, &theirs[2]),
+        ] {
+            close(&format!("{name}: {what}"), got, want.clone());
+        }
+    }
+}
+
+/// The list's own batch norm and activation (one kernel) against burn's two.
+#[test]
+fn batch_norm_and_activation_are_burns() {
+    let device = Device::flex().autodiff();
+    device.seed(9);
+    for (shape, function) in [
+        ([4, 7, 5, 3], Function::Relu),
+        ([3, 32, 8, 8], Function::LeakyRelu(0.2)),
+        ([2, 16, 4, 4], Function::Tanh),
+    ] {
+        let name = format!("{shape:?} {function:?}");
+        let make = || {
+            let mut norm = BatchNormConfig::new(shape[1]).init(&device);
+            let ramp = Tensor::<1, burn::tensor::Int>::arange(0..shape[1] as i64, &device).float();
+            norm.gamma = Param::from_tensor(ramp.clone() * 0.1 - 0.3);
+            norm.beta = Param::from_tensor(ramp * -0.05 + 0.2);
+            norm
+        };
+        let theirs = make();
+        let list = Sequential {
+            layers: vec![
+                Layer::BatchNorm(make()),
+                Layer::Activation(Activation { function }),
+            ],
+        };
+        let Layer::BatchNorm(own) = &list.layers[0] else {
+            unreachable!()
+        };
+        let bend = |x| match function {
+            Function::Relu => activation::relu(x),
+            Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
+            Function::Tanh => activation::tanh(x),
+        };
+        let x = random(shape, &device) * 3.0 + 1.0;
+        let by = random(shape, &device);
+        let mut results = Vec::new();
+        for (norm, forward) in [
+            (
+                own,
+                &(|x| list.forward(x)) as &dyn Fn(Tensor<4>) -> Tensor<4>,
+            ),
+            (&theirs, &|x| bend(theirs.forward(x))),
+        ] {
+            let x = x.clone().require_grad();
+            let y = forward(x.clone());
+            let mut grads = (y.clone() * by.clone()).sum().backward();
+            let [gamma, beta] = [&norm.gamma, &norm.beta];
+            let vectors = [
+                gamma.val().grad_remove(&mut grads).unwrap(),
+                beta.val().grad_remove(&mut grads).unwrap(),
+                norm.running_mean.value_sync().inner(),
+                norm.running_var.value_sync().inner(),
+            ];
+            results.push((y.inner(), x.grad_remove(&mut grads).unwrap(), vectors));
+        }
+        let (y, dx, vectors) = results.remove(0);
+        let want = results.remove(0);
+        close(&format!("{name}: y"), y, want.0);
+        close(&format!("{name}: dx"), dx, want.1);
+        let names = ["dgamma", "dbeta", "running mean", "running variance"];
+        for ((what, got), want) in names.iter().zip(vectors).zip(want.2) {
+            close(&format!("{name}: {what}"), got, want);
+        }
+        // And when nothing is learnt any more.
+        let x = x.inner();
+        use burn::module::Module;
+        let (list, theirs) = (list.valid(), theirs.valid());
+        close(
+            &format!("{name}: in use"),
+            list.forward(x.clone()),
+            bend(theirs.forward(x)),
+        );
+    }
+}
+
+/// Gradients of a whole small generator against central differences of its own output, which needs no other
+/// implementation to be right.
+#[test]
+fn gradients_are_finite_differences() {
+    use models::dcgan::{self, Shape};
+    let device = Device::flex().autodiff();
+    device.seed(10);
+    let shape = Shape {
+        size: 16,
+        channels: 1,
+    };
+    let g = dcgan::generator(&shape, 6, 8, 3, &device).unwrap();
+    let by = random([4, 1, 16, 16], &device);
+    let loss = |z: Tensor<4>| (g.forward(z) * by.clone()).sum();
+    let z = random([4, 6, 1, 1], &device).require_grad();
+    let mut grads = loss(z.clone()).backward();
+    let gradient = z.grad_remove(&mut grads).unwrap();
+    for trial in 0..4 {
+        let along = random([4, 6, 1, 1], &device).inner();
+        let want = (gradient.clone() * along.clone())
+            .sum()
+            .into_scalar::<f32>();
+        // Far enough for 24 bits, near enough for the kinks of a rectifier.
+        let step = 3e-3;
+        let at = |s: f32| {
+            let moved = z.clone().inner() + along.clone() * s;
+            loss(Tensor::from_inner(moved)).into_scalar::<f32>()
+        };
+        let got = (at(step) - at(-step)) / (2.0 * step);
+        let size = gradient
+            .clone()
+            .powf_scalar(2.0)
+            .sum()
+            .sqrt()
+            .into_scalar::<f32>();
+        assert!(
+            (got - want).abs() < 0.03 * size.max(1.0),
+            "{trial}: {got} by differences, {want} by the gradient of size {size}"
+        );
+    }
+}
+
+/// The same bits for any number of threads.
+#[test]
+fn threads_do_not_matter() {
+    let device = Device::flex().autodiff();
+    let inputs: Vec<_> = WINDOWS
+        .iter()
+        .map(|&[n, c, o, h, w, kernel, stride, padding]| {
+            let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+            let weight = random([o, c, kernel, kernel], &device);
+            let by = random([n, o, side(h), side(w)], &device);
+            (random([n, c, h, w], &device), weight, by, stride, padding)
+        })
+        .collect();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut bits: Vec<Vec<f32>> = Vec::new();
+            for (x, weight, by, stride, padding) in &inputs {
+                let f = |x, w| conv::conv2d(x, w, None, *stride, *padding);
+                for tensor in all(f, x, weight, Some(by.clone())) {
+                    bits.push(tensor.into_data().try_to_vec().unwrap());
+                }
+            }
+            bits
+        })
+    };
+    let one = run(1);
+    assert!(one == run(2), "two threads");
+    assert!(one == run(3), "three threads");
+}
