@@ -141,13 +141,19 @@ impl Layer {
     }
 }
 
-impl Activation {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let bend = match self.function {
+impl From<Function> for Bend {
+    fn from(function: Function) -> Bend {
+        match function {
             Function::Relu => Bend::Leaky(0.0),
             Function::LeakyRelu(slope) => Bend::Leaky(slope),
             Function::Tanh => Bend::Tanh,
-        };
+        }
+    }
+}
+
+impl Activation {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let bend = Bend::from(self.function);
         if flex::takes(&x) {
             return flex::bend(x, bend);
         }

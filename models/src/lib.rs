@@ -18,9 +18,9 @@
 mod channels_last;
 pub mod conv;
 pub mod dcgan;
-mod flex;
+pub mod flex;
 pub mod init;
 pub mod layer;
-mod norm;
+pub mod norm;
 
 pub use layer::{Layer, Sequential};

@@ -3,9 +3,12 @@
 use burn::module::Param;
 use burn::nn::BatchNormConfig;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Distribution, Tensor, activation, module};
+use burn::tensor::{Device, Tensor, TensorData, activation, module};
 use models::layer::{Activation, Function};
 use models::{Layer, Sequential, conv};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// `[n, c, o, h, w, kernel, stride, padding]`, seen from the convolution.
 const WINDOWS: [[usize; 8]; 15] = [
@@ -28,8 +31,12 @@ const WINDOWS: [[usize; 8]; 15] = [
     [1, 2, 3, 5, 5, 1, 1, 0],
 ];
 
+/// Numbers that look like chance and are the same in every run, whatever other tests do meanwhile.
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+    let len = shape.iter().product::<usize>();
+    let mut rng = StdRng::seed_from_u64(shape.iter().fold(1, |seed, n| seed * 31 + *n as u64));
+    let values: Vec<f32> = (0..len).map(|_| StandardNormal.sample(&mut rng)).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
@@ -58,7 +65,6 @@ fn all(
 #[test]
 fn convolutions_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(7);
     for [n, c, o, h, w, kernel, stride, padding] in WINDOWS {
         let name = format!("{n}x{c}x{h}x{w} to {o}, kernel {kernel} stride {stride}");
         let x = random([n, c, h, w], &device);
@@ -90,7 +96,6 @@ fn convolutions_are_burns() {
 #[test]
 fn transposed_convolutions_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(8);
     for [n, c, o, h, w, kernel, stride, padding] in WINDOWS {
         let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
         let name = format!("{n}x{o} to {c}x{h}x{w}, kernel {kernel} stride {stride}");
@@ -119,7 +124,6 @@ fn transposed_convolutions_are_burns() {
 #[test]
 fn batch_norm_and_activation_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(9);
     for (shape, function) in [
         ([4, 7, 5, 3], Function::Relu),
         ([3, 32, 8, 8], Function::LeakyRelu(0.2)),
@@ -196,7 +200,6 @@ fn batch_norm_and_activation_are_burns() {
 fn gradients_are_finite_differences() {
     use models::dcgan::{self, Shape};
     let device = Device::flex().autodiff();
-    device.seed(10);
     let shape = Shape {
         size: 16,
         channels: 1,
@@ -208,12 +211,14 @@ fn gradients_are_finite_differences() {
     let mut grads = loss(z.clone()).backward();
     let gradient = z.grad_remove(&mut grads).unwrap();
     for trial in 0..4 {
-        let along = random([4, 6, 1, 1], &device).inner();
+        let along = random([4 + trial, 6, 1, 1], &device)
+            .inner()
+            .narrow(0, trial, 4);
         let want = (gradient.clone() * along.clone())
             .sum()
             .into_scalar::<f32>();
         // Far enough for 24 bits, near enough for the kinks of a rectifier.
-        let step = 3e-3;
+        let step = 1e-3;
         let at = |s: f32| {
             let moved = z.clone().inner() + along.clone() * s;
             loss(Tensor::from_inner(moved)).into_scalar::<f32>()
@@ -226,7 +231,7 @@ fn gradients_are_finite_differences() {
             .sqrt()
             .into_scalar::<f32>();
         assert!(
-            (got - want).abs() < 0.03 * size.max(1.0),
+            (got - want).abs() < 0.02 * size.max(1.0),
             "{trial}: {got} by differences, {want} by the gradient of size {size}"
         );
     }

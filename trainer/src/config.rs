@@ -225,6 +225,15 @@ impl std::error::Error for ConfigError {
     }
 }
 
+/// Adds settings over those of `table`. Where only one of the two lengths of a run is given, what `table` says of the
+/// other must not outvote it.
+fn lay_over(table: &mut Table, settings: &Table) {
+    if settings.contains_key("images") && !settings.contains_key("epochs") {
+        table.remove("epochs");
+    }
+    table.extend(settings.clone());
+}
+
 impl Config {
     /// The settings of a new run: defaults, then the recipe (a name of [`RECIPES`] or a TOML file), then `flags`.
     ///
@@ -235,7 +244,7 @@ impl Config {
             Some(recipe) => self::recipe(recipe)?,
             None => Table::new(),
         };
-        table.extend(flags.clone());
+        lay_over(&mut table, flags);
         Config::from_table("the settings", table)
     }
 
@@ -260,11 +269,11 @@ impl Config {
             Some(recipe) => self::recipe(recipe)?,
             None => Table::new(),
         };
-        asked.extend(flags.clone());
+        lay_over(&mut asked, flags);
         let mut table = self.to_table();
         let new = Config::from_table("the settings", {
             let mut all = table.clone();
-            all.extend(asked.clone());
+            lay_over(&mut all, &asked);
             all
         })?
         .to_table();
@@ -278,7 +287,6 @@ impl Config {
                 return Err(ConfigError::Fixed(key.clone(), show(&table), show(&new)));
             }
         }
-        // Where only one of the two lengths was asked for, the other must not outvote it.
         if asked.contains_key("images") && !asked.contains_key("epochs") {
             table.remove("epochs");
         }
@@ -481,6 +489,9 @@ mod tests {
     fn flags_win_over_the_recipe() {
         let c = Config::new(Some("dcgan-tutorial"), &flags("batch = 7")).unwrap();
         assert_eq!((c.batch, c.ngf), (7, 64));
+        // The tutorial's recipe counts epochs; whoever asks for a number of images gets it.
+        let c = Config::new(Some("dcgan-tutorial"), &flags("images = 640")).unwrap();
+        assert_eq!(c.total(25_000), 640);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use burn::module::Param;
 use burn::tensor::Tensor;
 use models::{Layer, Sequential};
 
+use crate::adam;
+
 /// How much of the average remains after `batch` more images, where a weight counts half after `half_life` images
 /// (Karras et al. 2020, code: `0.5^(batch / half_life)`), with a ramp: early on the half-life is at most a
 /// twentieth of the images `seen`, so that the average forgets the first, shapeless weights.
@@ -57,7 +59,7 @@ fn mix<const D: usize>(
     decay: f64,
 ) -> Param<Tensor<D>> {
     let net = net.val().inner();
-    average.map(|a| a.mul_scalar(decay) + net.mul_scalar(1.0 - decay))
+    average.map(|a| adam::mix(a, net, decay))
 }
 
 #[cfg(test)]

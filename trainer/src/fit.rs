@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use models::Sequential;
 use models::dcgan::{self, Unsupported};
 
+use crate::adam::Adam;
 use crate::checkpoint::{self, LoadError, State};
 use crate::config::Config;
 use crate::data::{Batches, DataError, DataSet};
@@ -150,23 +151,29 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     let shown = [on_real.clone(), on_fake.clone()].map(|l| activation::sigmoid(l.inner()).mean());
     let d_loss = cfg.loss.discriminator(on_real, on_fake);
     let grads = GradientsParams::from_grads(d_loss.backward(), &state.d);
-    state.d = state.opt_d.step(cfg.lr, state.d.clone(), grads);
+    state.d = state.opt_d.step(cfg.lr, take(&mut state.d), grads);
 
     // The discriminator's weights need no gradient here.
     let judge = state.d.clone().no_grad();
     let on_real = cfg.loss.is_relative().then(|| judge.forward(real));
     let g_loss = cfg.loss.generator(on_real, judge.forward(fake));
     let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
-    state.g = state.opt_g.step(cfg.lr, state.g.clone(), grads);
+    state.g = state.opt_g.step(cfg.lr, take(&mut state.g), grads);
 
     let decay = match cfg.ema {
         0 => 0.0,
         half_life => ema::decay(n, half_life, state.images),
     };
-    state.ema = ema::update(state.ema.clone(), &state.g, decay);
+    state.ema = ema::update(take(&mut state.ema), &state.g, decay);
     state.images += n as u64;
     let [real, fake] = shown;
     Tensor::cat(vec![d_loss.inner(), g_loss.inner(), real, fake], 0)
+}
+
+/// Takes a network out of its place, to be put back changed: nobody else holds its weights then, and they are
+/// changed where they are.
+fn take(net: &mut Sequential) -> Sequential {
+    std::mem::replace(net, Sequential { layers: Vec::new() })
 }
 
 /// Networks and optimisers as they are before the first step.
@@ -186,13 +193,7 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
         )
     };
     let d_seed = seed(Stream::Discriminator);
-    let adam = || {
-        AdamConfig::new()
-            .with_beta_1(cfg.beta1 as f32)
-            .with_beta_2(cfg.beta2 as f32)
-            .with_epsilon(1e-8) // the paper's; burn's default is 1e-5
-            .init()
-    };
+    let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, cfg.beta2));
     Ok(State {
         g: make()?,
         d: dcgan::discriminator(&cfg.shape(), cfg.ndf, cfg.d_norm, d_seed, device)?,

@@ -4,6 +4,8 @@
 //! setting), [`loss`], [`fit`] (the loop), [`ema`], [`checkpoint`], [`report`] (what a run shows) and
 //! [`export`] (burn record and ONNX, checked).
 
+mod adam;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod data;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use runtime::graph::Facts;
@@ -15,7 +16,7 @@ use trainer::config::{self, Config, Device, RECIPES};
 use trainer::data::{DataSet, Form};
 use trainer::fit::{self, End};
 use trainer::run::Run;
-use trainer::{export, noise, report};
+use trainer::{bench, export, noise, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -46,12 +47,21 @@ enum Verb {
     /// Look at the images a run would see: a sheet, or a folder of PNG files
     #[command(after_help = DATA_EXAMPLES)]
     Data(DataArgs),
+    /// Measure a training step on this CPU, part by part
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchArgs),
     /// List the recipes, or print one
     Recipes {
         /// Print this recipe's settings, resolved
         name: Option<String>,
     },
 }
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  trainer bench                                    a step of the default recipe, and how long its run would take
+  trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
+  trainer bench --recipe faces --json";
 
 const FIT_EXAMPLES: &str = "\
 Examples:
@@ -224,6 +234,21 @@ impl Settings {
     }
 }
 
+#[derive(Args)]
+struct BenchArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// Threads that compute; 0: one a core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Seconds of whole steps
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.verb {
@@ -231,6 +256,7 @@ fn main() -> ExitCode {
         Verb::Export(args) => export(&args),
         Verb::Sample(args) => sample(&args),
         Verb::Data(args) => data(&args),
+        Verb::Bench(args) => bench(&args),
         Verb::Recipes { name } => recipes(name.as_deref()),
     };
     match result {
@@ -393,6 +419,51 @@ fn write_export(
         out,
         "make a face with: runtime generate --model {} --out face.png",
         exported.record.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench(args: &BenchArgs) -> Ended {
+    let cfg = Config::new(args.settings.recipe.as_deref(), &args.settings.table()?)?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(args.threads)
+        .build_global()?;
+    let report = bench::measure(&cfg, Duration::from_secs(args.seconds))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<34} {:<9} {:>5} {:>9} {:>8} {:>9}",
+        "operation", "", "times", "ms", "share", "of peak"
+    );
+    for row in &report.rows {
+        let share = row.seconds * row.times as f64 / report.step;
+        let of_peak = match row.multiply_adds {
+            0.0 => String::new(),
+            work => format!("{:.0} %", 100.0 * work / row.seconds / report.peak),
+        };
+        let (ms, share) = (row.seconds * 1e3, share * 100.0);
+        println!(
+            "{:<34} {:<9} {:>5} {ms:>9.2} {share:>6.1} % {of_peak:>9}",
+            row.name, row.what, row.times
+        );
+    }
+    println!(
+        "parts {:.1} ms, whole step {:.1} ms: Adam, averages, losses, memory {:.1} ms",
+        report.parts() * 1e3,
+        report.step * 1e3,
+        (report.step - report.parts()) * 1e3
+    );
+    println!(
+        "batch {}, {} threads: {:.1} images/s; {:.1} if every multiply-add of the direct algorithm ({:.0} M an image) \
+         ran at the measured peak ({:.0} G/s)",
+        report.batch,
+        report.threads,
+        report.images_per_s(),
+        report.limit(),
+        report.multiply_adds / 1e6,
+        report.peak / 1e9
     );
     Ok(ExitCode::SUCCESS)
 }

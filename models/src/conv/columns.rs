@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::product::{COLUMNS, Left, Panels, Product, ROWS, packed_len};
+use super::product::{COLUMNS, Left, PANEL, Panels, Product, packed_len};
 use super::scratch::Scratch;
 use super::window::Window;
 
@@ -96,8 +96,8 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
             .zip(y.par_chunks(group * w.y_len()))
             .map(|(x, y)| {
                 let inner = y.len() / w.features;
-                let mut left = Scratch::of(packed_len(outer, inner, ROWS));
-                let to = Panels::new(inner, ROWS);
+                let mut left = Scratch::of(packed_len(outer, inner, PANEL));
+                let to = Panels::new(inner, PANEL);
                 for (i, x) in x.chunks_exact(w.x_len()).enumerate() {
                     each_tap(w, |pixel, tap, from| {
                         let from = from.map_or(&*zeros, |from| &x[from..][..w.channels]);
@@ -112,7 +112,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                 (inner, left, right)
             })
             .collect();
-        sums.par_chunks_mut(ROWS * w.features)
+        sums.par_chunks_mut(PANEL * w.features)
             .enumerate()
             .for_each(|(panel, to)| {
                 for (inner, left, right) in &prepared {
@@ -120,7 +120,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                         rows: to.len() / w.features,
                         inner: *inner,
                         columns: w.features,
-                        left: Left::Panels(&left[panel * inner * ROWS..][..inner * ROWS]),
+                        left: Left::Panels(&left[panel * inner * PANEL..][..inner * PANEL]),
                         right,
                         to,
                         stride: w.features,
@@ -130,14 +130,19 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                 }
             });
     }
+    // Sixteen features at a time: what is read together lies together, and so does what is written.
+    const FEATURES: usize = 16;
     let mut gradient = vec![0.0; w.weight_len()];
     gradient
-        .par_chunks_mut(w.channels * w.taps())
+        .par_chunks_mut(FEATURES * outer)
         .enumerate()
-        .for_each(|(o, to)| {
+        .for_each(|(block, to)| {
             for c in 0..w.channels {
                 for tap in 0..w.taps() {
-                    to[c * w.taps() + tap] = sums[(tap * w.channels + c) * w.features + o];
+                    let row = &sums[(tap * w.channels + c) * w.features + block * FEATURES..];
+                    for (to, v) in to[c * w.taps() + tap..].iter_mut().step_by(outer).zip(row) {
+                        *to = *v;
+                    }
                 }
             }
         });
@@ -213,10 +218,14 @@ fn by_tap(w: &Window, weight: &[f32]) -> Scratch {
         .par_chunks_exact_mut(w.features * COLUMNS)
         .enumerate()
         .for_each(|(panel, to)| {
-            for (i, at) in (panel * COLUMNS..outer).take(COLUMNS).enumerate() {
-                let (tap, c) = (at / w.channels, at % w.channels);
-                for o in 0..w.features {
-                    to[o * COLUMNS + i] = weight[o * outer + c * w.taps() + tap];
+            let places: Vec<usize> = (panel * COLUMNS..outer)
+                .take(COLUMNS)
+                .map(|at| at % w.channels * w.taps() + at / w.channels)
+                .collect();
+            let rows = weight.chunks_exact(outer).zip(to.chunks_exact_mut(COLUMNS));
+            for (weight, to) in rows {
+                for (to, at) in to.iter_mut().zip(&places) {
+                    *to = weight[*at];
                 }
             }
         });

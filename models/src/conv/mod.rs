@@ -11,7 +11,7 @@ mod window;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
 
-pub(crate) use window::Window;
+pub use window::Window;
 
 use crate::flex;
 
@@ -56,7 +56,7 @@ fn with_bias(y: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
 }
 
 /// `y` of `x` and the weight, channels last.
-pub(crate) fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
+pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
     match phases::takes(w) {
         true => phases::forward(w, x, weight),
         false => columns::forward(w, x, weight),
@@ -64,7 +64,7 @@ pub(crate) fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
 }
 
 /// The gradient by `x`, of the gradient by `y`: also the transposed convolution of `y`.
-pub(crate) fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
+pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
     match phases::takes(w) {
         true => phases::data(w, y, weight),
         false => columns::data(w, y, weight),
@@ -72,7 +72,7 @@ pub(crate) fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
 }
 
 /// The gradient by the weight, of `x` and the gradient by `y`.
-pub(crate) fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
+pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
     match phases::takes(w) {
         true => phases::weight(w, x, y),
         false => columns::weight(w, x, y),

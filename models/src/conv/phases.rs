@@ -16,10 +16,12 @@
 //!
 //! A tile is 2 x 2 outputs, and the 6 x 6 inputs around them.
 
+use std::marker::PhantomData;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::product::{COLUMNS, Left, Panels, Product, ROWS, packed_len};
+use super::product::{COLUMNS, Left, PANEL, Panels, Product, packed_len};
 use super::scratch::Scratch;
 use super::window::Window;
 
@@ -55,13 +57,9 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
         .for_each(|(y, x)| {
             let count = y.len() / w.y_len() * tiles;
             let mut spread = Scratch::of(POINTS * count * inner);
-            let mut row = Scratch::of(POINTS * w.channels);
             each_input(w, x, &zeros, |tile, kind, from| {
-                map::<Spread, 9, 9>(from, &mut row);
-                for (point, row) in row.chunks_exact(w.channels).enumerate() {
-                    let to = (point * count + tile) * inner + kind * w.channels;
-                    spread[to..][..w.channels].copy_from_slice(row);
-                }
+                let to = &mut spread[tile * inner + kind * w.channels..];
+                map::<Spread, 9, 9>(from, to, Apart(count * inner));
             });
             let mut products = Scratch::of(POINTS * count * w.features);
             for (point, from) in each_panel(w.features) {
@@ -81,13 +79,9 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
                 }
                 .run();
             }
-            let mut row = Scratch::of(4 * w.features);
             each_output(w, y.len() / w.y_len(), |tile, at| {
                 let from = |p: usize| &products[(p * count + tile) * w.features..][..w.features];
-                map::<Narrow, 9, 4>(nine(from), &mut row);
-                for (at, row) in at.iter().zip(row.chunks_exact(w.features)) {
-                    y[*at..][..w.features].copy_from_slice(row);
-                }
+                map::<Narrow, 9, 4>(nine(from), y, Places(at));
             });
         });
     y
@@ -105,14 +99,10 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
             let images = y.len() / w.y_len();
             let count = images * tiles;
             let mut spread = Scratch::of(POINTS * count * w.features);
-            let mut row = Scratch::of(POINTS * w.features);
             each_output(w, images, |tile, at| {
                 let from = at.map(|at| &y[at..][..w.features]);
-                map::<Widen, 4, 9>(from, &mut row);
-                for (point, row) in row.chunks_exact(w.features).enumerate() {
-                    spread[(point * count + tile) * w.features..][..w.features]
-                        .copy_from_slice(row);
-                }
+                let to = &mut spread[tile * w.features..];
+                map::<Widen, 4, 9>(from, to, Apart(count * w.features));
             });
             let mut products = Scratch::of(POINTS * count * outer);
             for (point, from) in each_panel(w.channels) {
@@ -134,18 +124,11 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
                     .run();
                 }
             }
-            let mut row = Scratch::of(POINTS * w.channels);
             each_place(w, images, |tile, kind, at| {
                 let from = |p: usize| {
                     &products[(p * count + tile) * outer + kind * w.channels..][..w.channels]
                 };
-                map::<Collect, 9, 9>(nine(from), &mut row);
-                for (at, row) in at.iter().zip(row.chunks_exact(w.channels)) {
-                    if let Some(at) = at {
-                        let to = &mut x[*at..][..w.channels];
-                        to.iter_mut().zip(row).for_each(|(to, v)| *to += v);
-                    }
-                }
+                map::<Collect, 9, 9>(nine(from), x, Added(at));
             });
         });
     x
@@ -171,34 +154,45 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
             .map(|(x, y)| {
                 let images = y.len() / w.y_len();
                 let count = images * tiles;
-                let len = packed_len(outer, count, ROWS);
+                let len = packed_len(outer, count, PANEL);
                 let mut left = Scratch::of(POINTS * len);
                 let mut row = Scratch::of(POINTS * w.channels);
-                let to = Panels::new(count, ROWS);
+                let panels = Panels::new(count, PANEL);
                 each_input(w, x, &zeros, |tile, kind, from| {
-                    map::<Spread, 9, 9>(from, &mut row);
+                    let first = kind * w.channels;
+                    if first.is_multiple_of(PANEL) {
+                        let to = Packed {
+                            panels,
+                            len,
+                            row: tile,
+                            first,
+                        };
+                        return map::<Spread, 9, 9>(from, &mut left, to);
+                    }
+                    map::<Spread, 9, 9>(from, &mut row, Apart(w.channels));
                     let rows = row.chunks_exact(w.channels);
                     for (left, row) in left.chunks_exact_mut(len).zip(rows) {
-                        to.put(left, tile, kind * w.channels, row);
+                        panels.put(left, tile, first, row);
                     }
                 });
                 let len = packed_len(w.features, count, COLUMNS);
                 let mut right = Scratch::of(POINTS * len);
-                let mut row = Scratch::of(POINTS * w.features);
-                let to = Panels::new(count, COLUMNS);
+                let panels = Panels::new(count, COLUMNS);
                 each_output(w, images, |tile, at| {
                     let from = at.map(|at| &y[at..][..w.features]);
-                    map::<Widen, 4, 9>(from, &mut row);
-                    let rows = row.chunks_exact(w.features);
-                    for (right, row) in right.chunks_exact_mut(len).zip(rows) {
-                        to.put(right, tile, 0, row);
-                    }
+                    let to = Packed {
+                        panels,
+                        len,
+                        row: tile,
+                        first: 0,
+                    };
+                    map::<Widen, 4, 9>(from, &mut right, to);
                 });
                 (count, left, right)
             })
             .collect();
         // A slab is some rows of one point's product; `outer` is a multiple of four, a slab of panels.
-        let slab = outer.min(16 * ROWS);
+        let slab = outer.min(8 * PANEL);
         let slabs = outer.div_ceil(slab);
         let mut parts: Vec<(usize, usize, &mut [f32])> = Vec::with_capacity(POINTS * slabs);
         for (point, sums) in sums.chunks_exact_mut(outer * w.features).enumerate() {
@@ -208,7 +202,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
         }
         parts.into_par_iter().for_each(|(point, first, to)| {
             for (g, (count, left, right)) in prepared.iter().enumerate() {
-                let panels = packed_len(outer, *count, ROWS);
+                let panels = packed_len(outer, *count, PANEL);
                 let packed = packed_len(w.features, *count, COLUMNS);
                 Product {
                     rows: to.len() / w.features,
@@ -380,23 +374,93 @@ impl Linear<4, 9> for Widen {
     }
 }
 
-/// Applies a map to `I` rows of numbers; the `O` rows that come out lie one after the other in `to`.
+/// Where what comes out of a map goes.
+trait Target<const O: usize>: Copy {
+    /// Whether it is added to what is there.
+    const ADD: bool = false;
+
+    /// Where output `o` of channel `c` goes, if anywhere. The rest of a register follows it.
+    fn place(&self, o: usize, c: usize) -> Option<usize>;
+}
+
+/// Rows so far apart.
+#[derive(Clone, Copy)]
+struct Apart(usize);
+
+impl<const O: usize> Target<O> for Apart {
+    #[inline(always)]
+    fn place(&self, o: usize, c: usize) -> Option<usize> {
+        Some(o * self.0 + c)
+    }
+}
+
+/// Rows that begin there.
+#[derive(Clone, Copy)]
+struct Places<const O: usize>([usize; O]);
+
+impl<const O: usize> Target<O> for Places<O> {
+    #[inline(always)]
+    fn place(&self, o: usize, c: usize) -> Option<usize> {
+        Some(self.0[o] + c)
+    }
+}
+
+/// Added to rows that begin there, if they are inside.
+#[derive(Clone, Copy)]
+struct Added<const O: usize>([Option<usize>; O]);
+
+impl<const O: usize> Target<O> for Added<O> {
+    const ADD: bool = true;
+
+    #[inline(always)]
+    fn place(&self, o: usize, c: usize) -> Option<usize> {
+        self.0[o].map(|at| at + c)
+    }
+}
+
+/// A row of packed factors that are `len` apart.
+#[derive(Clone, Copy)]
+struct Packed {
+    panels: Panels,
+    len: usize,
+    row: usize,
+    first: usize,
+}
+
+impl<const O: usize> Target<O> for Packed {
+    #[inline(always)]
+    fn place(&self, o: usize, c: usize) -> Option<usize> {
+        Some(o * self.len + self.panels.place(self.row, self.first + c))
+    }
+}
+
+/// Applies a map to `I` rows of numbers; what comes out goes to `place`s of `to`.
 #[inline(always)]
-fn map<L: Linear<I, O>, const I: usize, const O: usize>(from: [&[f32]; I], to: &mut [f32]) {
-    Arch::new().dispatch(Map::<L, I, O> {
+fn map<L: Linear<I, O>, const I: usize, const O: usize>(
+    from: [&[f32]; I],
+    to: &mut [f32],
+    place: impl Target<O>,
+) {
+    Arch::new().dispatch(Map::<L, _, I, O> {
         from,
         to,
-        map: core::marker::PhantomData,
+        place,
+        map: PhantomData,
     });
 }
 
-struct Map<'a, L, const I: usize, const O: usize> {
+struct Map<'a, L, T, const I: usize, const O: usize> {
     from: [&'a [f32]; I],
     to: &'a mut [f32],
-    map: core::marker::PhantomData<L>,
+    place: T,
+    map: PhantomData<L>,
 }
 
-impl<L: Linear<I, O>, const I: usize, const O: usize> WithSimd for Map<'_, L, I, O> {
+impl<L, T, const I: usize, const O: usize> WithSimd for Map<'_, L, T, I, O>
+where
+    L: Linear<I, O>,
+    T: Target<O>,
+{
     type Output = ();
 
     #[inline(always)]
@@ -404,28 +468,48 @@ impl<L: Linear<I, O>, const I: usize, const O: usize> WithSimd for Map<'_, L, I,
         let len = self.from[0].len();
         let whole = len - len % S::F32_LANES;
         let mut at = 0;
-        while at < len {
-            let next = if at < whole { at + S::F32_LANES } else { len };
+        while at < whole {
             let mut values = [simd.splat_f32s(0.0); I];
             let mut i = 0;
             while i < I {
-                values[i] = match at < whole {
-                    true => S::as_simd_f32s(&self.from[i][at..next]).0[0],
-                    false => simd.partial_load_f32s(&self.from[i][at..next]),
-                };
+                values[i] = S::as_simd_f32s(&self.from[i][at..at + S::F32_LANES]).0[0];
                 i += 1;
             }
             let values = L::apply(simd, values);
             let mut o = 0;
             while o < O {
-                let to = &mut self.to[o * len + at..o * len + next];
-                match at < whole {
-                    true => S::as_mut_simd_f32s(to).0[0] = values[o],
-                    false => simd.partial_store_f32s(to, values[o]),
+                if let Some(place) = self.place.place(o, at) {
+                    let to = &mut self.to[place..place + S::F32_LANES];
+                    let to = &mut S::as_mut_simd_f32s(to).0[0];
+                    *to = match T::ADD {
+                        true => simd.add_f32s(*to, values[o]),
+                        false => values[o],
+                    };
                 }
                 o += 1;
             }
-            at = next;
+            at += S::F32_LANES;
+        }
+        if at < len {
+            let mut values = [simd.splat_f32s(0.0); I];
+            let mut i = 0;
+            while i < I {
+                values[i] = simd.partial_load_f32s(&self.from[i][at..len]);
+                i += 1;
+            }
+            let values = L::apply(simd, values);
+            let mut o = 0;
+            while o < O {
+                if let Some(place) = self.place.place(o, at) {
+                    let to = &mut self.to[place..place + len - at];
+                    let sum = match T::ADD {
+                        true => simd.add_f32s(simd.partial_load_f32s(to), values[o]),
+                        false => values[o],
+                    };
+                    simd.partial_store_f32s(to, sum);
+                }
+                o += 1;
+            }
         }
     }
 }
@@ -437,7 +521,7 @@ type Taps = [[f32; COLUMNS]; 16];
 #[inline(always)]
 fn factors(taps: &Taps, kind: usize, to: &mut [f32]) {
     let [from, right, below, both] = kind_taps(kind).map(|t| &taps[t][..]);
-    map::<Widen, 4, 9>([from, right, below, both], to);
+    map::<Widen, 4, 9>([from, right, below, both], to, Apart(COLUMNS));
 }
 
 /// The four taps that meet pixels of a kind.
@@ -521,8 +605,8 @@ fn to_weight(w: &Window, sums: &[f32]) -> Vec<f32> {
                         let at = point * inner + kind * w.channels + c;
                         &sums[at * w.features + first..][..width]
                     };
-                    map::<Narrow, 9, 4>(nine(from), &mut row[..4 * width]);
-                    for (tap, row) in kind_taps(kind).iter().zip(row.chunks_exact(width)) {
+                    map::<Narrow, 9, 4>(nine(from), &mut row, Apart(width));
+                    for (tap, row) in kind_taps(kind).iter().zip(row.chunks(width)) {
                         for (i, v) in row.iter().enumerate() {
                             to[i * size + c * 16 + tap] = *v;
                         }

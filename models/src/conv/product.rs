@@ -7,8 +7,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows of a tile, and of a panel of a packed left factor.
-pub const ROWS: usize = 8;
+/// Rows of a tile.
+const ROWS: usize = 8;
+/// Rows of a panel of a packed left factor: two tiles, so that a register of any CPU goes there in one piece.
+pub const PANEL: usize = 16;
 /// Columns of a tile, and of a panel of the right factor.
 pub const COLUMNS: usize = 32;
 
@@ -24,7 +26,7 @@ pub enum Left<'a> {
         /// From a row to the next.
         stride: usize,
     },
-    /// Panels of [`ROWS`] rows, `[rows / ROWS][inner][ROWS]`, the last one filled up with anything.
+    /// Panels of [`PANEL`] rows, `[rows / PANEL][inner][PANEL]`, the last one filled up with anything.
     Panels(&'a [f32]),
 }
 
@@ -73,14 +75,19 @@ impl Panels {
         Panels { inner, width }
     }
 
+    /// Where the number at `k` of the inner dimension and `at` of the other lies.
+    #[inline(always)]
+    pub fn place(self, k: usize, at: usize) -> usize {
+        (at / self.width * self.inner + k) * self.width + at % self.width
+    }
+
     /// Puts numbers that follow each other across panels, at `k` of the inner dimension, from `from` on.
     #[inline(always)]
     pub fn put(self, to: &mut [f32], k: usize, from: usize, values: &[f32]) {
-        let Panels { inner, width } = self;
         let (mut at, mut left) = (from, values);
         while !left.is_empty() {
-            let run = (width - at % width).min(left.len());
-            let to = &mut to[(at / width * inner + k) * width + at % width..][..run];
+            let run = (self.width - at % self.width).min(left.len());
+            let to = &mut to[self.place(k, at)..][..run];
             to.copy_from_slice(&left[..run]);
             at += run;
             left = &left[run..];
@@ -117,8 +124,12 @@ impl WithSimd for Product<'_> {
                         tile(simd, Strided(rows), right, &mut sums);
                     }
                     Left::Panels(values) => {
-                        let values = &values[first * inner..][..inner * ROWS];
-                        tile(simd, Packed(values.as_chunks().0), right, &mut sums);
+                        let panel = &values[first / PANEL * PANEL * inner..][..inner * PANEL];
+                        let panel = panel.as_chunks().0;
+                        match first % PANEL {
+                            0 => tile(simd, Packed::<0>(panel), right, &mut sums),
+                            _ => tile(simd, Packed::<ROWS>(panel), right, &mut sums),
+                        }
                     }
                 }
                 for (r, sums) in sums.iter().enumerate().take(rows - first) {
@@ -151,12 +162,12 @@ impl Eight for Strided<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct Packed<'a>(&'a [[f32; ROWS]]);
+struct Packed<'a, const FROM: usize>(&'a [[f32; PANEL]]);
 
-impl Eight for Packed<'_> {
+impl<const FROM: usize> Eight for Packed<'_, FROM> {
     #[inline(always)]
     fn at(&self, r: usize, k: usize) -> f32 {
-        self.0[k][r]
+        self.0[k][FROM + r]
     }
 }
 
@@ -222,11 +233,11 @@ mod tests {
             let a = |r: usize, k: usize| ((r * 7 + k * 3) % 11) as f32 - 5.0;
             let b = |k: usize, c: usize| ((k * 5 + c) % 13) as f32 * 0.5 - 3.0;
             let mut straight = vec![f32::NAN; rows * (inner + 2)];
-            let mut panels = vec![f32::NAN; packed_len(rows, inner, ROWS)];
+            let mut panels = vec![f32::NAN; packed_len(rows, inner, PANEL)];
             for r in 0..rows {
                 for k in 0..inner {
                     straight[r * (inner + 2) + k] = a(r, k);
-                    panels[r / ROWS * inner * ROWS + k * ROWS + r % ROWS] = a(r, k);
+                    panels[r / PANEL * inner * PANEL + k * PANEL + r % PANEL] = a(r, k);
                 }
             }
             let mut right = vec![f32::NAN; packed_len(columns, inner, COLUMNS)];
