@@ -57,7 +57,7 @@ fn mistakes_in_training() {
             &["fit", "--set", "drawn=10", "--batch", "16"],
             &["batch is 16 but there are only 10 images"],
         ),
-        (&["export", "empty"], &["options.toml"]),
+        (&["export", "empty"], &["options.json"]),
         (&["sample", "nowhere", "--out", "x.png"], &["nowhere"]),
     ];
     let before = names(dir.path());

@@ -1,7 +1,7 @@
 //! Every setting of a run, with its default and the reason for it.
 //!
 //! A run's settings are the defaults, overridden by a recipe (a TOML file of a few of the keys below), overridden by
-//! the command line. What came out is written into the run's folder as `options.toml`.
+//! the command line. What came out is written into the run's folder as `options.json`.
 
 use std::fmt;
 use std::fs;
@@ -154,8 +154,8 @@ pub enum ConfigError {
     },
     /// A file that cannot be read.
     Read(PathBuf, std::io::Error),
-    /// Not TOML: where, and what the parser said.
-    Syntax(String, String),
+    /// Not TOML, or JSON: where, which, and what the parser said.
+    Syntax(String, &'static str, String),
     /// A key that no setting has.
     UnknownKey {
         /// The file or flag.
@@ -188,7 +188,9 @@ impl fmt::Display for ConfigError {
                 }
             }
             ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
-            ConfigError::Syntax(source, what) => write!(f, "{source} is not TOML: {what}"),
+            ConfigError::Syntax(source, form, what) => {
+                write!(f, "{source} is not {form}: {what}")
+            }
             ConfigError::UnknownKey {
                 source,
                 key,
@@ -255,7 +257,8 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let text = fs::read_to_string(path).map_err(|e| ConfigError::Read(path.into(), e))?;
         let source = path.display().to_string();
-        let table = parse(&source, &text)?;
+        let table: Table = serde_json::from_str(&text)
+            .map_err(|e| ConfigError::Syntax(source.clone(), "JSON", e.to_string()))?;
         check_keys(&source, &table)?;
         Config::from_table(&source, table)
     }
@@ -293,7 +296,13 @@ impl Config {
         Config::from_table("the settings", table)
     }
 
-    /// As the text of `options.toml`.
+    /// As the text of `options.json`.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(&self.to_table()).expect("a table of plain values is JSON")
+            + "\n"
+    }
+
+    /// As a recipe.
     pub fn to_toml(&self) -> String {
         self.to_table().to_string()
     }
@@ -417,7 +426,11 @@ fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
     text.parse::<Table>().map_err(|e: toml::de::Error| {
         let before = e.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        ConfigError::Syntax(source.into(), format!("line {line}: {}", e.message()))
+        ConfigError::Syntax(
+            source.into(),
+            "TOML",
+            format!("line {line}: {}", e.message()),
+        )
     })
 }
 
@@ -498,8 +511,8 @@ mod tests {
     fn saved_settings_read_back_equal() {
         let c = Config::new(Some("faces"), &flags("data = 'x.zip'\nepochs = 2.5")).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("options.toml");
-        fs::write(&path, c.to_toml()).unwrap();
+        let path = dir.path().join("options.json");
+        fs::write(&path, c.to_json()).unwrap();
         assert_eq!(Config::load(&path).unwrap(), c);
     }
 

@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,11 +15,13 @@ use models::dcgan::{self, Unsupported};
 use crate::adam::Adam;
 use crate::checkpoint::{self, LoadError, State};
 use crate::config::Config;
+use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
 use crate::ema;
+use crate::log::Log;
 use crate::noise::{self, Stream};
 use crate::report::{self, Row};
-use crate::run::{Run, WriteError};
+use crate::run::{self, Run, WriteError};
 
 /// Side of the grids of pictures, in pictures.
 const GRID: usize = 8;
@@ -86,7 +88,7 @@ pub enum End {
 }
 
 /// Trains the run's networks on `data` until `cfg`'s number of images, from its newest checkpoint if there is one.
-/// Log lines go to `log`; `stop` is looked at after every step.
+/// Lines and progress go to `log`; `stop` is looked at after every step.
 ///
 /// # Errors
 /// [`FitError`]; what was written before is kept.
@@ -95,7 +97,7 @@ pub fn fit(
     cfg: &Config,
     data: Arc<DataSet>,
     stop: &AtomicBool,
-    log: &mut dyn Write,
+    log: &Log,
 ) -> Result<End, FitError> {
     let device = cfg.device.open();
     let mut state = resume(run, cfg, &data, &device, log)?;
@@ -103,10 +105,12 @@ pub fn fit(
     let workers = cfg.threads();
     let mut batches = Batches::new(data.clone(), cfg.batch, cfg.seed, state.images, workers);
     let mut meter = Meter::new(state.images, &device);
+    log.begin(state.images);
     while state.images < total {
         let real = batch(&mut batches, cfg, state.images, &device)?;
         let losses = step(&mut state, real, cfg, &device);
         meter.add(losses);
+        log.at(state.images);
         let due = |every: u64| {
             state.images / every > (state.images - cfg.batch as u64) / every
                 || state.images >= total
@@ -118,29 +122,32 @@ pub fn fit(
             }
             let pace = (total.saturating_sub(state.images)) as f64 / row.images_per_s.max(1e-9);
             let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
-            say(log, &row.line(left))?;
+            log.say(&row.line(left))?;
             report::append(&run.stats(), &row)?;
         }
         if due(cfg.grid) {
             let name = format!("fakes-{:09}", state.images);
             report::write_sheet(&run.picture(&name), &grid(&state, cfg, &device), GRID)?;
+            draw_curves(run)?;
         }
         let stopping = stop.load(Ordering::Relaxed);
         if due(cfg.checkpoint) || stopping {
             checkpoint::save(run, &state, data.fingerprint(), cfg.keep)?;
         }
         if stopping {
+            log.end();
             return Ok(End::Stopped(state));
         }
     }
+    log.end();
     Ok(End::Done(state))
 }
 
 /// One step of both networks on one batch of real images, `[n, c, h, w]` in [-1, 1].
 ///
 /// D first, on the real images and as many fakes; then G through the new D, on the same fakes (Goodfellow et al.
-/// 2014, algorithm 1 with k = 1). Returns `[d_loss, g_loss, D(x), D(G(z))]`, undetached from the device: reading
-/// them every step would stall a GPU.
+/// 2014, algorithm 1 with k = 1). Returns `[d_loss, g_loss, D(x), D(G(z)) before and after D's step]`, left on the
+/// device: reading them every step would stall a GPU.
 pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -> Tensor<1> {
     let n = real.dims()[0];
     let mut rng = noise::rng(cfg.seed, Stream::Latents, state.images);
@@ -148,7 +155,8 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
 
     let on_real = state.d.forward(real.clone());
     let on_fake = state.d.forward(fake.clone().detach());
-    let shown = [on_real.clone(), on_fake.clone()].map(|l| activation::sigmoid(l.inner()).mean());
+    let mean = |logits: &Tensor<4>| activation::sigmoid(logits.clone().inner()).mean();
+    let (real_before, fake_before) = (mean(&on_real), mean(&on_fake));
     let d_loss = cfg.loss.discriminator(on_real, on_fake);
     let grads = GradientsParams::from_grads(d_loss.backward(), &state.d);
     state.d = state.opt_d.step(cfg.lr, take(&mut state.d), grads);
@@ -156,7 +164,9 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     // The discriminator's weights need no gradient here.
     let judge = state.d.clone().no_grad();
     let on_real = cfg.loss.is_relative().then(|| judge.forward(real));
-    let g_loss = cfg.loss.generator(on_real, judge.forward(fake));
+    let on_fake = judge.forward(fake);
+    let fake_after = mean(&on_fake);
+    let g_loss = cfg.loss.generator(on_real, on_fake);
     let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
     state.g = state.opt_g.step(cfg.lr, take(&mut state.g), grads);
 
@@ -166,8 +176,14 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     };
     state.ema = ema::update(take(&mut state.ema), &state.g, decay);
     state.images += n as u64;
-    let [real, fake] = shown;
-    Tensor::cat(vec![d_loss.inner(), g_loss.inner(), real, fake], 0)
+    let means = [real_before, fake_before, fake_after];
+    Tensor::cat(
+        [d_loss.inner(), g_loss.inner()]
+            .into_iter()
+            .chain(means)
+            .collect(),
+        0,
+    )
 }
 
 /// Takes a network out of its place, to be put back changed: nobody else holds its weights then, and they are
@@ -211,7 +227,7 @@ fn resume(
     cfg: &Config,
     data: &DataSet,
     device: &Device,
-    log: &mut dyn Write,
+    log: &Log,
 ) -> Result<State, FitError> {
     let fresh = fresh(cfg, device).map_err(FitError::Network)?;
     let Some(newest) = checkpoint::list(run).pop() else {
@@ -228,7 +244,7 @@ fn resume(
     let state =
         checkpoint::load(&newest, fresh, Some(data.fingerprint())).map_err(FitError::Load)?;
     report::rewind(&run.stats(), state.images)?;
-    say(log, &format!("going on from {} images", state.images))?;
+    log.say(&format!("going on from {} images", state.images))?;
     Ok(state)
 }
 
@@ -266,24 +282,20 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
     copy.no_grad().restandardise(batches).valid()
 }
 
+fn draw_curves(run: &Run) -> Result<(), WriteError> {
+    let path = run.curves();
+    let text = curves::svg(&curves::rows(&run.stats())).map_err(|e| WriteError {
+        path: path.clone(),
+        error: io::Error::other(e.to_string()),
+    })?;
+    run::write(&path, text.as_bytes())
+}
+
 /// The faces of seeds 0 to 63: the same latents at every tick, and `runtime`'s.
 fn grid(state: &State, cfg: &Config, device: &Device) -> Vec<image::RgbImage> {
     let g = finished(&state.ema, cfg, GRID_LATENTS, device);
     let z = noise::seeds(0, GRID * GRID, cfg.nz, &device.clone().inner());
     report::pictures(g.forward(z))
-}
-
-fn say(log: &mut dyn Write, line: &str) -> Result<(), FitError> {
-    let wrote = writeln!(log, "{line}").and_then(|()| log.flush());
-    match wrote {
-        // Whoever listened has gone; the run has not.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(FitError::Write(WriteError {
-            path: "the log".into(),
-            error,
-        })),
-        Ok(()) => Ok(()),
-    }
 }
 
 /// Sums losses on the device between two rows.
@@ -302,7 +314,7 @@ impl Meter {
             last: Instant::now(),
             images,
             steps: 0,
-            sum: Tensor::zeros([4], &device.clone().inner()),
+            sum: Tensor::zeros([5], &device.clone().inner()),
         }
     }
 
@@ -327,6 +339,7 @@ impl Meter {
             g_loss: mean(1),
             d_real: mean(2),
             d_fake: mean(3),
+            d_fake_after: mean(4),
         };
         self.sum = self.sum.zeros_like();
         self.last = Instant::now();

@@ -15,6 +15,7 @@ use trainer::checkpoint;
 use trainer::config::{self, Config, Device, RECIPES};
 use trainer::data::{DataSet, Form};
 use trainer::fit::{self, End};
+use trainer::log::Log;
 use trainer::run::Run;
 use trainer::{bench, export, noise, report};
 
@@ -308,7 +309,7 @@ fn fit(args: &FitArgs) -> Ended {
         return Err(error.into());
     }
     run.create()?;
-    trainer::run::write(&run.options(), cfg.to_toml().as_bytes())?;
+    trainer::run::write(&run.options(), cfg.to_json().as_bytes())?;
     let _ = writeln!(log, "run {}", run.root().display());
 
     ctrlc::set_handler(|| {
@@ -320,7 +321,8 @@ fn fit(args: &FitArgs) -> Ended {
             eprintln!("\nfinishing the step; once more to quit without saving");
         }
     })?;
-    match fit::fit(&run, &cfg, data.clone(), &STOP, &mut log)? {
+    let progress = Log::new(cfg.total(data.len()));
+    match fit::fit(&run, &cfg, data.clone(), &STOP, &progress)? {
         End::Stopped(state) => {
             let _ = writeln!(
                 log,

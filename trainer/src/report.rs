@@ -31,13 +31,16 @@ pub struct Row {
     pub d_real: f64,
     /// Mean of D on fakes, as a probability, before D's step.
     pub d_fake: f64,
+    /// The same after D's step, before G's.
+    #[serde(default)]
+    pub d_fake_after: f64,
 }
 
 impl Row {
     /// As a line of the log; `left` is the time to the end at this pace.
     pub fn line(&self, left: Duration) -> String {
         format!(
-            "{:>9} images  epoch {:<7.2} {:>6.1}/s  d_loss {:.3}  g_loss {:.3}  D(x) {:.2}  D(G(z)) {:.2}  {} left",
+            "{:>9} images  epoch {:<7.2} {:>6.1}/s  Loss_D {:.3}  Loss_G {:.3}  D(x) {:.2}  D(G(z)) {:.2} / {:.2}  {} left",
             self.images,
             self.epoch,
             self.images_per_s,
@@ -45,6 +48,7 @@ impl Row {
             self.g_loss,
             self.d_real,
             self.d_fake,
+            self.d_fake_after,
             clock(left),
         )
     }
@@ -178,6 +182,7 @@ mod tests {
             g_loss: 0.0,
             d_real: 0.0,
             d_fake: 0.0,
+            d_fake_after: 0.0,
         };
         for images in [10, 20, 30] {
             append(&path, &row(images)).unwrap();

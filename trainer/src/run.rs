@@ -57,12 +57,17 @@ impl Run {
 
     /// The resolved settings. They are what makes a folder a run.
     pub fn options(&self) -> PathBuf {
-        self.root.join("options.toml")
+        self.root.join("options.json")
     }
 
     /// One JSON object a line of the log.
     pub fn stats(&self) -> PathBuf {
         self.root.join("stats.jsonl")
+    }
+
+    /// The picture of the log's numbers.
+    pub fn curves(&self) -> PathBuf {
+        self.root.join("curves.svg")
     }
 
     /// The folder of checkpoints.
