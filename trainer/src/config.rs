@@ -84,7 +84,7 @@ impl Default for Config {
             d_norm: true,
             loss: Loss::Bce,
             batch: 32,
-            images: 120_000,
+            images: 240_000,
             epochs: None,
             lr: 2e-4,
             beta1: 0.5,

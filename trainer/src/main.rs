@@ -50,7 +50,7 @@ enum Verb {
     Data(DataArgs),
     /// Measure a training step on this CPU, part by part
     #[command(after_help = BENCH_EXAMPLES)]
-    Bench(BenchArgs),
+    Bench(Box<BenchArgs>),
     /// List the recipes, or print one
     Recipes {
         /// Print this recipe's settings, resolved
