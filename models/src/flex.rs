@@ -63,6 +63,9 @@ pub trait Layers: burn::backend::Backend {
 
     /// A function of every number.
     fn bend(x: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self>;
+
+    /// `x` `[n, c, h, w]` with a number of `bias` `[c]` added to each channel.
+    fn add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Convolution, see [`Layers::conv`].
@@ -104,6 +107,12 @@ pub fn norm(
 /// See [`Layers::bend`].
 pub fn bend(x: Tensor<4>, bend: Bend) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Layers>::bend(x.into_dispatch(), bend))
+}
+
+/// See [`Layers::add_bias`].
+pub fn add_bias(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    let (x, bias) = (x.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Layers>::add_bias(x, bias))
 }
 
 fn dims(x: &FlexTensor) -> [usize; 4] {
@@ -229,6 +238,13 @@ impl Layers for Flex {
     fn bend(x: FlexTensor, bend: Bend) -> FlexTensor {
         last::tensor(norm::bend(&last::read(&x), bend), dims(&x))
     }
+
+    fn add_bias(x: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        let [_, c, h, w] = dims(&x);
+        let (scale, shift) = (vec![1.0; c], last::read_as_is(&bias));
+        let y = norm::affine(&last::read(&x), c * h * w, &scale, &shift, 1.0);
+        last::tensor(y, dims(&x))
+    }
 }
 
 /// What a convolution's gradients are computed from: its input if the weight wants a gradient, its weight if the
@@ -312,6 +328,26 @@ impl Backward<Flex, 1> for BendBackward {
     }
 }
 
+#[derive(Debug)]
+struct AddBiasBackward;
+
+impl Backward<Flex, 2> for AddBiasBackward {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = grads.consume::<Flex>(&ops.node);
+        let [to_x, to_bias] = ops.parents;
+        if let Some(node) = to_bias {
+            let [_, c, h, w] = dims(&dy);
+            let sums = norm::sums(&last::read(&dy), c * h * w, c);
+            grads.register::<Flex>(node.id, last::flat(sums, [c]));
+        }
+        if let Some(node) = to_x {
+            grads.register::<Flex>(node.id, dy);
+        }
+    }
+}
+
 impl<C: CheckpointStrategy> Layers for Autodiff<Flex, C> {
     fn conv(
         x: FloatTensor<Self>,
@@ -388,6 +424,18 @@ impl<C: CheckpointStrategy> Layers for Autodiff<Flex, C> {
         let y = Flex::bend(x.into_primitive(), bend);
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((y.clone(), bend), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = AddBiasBackward
+            .prepare::<C>([x.node(), bias.node()])
+            .compute_bound()
+            .stateful();
+        let y = Flex::add_bias(x.into_primitive(), bias.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish((), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }

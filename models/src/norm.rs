@@ -37,6 +37,25 @@ pub fn statistics(x: &[f32], picture: usize, channels: usize) -> Vec<f32> {
         .collect()
 }
 
+/// The sum of each of `channels` over `x` `[n, h, w, c]`, whose pictures are `picture` long.
+pub fn sums(x: &[f32], picture: usize, channels: usize) -> Vec<f32> {
+    let parts: Vec<Vec<f32>> = x
+        .par_chunks_exact(picture)
+        .map(|x| {
+            let mut sums = vec![0.0; channels];
+            Arch::new().dispatch(Totals { x, sums: &mut sums });
+            sums
+        })
+        .collect();
+    let mut sums = vec![0f64; channels];
+    for part in &parts {
+        sums.iter_mut()
+            .zip(part)
+            .for_each(|(to, v)| *to += *v as f64);
+    }
+    sums.into_iter().map(|v| v as f32).collect()
+}
+
 /// `y` of `x`: `z = x * scale + shift` by channel, then `z` where positive and else `slope * z`.
 pub fn affine(x: &[f32], picture: usize, scale: &[f32], shift: &[f32], slope: f32) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
@@ -168,17 +187,37 @@ impl WithSimd for Moments<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let channels = self.sums.len() / 2;
         let (sums, squares) = self.sums.split_at_mut(channels);
-        for x in self.x.chunks_exact(channels) {
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum += x;
-            }
-        }
+        add_up(self.x, sums);
         let share = channels as f32 / self.x.len() as f32;
         for x in self.x.chunks_exact(channels) {
             for ((square, sum), x) in squares.iter_mut().zip(&*sums).zip(x) {
                 let off = x - sum * share;
                 *square += off * off;
             }
+        }
+    }
+}
+
+/// Sums of a picture by channel.
+struct Totals<'a> {
+    x: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for Totals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        add_up(self.x, self.sums);
+    }
+}
+
+#[inline(always)]
+fn add_up(x: &[f32], sums: &mut [f32]) {
+    for x in x.chunks_exact(sums.len()) {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum += x;
         }
     }
 }

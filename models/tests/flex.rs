@@ -120,6 +120,29 @@ fn transposed_convolutions_are_burns() {
     }
 }
 
+#[test]
+fn a_bias_is_burns() {
+    let device = Device::flex().autodiff();
+    let x = random([5, 6, 8, 8], &device);
+    let weight = random([16, 6, 4, 4], &device);
+    let by = random([5, 16, 4, 4], &device);
+    let options = ConvOptions::new([2; 2], [1; 2], [1, 1], 1);
+    let own = |x, w, b| conv::conv2d(x, w, Some(b), 2, 1);
+    let theirs = |x, w, b| module::conv2d(x, w, Some(b), options.clone());
+    let run = |f: &dyn Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>| {
+        let x = x.clone().require_grad();
+        let bias = random([16], &device).require_grad();
+        let y = f(x.clone(), weight.clone(), bias.clone());
+        let mut grads = (y.clone() * by.clone()).sum().backward();
+        let dx = x.grad_remove(&mut grads).unwrap();
+        (y.inner(), dx, bias.grad_remove(&mut grads).unwrap())
+    };
+    let (got, want) = (run(&own), run(&theirs));
+    close("y", got.0, want.0);
+    close("dx", got.1, want.1);
+    close("dbias", got.2, want.2);
+}
+
 /// The list's own batch norm and activation (one kernel) against burn's two.
 #[test]
 fn batch_norm_and_activation_are_burns() {

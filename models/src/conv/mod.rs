@@ -47,10 +47,7 @@ pub fn conv_transpose2d(
 
 fn with_bias(y: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
     match bias {
-        Some(bias) => {
-            let channels = bias.dims()[0];
-            y + bias.reshape([1, channels, 1, 1])
-        }
+        Some(bias) => flex::add_bias(y, bias),
         None => y,
     }
 }
