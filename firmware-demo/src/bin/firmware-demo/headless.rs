@@ -1,144 +1,163 @@
-//! A kiosk without a display: each frame a PNG file.
+//! No display: PNG frames, one PNG, or a GIF that repeats.
 
-use std::convert::Infallible;
-use std::error::Error;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use clap::Parser;
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{OriginDimensions, Size};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use firmware_demo::{Kiosk, Show};
-use image::{ImageFormat, Rgb, RgbImage};
-use runtime::cpu::Cpu;
-use runtime::model::Model;
-use runtime::record::Buffer;
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
 
-/// Endless faces, written as PNG files frame by frame
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    /// Folder for frame-000000.png and so on; made if it is not there
-    #[arg(long, value_name = "DIR")]
+use crate::canvas::Canvas;
+use crate::options::Options;
+use crate::screen::{Faces, Fault, Screen};
+
+/// Frames where nobody says how many.
+pub const FRAMES: u64 = 120;
+
+/// Files instead of a display.
+pub struct Files {
+    canvas: Canvas,
     out: PathBuf,
-    /// How many frames
-    #[arg(long, default_value_t = 120)]
-    frames: u32,
-    /// Width of the display in pixels
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=8192))]
-    width: u32,
-    /// Height of the display in pixels
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=8192))]
-    height: u32,
-    /// Seed of the first face
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Frames that a face stays
-    #[arg(long, default_value_t = 20)]
-    dwell: u32,
-    /// Frames from one face to the next
-    #[arg(long, default_value_t = 20)]
-    morph: u32,
-    /// Factor on the latents: below 1 faces are more ordinary and better formed
-    #[arg(long, default_value_t = 0.8)]
-    truncation: f32,
-    /// Leave out the seed below the face
-    #[arg(long)]
-    no_caption: bool,
-    /// Burn record [default: the model that comes with the program]
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    form: Form,
+    frames: u64,
 }
 
-/// A picture that can be drawn on.
-struct Canvas(RgbImage);
+enum Form {
+    /// A folder of PNG files.
+    Folder,
+    /// A PNG file: the last frame.
+    Picture,
+    /// A GIF file.
+    Gif(Box<Gif>),
+}
 
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.0.width(), self.0.height())
+struct Gif {
+    part: PathBuf,
+    encoder: GifEncoder<BufWriter<File>>,
+    /// The last frame and for how many frames it has been there.
+    last: Option<(RgbaImage, u32)>,
+    fps: f64,
+}
+
+/// Prepares the files.
+///
+/// # Errors
+/// [`Fault::Never`] where they cannot be made.
+pub fn open(options: &Options) -> Result<Files, Fault> {
+    let out = options.out.clone().unwrap_or_else(|| "kiosk.gif".into());
+    let extension = out.extension().map(|e| e.to_ascii_lowercase());
+    let form = match extension.as_ref().and_then(|e| e.to_str()) {
+        Some("png") => Form::Picture,
+        Some("gif") => Form::Gif(Box::new(Gif::new(&out, options.fps)?)),
+        _ => {
+            std::fs::create_dir_all(&out).map_err(|e| never("make", &out, &e))?;
+            Form::Folder
+        }
+    };
+    Ok(Files {
+        canvas: Canvas::new(options.size_or(480, 480), options.colors),
+        out,
+        form,
+        frames: 0,
+    })
+}
+
+fn never(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::Never(format!("cannot {verb} {}: {error}", path.display()))
+}
+
+impl Gif {
+    fn new(out: &Path, fps: f64) -> Result<Gif, Fault> {
+        let part = out.with_extension("gif.part");
+        let file = File::create(&part).map_err(|e| never("write", out, &e))?;
+        // 1 to 30, the higher the quicker and the rougher.
+        let mut encoder = GifEncoder::new_with_speed(BufWriter::new(file), 10);
+        let repeat = encoder.set_repeat(Repeat::Infinite);
+        repeat.map_err(|e| never("write", out, &e))?;
+        Ok(Gif {
+            part,
+            encoder,
+            last: None,
+            fps,
+        })
+    }
+
+    /// Writes the frame that was there until now.
+    fn turn_over(&mut self, next: Option<RgbaImage>) -> image::ImageResult<()> {
+        let Some((picture, frames)) = std::mem::replace(&mut self.last, next.map(|n| (n, 1)))
+        else {
+            return Ok(());
+        };
+        let millis = (frames as f64 * 1000.0 / self.fps).clamp(10.0, 600_000.0);
+        let delay = Delay::from_numer_denom_ms(millis as u32, 1);
+        self.encoder
+            .encode_frame(Frame::from_parts(picture, 0, 0, delay))
     }
 }
 
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
+impl Files {
+    fn picture(&self) -> RgbImage {
+        let size = self.canvas.size();
+        let pixels = self.canvas.pixels().as_flattened().to_vec();
+        // There are as many bytes as the size says.
+        RgbImage::from_raw(size.width, size.height, pixels).unwrap_or_default()
+    }
 
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<Rgb888>>,
-    {
-        for Pixel(at, color) in pixels {
-            let inside = u32::try_from(at.x).ok().zip(u32::try_from(at.y).ok());
-            let pixel = inside.and_then(|(x, y)| self.0.get_pixel_mut_checked(x, y));
-            if let Some(pixel) = pixel {
-                *pixel = Rgb([color.r(), color.g(), color.b()]);
+    /// Writes a PNG under a temporary name and renames it.
+    fn png(&self, path: &Path) -> Result<(), Fault> {
+        let part = path.with_extension("png.part");
+        let saved = self.picture().save_with_format(&part, ImageFormat::Png);
+        saved.map_err(|e| never("write", path, &e))?;
+        std::fs::rename(&part, path).map_err(|e| never("write", path, &e))
+    }
+}
+
+impl Screen for Files {
+    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
+        let drawn = self.canvas.draw(kiosk)?;
+        match &self.form {
+            Form::Folder => self.png(&self.out.join(format!("frame-{:06}.png", self.frames)))?,
+            Form::Picture => {}
+            Form::Gif(_) => {
+                let picture = drawn.then(|| image::DynamicImage::from(self.picture()).to_rgba8());
+                if let Form::Gif(gif) = &mut self.form {
+                    let wrote = match (picture, &mut gif.last) {
+                        (None, Some((_, frames))) => {
+                            *frames += 1;
+                            Ok(())
+                        }
+                        (picture, _) => gif.turn_over(picture),
+                    };
+                    wrote.map_err(|e| never("write", &self.out, &e))?;
+                }
+            }
+        }
+        self.frames += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), Fault> {
+        let frames = self.frames;
+        match std::mem::replace(&mut self.form, Form::Folder) {
+            Form::Folder => println!("{frames} frames in {}", self.out.display()),
+            Form::Picture => {
+                self.png(&self.out)?;
+                println!("frame {frames} in {}", self.out.display());
+            }
+            Form::Gif(mut gif) => {
+                let wrote = gif.turn_over(None);
+                wrote.map_err(|e| never("write", &self.out, &e))?;
+                let part = gif.part.clone();
+                // Dropping the encoder writes the end of the file.
+                drop(gif);
+                std::fs::rename(&part, &self.out).map_err(|e| never("write", &self.out, &e))?;
+                println!("{frames} frames in {}", self.out.display());
             }
         }
         Ok(())
     }
-}
 
-fn main() -> ExitCode {
-    match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+    fn paced(&self) -> bool {
+        false
     }
-}
-
-fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let file = match &cli.model {
-        Some(path) => {
-            let bytes = std::fs::read(path);
-            let bytes = bytes.map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-            Some(Buffer::from(bytes))
-        }
-        None => None,
-    };
-    let (bytes, name) = match (&file, &cli.model) {
-        (Some(buffer), Some(path)) => (buffer.bytes(), path.as_path()),
-        _ => (
-            runtime::include_record!("../../../models/pretrained/faces64.bpk") as &[u8],
-            Path::new("the model of the program"),
-        ),
-    };
-    let model = Model::parse(bytes).map_err(|e| format!("{}: {e}", name.display()))?;
-    let mut arena = vec![0.0; model.arena_len()];
-    let show = Show {
-        seed: cli.seed,
-        dwell: cli.dwell,
-        morph: cli.morph,
-        truncation: cli.truncation,
-        caption: !cli.no_caption,
-    };
-    let mut kiosk = Kiosk::new(Cpu::new(&model, &mut arena)?, show);
-    let mut canvas = Canvas(RgbImage::new(cli.width, cli.height));
-    let dir = &cli.out;
-    let made = std::fs::create_dir_all(dir);
-    made.map_err(|e| format!("cannot make {}: {e}", dir.display()))?;
-    for frame in 0..cli.frames {
-        kiosk.step(&mut canvas)?;
-        let path = dir.join(format!("frame-{frame:06}.png"));
-        write(&canvas.0, &path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-    }
-    println!("{} frames in {}", cli.frames, dir.display());
-    Ok(())
-}
-
-/// Writes a PNG under a temporary name and renames it.
-fn write(picture: &RgbImage, path: &Path) -> Result<(), Box<dyn Error>> {
-    let part = path.with_extension("png.part");
-    let wrote = picture
-        .save_with_format(&part, ImageFormat::Png)
-        .map_err(Box::from)
-        .and_then(|()| Ok(std::fs::rename(&part, path)?));
-    if wrote.is_err() {
-        // Half a file helps nobody; that it may not even be there is no further error.
-        let _ = std::fs::remove_file(&part);
-    }
-    wrote
 }

@@ -1,0 +1,1 @@
+//! A panel made of software: what goes over the bus is decoded back into the picture.
