@@ -55,9 +55,9 @@ impl Caption {
             bounds.top_left + Point::new(0, (bounds.size.height - rows) as i32),
             Size::new(bounds.size.width, rows),
         );
-        let color = |grey| D::Color::paint([grey; 3], Point::zero());
+        // At this place dithering rounds up: ink is one colour, and a light one on a panel that has two.
+        let color = |grey| D::Color::paint([grey; 3], Point::new(0, 7));
         view.fill_solid(&band, color(0))?;
-        // Light enough to be the light colour of a panel that has two.
         let style = MonoTextStyle::new(font, color(192));
         let middle = TextStyleBuilder::new()
             .alignment(Alignment::Center)
@@ -102,6 +102,25 @@ fn digits(mut n: u64, put: &mut impl FnMut(&[u8])) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use embedded_graphics::mock_display::MockDisplay;
+    use embedded_graphics::pixelcolor::BinaryColor;
+
+    #[test]
+    fn ink_is_light_on_two_colours() {
+        let mut display = MockDisplay::<BinaryColor>::new();
+        display.set_allow_overdraw(true);
+        let caption = Caption {
+            seed: 1,
+            next: None,
+            favourite: false,
+        };
+        caption.draw(&mut display).unwrap();
+        let on = |p: &Point| display.get_pixel(*p) == Some(BinaryColor::On);
+        let area = display.affected_area();
+        assert_eq!(area.size, Size::new(64, 12));
+        let lit = embedded_graphics::primitives::PointsIter::points(&area).filter(on);
+        assert!((5..40).contains(&lit.count()));
+    }
 
     #[test]
     fn lines() {

@@ -160,7 +160,7 @@ seed2 = \"x\"
                 "4: scaling cannot be cubic: possible values: nearest, bilinear",
                 "6: caption cannot be perhaps: possible values: true, false",
                 "7: size takes one value",
-                "8: unknown key soak; the nearest is scaling",
+                "8: unknown key soak; the nearest is wake",
                 "9: rotate cannot be 45: possible values: 0, 90, 180, 270",
                 "10: unknown key seed2; the nearest is seed",
             ]

@@ -39,9 +39,9 @@ struct Layout {
 /// [`Fault`]: it cannot be opened, or nobody says how it is laid out.
 pub fn open(options: &Options) -> Result<Framebuffer, Fault> {
     let path = &options.device;
-    let layout = layout(options)?;
     let file = OpenOptions::new().write(true).open(path);
     let file = file.map_err(|e| unopened(path, &e, e.kind() == ErrorKind::PermissionDenied))?;
+    let layout = layout(options)?;
     Ok(Framebuffer {
         file,
         name: path.display().to_string(),

@@ -55,7 +55,7 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
         }
     };
     Ok(Files {
-        canvas: Canvas::new(options.size_or(480, 480), options.colors),
+        canvas: Canvas::new(options.size_or(240, 240), options.colors),
         out,
         form,
         frames: 0,

@@ -27,7 +27,7 @@ pub struct Options {
     /// Burn record [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Pixels of the display, as 320x240 [default: what the display says, or 480x480]
+    /// Pixels of the display, as 320x240 [default: what the display says, or 480x480 (files 240x240)]
     #[arg(long, value_name = "WxH")]
     pub size: Option<Pixels>,
 

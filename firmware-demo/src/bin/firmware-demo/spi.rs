@@ -13,12 +13,12 @@ use firmware_demo::kiosk::darken;
 use linux_embedded_hal::gpio_cdev::{Chip, LineRequestFlags};
 use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
 use linux_embedded_hal::{CdevPin, Delay, SpidevDevice};
+use mipidsi::Builder;
 use mipidsi::interface::{Interface, InterfaceKind, InterfacePixelFormat, SpiError, SpiInterface};
 use mipidsi::models::{
     GC9A01, ILI9341Rgb565, ILI9342CRgb565, ILI9486Rgb666, Model, ST7735s, ST7789, ST7796,
 };
 use mipidsi::options::{ColorInversion, ColorOrder};
-use mipidsi::Builder;
 
 use crate::options::{Offset, Options, Panel};
 use crate::screen::{Faces, Fault, Screen, unopened};

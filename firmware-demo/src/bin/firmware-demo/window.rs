@@ -1,5 +1,7 @@
 //! A window on a desk.
 
+use std::collections::VecDeque;
+
 use minifb::{Key as Code, KeyRepeat, Scale, Window, WindowOptions};
 
 use embedded_graphics::geometry::Size;
@@ -15,6 +17,7 @@ pub struct Desk {
     options: Options,
     /// The canvas as the window wants it: red, green and blue from bit 16 down.
     words: Vec<u32>,
+    pressed: VecDeque<Key>,
 }
 
 /// Opens a window.
@@ -38,10 +41,26 @@ pub fn open(options: &Options) -> Result<Desk, Fault> {
         canvas: Canvas::new(size, options.colors),
         options: options.clone(),
         words: Vec::new(),
+        pressed: VecDeque::new(),
     })
 }
 
 impl Desk {
+    /// Takes the keys that were pressed since the last update; the next one forgets them.
+    fn gather(&mut self) {
+        let codes = self.window.get_keys_pressed(KeyRepeat::No);
+        let keys = codes.into_iter().filter_map(|code| match code {
+            Code::Space => Some(Key::Hold),
+            Code::Right | Code::N => Some(Key::Next),
+            Code::Left | Code::P => Some(Key::Previous),
+            Code::F => Some(Key::Favourite),
+            Code::S => Some(Key::Sleep),
+            Code::Q | Code::Escape => Some(Key::Quit),
+            _ => None,
+        });
+        self.pressed.extend(keys);
+    }
+
     /// Takes the window's size where a person changed it.
     fn follow_size(&mut self) {
         let (width, height) = self.window.get_size();
@@ -63,9 +82,11 @@ impl Screen for Desk {
         }
         let Size { width, height } = self.canvas.size();
         // Again even if nothing changed: another window may have been in front of it.
-        self.window
-            .update_with_buffer(&self.words, width as usize, height as usize)
-            .map_err(|e| Fault::Lost(format!("the window failed: {e}")))
+        let shown = self
+            .window
+            .update_with_buffer(&self.words, width as usize, height as usize);
+        self.gather();
+        shown.map_err(|e| Fault::Lost(format!("the window failed: {e}")))
     }
 
     fn key(&mut self) -> Result<Option<Key>, Fault> {
@@ -73,16 +94,8 @@ impl Screen for Desk {
         if !self.window.is_open() {
             return Err(Fault::Closed);
         }
-        let pressed = self.window.get_keys_pressed(KeyRepeat::No);
-        Ok(pressed.into_iter().find_map(|code| match code {
-            Code::Space => Some(Key::Hold),
-            Code::Right | Code::N => Some(Key::Next),
-            Code::Left | Code::P => Some(Key::Previous),
-            Code::F => Some(Key::Favourite),
-            Code::S => Some(Key::Sleep),
-            Code::Q | Code::Escape => Some(Key::Quit),
-            _ => None,
-        }))
+        self.gather();
+        Ok(self.pressed.pop_front())
     }
 
     fn leave(&mut self) -> Result<(), Fault> {
