@@ -78,6 +78,11 @@ impl<B: Backend> Kiosk<B> {
         }
     }
 
+    /// What makes the faces.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// How the faces follow each other.
     pub fn show(&self) -> &Show {
         &self.show
