@@ -108,6 +108,29 @@ fn frames_are_the_same_in_a_folder_and_a_gif() {
 }
 
 #[test]
+fn the_memory_of_a_panel_is_the_picture_in_16_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    for out in ["a.rgb565", "a.png"] {
+        ok(
+            dir.path(),
+            &[
+                "--frames=1",
+                "--size=50x40",
+                "--colors=rgb565",
+                "--out",
+                out,
+            ],
+        );
+    }
+    let bytes = fs::read(dir.path().join("a.rgb565")).unwrap();
+    let words = bytes.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    let picture = image::open(dir.path().join("a.png")).unwrap().to_rgb8();
+    let levels =
+        |p: &image::Rgb<u8>| (p[0] as u16 >> 3) << 11 | (p[1] as u16 >> 2) << 5 | p[2] as u16 >> 3;
+    assert!(words.eq(picture.pixels().map(levels)));
+}
+
+#[test]
 fn without_a_display_it_says_so_and_writes_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let output = run(dir.path(), &["--frames=2", "--size=64x64"]);
@@ -140,6 +163,34 @@ fn a_configuration_file_and_flags_over_it() {
     let open = |name: &str| image::open(dir.path().join(name)).unwrap();
     assert_eq!((open("a.png").width(), open("b.png").width()), (40, 30));
     assert_eq!(open("a.png"), open("c.png"));
+}
+
+#[test]
+fn the_configuration_to_begin_with_is_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let example = include_str!("../kiosk.toml");
+    // With its other panel too.
+    let panel = example
+        .split_once("# display = ")
+        .unwrap()
+        .1
+        .replace("\n# ", "\n");
+    let lines = example.lines().filter(|l| !l.starts_with("display"));
+    let whole = format!(
+        "{}\ndisplay = {panel}",
+        lines.collect::<Vec<_>>().join("\n")
+    );
+    for text in [example, &whole] {
+        fs::write(dir.path().join("k.toml"), text).unwrap();
+        let args = [
+            "--config=k.toml",
+            "--display=headless",
+            "--frames=1",
+            "--size=64x64",
+            "--out=a.png",
+        ];
+        ok(dir.path(), &args);
+    }
 }
 
 #[test]

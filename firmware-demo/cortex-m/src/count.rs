@@ -3,12 +3,15 @@
 //! On a board the timer counts cycles of the core. Under QEMU with `-icount shift=0` an instruction takes one virtual
 //! nanosecond and the timer counts those at the rate of the board's clock, whatever that is; a loop of known length
 //! tells how many instructions a tick is.
-#![allow(unsafe_code, reason = "a loop whose instructions can be counted is written in assembly")]
+#![allow(
+    unsafe_code,
+    reason = "a loop whose instructions can be counted is written in assembly"
+)]
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use cortex_m::peripheral::{SCB, SYST};
 use cortex_m::peripheral::syst::SystClkSource;
+use cortex_m::peripheral::{SCB, SYST};
 use cortex_m_rt::exception;
 
 /// The timer has 24 bits.

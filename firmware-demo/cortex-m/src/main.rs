@@ -29,7 +29,10 @@ use crate::panel::Panel;
 include!(concat!(env!("OUT_DIR"), "/faces.rs"));
 
 /// The record, used where it lies.
-#[allow(unsafe_code, reason = "a record may be larger than the memory of the code")]
+#[allow(
+    unsafe_code,
+    reason = "a record may be larger than the memory of the code"
+)]
 #[unsafe(link_section = ".faces")]
 static FACES: Aligned<[u8; RECORD]> =
     Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
@@ -153,7 +156,10 @@ fn report(counter: &Counter, backend: &Counted<'_>, whole: u64) {
     hprintln!("multiply-adds {}", MACS);
     hprintln!("instructions-per-face {}", face);
     hprintln!("instructions-per-face-on-the-panel {}", drawn);
-    hprintln!("instructions-per-1000-multiply-adds {}", face * 1000 / MACS.max(1));
+    hprintln!(
+        "instructions-per-1000-multiply-adds {}",
+        face * 1000 / MACS.max(1)
+    );
     hprintln!("record {}", RECORD);
     hprintln!("arena {}", 4 * ARENA);
     hprintln!("static {}", stack::data());

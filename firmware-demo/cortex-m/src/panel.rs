@@ -56,7 +56,8 @@ impl DrawTarget for Panel {
         let bounds = self.bounding_box();
         for Pixel(at, color) in pixels {
             if bounds.contains(at) {
-                self.file.write_at(place(at.x, at.y), &color.to_le_bytes())?;
+                self.file
+                    .write_at(place(at.x, at.y), &color.to_le_bytes())?;
             }
         }
         Ok(())

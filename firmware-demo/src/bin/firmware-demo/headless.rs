@@ -1,14 +1,16 @@
-//! No display: PNG frames, one PNG, or a GIF that repeats.
+//! No display: PNG frames, one PNG, a GIF that repeats, or the memory of a panel.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use embedded_graphics::pixelcolor::raw::ToBytes;
+use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
 
 use crate::canvas::Canvas;
-use crate::options::Options;
+use crate::options::{Colors, Options};
 use crate::screen::{Faces, Fault, Screen};
 
 /// Frames where nobody says how many.
@@ -27,6 +29,8 @@ enum Form {
     Folder,
     /// A PNG file: the last frame.
     Picture,
+    /// The last frame as a panel of 16 bits a pixel has it in memory, little-endian.
+    Memory,
     /// A GIF file.
     Gif(Box<Gif>),
 }
@@ -48,14 +52,19 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
     let extension = out.extension().map(|e| e.to_ascii_lowercase());
     let form = match extension.as_ref().and_then(|e| e.to_str()) {
         Some("png") => Form::Picture,
+        Some("rgb565") => Form::Memory,
         Some("gif") => Form::Gif(Box::new(Gif::new(&out, options.fps)?)),
         _ => {
             std::fs::create_dir_all(&out).map_err(|e| never("make", &out, &e))?;
             Form::Folder
         }
     };
+    let colors = match form {
+        Form::Memory => Colors::Rgb565,
+        _ => options.colors,
+    };
     Ok(Files {
-        canvas: Canvas::new(options.size_or(240, 240), options.colors),
+        canvas: Canvas::new(options.size_or(240, 240), colors),
         out,
         form,
         frames: 0,
@@ -117,7 +126,7 @@ impl Screen for Files {
         let drawn = self.canvas.draw(kiosk)?;
         match &self.form {
             Form::Folder => self.png(&self.out.join(format!("frame-{:06}.png", self.frames)))?,
-            Form::Picture => {}
+            Form::Picture | Form::Memory => {}
             Form::Gif(_) => {
                 let picture = drawn.then(|| image::DynamicImage::from(self.picture()).to_rgba8());
                 if let Form::Gif(gif) = &mut self.form {
@@ -142,6 +151,15 @@ impl Screen for Files {
             Form::Folder => println!("{frames} frames in {}", self.out.display()),
             Form::Picture => {
                 self.png(&self.out)?;
+                println!("frame {frames} in {}", self.out.display());
+            }
+            Form::Memory => {
+                let word = |&[r, g, b]: &[u8; 3]| Rgb565::from(Rgb888::new(r, g, b)).to_le_bytes();
+                let bytes: Vec<u8> = self.canvas.pixels().iter().flat_map(word).collect();
+                let part = self.out.with_extension("rgb565.part");
+                let wrote = std::fs::write(&part, bytes);
+                let wrote = wrote.and_then(|()| std::fs::rename(&part, &self.out));
+                wrote.map_err(|e| never("write", &self.out, &e))?;
                 println!("frame {frames} in {}", self.out.display());
             }
             Form::Gif(mut gif) => {
