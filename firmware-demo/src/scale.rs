@@ -39,11 +39,11 @@ impl Fit {
         let whole = (pw << 32, ph << 32);
         match (self, wide) {
             (Fit::Letterbox, true) => {
-                let w = ((2 * rh * pw / ph + 1) / 2).max(1).min(rw);
+                let w = ((2 * rh * pw + ph) / (2 * ph)).max(1).min(rw);
                 (Size::new(w as u32, room.height), whole)
             }
             (Fit::Letterbox, false) => {
-                let h = ((2 * rw * ph / pw + 1) / 2).max(1).min(rh);
+                let h = ((2 * rw * ph + pw) / (2 * pw)).max(1).min(rh);
                 (Size::new(room.width, h as u32), whole)
             }
             (Fit::Fill, _) if rw == 0 || rh == 0 => (room, whole),
