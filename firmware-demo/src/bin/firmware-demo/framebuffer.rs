@@ -11,8 +11,9 @@ use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
 use firmware_demo::kiosk::darken;
 
+use crate::device::unopened;
 use crate::options::{Options, Pixels};
-use crate::screen::{Faces, Fault, Screen, unopened};
+use crate::screen::{Faces, Fault, Screen};
 
 /// A framebuffer that is open.
 pub struct Framebuffer {

@@ -2,6 +2,11 @@
 
 mod canvas;
 mod config;
+#[cfg(any(
+    all(feature = "framebuffer", unix),
+    all(feature = "spi", target_os = "linux")
+))]
+mod device;
 #[cfg(all(feature = "framebuffer", unix))]
 mod framebuffer;
 mod headless;

@@ -1,7 +1,6 @@
 //! What every display of the program can do.
 
 use std::fmt;
-use std::path::Path;
 
 use firmware_demo::{Kiosk, KioskError};
 use runtime::cpu::Cpu;
@@ -38,6 +37,7 @@ pub trait Screen {
 }
 
 /// What a person asks of the kiosk.
+#[allow(dead_code, reason = "some displays have no keys")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// Stay at this face, or go on.
@@ -54,22 +54,8 @@ pub enum Key {
     Quit,
 }
 
-impl Key {
-    /// The key of a letter.
-    pub fn of(letter: char) -> Option<Key> {
-        match letter.to_ascii_lowercase() {
-            ' ' => Some(Key::Hold),
-            'n' => Some(Key::Next),
-            'p' => Some(Key::Previous),
-            'f' => Some(Key::Favourite),
-            's' => Some(Key::Sleep),
-            'q' => Some(Key::Quit),
-            _ => None,
-        }
-    }
-}
-
 /// Why a display does not show a frame.
+#[allow(dead_code, reason = "some displays are never closed")]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is gone or does not answer: it may come back.
@@ -98,32 +84,4 @@ impl<E: fmt::Debug> From<KioskError<E>> for Fault {
             KioskError::NoRoom(_) | KioskError::Latent(_) => Fault::Never(error.to_string()),
         }
     }
-}
-
-/// Why a device file does not open, with the group to be in where it is a matter of permission.
-#[cfg(any(feature = "framebuffer", feature = "spi"))]
-pub fn unopened(path: &Path, error: &dyn fmt::Display, denied: bool) -> Fault {
-    let path_name = path.display();
-    let group = denied.then(|| group(path)).flatten();
-    Fault::Lost(match group {
-        Some(group) => format!(
-            "no permission for {path_name}: it belongs to the group {group} (sudo usermod -aG {group} $USER, then log in again)"
-        ),
-        None => format!("cannot open {path_name}: {error}"),
-    })
-}
-
-/// The name of the group that a file belongs to.
-#[cfg(any(feature = "framebuffer", feature = "spi"))]
-fn group(path: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let gid = path.metadata().ok()?.gid().to_string();
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
-    // name:password:number:members
-    let mut fields = groups.lines().map(|l| l.split(':'));
-    let name = fields.find_map(|mut f| {
-        let name = f.next()?;
-        (f.nth(1)? == gid).then(|| name.to_owned())
-    });
-    Some(name.unwrap_or(gid))
 }

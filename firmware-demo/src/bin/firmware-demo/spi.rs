@@ -20,8 +20,9 @@ use mipidsi::models::{
 };
 use mipidsi::options::{ColorInversion, ColorOrder};
 
+use crate::device::unopened;
 use crate::options::{Offset, Options, Panel};
-use crate::screen::{Faces, Fault, Screen, unopened};
+use crate::screen::{Faces, Fault, Screen};
 
 /// Bytes that go out at once: what spidev takes in one transfer.
 const BUFFER: usize = 4096;

@@ -135,7 +135,12 @@ impl Screen for Terminal {
                 KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                     Some(Key::Quit)
                 }
-                KeyCode::Char(letter) => Key::of(letter),
+                KeyCode::Char(' ') => Some(Key::Hold),
+                KeyCode::Char('n') => Some(Key::Next),
+                KeyCode::Char('p') => Some(Key::Previous),
+                KeyCode::Char('f') => Some(Key::Favourite),
+                KeyCode::Char('s') => Some(Key::Sleep),
+                KeyCode::Char('q') => Some(Key::Quit),
                 KeyCode::Right => Some(Key::Next),
                 KeyCode::Left => Some(Key::Previous),
                 KeyCode::Esc => Some(Key::Quit),
