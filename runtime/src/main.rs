@@ -14,6 +14,7 @@ mod cli {
     pub mod load;
     pub mod npy;
     pub mod output;
+    pub mod psnr;
 }
 
 #[derive(Parser)]
@@ -40,14 +41,8 @@ enum Verb {
         /// Burn record or ONNX [default: the model that comes with the program]
         model: Option<PathBuf>,
     },
-    /// Turn a model into a burn record or ONNX, batch norm folded
-    Convert {
-        /// Burn record or ONNX
-        model: PathBuf,
-        /// File to write: .bpk or .onnx
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    /// Turn a model into a burn record or ONNX, batch norm folded; or into bytes
+    Convert(Convert),
     /// Measure how fast faces are made here
     Bench(Bench),
 }
@@ -95,6 +90,43 @@ pub struct Generate {
     /// Write the latents that were used, one a row, float32
     #[arg(long, value_name = "FILE.npy")]
     pub save_latent: Option<PathBuf>,
+}
+
+/// What `convert` can be told.
+#[derive(Args)]
+pub struct Convert {
+    /// Burn record or ONNX
+    pub model: PathBuf,
+    /// File to write: .bpk or .onnx
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How numbers are stored and computed with
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// Faces that int8 is compared with f32 by
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub faces: u64,
+    /// Picture to write of both: f32 above, int8 below, the worst face last
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+}
+
+/// How numbers are stored and computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// 32-bit floats
+    F32,
+    /// Bytes: integers from latent to pixel, a quarter of the size
+    Int8,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::Int8 => "int8",
+        })
+    }
 }
 
 /// How faces are enlarged.
@@ -146,7 +178,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Generate(args) => cli::generate::run(&args),
         Verb::Inspect { model } => cli::inspect::run(model.as_deref()),
-        Verb::Convert { model, out } => cli::convert::run(&model, &out),
+        Verb::Convert(args) => cli::convert::run(&args),
         Verb::Bench(args) => cli::bench::run(&args),
     };
     match result {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
-use runtime::model::Model;
+use runtime::model::{Model, Precision};
 use runtime::onnx::{self, OnnxError};
 use runtime::record::Buffer;
 
@@ -21,6 +21,8 @@ pub enum LoadError {
     Onnx(PathBuf, OnnxError),
     /// An ONNX generator that the core cannot hold.
     Graph(PathBuf, GraphError),
+    /// A record of integers where floats are wanted.
+    Int8(PathBuf),
     /// Neither a record nor ONNX.
     Unknown(PathBuf),
 }
@@ -33,6 +35,11 @@ impl fmt::Display for LoadError {
             LoadError::Onnx(path, _) | LoadError::Graph(path, _) => {
                 write!(f, "{}", path.display())
             }
+            LoadError::Int8(path) => write!(
+                f,
+                "{} is int8 already: convert the model that it was made of",
+                path.display()
+            ),
             LoadError::Unknown(path) => write!(
                 f,
                 "{} is neither a burn record nor an ONNX model",
@@ -48,7 +55,7 @@ impl std::error::Error for LoadError {
             LoadError::Read(_, error) => Some(error),
             LoadError::Onnx(_, error) => Some(error),
             LoadError::Graph(_, error) => Some(error),
-            LoadError::Record(..) | LoadError::Unknown(_) => None,
+            LoadError::Record(..) | LoadError::Int8(_) | LoadError::Unknown(_) => None,
         }
     }
 }
@@ -117,7 +124,10 @@ pub fn graph(path: &Path) -> Result<Graph, LoadError> {
     let buffer = Buffer::from(bytes);
     let model = Model::parse(buffer.bytes());
     let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
-    Ok(Graph::from_model(&model))
+    match model.precision() {
+        Precision::F32 => Ok(Graph::from_model(&model)),
+        Precision::Int8 => Err(LoadError::Int8(path.into())),
+    }
 }
 
 /// Whether the bytes begin as a burn record does.

@@ -8,14 +8,19 @@
 //!   after which every tap of every phase is a shift of one flat array ([`window`]).
 //! - A convolution of stride 1 is the same with one phase.
 //! - A transposed convolution of one pixel is a sum of the weight's rows, a dense layer dot products ([`dense`]).
+//! - Int8 layers of every kind are sums over taps, 16 lanes at a time ([`int8`] over [`dots::Dots`]); every instruction
+//!   set gives the same bytes.
 //! - What is left, and what only moves values, is done by the obvious loops.
 #![allow(unsafe_code)]
 
+use crate::int8::{self as integers, Int8, Layout};
 use crate::model::Layer;
 use crate::op::{self, Op, Window};
 
 pub mod cast;
 mod dense;
+mod dots;
+mod int8;
 mod lanes;
 mod window;
 
@@ -105,6 +110,65 @@ impl Isa {
             Kind::Neon => unsafe { run::<lanes::Neon>(layer, x, scratch, y) },
         }
     }
+}
+
+impl Isa {
+    /// Runs an int8 layer: bytes to bytes. `scratch` has [`integers::scratch_len`] bytes at least.
+    pub(crate) fn run_int8(
+        self,
+        layer: &Layer<'_>,
+        int8: &Int8<'_>,
+        x: &[u8],
+        scratch: &mut [u8],
+        y: &mut [u8],
+    ) {
+        let Some(layout) = Layout::new(&layer.op, layer.input, layer.output, int8.image) else {
+            return integers::moved(layer, x, y);
+        };
+        match self.0 {
+            // SAFETY: needs no instruction that is not in every CPU of the target.
+            Kind::Portable => unsafe { int8::run::<dots::Portable>(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2.
+            Kind::Avx2 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, and `vnni` looked for the rest.
+            Kind::Avx512 if vnni() => unsafe { int8_vnni(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, which implies AVX2.
+            Kind::Avx512 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
+            Kind::Neon => unsafe { int8::run::<dots::Neon>(&layout, int8, x, scratch, y) },
+        }
+    }
+}
+
+/// Whether the CPU multiplies bytes in 512-bit registers.
+#[cfg(target_arch = "x86_64")]
+fn vnni() -> bool {
+    #[cfg(feature = "std")]
+    return std::arch::is_x86_feature_detected!("avx512vnni");
+    #[cfg(not(feature = "std"))]
+    return cfg!(target_feature = "avx512vnni");
+}
+
+/// # Safety
+/// The CPU has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn int8_avx2(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+    // SAFETY: as promised by the caller.
+    unsafe { int8::run::<dots::Avx2>(layout, int8, x, scratch, y) }
+}
+
+/// # Safety
+/// The CPU has AVX-512 F and VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni,avx2")]
+unsafe fn int8_vnni(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+    // SAFETY: as promised by the caller.
+    unsafe { int8::run::<dots::Vnni>(layout, int8, x, scratch, y) }
 }
 
 /// # Safety

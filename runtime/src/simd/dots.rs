@@ -1,0 +1,256 @@
+//! Sums of byte products, 16 lanes at a time, one type an instruction set.
+
+#[cfg(target_arch = "aarch64")]
+use core::arch::aarch64::*;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::*;
+
+use crate::int8::{LANES, QUAD, requantise};
+
+/// 16 sums of 32 bits, modulo 2^32.
+pub(super) trait Dots: Copy {
+    /// Most positions, and most blocks of lanes, whose sums are kept in registers at a time.
+    const WIDE: usize;
+    /// See [`Dots::WIDE`].
+    const DEEP: usize;
+    /// 16 x 4 weights, as they are multiplied.
+    type Weights: Copy;
+
+    /// Zeros.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of the type; so for all functions here.
+    unsafe fn zero() -> Self;
+
+    /// The weights of 4 input channels.
+    ///
+    /// # Safety
+    /// 64 are there.
+    unsafe fn weights(from: *const i8) -> Self::Weights;
+
+    /// To each lane the four products of its weights and the bytes `x`.
+    ///
+    /// # Safety
+    /// Four bytes are there.
+    unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self;
+
+    /// The sums.
+    ///
+    /// # Safety
+    /// As [`Dots::zero`].
+    unsafe fn sums(self) -> [i32; LANES];
+
+    /// The sums with the bias, [`requantise`]d.
+    ///
+    /// # Safety
+    /// As [`Dots::zero`].
+    #[inline(always)]
+    unsafe fn requantised(
+        self,
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        shift: u32,
+        span: (i64, i64),
+    ) -> [i32; LANES] {
+        // SAFETY: as promised by the caller.
+        let sums = unsafe { self.sums() };
+        core::array::from_fn(|l| requantise(sums[l].wrapping_add(bias[l]), scale[l], shift, span))
+    }
+}
+
+/// Sixteen numbers, for the compiler to do with as the target can.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([i32; LANES]);
+
+impl Dots for Portable {
+    const WIDE: usize = 1;
+    const DEEP: usize = 1;
+    type Weights = [[i8; QUAD]; LANES];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Portable([0; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> Self::Weights {
+        // SAFETY: 64 weights are there, as promised by the caller.
+        unsafe { from.cast::<Self::Weights>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(mut self, x: *const u8, weights: Self::Weights) -> Self {
+        // SAFETY: four bytes are there, as promised by the caller.
+        let x = unsafe { x.cast::<[u8; QUAD]>().read() }.map(i32::from);
+        for (sum, w) in self.0.iter_mut().zip(weights) {
+            let w = w.map(i32::from);
+            let products = w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3];
+            *sum = sum.wrapping_add(products);
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn sums(self) -> [i32; LANES] {
+        self.0
+    }
+}
+
+/// AVX-512 with VNNI: four products and their sum in one instruction, which does not saturate.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Vnni(__m512i);
+
+#[cfg(target_arch = "x86_64")]
+impl Dots for Vnni {
+    const WIDE: usize = 6;
+    const DEEP: usize = 4;
+    type Weights = __m512i;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+        Vnni(unsafe { _mm512_setzero_si512() })
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> Self::Weights {
+        // SAFETY: 64 weights are there, as promised by the caller.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self {
+        // SAFETY: four bytes are there, as promised by the caller.
+        unsafe {
+            let x = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
+            Vnni(_mm512_dpbusd_epi32(self.0, x, weights))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sums(self) -> [i32; LANES] {
+        // SAFETY: 16 numbers of 32 bits either way.
+        unsafe { core::mem::transmute::<__m512i, [i32; LANES]>(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn requantised(
+        self,
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        shift: u32,
+        (offset, top): (i64, i64),
+    ) -> [i32; LANES] {
+        // SAFETY: the arrays are a register long each, as is the result.
+        unsafe {
+            let sum = _mm512_add_epi32(self.0, _mm512_loadu_si512(bias.as_ptr().cast()));
+            let scale = _mm512_loadu_si512(scale.as_ptr().cast());
+            let half = _mm512_set1_epi64(1 << (shift - 1));
+            let shift = _mm_cvtsi32_si128(shift as i32);
+            let (offset, top) = (_mm512_set1_epi64(offset), _mm512_set1_epi64(top));
+            let of = |sum, scale| {
+                let product = _mm512_add_epi64(_mm512_mul_epi32(sum, scale), half);
+                let v = _mm512_add_epi64(_mm512_sra_epi64(product, shift), offset);
+                _mm512_min_epi64(_mm512_max_epi64(v, _mm512_setzero_si512()), top)
+            };
+            // Products of 64 bits: first of the even lanes, then of the odd ones.
+            let even = of(sum, scale);
+            let odd = of(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(scale));
+            let both = _mm512_or_si512(even, _mm512_slli_epi64::<32>(odd));
+            core::mem::transmute::<__m512i, [i32; LANES]>(both)
+        }
+    }
+}
+
+/// AVX2: products of 16 bits in pairs; of each lane two halves, added at the end. (The instruction for bytes saturates.)
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx2([__m256i; 4]);
+
+#[cfg(target_arch = "x86_64")]
+impl Dots for Avx2 {
+    const WIDE: usize = 2;
+    const DEEP: usize = 1;
+    type Weights = [__m256i; 4];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+        Avx2([unsafe { _mm256_setzero_si256() }; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> Self::Weights {
+        // SAFETY: 64 weights are there, as promised by the caller: 16 each.
+        [0, 1, 2, 3]
+            .map(|i| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(16 * i).cast())) })
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self {
+        // SAFETY: four bytes are there, as promised by the caller.
+        let x = unsafe {
+            let x = _mm_cvtsi32_si128(x.cast::<i32>().read_unaligned());
+            _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(x))
+        };
+        // SAFETY: as above.
+        Avx2(core::array::from_fn(|i| unsafe {
+            _mm256_add_epi32(self.0[i], _mm256_madd_epi16(weights[i], x))
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn sums(self) -> [i32; LANES] {
+        // SAFETY: 32 numbers of 32 bits either way.
+        let halves = unsafe { core::mem::transmute::<[__m256i; 4], [i32; 2 * LANES]>(self.0) };
+        core::array::from_fn(|l| halves[2 * l].wrapping_add(halves[2 * l + 1]))
+    }
+}
+
+/// NEON: products of 16 bits; of each lane four parts, added at the end.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub(super) struct Neon([int32x4_t; LANES]);
+
+#[cfg(target_arch = "aarch64")]
+impl Dots for Neon {
+    const WIDE: usize = 1;
+    const DEEP: usize = 1;
+    type Weights = [int8x16_t; 4];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: NEON is part of the target; so below.
+        Neon([unsafe { vdupq_n_s32(0) }; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> Self::Weights {
+        // SAFETY: 64 weights are there, as promised by the caller: 16 each.
+        [0, 1, 2, 3].map(|i| unsafe { vld1q_s8(from.add(16 * i)) })
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(mut self, x: *const u8, weights: Self::Weights) -> Self {
+        // SAFETY: four bytes are there, as promised by the caller.
+        unsafe {
+            let x = vcreate_u8(x.cast::<u32>().read_unaligned() as u64);
+            let x = vget_low_s16(vreinterpretq_s16_u16(vmovl_u8(x)));
+            for (w, sums) in weights.into_iter().zip(self.0.chunks_exact_mut(4)) {
+                let (low, high) = (vmovl_s8(vget_low_s8(w)), vmovl_high_s8(w));
+                sums[0] = vmlal_s16(sums[0], vget_low_s16(low), x);
+                sums[1] = vmlal_s16(sums[1], vget_high_s16(low), x);
+                sums[2] = vmlal_s16(sums[2], vget_low_s16(high), x);
+                sums[3] = vmlal_s16(sums[3], vget_high_s16(high), x);
+            }
+        }
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn sums(self) -> [i32; LANES] {
+        // SAFETY: as for `zero`.
+        self.0.map(|parts| unsafe { vaddvq_s32(parts) })
+    }
+}
