@@ -34,6 +34,35 @@ pub(super) trait Dots: Copy {
     /// Four bytes are there.
     unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self;
 
+    /// To the sums of `P` positions and `B` blocks the products of the `depth` bytes under a tap at each position with
+    /// the weights, of which one block begins so many after the other. Lanes beyond `lanes` of the first block are not
+    /// looked at by anybody.
+    ///
+    /// # Safety
+    /// `depth`, a multiple of 4, bytes are at each position, and 16 times as many weights in each block.
+    #[inline(always)]
+    unsafe fn add_tap<const P: usize, const B: usize>(
+        sums: &mut [[Self; B]; P],
+        under: [*const u8; P],
+        (weight, of_block): (*const i8, usize),
+        depth: usize,
+        _lanes: usize,
+    ) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            for quad in (0..depth).step_by(QUAD) {
+                let w: [Self::Weights; B] = core::array::from_fn(|b| {
+                    Self::weights(weight.add(b * of_block + quad * LANES))
+                });
+                for (sums, under) in sums.iter_mut().zip(under) {
+                    for (sum, w) in sums.iter_mut().zip(w) {
+                        *sum = sum.add_products(under.add(quad), w);
+                    }
+                }
+            }
+        }
+    }
+
     /// The sums.
     ///
     /// # Safety
@@ -60,7 +89,7 @@ pub(super) trait Dots: Copy {
 
 /// Sixteen numbers, for the compiler to do with as the target can.
 #[derive(Clone, Copy)]
-pub(super) struct Portable([i32; LANES]);
+pub(super) struct Portable(pub(super) [i32; LANES]);
 
 impl Dots for Portable {
     const WIDE: usize = 1;

@@ -1,7 +1,7 @@
 //! Int8 layers: sums of a few positions and a few blocks of lanes stay in registers while the input goes by.
 
 use super::dots::Dots;
-use crate::int8::{Int8, LANES, Layout, QUAD};
+use crate::int8::{Int8, LANES, Layout};
 
 /// What all tiles of a group have in common.
 struct Job<'a> {
@@ -109,6 +109,7 @@ unsafe fn tile<D: Dots, const P: usize, const B: usize>(
         core::array::from_fn(|p| ((at + p) / job.columns, (at + p) % job.columns));
     let (depth, of_block) = (job.depth, job.taps * job.depth * LANES);
     let weight = &job.weight[block * of_block..(block + B) * of_block];
+    let lanes = job.layout.lanes() - block * LANES;
     // SAFETY: as promised by the caller.
     let mut sums = [[unsafe { D::zero() }; B]; P];
     for tap in 0..job.taps {
@@ -122,15 +123,7 @@ unsafe fn tile<D: Dots, const P: usize, const B: usize>(
         // block, the last of which ends where `weight` does.
         unsafe {
             let weight = weight.as_ptr().add(tap * depth * LANES);
-            for quad in (0..depth).step_by(QUAD) {
-                let w: [D::Weights; B] =
-                    core::array::from_fn(|b| D::weights(weight.add(b * of_block + quad * LANES)));
-                for (sums, under) in sums.iter_mut().zip(under) {
-                    for (sum, w) in sums.iter_mut().zip(w) {
-                        *sum = sum.add_products(under.add(quad), w);
-                    }
-                }
-            }
+            D::add_tap(&mut sums, under, (weight, of_block), depth, lanes);
         }
     }
     for (sums, position) in sums.into_iter().zip(positions) {

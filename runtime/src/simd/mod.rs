@@ -20,6 +20,8 @@ use crate::op::{self, Op, Window};
 pub mod cast;
 mod dense;
 mod dots;
+#[cfg(all(feature = "dsp", target_arch = "arm"))]
+mod dsp;
 mod int8;
 mod lanes;
 mod window;
@@ -126,6 +128,10 @@ impl Isa {
             return integers::moved(layer, x, y);
         };
         match self.0 {
+            #[cfg(all(feature = "dsp", target_arch = "arm"))]
+            // SAFETY: who switches the feature on says that the CPU has the extension.
+            Kind::Portable => unsafe { int8::run::<dsp::Dsp>(&layout, int8, x, scratch, y) },
+            #[cfg(not(all(feature = "dsp", target_arch = "arm")))]
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Portable => unsafe { int8::run::<dots::Portable>(&layout, int8, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
