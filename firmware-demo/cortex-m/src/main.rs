@@ -103,13 +103,7 @@ fn run() -> Result<(), &'static str> {
     let model = singleton!(: Option<Model<'static>> = None).ok_or("started twice")?;
     let arena = singleton!(: [f32; ARENA] = [0.0; ARENA]).ok_or("started twice")?;
     let core = cortex_m::Peripherals::take().ok_or("started twice")?;
-    let model = match Model::parse(&FACES.0) {
-        Ok(parsed) => model.insert(parsed),
-        Err(error) => {
-            hprintln!("{}", error);
-            return Err("the record is damaged");
-        }
-    };
+    let model = parse(model)?;
     let cpu = match Cpu::new(model, arena) {
         Ok(cpu) => cpu,
         Err(error) => {
@@ -146,6 +140,21 @@ fn run() -> Result<(), &'static str> {
         report(&counter, kiosk.backend(), whole);
     }
     Ok(())
+}
+
+/// Parses the record into its place. A function of its own: what parsing takes of the stack is free again for what
+/// follows.
+#[inline(never)]
+fn parse(
+    place: &'static mut Option<Model<'static>>,
+) -> Result<&'static Model<'static>, &'static str> {
+    match Model::parse(&FACES.0) {
+        Ok(model) => Ok(place.insert(model)),
+        Err(error) => {
+            hprintln!("{}", error);
+            Err("the record is damaged")
+        }
+    }
 }
 
 /// Prints what was measured, a key and a value a line.
