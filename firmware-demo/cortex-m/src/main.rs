@@ -1,7 +1,7 @@
 //! The kiosk without an operating system: a record in flash, an arena of a length known when it is built, endless
 //! faces on a panel.
 //!
-//! Under QEMU the command line may say `seed=5 position=3 frames=2 report=1`; without `frames` it never ends.
+//! Under QEMU the command line may say `seed=5 position=3 frames=2 report=1 copy=1`; without `frames` it never ends.
 #![no_std]
 #![no_main]
 
@@ -24,6 +24,7 @@ use runtime::model::Model;
 use runtime::record::Aligned;
 
 use crate::count::{Counter, ticks};
+use crate::host::File;
 use crate::panel::Panel;
 
 include!(concat!(env!("OUT_DIR"), "/faces.rs"));
@@ -37,9 +38,10 @@ include!(concat!(env!("OUT_DIR"), "/faces.rs"));
 static FACES: Aligned<[u8; RECORD]> =
     Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
 
-/// A backend that counts.
+/// A backend that counts, and that copies what it makes to a file of the host if it is asked to.
 struct Counted<'m> {
     cpu: Cpu<'m>,
+    copy: Option<File>,
     faces: u64,
     ticks: u64,
 }
@@ -50,6 +52,14 @@ impl Backend for Counted<'_> {
         let image = self.cpu.generate(latent)?;
         self.ticks += ticks() - start;
         self.faces += 1;
+        if let Some(file) = &mut self.copy {
+            for (at, pixel) in image.pixels().enumerate() {
+                if file.write_at(3 * at, &pixel).is_err() {
+                    hprintln!("the host takes no more bytes");
+                    break;
+                }
+            }
+        }
         Ok(image)
     }
 }
@@ -61,6 +71,7 @@ struct Wish {
     position: u64,
     frames: Option<u64>,
     report: bool,
+    copy: bool,
 }
 
 impl Wish {
@@ -75,6 +86,7 @@ impl Wish {
                 ("position", Ok(n)) => wish.position = n,
                 ("frames", Ok(n)) => wish.frames = Some(n),
                 ("report", Ok(n)) => wish.report = n != 0,
+                ("copy", Ok(n)) => wish.copy = n != 0,
                 _ => hprintln!("not understood: {}", word),
             }
         }
@@ -118,8 +130,13 @@ fn run() -> Result<(), &'static str> {
         morph: 3,
         ..Show::default()
     };
+    let copy = match wish.copy {
+        true => Some(File::create(c"face.rgb888").map_err(|_| "the host makes no file")?),
+        false => None,
+    };
     let counted = Counted {
         cpu,
+        copy,
         faces: 0,
         ticks: 0,
     };

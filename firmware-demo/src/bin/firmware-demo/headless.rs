@@ -29,8 +29,8 @@ enum Form {
     Folder,
     /// A PNG file: the last frame.
     Picture,
-    /// The last frame as a panel of 16 bits a pixel has it in memory, little-endian.
-    Memory,
+    /// The last frame as a panel has it in memory: words of 16 bits, little-endian, or red, green and blue.
+    Memory(Colors),
     /// A GIF file.
     Gif(Box<Gif>),
 }
@@ -52,7 +52,8 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
     let extension = out.extension().map(|e| e.to_ascii_lowercase());
     let form = match extension.as_ref().and_then(|e| e.to_str()) {
         Some("png") => Form::Picture,
-        Some("rgb565") => Form::Memory,
+        Some("rgb565") => Form::Memory(Colors::Rgb565),
+        Some("rgb888") => Form::Memory(Colors::Rgb888),
         Some("gif") => Form::Gif(Box::new(Gif::new(&out, options.fps)?)),
         _ => {
             std::fs::create_dir_all(&out).map_err(|e| never("make", &out, &e))?;
@@ -60,7 +61,7 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
         }
     };
     let colors = match form {
-        Form::Memory => Colors::Rgb565,
+        Form::Memory(colors) => colors,
         _ => options.colors,
     };
     Ok(Files {
@@ -126,7 +127,7 @@ impl Screen for Files {
         let drawn = self.canvas.draw(kiosk)?;
         match &self.form {
             Form::Folder => self.png(&self.out.join(format!("frame-{:06}.png", self.frames)))?,
-            Form::Picture | Form::Memory => {}
+            Form::Picture | Form::Memory(_) => {}
             Form::Gif(_) => {
                 let picture = drawn.then(|| image::DynamicImage::from(self.picture()).to_rgba8());
                 if let Form::Gif(gif) = &mut self.form {
@@ -153,10 +154,14 @@ impl Screen for Files {
                 self.png(&self.out)?;
                 println!("frame {frames} in {}", self.out.display());
             }
-            Form::Memory => {
+            Form::Memory(colors) => {
                 let word = |&[r, g, b]: &[u8; 3]| Rgb565::from(Rgb888::new(r, g, b)).to_le_bytes();
-                let bytes: Vec<u8> = self.canvas.pixels().iter().flat_map(word).collect();
-                let part = self.out.with_extension("rgb565.part");
+                let pixels = self.canvas.pixels();
+                let bytes = match colors {
+                    Colors::Rgb565 => pixels.iter().flat_map(word).collect(),
+                    _ => pixels.as_flattened().to_vec(),
+                };
+                let part = self.out.with_extension("part");
                 let wrote = std::fs::write(&part, bytes);
                 let wrote = wrote.and_then(|()| std::fs::rename(&part, &self.out));
                 wrote.map_err(|e| never("write", &self.out, &e))?;

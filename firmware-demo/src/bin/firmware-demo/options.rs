@@ -85,7 +85,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: Option<u64>,
 
-    /// headless: a folder for PNG frames, or a file: .gif, .png, .rgb565 (a panel's memory) [default: kiosk.gif]
+    /// headless: a folder for PNG frames, or a file: .gif, .png, .rgb565 or .rgb888 (a panel's memory) [default: kiosk.gif]
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
 
