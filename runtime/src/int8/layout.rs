@@ -148,27 +148,50 @@ impl Layout {
         rows * columns
     }
 
-    /// Row and column of the input under a tap at a position; `None` outside of it.
-    #[inline(always)]
-    pub fn under(&self, group: usize, tap: usize, (r, c): (usize, usize)) -> Option<usize> {
-        let (_, columns) = self.window(group);
-        let (ty, tx) = (tap / columns, tap % columns);
-        // Wrapping: above and left of the input are rows and columns beyond any.
-        let (y, x) = match self.kind {
-            Kind::Matrix => return Some(0),
-            Kind::Conv(w) => (
-                (r * w.stride + ty).wrapping_sub(w.padding),
-                (c * w.stride + tx).wrapping_sub(w.padding),
-            ),
-            Kind::Doubling => ((r + ty).wrapping_sub(1), (c + tx).wrapping_sub(1)),
-            Kind::Phases(w) => {
-                let at = |n: usize, phase: usize, tap: usize| {
-                    (n + (phase + w.padding) / w.stride).wrapping_sub(tap)
-                };
-                (at(r, group / w.stride, ty), at(c, group % w.stride, tx))
-            }
+    /// How positions and taps of a group become rows and columns of the input.
+    pub fn view(&self, group: usize) -> View {
+        let (rows, columns) = self.window(group);
+        let view = |step, y, x, back| View {
+            rows,
+            columns,
+            step,
+            from: (y, x),
+            back,
+            input: (self.input.h, self.input.w),
         };
-        (y < self.input.h && x < self.input.w).then(|| y * self.input.w + x)
+        let outside = |n: usize| 0usize.wrapping_sub(n);
+        match self.kind {
+            Kind::Matrix => View {
+                input: (1, 1),
+                ..view(1, 0, 0, false)
+            },
+            Kind::Conv(w) => view(w.stride, outside(w.padding), outside(w.padding), false),
+            Kind::Doubling => view(1, outside(1), outside(1), false),
+            Kind::Phases(w) => {
+                let ahead = |phase: usize| (phase + w.padding) / w.stride;
+                view(1, ahead(group / w.stride), ahead(group % w.stride), true)
+            }
+        }
+    }
+
+    /// Pixel of the input under a tap at a position; `None` outside of it.
+    pub fn under(&self, group: usize, tap: usize, position: (usize, usize)) -> Option<usize> {
+        let view = self.view(group);
+        view.under((tap / view.columns, tap % view.columns), position)
+    }
+
+    /// Bytes from the output of a position of a group to that in the next row and in the next column, and the first.
+    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
+        let by = match self.kind {
+            Kind::Matrix | Kind::Conv(_) => 1,
+            Kind::Doubling => 2,
+            Kind::Phases(w) => w.stride,
+        };
+        (
+            by * self.output.w * self.step,
+            by * self.step,
+            self.place(group, (0, 0), 0),
+        )
     }
 
     /// Output channel of a lane.
@@ -192,6 +215,12 @@ impl Layout {
                 (y * self.output.w + x) * self.step + lane
             }
         }
+    }
+
+    /// Whether the lanes of a position lie one after the other in the output.
+    #[inline(always)]
+    pub fn is_row(&self) -> bool {
+        matches!(self.kind, Kind::Conv(_) | Kind::Phases(_))
     }
 
     /// From `lane` on, how many lanes lie byte after byte in the output.
@@ -274,6 +303,38 @@ impl Layout {
     /// Whether a tap can lie outside the input.
     pub fn has_border(&self) -> bool {
         self.kind != Kind::Matrix
+    }
+}
+
+/// What a group sees of the input.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Rows of taps.
+    pub rows: usize,
+    /// Columns of taps.
+    pub columns: usize,
+    /// Rows of the input from one row of positions to the next.
+    step: usize,
+    /// Row and column under the first tap of the first position. Wrapping: what is above or left is beyond any.
+    from: (usize, usize),
+    /// Whether taps go up and left.
+    back: bool,
+    input: (usize, usize),
+}
+
+impl View {
+    /// Pixel of the input under a tap at a position; `None` outside of it.
+    #[inline(always)]
+    pub fn under(&self, (ty, tx): (usize, usize), (r, c): (usize, usize)) -> Option<usize> {
+        let at = |n: usize, from: usize, tap: usize| {
+            let first = (n * self.step).wrapping_add(from);
+            match self.back {
+                true => first.wrapping_sub(tap),
+                false => first.wrapping_add(tap),
+            }
+        };
+        let (y, x) = (at(r, self.from.0, ty), at(c, self.from.1, tx));
+        (y < self.input.0 && x < self.input.1).then(|| y * self.input.1 + x)
     }
 }
 

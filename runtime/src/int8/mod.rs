@@ -11,7 +11,7 @@ use crate::op::{Op, Shape};
 
 mod layout;
 
-pub use layout::{LANES, Layout, QUAD, WINDOW, padded, stored};
+pub use layout::{LANES, Layout, QUAD, View, WINDOW, padded, stored};
 
 /// Entries of the table that stands for an activation.
 pub const TABLE: usize = 1024;

@@ -1,7 +1,7 @@
 //! Int8 layers: sums of a few positions and a few blocks of lanes stay in registers while the input goes by.
 
 use super::dots::Dots;
-use crate::int8::{Int8, LANES, Layout, QUAD};
+use crate::int8::{Int8, LANES, Layout, QUAD, View};
 
 /// What all tiles of a group have in common.
 struct Job<'a> {
@@ -18,6 +18,9 @@ struct Job<'a> {
     border: &'a [u8],
     depth: usize,
     taps: usize,
+    view: View,
+    /// See [`Layout::stride`].
+    stride: (usize, usize, usize),
     columns: usize,
     positions: usize,
 }
@@ -52,6 +55,8 @@ pub(super) unsafe fn run<D: Dots>(
             border,
             depth,
             taps,
+            view: layout.view(group),
+            stride: layout.stride(group),
             columns,
             positions: rows * columns,
         };
@@ -105,23 +110,30 @@ unsafe fn tile<D: Dots, const P: usize, const B: usize>(
     at: usize,
     y: &mut [u8],
 ) -> usize {
-    let positions: [(usize, usize); P] =
-        core::array::from_fn(|p| ((at + p) / job.columns, (at + p) % job.columns));
+    let mut positions = [(at / job.columns, at % job.columns); P];
+    for p in 1..P {
+        let (r, c) = positions[p - 1];
+        positions[p] = if c + 1 == job.columns {
+            (r + 1, 0)
+        } else {
+            (r, c + 1)
+        };
+    }
     let (depth, of_block) = (job.depth, job.taps * job.depth * LANES);
     let weight = &job.weight[block * of_block..(block + B) * of_block];
     // SAFETY: as promised by the caller.
     let mut sums = [[unsafe { D::zero() }; B]; P];
-    for tap in 0..job.taps {
-        let under: [&[u8]; P] =
-            core::array::from_fn(|p| match job.layout.under(job.group, tap, positions[p]) {
-                Some(pixel) => &job.x[pixel * depth..][..depth],
-                None => &job.border[..depth],
-            });
+    let taps = (0..job.view.rows).flat_map(|y| (0..job.view.columns).map(move |x| (y, x)));
+    for (i, tap) in taps.enumerate() {
+        let under: [&[u8]; P] = core::array::from_fn(|p| match job.view.under(tap, positions[p]) {
+            Some(pixel) => &job.x[pixel * depth..][..depth],
+            None => &job.border[..depth],
+        });
         let under = under.map(<[u8]>::as_ptr);
         // SAFETY: `depth`, a multiple of 4, bytes are under each tap, and 16 x 4 weights for every 4 of them in each
         // block, the last of which ends where `weight` does.
         unsafe {
-            let weight = weight.as_ptr().add(tap * depth * LANES);
+            let weight = weight.as_ptr().add(i * depth * LANES);
             for quad in (0..depth).step_by(QUAD) {
                 let w: [D::Weights; B] =
                     core::array::from_fn(|b| D::weights(weight.add(b * of_block + quad * LANES)));
@@ -167,8 +179,14 @@ unsafe fn finish<D: Dots>(
         [] => values.map(|v| v as u8),
         table => values.map(|v| table[v as usize]),
     };
-    let mut lane = 0;
     let lanes = LANES.min(job.layout.lanes() - of);
+    if job.layout.is_row() {
+        let (down, across, first) = job.stride;
+        let to = first + position.0 * down + position.1 * across + of;
+        y[to..to + lanes].copy_from_slice(&bytes[..lanes]);
+        return;
+    }
+    let mut lane = 0;
     while lanes > lane {
         let run = job.layout.run(of + lane).min(lanes - lane);
         let to = job.layout.place(job.group, position, of + lane);
