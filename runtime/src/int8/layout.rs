@@ -1,11 +1,12 @@
-//! Where the weights and outputs of an int8 layer lie.
+//! Where the weights and outputs of a layer lie that has them in blocks: in bytes, or packed floats.
 //!
 //! Every layer that multiplies is one form: *groups* of output positions that have their *taps* (shifts into the input) in
 //! common, and at each position a row of *lanes* (outputs). A convolution is one group, a transposed convolution of
 //! stride `s` is `s * s` groups, one an output phase. Two cases are worth another cut: a transposed convolution of one
 //! pixel is a product with a matrix, and a doubling one of few channels computes its four phases as lanes side by side.
 //!
-//! Activations are bytes, channels last, the channels of a pixel padded to a multiple of 4; the image alone is not padded.
+//! Activations are channels last. Bytes of a pixel are padded to a multiple of 4, but not those of the image; floats are
+//! not padded, and those of the image lie in planes.
 
 use crate::op::{Op, Shape, Window};
 
@@ -36,8 +37,12 @@ pub struct Layout {
     kind: Kind,
     input: Shape,
     output: Shape,
-    /// Bytes of a pixel of the output.
+    /// Input channels that a lane has side by side: 4 of bytes, 1 of floats.
+    quad: usize,
+    /// Values of a pixel of the output.
     step: usize,
+    /// Floats of an image: planes.
+    planes: bool,
     /// A dense layer: its columns are the whole input.
     dense: bool,
 }
@@ -55,7 +60,21 @@ pub const fn stored(shape: Shape, image: bool) -> usize {
 impl Layout {
     /// Of an operation; `image`: the last layer. `None` for operations that multiply nothing, and for windows beyond
     /// [`WINDOW`].
-    pub fn new(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+    pub fn bytes(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+        let step = if image { output.c } else { padded(output.c) };
+        Layout::new(op, input, output, QUAD, step)
+    }
+
+    /// As [`Layout::bytes`], of floats.
+    pub fn floats(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+        let layout = Layout::new(op, input, output, 1, output.c)?;
+        Some(Layout {
+            planes: image,
+            ..layout
+        })
+    }
+
+    fn new(op: &Op, input: Shape, output: Shape, quad: usize, step: usize) -> Option<Layout> {
         if let Op::Conv { window, .. } | Op::ConvTranspose { window, .. } = *op
             && (window.kernel > WINDOW || window.stride > WINDOW)
         {
@@ -78,7 +97,9 @@ impl Layout {
             kind,
             input,
             output,
-            step: if image { output.c } else { padded(output.c) },
+            quad,
+            step,
+            planes: false,
             dense: matches!(op, Op::Dense { .. }),
         })
     }
@@ -105,11 +126,12 @@ impl Layout {
         self.lanes().div_ceil(LANES)
     }
 
-    /// Bytes of input under a tap: a pixel with its padding, or all of it.
+    /// Values of input under a tap: a pixel with its padding, or all of it.
     pub fn depth(&self) -> usize {
+        let pixel = self.input.c.next_multiple_of(self.quad);
         match self.dense {
-            true => stored(self.input, false),
-            false => padded(self.input.c),
+            true => self.input.plane() * pixel,
+            false => pixel,
         }
     }
 
@@ -180,7 +202,7 @@ impl Layout {
         view.under((tap / view.columns, tap % view.columns), position)
     }
 
-    /// Bytes from the output of a position of a group to that in the next row and in the next column, and the first.
+    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
     pub fn stride(&self, group: usize) -> (usize, usize, usize) {
         let by = match self.kind {
             Kind::Matrix | Kind::Conv(_) => 1,
@@ -199,34 +221,41 @@ impl Layout {
         lane % self.output.c
     }
 
-    /// Byte of the output of a lane at a position.
+    /// Place in the output of a lane at a position.
     #[inline(always)]
     pub fn place(&self, group: usize, (r, c): (usize, usize), lane: usize) -> usize {
-        match self.kind {
-            Kind::Matrix => lane / self.output.c * self.step + lane % self.output.c,
-            Kind::Conv(_) => (r * self.output.w + c) * self.step + lane,
+        let (pixel, channel) = match self.kind {
+            Kind::Matrix => (lane / self.output.c, lane % self.output.c),
+            Kind::Conv(_) => (r * self.output.w + c, lane),
             Kind::Phases(Window { stride, .. }) => {
                 let (y, x) = (r * stride + group / stride, c * stride + group % stride);
-                (y * self.output.w + x) * self.step + lane
+                (y * self.output.w + x, lane)
             }
             Kind::Doubling => {
                 let (phase, lane) = (lane / self.output.c, lane % self.output.c);
                 let (y, x) = (2 * r + phase / 2, 2 * c + phase % 2);
-                (y * self.output.w + x) * self.step + lane
+                (y * self.output.w + x, lane)
             }
+        };
+        match self.planes {
+            true => channel * self.output.plane() + pixel,
+            false => pixel * self.step + channel,
         }
     }
 
     /// Whether the lanes of a position lie one after the other in the output.
     #[inline(always)]
     pub fn is_row(&self) -> bool {
-        matches!(self.kind, Kind::Conv(_) | Kind::Phases(_))
+        !self.planes && matches!(self.kind, Kind::Conv(_) | Kind::Phases(_))
     }
 
     /// From `lane` on, how many lanes lie byte after byte in the output.
     #[inline(always)]
     pub fn run(&self, lane: usize) -> usize {
-        self.output.c - lane % self.output.c
+        match self.planes {
+            true => 1,
+            false => self.output.c - lane % self.output.c,
+        }
     }
 
     /// Where the weights of a group begin.
@@ -255,15 +284,21 @@ impl Layout {
         self.groups() * self.blocks() * LANES
     }
 
-    /// Place of a weight: byte `at` of the input under a tap, to a lane.
+    /// Place of a weight: value `at` of the input under a tap, to a lane.
     pub fn weight(&self, group: usize, lane: usize, tap: usize, at: usize) -> usize {
-        let row = (lane / LANES * self.taps(group) + tap) * self.depth() + at / QUAD * QUAD;
-        self.weights(group) + row * LANES + lane % LANES * QUAD + at % QUAD
+        self.weights(group) + self.within(group, lane, tap, at)
+    }
+
+    /// As [`Layout::weight`], from where the group's begin.
+    pub fn within(&self, group: usize, lane: usize, tap: usize, at: usize) -> usize {
+        let quad = self.quad;
+        let row = (lane / LANES * self.taps(group) + tap) * self.depth() + at / quad * quad;
+        row * LANES + lane % LANES * quad + at % quad
     }
 
     /// Which of the operation's own weights stands in a place (see [`Op::weight`]); `None` for padding.
     pub fn source(&self, group: usize, lane: usize, tap: usize, at: usize) -> Option<usize> {
-        let pixel = padded(self.input.c);
+        let pixel = self.input.c.next_multiple_of(self.quad);
         let (at, channel) = (at / pixel, at % pixel);
         if lane >= self.lanes() || channel >= self.input.c {
             return None;
