@@ -8,6 +8,7 @@ use crate::int8;
 use crate::latent::{Latent, LatentLength};
 use crate::model::{Layer, Model};
 use crate::op;
+use crate::packed;
 use crate::plan;
 use crate::simd::{Isa, cast};
 
@@ -131,9 +132,14 @@ impl<'a> Cpu<'a> {
             };
         }
         let (x, scratch, y) = plan::cut(self.arena, i, layer);
-        match self.isa {
-            Some(isa) => isa.run(layer, x, scratch, y),
-            None => {
+        match (self.isa, &layer.packed) {
+            (Some(isa), Some(packed)) => {
+                let border = &mut scratch[..plan::scratch_len(layer)];
+                isa.run_packed(layer, packed, x, border, y);
+            }
+            (None, Some(packed)) => packed::reference(layer, packed, x, y),
+            (Some(isa), None) => isa.run(layer, x, scratch, y),
+            (None, None) => {
                 let shapes = [layer.input, layer.output];
                 op::reference(&layer.op, shapes, x, layer.weight, layer.bias, y);
                 layer.activation.apply(y);

@@ -11,6 +11,7 @@ use crate::op::{Activation, Op, Shape, ShapeError, Window};
 use crate::record::{self, ALIGNMENT};
 
 mod fold;
+mod pack;
 mod quantise;
 mod write;
 
@@ -99,7 +100,7 @@ pub enum GraphError {
     Name(usize, String),
     /// The last layer makes no image of 1 or 3 channels.
     NoImage(Shape),
-    /// A layer with something that int8 cannot do: what.
+    /// A layer with something that int8 and packed records cannot do: what.
     Int8(usize, String, &'static str),
     /// Black and white are not two different finite numbers.
     Range(f32, f32),
@@ -136,7 +137,10 @@ impl fmt::Display for GraphError {
                 "the last layer makes {shape}, not an image of 1 or 3 channels"
             ),
             GraphError::Int8(i, name, what) => {
-                write!(f, "layer {i} ({name}): int8 cannot do {what}")
+                write!(
+                    f,
+                    "layer {i} ({name}): int8 and packed records cannot do {what}"
+                )
             }
             GraphError::Range(black, white) => {
                 write!(f, "black is {black} and white is {white}")

@@ -81,6 +81,9 @@ pub struct Generate {
     /// Burn record or ONNX [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Threads that make files of many faces [default: as many as there are cores]
+    #[arg(long, value_parser = threads)]
+    pub threads: Option<usize>,
     /// Factor on the latent: below 1 faces are more ordinary and better formed
     #[arg(long, default_value_t = 1.0, value_parser = truncation)]
     pub truncation: f32,
@@ -103,10 +106,10 @@ pub struct Convert {
     /// How numbers are stored and computed with
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub precision: Precision,
-    /// Faces that int8 is compared with f32 by
+    /// Faces that the result is compared with f32 by
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub faces: u64,
-    /// Picture to write of both: f32 above, int8 below, the worst face last
+    /// Picture to write of both: f32 above, the result below, the worst face last
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
 }
@@ -116,6 +119,8 @@ pub struct Convert {
 pub enum Precision {
     /// 32-bit floats
     F32,
+    /// 32-bit floats in the order in which they are used: faster, for this program only
+    Packed,
     /// Bytes: integers from latent to pixel, a quarter of the size
     Int8,
 }
@@ -124,6 +129,7 @@ impl std::fmt::Display for Precision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Precision::F32 => "f32",
+            Precision::Packed => "packed",
             Precision::Int8 => "int8",
         })
     }
@@ -144,6 +150,21 @@ pub struct Bench {
     /// Burn record or ONNX [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Measure the model in this precision [default: as it is stored; ONNX: packed]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Threads, each with faces of its own
+    #[arg(long, default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// Faces at a time
+    #[arg(long, default_value_t = 1, value_parser = batch)]
+    pub batch: usize,
+    /// The fastest kernels only
+    #[arg(long)]
+    pub best: bool,
+    /// One line of JSON
+    #[arg(long)]
+    pub json: bool,
     /// Seconds to measure each kind of kernel
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     pub seconds: f64,
@@ -157,6 +178,20 @@ fn grid(text: &str) -> Result<(usize, usize), String> {
         Some((rows @ 1..=1000, columns @ 1..=1000)) => Ok((rows, columns)),
         Some(_) => Err("rows and columns are between 1 and 1000".into()),
         None => Err("rows and columns, as in 4x8".into()),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("a number from 1 to 1024".into()),
+    }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1_000_000) => Ok(n),
+        _ => Err("a number from 1 to 1,000,000".into()),
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::int8::{self, Int8, Layout};
 use crate::op::{Activation, Op, Shape, ShapeError, Window};
+use crate::packed::Packed;
 use crate::plan;
 use crate::record::{self, Record, RecordError, Tensor};
 use crate::simd::cast;
@@ -61,6 +62,8 @@ pub struct Layer<'a> {
     pub bias: &'a [f32],
     /// The integers of an int8 model, which has them in place of weight and bias.
     pub int8: Option<Int8<'a>>,
+    /// The floats of a packed model, which has them in place of weight and bias.
+    pub packed: Option<Packed<'a>>,
 }
 
 /// How a model's numbers are stored and computed with.
@@ -68,6 +71,8 @@ pub struct Layer<'a> {
 pub enum Precision {
     /// 32-bit floats.
     F32,
+    /// 32-bit floats in the order in which they are used.
+    Packed,
     /// Bytes: integers from latent to pixel.
     Int8,
 }
@@ -77,6 +82,7 @@ impl Precision {
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
+            Precision::Packed => "packed",
             Precision::Int8 => "int8",
         }
     }
@@ -90,6 +96,7 @@ pub struct Model<'a> {
     range: (f32, f32),
     /// Factor and zero of the latent of an int8 model.
     quantised: Option<(f32, u8)>,
+    packed: bool,
     layers: [Layer<'a>; LAYERS],
     len: usize,
 }
@@ -126,8 +133,8 @@ pub enum ModelError<'a> {
     },
     /// A layer's tensor of an element type other than its model's: layer, name, wanted, got.
     Type(usize, &'a str, &'static str, &'a str),
-    /// A layer that int8 has no kernel for: why.
-    Int8(usize, &'a str, &'static str),
+    /// A layer of an int8 or packed model for which those have no kernel: why.
+    Blocks(usize, &'a str, &'static str),
     /// An int8 layer's line of zero and shift that is missing or does not read.
     Zero(usize, &'a str),
     /// The last layer makes no image: 1 or 3 channels.
@@ -167,7 +174,12 @@ impl fmt::Display for ModelError<'_> {
                 f,
                 "layer {i} ({name}): values of type {got:?}, the model's precision wants {want:?}"
             ),
-            ModelError::Int8(i, name, why) => write!(f, "layer {i} ({name}): int8 has no {why}"),
+            ModelError::Blocks(i, name, why) => {
+                write!(
+                    f,
+                    "layer {i} ({name}): int8 and packed models have no {why}"
+                )
+            }
             ModelError::Zero(i, name) => write!(
                 f,
                 "layer {i} ({name}): {:?} has no shift and zero of it",
@@ -227,6 +239,7 @@ impl<'a> Model<'a> {
             latent: 0,
             range: (-1.0, 1.0),
             quantised: None,
+            packed: false,
             layers: [Layer::NOTHING; LAYERS],
             len: 0,
         };
@@ -244,6 +257,7 @@ impl<'a> Model<'a> {
         let mut integers = "".lines();
         match record.get(key::PRECISION) {
             None | Some("f32") => {}
+            Some("packed") => model.packed = true,
             Some("int8") => {
                 let text = model.required(key::INT8)?;
                 integers = text.lines();
@@ -267,6 +281,9 @@ impl<'a> Model<'a> {
                 let line = integers.next().unwrap_or_default();
                 layer.int8 = Some(model.int8(i, &layer, line, before, i + 1 == count)?);
             }
+            if model.packed {
+                layer.packed = Some(model.packed(i, &layer, i + 1 == count)?);
+            }
             shape = layer.output;
             model.layers[i] = layer;
             model.len = i + 1;
@@ -286,8 +303,8 @@ impl<'a> Model<'a> {
         let output = op
             .output(input)
             .map_err(|error| ModelError::Shape(i, name, error))?;
-        // An int8 model has its weights in other forms.
-        let sides = op.weight(input).filter(|_| self.quantised.is_none());
+        // Int8 and packed models have their weights in other forms.
+        let sides = op.weight(input).filter(|_| !self.blocked());
         let weight = match sides {
             None => &[],
             Some(sides) => {
@@ -298,7 +315,7 @@ impl<'a> Model<'a> {
             }
         };
         let bias = match op.bias(input) {
-            Some(need) if self.quantised.is_none() => {
+            Some(need) if !self.blocked() => {
                 self.floats(i, name, "bias", need)?.unwrap_or_default()
             }
             _ => &[],
@@ -312,7 +329,13 @@ impl<'a> Model<'a> {
             weight,
             bias,
             int8: None,
+            packed: None,
         })
+    }
+
+    /// Whether weights are in blocks.
+    fn blocked(&self) -> bool {
+        self.packed || self.quantised.is_some()
     }
 
     /// Layer `i`'s integers; `line` is its own of [`key::INT8`].
@@ -341,31 +364,16 @@ impl<'a> Model<'a> {
             zero,
             image,
         };
-        let Some(layout) = Layout::new(&layer.op, layer.input, layer.output, image) else {
-            return match layer.op {
-                Op::Resize { .. } | Op::Reshape { .. } if image => Err(ModelError::Int8(
-                    i,
-                    name,
-                    "last layer that only moves values",
-                )),
-                Op::Resize { .. } | Op::Reshape { .. } if layer.activation != Activation::None => {
-                    Err(ModelError::Int8(i, name, "activation of moved values"))
-                }
-                // The bytes stay what they were, so does the one that stands for 0.
-                Op::Resize { .. } | Op::Reshape { .. } => Ok(Int8 {
-                    zero: before,
-                    ..int8
-                }),
-                Op::Affine | Op::Activate => Err(ModelError::Int8(i, name, "kernel for it")),
-                Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => {
-                    Err(ModelError::Int8(i, name, "kernel for so large a window"))
-                }
-            };
+        let layout = Layout::bytes(&layer.op, layer.input, layer.output, image);
+        let Some(layout) = only_moves(i, layer, layout, image)? else {
+            // The bytes stay what they were, so does the one that stands for 0.
+            int8.zero = before;
+            return Ok(int8);
         };
         let need = layout.weight_len();
         let need = need.ok_or(ModelError::Shape(i, name, ShapeError::TooLarge))?;
         if layout.terms() > int8::TERMS {
-            return Err(ModelError::Int8(i, name, "sums of so many products"));
+            return Err(ModelError::Blocks(i, name, "sums of so many products"));
         }
         let required = |tensor, dtype, need, size| {
             let found = self.tensor(i, name, tensor, dtype, need, size)?;
@@ -380,6 +388,32 @@ impl<'a> Model<'a> {
             int8.table = required("table", "U8", int8::TABLE, 1)?;
         }
         Ok(int8)
+    }
+
+    /// Layer `i`'s blocks of floats.
+    fn packed(
+        &self,
+        i: usize,
+        layer: &Layer<'a>,
+        image: bool,
+    ) -> Result<Packed<'a>, ModelError<'a>> {
+        let mut packed = Packed {
+            weight: &[],
+            bias: &[],
+            image,
+        };
+        let Some(layout) = only_moves(i, layer, packed.layout(layer), image)? else {
+            return Ok(packed);
+        };
+        let need = layout.weight_len();
+        let need = need.ok_or(ModelError::Shape(i, layer.name, ShapeError::TooLarge))?;
+        let required = |tensor, need| {
+            let found = self.floats(i, layer.name, tensor, need)?;
+            found.ok_or(ModelError::NoTensor(i, layer.name, tensor))
+        };
+        packed.weight = required("weight", need)?;
+        packed.bias = required("bias", layout.bias_len())?;
+        Ok(packed)
     }
 
     /// Layer `i`'s tensor of `need` floats.
@@ -429,6 +463,7 @@ impl<'a> Model<'a> {
     pub fn precision(&self) -> Precision {
         match self.quantised {
             Some(_) => Precision::Int8,
+            None if self.packed => Precision::Packed,
             None => Precision::F32,
         }
     }
@@ -487,11 +522,11 @@ impl<'a> Model<'a> {
 }
 
 impl Layer<'_> {
-    /// Numbers that were learnt; an int8 layer always has a bias.
+    /// Numbers that were learnt; an int8 or packed layer always has a bias.
     pub fn parameters(&self) -> usize {
-        let bias = match &self.int8 {
-            Some(_) => self.op.bias(self.input).unwrap_or(0),
-            None => self.bias.len(),
+        let bias = match (&self.int8, &self.packed) {
+            (None, None) => self.bias.len(),
+            _ => self.op.bias(self.input).unwrap_or(0),
         };
         self.op.weight(self.input).map_or(0, |s| s.iter().product()) + bias
     }
@@ -506,7 +541,32 @@ impl Layer<'_> {
         weight: &[],
         bias: &[],
         int8: None,
+        packed: None,
     };
+}
+
+/// Whether layer `i` of an int8 or packed model, which has no `layout`, may be without: it moves values and no more.
+fn only_moves<'a>(
+    i: usize,
+    layer: &Layer<'a>,
+    layout: Option<Layout>,
+    image: bool,
+) -> Result<Option<Layout>, ModelError<'a>> {
+    let refused = |why| Err(ModelError::Blocks(i, layer.name, why));
+    match layer.op {
+        _ if layout.is_some() => Ok(layout),
+        Op::Resize { .. } | Op::Reshape { .. } if image => {
+            refused("last layer that only moves values")
+        }
+        Op::Resize { .. } | Op::Reshape { .. } if layer.activation != Activation::None => {
+            refused("activation of moved values")
+        }
+        Op::Resize { .. } | Op::Reshape { .. } => Ok(None),
+        Op::Affine | Op::Activate => refused("kernel for it"),
+        Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => {
+            refused("kernel for so large a window")
+        }
+    }
 }
 
 /// `FACTOR ZERO` of the latent.

@@ -5,13 +5,15 @@
 
 use crate::int8;
 use crate::model::{Layer, Model};
+use crate::packed;
 use crate::simd;
 
 /// Values (`f32`) a layer's scratch takes; bytes of an int8 layer. The kernel asks this function too.
 pub fn scratch_len(layer: &Layer<'_>) -> usize {
-    match &layer.int8 {
-        Some(int8) => int8::scratch_len(layer, int8),
-        None => simd::scratch_len(layer),
+    match (&layer.int8, &layer.packed) {
+        (Some(int8), _) => int8::scratch_len(layer, int8),
+        (_, Some(packed)) => packed::scratch_len(layer, packed),
+        (None, None) => simd::scratch_len(layer),
     }
 }
 

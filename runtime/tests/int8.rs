@@ -191,6 +191,34 @@ fn every_kernel_makes_the_same_bytes() {
 }
 
 #[test]
+fn packed_floats_make_the_same_pictures() {
+    for (name, graph) in cases() {
+        let packed = Buffer::from(graph.pack().unwrap());
+        let floats = Buffer::from(graph.to_record().unwrap());
+        let model = Model::parse(packed.bytes()).unwrap();
+        assert_eq!(model.precision(), Precision::Packed);
+        let plain = Model::parse(floats.bytes()).unwrap();
+        let latent = Latent::from_seed(3);
+        let mut arena = vec![f32::NAN; plain.arena_len()];
+        let mut cpu = Cpu::reference(&plain, &mut arena).unwrap();
+        let want = cpu.generate(&latent).unwrap().values().to_vec();
+        for isa in Isa::all().into_iter().chain([None]) {
+            let mut arena = vec![f32::NAN; model.arena_len()];
+            let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+            let got = cpu.generate(&latent).unwrap().values().to_vec();
+            let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs());
+            // NaN is further off than any number.
+            assert!(
+                off.clone().all(|off| off < 2e-5),
+                "{name}, {isa:?}: {:?}",
+                off.reduce(f32::max)
+            );
+            assert_eq!(got.len(), want.len());
+        }
+    }
+}
+
+#[test]
 fn pictures_are_those_of_floats() {
     for (name, graph) in cases() {
         let record = Buffer::from(graph.quantise(100..132).unwrap());

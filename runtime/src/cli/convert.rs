@@ -9,7 +9,7 @@ use super::{load, output, psnr};
 use crate::{Convert, Precision};
 
 /// Seeds that scales of activations are found with, beyond those that pictures are usually made of.
-const CALIBRATION: std::ops::Range<u64> = 1_000_000..1_000_064;
+pub const CALIBRATION: std::ops::Range<u64> = 1_000_000..1_000_064;
 
 /// Folds a model and writes it, the format by the ending of `out`.
 ///
@@ -40,6 +40,7 @@ pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
     let bytes = match (to_onnx, args.precision) {
         (true, _) => onnx::write(&graph).map_err(|e| failed(&e))?,
         (false, Precision::F32) => graph.to_record().map_err(|e| failed(&e))?,
+        (false, Precision::Packed) => graph.pack().map_err(|e| failed(&e))?,
         (false, Precision::Int8) => graph.quantise(CALIBRATION).map_err(|e| failed(&e))?,
     };
     if args.precision != Precision::F32 {

@@ -53,7 +53,7 @@ impl Graph {
         for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
             let image = i + 1 == shapes.len();
             let refused = |why| Err(GraphError::Int8(i, layer.name.clone(), why));
-            let integers = match Layout::new(&layer.op, input, *output, image) {
+            let integers = match Layout::bytes(&layer.op, input, *output, image) {
                 None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => None,
                 None => return refused("a window that large"),
                 Some(layout) if layout.terms() > int8::TERMS => return refused("so long a sum"),
@@ -77,58 +77,11 @@ impl Graph {
         Ok(record)
     }
 
-    /// The same generator of layers that multiply or move, and no other: scales and lone activations become
-    /// convolutions of 1 x 1. The last layer multiplies.
-    fn multiplied(&self) -> Graph {
-        let mut graph = self.clone();
-        graph.fold();
-        let mut layers = Vec::new();
-        let mut shape = Shape::new(self.latent, 1, 1);
-        let count = graph.layers.len();
-        for (i, mut layer) in graph.layers.into_iter().enumerate() {
-            // What does not fit is told by `shapes` later on.
-            let output = layer.op.output(shape).unwrap_or(shape);
-            match layer.op {
-                Op::Affine => pointwise(&mut layer, shape.c),
-                Op::Activate => {
-                    layer.weight = vec![1.0; shape.c];
-                    pointwise(&mut layer, shape.c);
-                }
-                Op::Resize { .. } | Op::Reshape { .. }
-                    if layer.activation != Activation::None || i + 1 == count =>
-                {
-                    let mut activate = Layer {
-                        name: format!("{}-activation", layer.name),
-                        op: Op::Activate,
-                        activation: layer.activation,
-                        weight: vec![1.0; output.c],
-                        bias: vec![],
-                    };
-                    pointwise(&mut activate, output.c);
-                    layer.activation = Activation::None;
-                    layers.push(layer);
-                    layer = activate;
-                }
-                Op::Dense { .. }
-                | Op::Conv { .. }
-                | Op::ConvTranspose { .. }
-                | Op::Resize { .. }
-                | Op::Reshape { .. } => {}
-            }
-            layers.push(layer);
-            shape = output;
-        }
-        Graph { layers, ..graph }
-    }
-
     fn int8_record(&self, done: &[Option<Integers>]) -> Vec<u8> {
         let (mut lines, mut tensors) = (String::new(), Vec::new());
         let mut text = format!("{} {}", 1.0 / LATENT.0, LATENT.1);
         for (i, (layer, integers)) in self.layers.iter().zip(done).enumerate() {
-            let separator = if i == 0 { "" } else { "\n" };
-            lines.push_str(separator);
-            // Writing to a string cannot fail.
-            let _ = model::write_line(&mut lines, &layer.name, &layer.op, layer.activation);
+            self.line(i, &mut lines);
             let Some(integers) = integers else {
                 text += "\n1 0";
                 continue;
@@ -154,24 +107,6 @@ impl Graph {
         let more = [(key::PRECISION, "int8".to_string()), (key::INT8, text)];
         self.record(&lines, &tensors, more.into_iter())
     }
-}
-
-/// Makes a convolution of 1 x 1 of a scale a channel.
-fn pointwise(layer: &mut Layer, channels: usize) {
-    let window = Window {
-        kernel: 1,
-        stride: 1,
-        padding: 0,
-    };
-    layer.op = Op::Conv {
-        out: channels,
-        window,
-    };
-    let mut weight = vec![0.0; channels * channels];
-    for (c, scale) in layer.weight.iter().enumerate().take(channels) {
-        weight[c * channels + c] = *scale;
-    }
-    layer.weight = weight;
 }
 
 /// The nearest whole number.
@@ -213,19 +148,12 @@ fn integers(
         zero,
         unit: vec![0.0; lanes],
     };
-    let depth = layout.depth();
     let largest = layer.weight.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let mut places = Vec::new();
     for group in 0..layout.groups() {
         for lane in 0..layout.lanes() {
             places.clear();
-            for tap in 0..layout.taps(group) {
-                for at in 0..depth {
-                    if let Some(from) = layout.source(group, lane, tap, at) {
-                        places.push((layer.weight[from], layout.weight(group, lane, tap, at)));
-                    }
-                }
-            }
+            places.extend(layer.sources(&layout, group, lane));
             let w = weight_scale(&places, largest);
             let mut sum = 0;
             for (weight, place) in &places {

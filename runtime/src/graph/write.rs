@@ -123,6 +123,7 @@ pub(super) struct Tensor<'a> {
 /// A tensor's values.
 pub(super) enum Values<'a> {
     F32(&'a [f32]),
+    Owned(Vec<f32>),
     I8(Vec<i8>),
     I32(Vec<i32>),
     U8(Vec<u8>),
@@ -132,7 +133,7 @@ impl Values<'_> {
     /// As burn names the type.
     fn dtype(&self) -> &'static str {
         match self {
-            Values::F32(_) => "F32",
+            Values::F32(_) | Values::Owned(_) => "F32",
             Values::I8(_) => "I8",
             Values::I32(_) => "I32",
             Values::U8(_) => "U8",
@@ -143,6 +144,7 @@ impl Values<'_> {
     pub fn len(&self) -> usize {
         match self {
             Values::F32(values) => values.len(),
+            Values::Owned(values) => values.len(),
             Values::I8(values) => values.len(),
             Values::I32(values) => values.len(),
             Values::U8(values) => values.len(),
@@ -152,6 +154,7 @@ impl Values<'_> {
     fn write(&self, to: &mut Vec<u8>) {
         match self {
             Values::F32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Values::Owned(values) => Values::F32(values).write(to),
             Values::I8(values) => to.extend(values.iter().map(|v| *v as u8)),
             Values::I32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             Values::U8(values) => to.extend(values),

@@ -1,11 +1,12 @@
-//! Where the weights and outputs of an int8 layer lie.
+//! Where the weights and outputs of a layer lie that has them in blocks: in bytes, or packed floats.
 //!
 //! Every layer that multiplies is one form: *groups* of output positions that have their *taps* (shifts into the input) in
 //! common, and at each position a row of *lanes* (outputs). A convolution is one group, a transposed convolution of
 //! stride `s` is `s * s` groups, one an output phase. Two cases are worth another cut: a transposed convolution of one
 //! pixel is a product with a matrix, and a doubling one of few channels computes its four phases as lanes side by side.
 //!
-//! Activations are bytes, channels last, the channels of a pixel padded to a multiple of 4; the image alone is not padded.
+//! Activations are channels last. Bytes of a pixel are padded to a multiple of 4, but not those of the image; floats are
+//! not padded, and those of the image lie in planes.
 
 use crate::op::{Op, Shape, Window};
 
@@ -36,8 +37,12 @@ pub struct Layout {
     kind: Kind,
     input: Shape,
     output: Shape,
-    /// Bytes of a pixel of the output.
+    /// Input channels that a lane has side by side: 4 of bytes, 1 of floats.
+    quad: usize,
+    /// Values of a pixel of the output.
     step: usize,
+    /// Floats of an image: planes.
+    planes: bool,
     /// A dense layer: its columns are the whole input.
     dense: bool,
 }
@@ -55,7 +60,21 @@ pub const fn stored(shape: Shape, image: bool) -> usize {
 impl Layout {
     /// Of an operation; `image`: the last layer. `None` for operations that multiply nothing, and for windows beyond
     /// [`WINDOW`].
-    pub fn new(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+    pub fn bytes(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+        let step = if image { output.c } else { padded(output.c) };
+        Layout::new(op, input, output, QUAD, step)
+    }
+
+    /// As [`Layout::bytes`], of floats.
+    pub fn floats(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
+        let layout = Layout::new(op, input, output, 1, output.c)?;
+        Some(Layout {
+            planes: image,
+            ..layout
+        })
+    }
+
+    fn new(op: &Op, input: Shape, output: Shape, quad: usize, step: usize) -> Option<Layout> {
         if let Op::Conv { window, .. } | Op::ConvTranspose { window, .. } = *op
             && (window.kernel > WINDOW || window.stride > WINDOW)
         {
@@ -78,7 +97,9 @@ impl Layout {
             kind,
             input,
             output,
-            step: if image { output.c } else { padded(output.c) },
+            quad,
+            step,
+            planes: false,
             dense: matches!(op, Op::Dense { .. }),
         })
     }
@@ -105,11 +126,12 @@ impl Layout {
         self.lanes().div_ceil(LANES)
     }
 
-    /// Bytes of input under a tap: a pixel with its padding, or all of it.
+    /// Values of input under a tap: a pixel with its padding, or all of it.
     pub fn depth(&self) -> usize {
+        let pixel = self.input.c.next_multiple_of(self.quad);
         match self.dense {
-            true => stored(self.input, false),
-            false => padded(self.input.c),
+            true => self.input.plane() * pixel,
+            false => pixel,
         }
     }
 
@@ -148,27 +170,50 @@ impl Layout {
         rows * columns
     }
 
-    /// Row and column of the input under a tap at a position; `None` outside of it.
-    #[inline(always)]
-    pub fn under(&self, group: usize, tap: usize, (r, c): (usize, usize)) -> Option<usize> {
-        let (_, columns) = self.window(group);
-        let (ty, tx) = (tap / columns, tap % columns);
-        // Wrapping: above and left of the input are rows and columns beyond any.
-        let (y, x) = match self.kind {
-            Kind::Matrix => return Some(0),
-            Kind::Conv(w) => (
-                (r * w.stride + ty).wrapping_sub(w.padding),
-                (c * w.stride + tx).wrapping_sub(w.padding),
-            ),
-            Kind::Doubling => ((r + ty).wrapping_sub(1), (c + tx).wrapping_sub(1)),
-            Kind::Phases(w) => {
-                let at = |n: usize, phase: usize, tap: usize| {
-                    (n + (phase + w.padding) / w.stride).wrapping_sub(tap)
-                };
-                (at(r, group / w.stride, ty), at(c, group % w.stride, tx))
-            }
+    /// How positions and taps of a group become rows and columns of the input.
+    pub fn view(&self, group: usize) -> View {
+        let (rows, columns) = self.window(group);
+        let view = |step, y, x, back| View {
+            rows,
+            columns,
+            step,
+            from: (y, x),
+            back,
+            input: (self.input.h, self.input.w),
         };
-        (y < self.input.h && x < self.input.w).then(|| y * self.input.w + x)
+        let outside = |n: usize| 0usize.wrapping_sub(n);
+        match self.kind {
+            Kind::Matrix => View {
+                input: (1, 1),
+                ..view(1, 0, 0, false)
+            },
+            Kind::Conv(w) => view(w.stride, outside(w.padding), outside(w.padding), false),
+            Kind::Doubling => view(1, outside(1), outside(1), false),
+            Kind::Phases(w) => {
+                let ahead = |phase: usize| (phase + w.padding) / w.stride;
+                view(1, ahead(group / w.stride), ahead(group % w.stride), true)
+            }
+        }
+    }
+
+    /// Pixel of the input under a tap at a position; `None` outside of it.
+    pub fn under(&self, group: usize, tap: usize, position: (usize, usize)) -> Option<usize> {
+        let view = self.view(group);
+        view.under((tap / view.columns, tap % view.columns), position)
+    }
+
+    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
+    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
+        let by = match self.kind {
+            Kind::Matrix | Kind::Conv(_) => 1,
+            Kind::Doubling => 2,
+            Kind::Phases(w) => w.stride,
+        };
+        (
+            by * self.output.w * self.step,
+            by * self.step,
+            self.place(group, (0, 0), 0),
+        )
     }
 
     /// Output channel of a lane.
@@ -176,28 +221,41 @@ impl Layout {
         lane % self.output.c
     }
 
-    /// Byte of the output of a lane at a position.
+    /// Place in the output of a lane at a position.
     #[inline(always)]
     pub fn place(&self, group: usize, (r, c): (usize, usize), lane: usize) -> usize {
-        match self.kind {
-            Kind::Matrix => lane / self.output.c * self.step + lane % self.output.c,
-            Kind::Conv(_) => (r * self.output.w + c) * self.step + lane,
+        let (pixel, channel) = match self.kind {
+            Kind::Matrix => (lane / self.output.c, lane % self.output.c),
+            Kind::Conv(_) => (r * self.output.w + c, lane),
             Kind::Phases(Window { stride, .. }) => {
                 let (y, x) = (r * stride + group / stride, c * stride + group % stride);
-                (y * self.output.w + x) * self.step + lane
+                (y * self.output.w + x, lane)
             }
             Kind::Doubling => {
                 let (phase, lane) = (lane / self.output.c, lane % self.output.c);
                 let (y, x) = (2 * r + phase / 2, 2 * c + phase % 2);
-                (y * self.output.w + x) * self.step + lane
+                (y * self.output.w + x, lane)
             }
+        };
+        match self.planes {
+            true => channel * self.output.plane() + pixel,
+            false => pixel * self.step + channel,
         }
+    }
+
+    /// Whether the lanes of a position lie one after the other in the output.
+    #[inline(always)]
+    pub fn is_row(&self) -> bool {
+        !self.planes && matches!(self.kind, Kind::Conv(_) | Kind::Phases(_))
     }
 
     /// From `lane` on, how many lanes lie byte after byte in the output.
     #[inline(always)]
     pub fn run(&self, lane: usize) -> usize {
-        self.output.c - lane % self.output.c
+        match self.planes {
+            true => 1,
+            false => self.output.c - lane % self.output.c,
+        }
     }
 
     /// Where the weights of a group begin.
@@ -226,15 +284,21 @@ impl Layout {
         self.groups() * self.blocks() * LANES
     }
 
-    /// Place of a weight: byte `at` of the input under a tap, to a lane.
+    /// Place of a weight: value `at` of the input under a tap, to a lane.
     pub fn weight(&self, group: usize, lane: usize, tap: usize, at: usize) -> usize {
-        let row = (lane / LANES * self.taps(group) + tap) * self.depth() + at / QUAD * QUAD;
-        self.weights(group) + row * LANES + lane % LANES * QUAD + at % QUAD
+        self.weights(group) + self.within(group, lane, tap, at)
+    }
+
+    /// As [`Layout::weight`], from where the group's begin.
+    pub fn within(&self, group: usize, lane: usize, tap: usize, at: usize) -> usize {
+        let quad = self.quad;
+        let row = (lane / LANES * self.taps(group) + tap) * self.depth() + at / quad * quad;
+        row * LANES + lane % LANES * quad + at % quad
     }
 
     /// Which of the operation's own weights stands in a place (see [`Op::weight`]); `None` for padding.
     pub fn source(&self, group: usize, lane: usize, tap: usize, at: usize) -> Option<usize> {
-        let pixel = padded(self.input.c);
+        let pixel = self.input.c.next_multiple_of(self.quad);
         let (at, channel) = (at / pixel, at % pixel);
         if lane >= self.lanes() || channel >= self.input.c {
             return None;
@@ -274,6 +338,38 @@ impl Layout {
     /// Whether a tap can lie outside the input.
     pub fn has_border(&self) -> bool {
         self.kind != Kind::Matrix
+    }
+}
+
+/// What a group sees of the input.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Rows of taps.
+    pub rows: usize,
+    /// Columns of taps.
+    pub columns: usize,
+    /// Rows of the input from one row of positions to the next.
+    step: usize,
+    /// Row and column under the first tap of the first position. Wrapping: what is above or left is beyond any.
+    from: (usize, usize),
+    /// Whether taps go up and left.
+    back: bool,
+    input: (usize, usize),
+}
+
+impl View {
+    /// Pixel of the input under a tap at a position; `None` outside of it.
+    #[inline(always)]
+    pub fn under(&self, (ty, tx): (usize, usize), (r, c): (usize, usize)) -> Option<usize> {
+        let at = |n: usize, from: usize, tap: usize| {
+            let first = (n * self.step).wrapping_add(from);
+            match self.back {
+                true => first.wrapping_sub(tap),
+                false => first.wrapping_add(tap),
+            }
+        };
+        let (y, x) = (at(r, self.from.0, ty), at(c, self.from.1, tx));
+        (y < self.input.0 && x < self.input.1).then(|| y * self.input.1 + x)
     }
 }
 

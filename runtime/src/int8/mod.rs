@@ -7,11 +7,11 @@
 //! `Graph::quantise` only: what runs has integers and nothing else.
 
 use crate::model::Layer;
-use crate::op::{Op, Shape};
+use crate::packed;
 
 mod layout;
 
-pub use layout::{LANES, Layout, QUAD, WINDOW, padded, stored};
+pub use layout::{LANES, Layout, QUAD, View, WINDOW, padded, stored};
 
 /// Entries of the table that stands for an activation.
 pub const TABLE: usize = 1024;
@@ -60,7 +60,7 @@ pub fn requantise(sum: i32, scale: i32, shift: u32, (offset, top): (i64, i64)) -
 
 /// Bytes of scratch of a layer: what stands in for the input where a tap lies outside of it.
 pub fn scratch_len(layer: &Layer<'_>, int8: &Int8<'_>) -> usize {
-    match Layout::new(&layer.op, layer.input, layer.output, int8.image) {
+    match Layout::bytes(&layer.op, layer.input, layer.output, int8.image) {
         Some(layout) if layout.has_border() => layout.depth(),
         _ => 0,
     }
@@ -79,7 +79,7 @@ pub(crate) fn latent(bytes: &mut [u8], n: usize, factor: f32, zero: u8) {
 
 /// The obvious loop of a layer: the specification of all others. `x` and `y` are [`stored`] bytes.
 pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
-    let Some(layout) = Layout::new(&layer.op, layer.input, layer.output, int8.image) else {
+    let Some(layout) = Layout::bytes(&layer.op, layer.input, layer.output, int8.image) else {
         return moved(layer, x, y);
     };
     let depth = layout.depth();
@@ -107,30 +107,9 @@ pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
     }
 }
 
-/// Operations that only move values.
+/// Operations that only move values; pixels are padded.
 pub(crate) fn moved(layer: &Layer<'_>, x: &[u8], y: &mut [u8]) {
-    let (input, output) = (layer.input, layer.output);
-    let (from, to) = (padded(input.c), padded(output.c));
-    match layer.op {
-        Op::Resize { factor } => {
-            for (at, y) in y.chunks_exact_mut(to).enumerate() {
-                let (r, c) = (at / output.w / factor, at % output.w / factor);
-                y.copy_from_slice(&x[(r * input.w + c) * from..][..from]);
-            }
-        }
-        // The order of values is that of planes.
-        Op::Reshape { .. } => {
-            for at in 0..input.values() {
-                let place = |s: Shape, pixel: usize| at % s.plane() * pixel + at / s.plane();
-                y[place(output, to)] = x[place(input, from)];
-            }
-        }
-        Op::Dense { .. }
-        | Op::Conv { .. }
-        | Op::ConvTranspose { .. }
-        | Op::Affine
-        | Op::Activate => {}
-    }
+    packed::moved(layer, padded(layer.input.c), padded(layer.output.c), x, y);
 }
 
 #[cfg(test)]

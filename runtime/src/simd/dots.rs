@@ -1,19 +1,28 @@
-//! Sums of byte products, 16 lanes at a time, one type an instruction set.
+//! Sums of products, 16 lanes at a time: of bytes, one type an instruction set, and of floats.
 
 #[cfg(target_arch = "aarch64")]
 use core::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
 
+use super::lanes::Lanes;
 use crate::int8::{LANES, QUAD, requantise};
 
-/// 16 sums of 32 bits, modulo 2^32.
+/// 16 sums.
 pub(super) trait Dots: Copy {
     /// Most positions, and most blocks of lanes, whose sums are kept in registers at a time.
     const WIDE: usize;
     /// See [`Dots::WIDE`].
     const DEEP: usize;
-    /// 16 x 4 weights, as they are multiplied.
+    /// Inputs at a time.
+    const QUAD: usize;
+    /// An input.
+    type X: Copy;
+    /// A weight.
+    type Weight: Copy;
+    /// A sum; whole numbers are modulo 2^32.
+    type Sum: Copy;
+    /// 16 weights of each of [`Dots::QUAD`] inputs, as they are multiplied.
     type Weights: Copy;
 
     /// Zeros.
@@ -22,35 +31,35 @@ pub(super) trait Dots: Copy {
     /// The CPU has the instruction set of the type; so for all functions here.
     unsafe fn zero() -> Self;
 
-    /// The weights of 4 input channels.
+    /// Weights of a few inputs.
     ///
     /// # Safety
-    /// 64 are there.
-    unsafe fn weights(from: *const i8) -> Self::Weights;
+    /// 16 for each of [`Dots::QUAD`] are there.
+    unsafe fn weights(from: *const Self::Weight) -> Self::Weights;
 
-    /// To each lane the four products of its weights and the bytes `x`.
+    /// To each lane the products of its weights and the inputs `x`.
     ///
     /// # Safety
-    /// Four bytes are there.
-    unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self;
+    /// [`Dots::QUAD`] inputs are there.
+    unsafe fn add_products(self, x: *const Self::X, weights: Self::Weights) -> Self;
 
-    /// To the sums of `P` positions and `B` blocks the products of the `depth` bytes under a tap at each position with
+    /// To the sums of `P` positions and `B` blocks the products of the `depth` inputs under a tap at each position with
     /// the weights, of which one block begins so many after the other. Lanes beyond `lanes` of the first block are not
     /// looked at by anybody.
     ///
     /// # Safety
-    /// `depth`, a multiple of 4, bytes are at each position, and 16 times as many weights in each block.
+    /// `depth` inputs, a multiple of [`Dots::QUAD`], are at each position, and 16 weights for each in each block.
     #[inline(always)]
     unsafe fn add_tap<const P: usize, const B: usize>(
         sums: &mut [[Self; B]; P],
-        under: [*const u8; P],
-        (weight, of_block): (*const i8, usize),
+        under: [*const Self::X; P],
+        (weight, of_block): (*const Self::Weight, usize),
         depth: usize,
         _lanes: usize,
     ) {
         // SAFETY: as promised by the caller.
         unsafe {
-            for quad in (0..depth).step_by(QUAD) {
+            for quad in (0..depth).step_by(Self::QUAD) {
                 let w: [Self::Weights; B] = core::array::from_fn(|b| {
                     Self::weights(weight.add(b * of_block + quad * LANES))
                 });
@@ -67,8 +76,11 @@ pub(super) trait Dots: Copy {
     ///
     /// # Safety
     /// As [`Dots::zero`].
-    unsafe fn sums(self) -> [i32; LANES];
+    unsafe fn sums(self) -> [Self::Sum; LANES];
+}
 
+/// Sums of byte products.
+pub(super) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
     /// The sums with the bias, [`requantise`]d.
     ///
     /// # Safety
@@ -87,6 +99,53 @@ pub(super) trait Dots: Copy {
     }
 }
 
+/// `N` registers of floats, 16 in all.
+#[derive(Clone, Copy)]
+pub(super) struct Row<L, const N: usize>([L; N]);
+
+impl<L: Lanes, const N: usize> Dots for Row<L, N> {
+    const WIDE: usize = L::POSITIONS;
+    const DEEP: usize = L::BLOCKS;
+    const QUAD: usize = 1;
+    type X = f32;
+    type Weight = f32;
+    type Sum = f32;
+    type Weights = [L; N];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: as promised by the caller; so below.
+        Row([unsafe { L::splat(0.0) }; N])
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const f32) -> [L; N] {
+        // SAFETY: 16 are there, L::N in each register.
+        core::array::from_fn(|i| unsafe { L::load(from.add(i * L::N)) })
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(self, x: *const f32, weights: [L; N]) -> Self {
+        // SAFETY: a float is there.
+        let x = unsafe { L::splat(*x) };
+        // SAFETY: as for `zero`.
+        Row(core::array::from_fn(|i| unsafe {
+            self.0[i].add_product(x, weights[i])
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn sums(self) -> [f32; LANES] {
+        const { assert!(N * L::N == LANES) };
+        let mut sums = [0.0; LANES];
+        for (i, lanes) in self.0.into_iter().enumerate() {
+            // SAFETY: N registers fill the array.
+            unsafe { lanes.store(sums.as_mut_ptr().add(i * L::N)) };
+        }
+        sums
+    }
+}
+
 /// Sixteen numbers, for the compiler to do with as the target can.
 #[derive(Clone, Copy)]
 pub(super) struct Portable(pub(super) [i32; LANES]);
@@ -94,6 +153,10 @@ pub(super) struct Portable(pub(super) [i32; LANES]);
 impl Dots for Portable {
     const WIDE: usize = 1;
     const DEEP: usize = 1;
+    const QUAD: usize = QUAD;
+    type X = u8;
+    type Weight = i8;
+    type Sum = i32;
     type Weights = [[i8; QUAD]; LANES];
 
     #[inline(always)]
@@ -125,6 +188,8 @@ impl Dots for Portable {
     }
 }
 
+impl Bytes for Portable {}
+
 /// AVX-512 with VNNI: four products and their sum in one instruction, which does not saturate.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
@@ -134,6 +199,10 @@ pub(super) struct Vnni(__m512i);
 impl Dots for Vnni {
     const WIDE: usize = 6;
     const DEEP: usize = 4;
+    const QUAD: usize = QUAD;
+    type X = u8;
+    type Weight = i8;
+    type Sum = i32;
     type Weights = __m512i;
 
     #[inline(always)]
@@ -162,7 +231,10 @@ impl Dots for Vnni {
         // SAFETY: 16 numbers of 32 bits either way.
         unsafe { core::mem::transmute::<__m512i, [i32; LANES]>(self.0) }
     }
+}
 
+#[cfg(target_arch = "x86_64")]
+impl Bytes for Vnni {
     #[inline(always)]
     unsafe fn requantised(
         self,
@@ -201,6 +273,10 @@ pub(super) struct Avx2([__m256i; 4]);
 impl Dots for Avx2 {
     const WIDE: usize = 2;
     const DEEP: usize = 1;
+    const QUAD: usize = QUAD;
+    type X = u8;
+    type Weight = i8;
+    type Sum = i32;
     type Weights = [__m256i; 4];
 
     #[inline(always)]
@@ -237,6 +313,9 @@ impl Dots for Avx2 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+impl Bytes for Avx2 {}
+
 /// NEON: products of 16 bits; of each lane four parts, added at the end.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy)]
@@ -246,6 +325,10 @@ pub(super) struct Neon([int32x4_t; LANES]);
 impl Dots for Neon {
     const WIDE: usize = 1;
     const DEEP: usize = 1;
+    const QUAD: usize = QUAD;
+    type X = u8;
+    type Weight = i8;
+    type Sum = i32;
     type Weights = [int8x16_t; 4];
 
     #[inline(always)]
@@ -283,3 +366,6 @@ impl Dots for Neon {
         self.0.map(|parts| unsafe { vaddvq_s32(parts) })
     }
 }
+
+#[cfg(target_arch = "aarch64")]
+impl Bytes for Neon {}

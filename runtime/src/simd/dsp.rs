@@ -1,6 +1,6 @@
 //! Cortex-M with the DSP extension (M4, M7, most M33, M55, M85): two products of 16 bits and their sum in an instruction.
 
-use super::dots::{Dots, Portable};
+use super::dots::{Bytes, Dots, Portable};
 use crate::int8::{LANES, QUAD};
 
 /// Sixteen sums, four of which are in registers at a time.
@@ -10,6 +10,10 @@ pub(super) struct Dsp(Portable);
 impl Dots for Dsp {
     const WIDE: usize = 1;
     const DEEP: usize = 1;
+    const QUAD: usize = QUAD;
+    type X = u8;
+    type Weight = i8;
+    type Sum = i32;
     type Weights = <Portable as Dots>::Weights;
 
     #[inline(always)]
@@ -56,6 +60,8 @@ impl Dots for Dsp {
         self.0.0
     }
 }
+
+impl Bytes for Dsp {}
 
 /// Adds to four lanes the products of `4 * quads` bytes.
 ///
