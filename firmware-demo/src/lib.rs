@@ -21,6 +21,17 @@
 //! ```
 #![no_std]
 
+pub mod caption;
+pub mod hours;
 pub mod kiosk;
+pub mod paint;
+pub mod scale;
+pub mod show;
+pub mod turn;
 
-pub use kiosk::{Kiosk, KioskError, Show};
+pub use hours::{Clock, Hours};
+pub use kiosk::{Kiosk, KioskError};
+pub use paint::Paint;
+pub use scale::{Fit, Scaling};
+pub use show::Show;
+pub use turn::Turn;

@@ -4,11 +4,13 @@ use core::fmt;
 
 use crate::backend::Backend;
 use crate::image::Image;
+use crate::int8;
 use crate::latent::{Latent, LatentLength};
-use crate::model::Model;
+use crate::model::{Layer, Model};
 use crate::op;
+use crate::packed;
 use crate::plan;
-use crate::simd::Isa;
+use crate::simd::{Isa, cast};
 
 /// A model and the memory to run it in.
 pub struct Cpu<'a> {
@@ -82,22 +84,67 @@ impl<'a> Cpu<'a> {
     /// # Errors
     /// [`LatentLength`] where a latent of given values is not as long as the model's.
     pub fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
-        latent.fill(&mut self.arena[..self.model.latent()])?;
+        self.watched(latent, |_, _| ())
+    }
+
+    /// As [`Cpu::generate`], and `watch` is told of every layer's number and output values as it is done; of an int8
+    /// model there are no values.
+    ///
+    /// # Errors
+    /// As [`Cpu::generate`].
+    pub fn watched(
+        &mut self,
+        latent: &Latent<'_>,
+        mut watch: impl FnMut(usize, &[f32]),
+    ) -> Result<Image<'_>, LatentLength> {
+        let length = self.model.latent();
+        latent.fill(&mut self.arena[..length])?;
         let layers = self.model.layers();
-        for (i, layer) in layers.iter().enumerate() {
-            let (x, scratch, y) = plan::cut(self.arena, i, layer);
-            match self.isa {
-                Some(isa) => isa.run(layer, x, scratch, y),
-                None => {
-                    let shapes = [layer.input, layer.output];
-                    op::reference(&layer.op, shapes, x, layer.weight, layer.bias, y);
-                    layer.activation.apply(y);
-                }
-            }
-        }
         let last = &layers[layers.len() - 1];
+        if let Some((factor, zero)) = self.model.quantised() {
+            let arena = cast::bytes_mut(self.arena);
+            int8::latent(arena, length, factor, zero);
+            for (i, layer) in layers.iter().enumerate() {
+                self.step(i, layer);
+                watch(i, &[]);
+            }
+            let bytes = plan::result(cast::bytes(self.arena), layers.len(), last);
+            return Ok(Image::from_bytes(bytes, last.output));
+        }
+        for (i, layer) in layers.iter().enumerate() {
+            self.step(i, layer);
+            watch(i, plan::result(self.arena, i + 1, layer));
+        }
         let values = plan::result(self.arena, layers.len(), last);
         Ok(Image::new(values, last.output, self.model.range()))
+    }
+
+    /// Runs layer `i`.
+    fn step(&mut self, i: usize, layer: &Layer<'_>) {
+        if let Some(int8) = &layer.int8 {
+            let (x, scratch, y) = plan::cut(cast::bytes_mut(self.arena), i, layer);
+            return match self.isa {
+                Some(isa) => {
+                    let border = &mut scratch[..plan::scratch_len(layer)];
+                    isa.run_int8(layer, int8, x, border, y)
+                }
+                None => int8::reference(layer, int8, x, y),
+            };
+        }
+        let (x, scratch, y) = plan::cut(self.arena, i, layer);
+        match (self.isa, &layer.packed) {
+            (Some(isa), Some(packed)) => {
+                let border = &mut scratch[..plan::scratch_len(layer)];
+                isa.run_packed(layer, packed, x, border, y);
+            }
+            (None, Some(packed)) => packed::reference(layer, packed, x, y),
+            (Some(isa), None) => isa.run(layer, x, scratch, y),
+            (None, None) => {
+                let shapes = [layer.input, layer.output];
+                op::reference(&layer.op, shapes, x, layer.weight, layer.bias, y);
+                layer.activation.apply(y);
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::op::{Activation, Op, Shape, ShapeError, Window};
 use crate::record::{self, ALIGNMENT};
 
 mod fold;
+mod pack;
+mod quantise;
 mod write;
 
 /// One layer with its weights.
@@ -98,6 +100,8 @@ pub enum GraphError {
     Name(usize, String),
     /// The last layer makes no image of 1 or 3 channels.
     NoImage(Shape),
+    /// A layer with something that int8 and packed records cannot do: what.
+    Int8(usize, String, &'static str),
     /// Black and white are not two different finite numbers.
     Range(f32, f32),
 }
@@ -132,6 +136,12 @@ impl fmt::Display for GraphError {
                 f,
                 "the last layer makes {shape}, not an image of 1 or 3 channels"
             ),
+            GraphError::Int8(i, name, what) => {
+                write!(
+                    f,
+                    "layer {i} ({name}): int8 and packed records cannot do {what}"
+                )
+            }
             GraphError::Range(black, white) => {
                 write!(f, "black is {black} and white is {white}")
             }

@@ -5,7 +5,10 @@ use crate::op::Shape;
 /// An image that borrows the arena it was made in.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
+    /// Channels first; empty of an int8 model.
     values: &'a [f32],
+    /// Of an int8 model, channels last.
+    bytes: &'a [u8],
     shape: Shape,
     range: (f32, f32),
 }
@@ -19,8 +22,23 @@ impl<'a> Image<'a> {
         assert_eq!(values.len(), shape.values(), "values of an image");
         Image {
             values,
+            bytes: &[],
             shape,
             range,
+        }
+    }
+
+    /// The `bytes` of an image of `shape`, row by row, channels last, as an int8 model makes them.
+    ///
+    /// # Panics
+    /// If there are not as many bytes as the shape says.
+    pub fn from_bytes(bytes: &'a [u8], shape: Shape) -> Image<'a> {
+        assert_eq!(bytes.len(), shape.values(), "bytes of an image");
+        Image {
+            values: &[],
+            bytes,
+            shape,
+            range: (0.0, 255.0),
         }
     }
 
@@ -39,9 +57,14 @@ impl<'a> Image<'a> {
         self.shape.c
     }
 
-    /// The values as the generator made them, channels first.
+    /// The values as the generator made them, channels first; empty of an int8 model, which makes bytes.
     pub fn values(&self) -> &'a [f32] {
         self.values
+    }
+
+    /// The bytes as an int8 model made them, row by row, channels last; empty of other models.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// One value as a byte: black is 0, white 255, halves round up, what lies outside is clipped, and what is no
@@ -62,6 +85,10 @@ impl<'a> Image<'a> {
     }
 
     fn at(&self, at: usize) -> [u8; 3] {
+        if !self.bytes.is_empty() {
+            let c = self.shape.c;
+            return [0, 1, 2].map(|i| self.bytes[at * c + i.min(c - 1)]);
+        }
         let plane = self.shape.plane();
         [0, 1, 2].map(|c| self.byte(self.values[c.min(self.shape.c - 1) * plane + at]))
     }
@@ -93,6 +120,14 @@ mod tests {
             let image = Image::new(&values, Shape::new(1, 1, 1), (-1.0, 1.0));
             assert_eq!(image.pixel(0, 0), [want; 3], "{value}");
         }
+    }
+
+    #[test]
+    fn bytes_are_pixels() {
+        let image = Image::from_bytes(&[1, 2, 3, 4, 5, 6], Shape::new(3, 1, 2));
+        assert!(image.pixels().eq([[1, 2, 3], [4, 5, 6]]));
+        let grey = Image::from_bytes(&[7, 8], Shape::new(1, 2, 1));
+        assert_eq!(grey.pixel(0, 1), [8; 3]);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! - [`record`]: the bytes of a burn record, read in place.
 //! - [`model`]: a checked, borrowed view of those bytes as a list of layers.
 //! - [`op`]: what a layer computes, one file an operation, each with its obvious loop.
+//! - [`int8`]: what a layer computes in integers, the same bytes on every device.
+//! - [`packed`]: what it computes in floats whose order suits the CPU.
 //! - [`plan`]: how much memory a model needs, to the byte, and where each layer reads and writes.
 //! - [`latent`]: seeds to latents, the same on every device.
 //! - [`backend`] and [`cpu`]: executing a model over the caller's memory; [`simd`] has the fast loops.
@@ -47,11 +49,13 @@ pub mod cpu;
 #[cfg(feature = "alloc")]
 pub mod graph;
 pub mod image;
+pub mod int8;
 pub mod latent;
 pub mod model;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod op;
+pub mod packed;
 pub mod plan;
 pub mod record;
 pub mod simd;

@@ -14,6 +14,7 @@ mod cli {
     pub mod load;
     pub mod npy;
     pub mod output;
+    pub mod psnr;
 }
 
 #[derive(Parser)]
@@ -40,14 +41,8 @@ enum Verb {
         /// Burn record or ONNX [default: the model that comes with the program]
         model: Option<PathBuf>,
     },
-    /// Turn a model into a burn record or ONNX, batch norm folded
-    Convert {
-        /// Burn record or ONNX
-        model: PathBuf,
-        /// File to write: .bpk or .onnx
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    /// Turn a model into a burn record or ONNX, batch norm folded; or into bytes
+    Convert(Convert),
     /// Measure how fast faces are made here
     Bench(Bench),
 }
@@ -86,6 +81,9 @@ pub struct Generate {
     /// Burn record or ONNX [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Threads that make files of many faces [default: as many as there are cores]
+    #[arg(long, value_parser = threads)]
+    pub threads: Option<usize>,
     /// Factor on the latent: below 1 faces are more ordinary and better formed
     #[arg(long, default_value_t = 1.0, value_parser = truncation)]
     pub truncation: f32,
@@ -95,6 +93,46 @@ pub struct Generate {
     /// Write the latents that were used, one a row, float32
     #[arg(long, value_name = "FILE.npy")]
     pub save_latent: Option<PathBuf>,
+}
+
+/// What `convert` can be told.
+#[derive(Args)]
+pub struct Convert {
+    /// Burn record or ONNX
+    pub model: PathBuf,
+    /// File to write: .bpk or .onnx
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How numbers are stored and computed with
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// Faces that the result is compared with f32 by
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub faces: u64,
+    /// Picture to write of both: f32 above, the result below, the worst face last
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+}
+
+/// How numbers are stored and computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// 32-bit floats
+    F32,
+    /// 32-bit floats in the order in which they are used: faster, for this program only
+    Packed,
+    /// Bytes: integers from latent to pixel, a quarter of the size
+    Int8,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::Packed => "packed",
+            Precision::Int8 => "int8",
+        })
+    }
 }
 
 /// How faces are enlarged.
@@ -112,6 +150,21 @@ pub struct Bench {
     /// Burn record or ONNX [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Measure the model in this precision [default: as it is stored; ONNX: packed]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Threads, each with faces of its own
+    #[arg(long, default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// Faces at a time
+    #[arg(long, default_value_t = 1, value_parser = batch)]
+    pub batch: usize,
+    /// The fastest kernels only
+    #[arg(long)]
+    pub best: bool,
+    /// One line of JSON
+    #[arg(long)]
+    pub json: bool,
     /// Seconds to measure each kind of kernel
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     pub seconds: f64,
@@ -125,6 +178,20 @@ fn grid(text: &str) -> Result<(usize, usize), String> {
         Some((rows @ 1..=1000, columns @ 1..=1000)) => Ok((rows, columns)),
         Some(_) => Err("rows and columns are between 1 and 1000".into()),
         None => Err("rows and columns, as in 4x8".into()),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("a number from 1 to 1024".into()),
+    }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1_000_000) => Ok(n),
+        _ => Err("a number from 1 to 1,000,000".into()),
     }
 }
 
@@ -146,7 +213,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Generate(args) => cli::generate::run(&args),
         Verb::Inspect { model } => cli::inspect::run(model.as_deref()),
-        Verb::Convert { model, out } => cli::convert::run(&model, &out),
+        Verb::Convert(args) => cli::convert::run(&args),
         Verb::Bench(args) => cli::bench::run(&args),
     };
     match result {

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use crate::int8::{self, Int8, Layout};
 use crate::op::{Activation, Op, Shape, ShapeError, Window};
+use crate::packed::Packed;
 use crate::plan;
-use crate::record::{self, Record, RecordError};
+use crate::record::{self, Record, RecordError, Tensor};
 use crate::simd::cast;
 
 /// Most layers of a model: the view has room for as many, in itself.
@@ -18,6 +20,10 @@ pub mod key {
     pub const LATENT: &str = "pocket-gan.latent";
     /// The layers, one a line.
     pub const LAYERS: &str = "pocket-gan.layers";
+    /// How numbers are stored and computed with: absent for `f32`.
+    pub const PRECISION: &str = "pocket-gan.precision";
+    /// Integers of an int8 model: of the latent, then of the layers, one a line.
+    pub const INT8: &str = "pocket-gan.int8";
     /// Checksum of the data section.
     pub const CHECKSUM: &str = "pocket-gan.checksum";
     /// Values of black and white.
@@ -54,6 +60,32 @@ pub struct Layer<'a> {
     pub weight: &'a [f32],
     /// A value an output channel; empty for zeros.
     pub bias: &'a [f32],
+    /// The integers of an int8 model, which has them in place of weight and bias.
+    pub int8: Option<Int8<'a>>,
+    /// The floats of a packed model, which has them in place of weight and bias.
+    pub packed: Option<Packed<'a>>,
+}
+
+/// How a model's numbers are stored and computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 32-bit floats in the order in which they are used.
+    Packed,
+    /// Bytes: integers from latent to pixel.
+    Int8,
+}
+
+impl Precision {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Packed => "packed",
+            Precision::Int8 => "int8",
+        }
+    }
 }
 
 /// A generator, checked: no method of it can fail.
@@ -62,6 +94,9 @@ pub struct Model<'a> {
     record: Record<'a>,
     latent: usize,
     range: (f32, f32),
+    /// Factor and zero of the latent of an int8 model.
+    quantised: Option<(f32, u8)>,
+    packed: bool,
     layers: [Layer<'a>; LAYERS],
     len: usize,
 }
@@ -96,8 +131,12 @@ pub enum ModelError<'a> {
         /// Values there are.
         got: usize,
     },
-    /// A layer's tensor of an element type that this build has no kernels for.
-    Type(usize, &'a str, &'a str),
+    /// A layer's tensor of an element type other than its model's: layer, name, wanted, got.
+    Type(usize, &'a str, &'static str, &'a str),
+    /// A layer of an int8 or packed model for which those have no kernel: why.
+    Blocks(usize, &'a str, &'static str),
+    /// An int8 layer's line of zero and shift that is missing or does not read.
+    Zero(usize, &'a str),
     /// The last layer makes no image: 1 or 3 channels.
     NoImage(Shape),
     /// The weights are damaged: checksum written, checksum found.
@@ -131,9 +170,20 @@ impl fmt::Display for ModelError<'_> {
                 f,
                 "layer {layer} ({name}): the {tensor} has {got} values, the layer wants {need}"
             ),
-            ModelError::Type(i, name, got) => write!(
+            ModelError::Type(i, name, want, got) => write!(
                 f,
-                "layer {i} ({name}): values of type {got:?}, this build reads \"F32\""
+                "layer {i} ({name}): values of type {got:?}, the model's precision wants {want:?}"
+            ),
+            ModelError::Blocks(i, name, why) => {
+                write!(
+                    f,
+                    "layer {i} ({name}): int8 and packed models have no {why}"
+                )
+            }
+            ModelError::Zero(i, name) => write!(
+                f,
+                "layer {i} ({name}): {:?} has no shift and zero of it",
+                key::INT8
             ),
             ModelError::NoImage(shape) => write!(
                 f,
@@ -188,6 +238,8 @@ impl<'a> Model<'a> {
             record,
             latent: 0,
             range: (-1.0, 1.0),
+            quantised: None,
+            packed: false,
             layers: [Layer::NOTHING; LAYERS],
             len: 0,
         };
@@ -202,6 +254,19 @@ impl<'a> Model<'a> {
         };
         let text = model.required(key::RANGE)?;
         model.range = range(text).ok_or(ModelError::Value(key::RANGE, text))?;
+        let mut integers = "".lines();
+        match record.get(key::PRECISION) {
+            None | Some("f32") => {}
+            Some("packed") => model.packed = true,
+            Some("int8") => {
+                let text = model.required(key::INT8)?;
+                integers = text.lines();
+                let latent = integers.next().unwrap_or_default();
+                model.quantised =
+                    Some(self::latent(latent).ok_or(ModelError::Value(key::INT8, latent))?);
+            }
+            Some(other) => return Err(ModelError::Value(key::PRECISION, other)),
+        }
         let lines = model.required(key::LAYERS)?;
         let count = lines.lines().count();
         if count > LAYERS {
@@ -209,7 +274,16 @@ impl<'a> Model<'a> {
         }
         let mut shape = Shape::new(model.latent, 1, 1);
         for (i, line) in lines.lines().enumerate() {
-            let layer = model.layer(i, line, shape)?;
+            let mut layer = model.layer(i, line, shape)?;
+            if let Some((_, zero)) = model.quantised {
+                let before = model.layers[..i].last().and_then(|l| l.int8);
+                let before = before.map_or(zero, |b| b.zero);
+                let line = integers.next().unwrap_or_default();
+                layer.int8 = Some(model.int8(i, &layer, line, before, i + 1 == count)?);
+            }
+            if model.packed {
+                layer.packed = Some(model.packed(i, &layer, i + 1 == count)?);
+            }
             shape = layer.output;
             model.layers[i] = layer;
             model.len = i + 1;
@@ -229,18 +303,22 @@ impl<'a> Model<'a> {
         let output = op
             .output(input)
             .map_err(|error| ModelError::Shape(i, name, error))?;
-        let weight = match op.weight(input) {
+        // Int8 and packed models have their weights in other forms.
+        let sides = op.weight(input).filter(|_| !self.blocked());
+        let weight = match sides {
             None => &[],
             Some(sides) => {
                 let need = sides.into_iter().try_fold(1usize, usize::checked_mul);
                 let need = need.ok_or(ModelError::Shape(i, name, ShapeError::TooLarge))?;
-                self.tensor(i, name, "weight", need)?
+                self.floats(i, name, "weight", need)?
                     .ok_or(ModelError::NoTensor(i, name, "weight"))?
             }
         };
         let bias = match op.bias(input) {
-            None => &[],
-            Some(need) => self.tensor(i, name, "bias", need)?.unwrap_or_default(),
+            Some(need) if !self.blocked() => {
+                self.floats(i, name, "bias", need)?.unwrap_or_default()
+            }
+            _ => &[],
         };
         Ok(Layer {
             name,
@@ -250,36 +328,149 @@ impl<'a> Model<'a> {
             output,
             weight,
             bias,
+            int8: None,
+            packed: None,
         })
     }
 
-    /// Layer `i`'s tensor, `NAME.weight` or `NAME.bias`, of `need` values.
-    fn tensor(
+    /// Whether weights are in blocks.
+    fn blocked(&self) -> bool {
+        self.packed || self.quantised.is_some()
+    }
+
+    /// Layer `i`'s integers; `line` is its own of [`key::INT8`].
+    fn int8(
+        &self,
+        i: usize,
+        layer: &Layer<'a>,
+        line: &str,
+        before: u8,
+        image: bool,
+    ) -> Result<Int8<'a>, ModelError<'a>> {
+        let name = layer.name;
+        let missing = ModelError::Zero(i, name);
+        let (shift, zero) = line.split_once(' ').ok_or(missing)?;
+        let (shift, zero) = match (shift.parse(), zero.parse()) {
+            (Ok(shift @ 1..=62), Ok(zero)) => (shift, zero),
+            _ => return Err(missing),
+        };
+        let mut int8 = Int8 {
+            weight: &[],
+            bias: &[],
+            scale: &[],
+            shift,
+            table: &[],
+            before,
+            zero,
+            image,
+        };
+        let layout = Layout::bytes(&layer.op, layer.input, layer.output, image);
+        let Some(layout) = only_moves(i, layer, layout, image)? else {
+            // The bytes stay what they were, so does the one that stands for 0.
+            int8.zero = before;
+            return Ok(int8);
+        };
+        let need = layout.weight_len();
+        let need = need.ok_or(ModelError::Shape(i, name, ShapeError::TooLarge))?;
+        if layout.terms() > int8::TERMS {
+            return Err(ModelError::Blocks(i, name, "sums of so many products"));
+        }
+        let required = |tensor, dtype, need, size| {
+            let found = self.tensor(i, name, tensor, dtype, need, size)?;
+            found.ok_or(ModelError::NoTensor(i, name, tensor))
+        };
+        let words = |bytes| cast::words(bytes).ok_or(ModelError::Misaligned);
+        let lanes = layout.bias_len();
+        int8.weight = cast::signed(required("weight", "I8", need, 1)?);
+        int8.bias = words(required("bias", "I32", lanes, 4)?)?;
+        int8.scale = words(required("scale", "I32", lanes, 4)?)?;
+        if image || !matches!(layer.activation, Activation::None | Activation::Relu) {
+            int8.table = required("table", "U8", int8::TABLE, 1)?;
+        }
+        Ok(int8)
+    }
+
+    /// Layer `i`'s blocks of floats.
+    fn packed(
+        &self,
+        i: usize,
+        layer: &Layer<'a>,
+        image: bool,
+    ) -> Result<Packed<'a>, ModelError<'a>> {
+        let mut packed = Packed {
+            weight: &[],
+            bias: &[],
+            image,
+        };
+        let Some(layout) = only_moves(i, layer, packed.layout(layer), image)? else {
+            return Ok(packed);
+        };
+        let need = layout.weight_len();
+        let need = need.ok_or(ModelError::Shape(i, layer.name, ShapeError::TooLarge))?;
+        let required = |tensor, need| {
+            let found = self.floats(i, layer.name, tensor, need)?;
+            found.ok_or(ModelError::NoTensor(i, layer.name, tensor))
+        };
+        packed.weight = required("weight", need)?;
+        packed.bias = required("bias", layout.bias_len())?;
+        Ok(packed)
+    }
+
+    /// Layer `i`'s tensor of `need` floats.
+    fn floats(
         &self,
         i: usize,
         name: &'a str,
         kind: &'static str,
         need: usize,
     ) -> Result<Option<&'a [f32]>, ModelError<'a>> {
+        match self.tensor(i, name, kind, "F32", need, 4)? {
+            None => Ok(None),
+            Some(bytes) => cast::floats(bytes).ok_or(ModelError::Misaligned).map(Some),
+        }
+    }
+
+    /// Layer `i`'s tensor, `NAME.weight` or another `kind`, of `need` values of `size` bytes.
+    fn tensor(
+        &self,
+        i: usize,
+        name: &'a str,
+        kind: &'static str,
+        dtype: &'static str,
+        need: usize,
+        size: usize,
+    ) -> Result<Option<&'a [u8]>, ModelError<'a>> {
         let is = |n: &str| n.strip_prefix(name).and_then(|n| n.strip_prefix('.')) == Some(kind);
-        let Some(tensor) = self.record.tensor(is) else {
+        let Some(tensor): Option<Tensor<'a>> = self.record.tensor(is) else {
             return Ok(None);
         };
-        if tensor.dtype != "F32" {
-            return Err(ModelError::Type(i, name, tensor.dtype));
+        if tensor.dtype != dtype {
+            return Err(ModelError::Type(i, name, dtype, tensor.dtype));
         }
-        if tensor.bytes.len() != need.saturating_mul(4) {
+        if tensor.bytes.len() != need.saturating_mul(size) {
             return Err(ModelError::Tensor {
                 layer: i,
                 name,
                 tensor: kind,
                 need,
-                got: tensor.bytes.len() / 4,
+                got: tensor.bytes.len() / size,
             });
         }
-        cast::floats(tensor.bytes)
-            .ok_or(ModelError::Misaligned)
-            .map(Some)
+        Ok(Some(tensor.bytes))
+    }
+
+    /// How numbers are stored and computed with.
+    pub fn precision(&self) -> Precision {
+        match self.quantised {
+            Some(_) => Precision::Int8,
+            None if self.packed => Precision::Packed,
+            None => Precision::F32,
+        }
+    }
+
+    /// Factor and zero by which the latent of an int8 model becomes bytes.
+    pub fn quantised(&self) -> Option<(f32, u8)> {
+        self.quantised
     }
 
     /// Length of the latent.
@@ -304,8 +495,7 @@ impl<'a> Model<'a> {
 
     /// Numbers that were learnt.
     pub fn parameters(&self) -> usize {
-        let of = |l: &Layer| l.weight.len() + l.bias.len();
-        self.layers().iter().map(of).sum()
+        self.layers().iter().map(Layer::parameters).sum()
     }
 
     /// Multiply-adds of one image.
@@ -332,6 +522,15 @@ impl<'a> Model<'a> {
 }
 
 impl Layer<'_> {
+    /// Numbers that were learnt; an int8 or packed layer always has a bias.
+    pub fn parameters(&self) -> usize {
+        let bias = match (&self.int8, &self.packed) {
+            (None, None) => self.bias.len(),
+            _ => self.op.bias(self.input).unwrap_or(0),
+        };
+        self.op.weight(self.input).map_or(0, |s| s.iter().product()) + bias
+    }
+
     /// What stands in the places of a model's array that have no layer.
     const NOTHING: Layer<'static> = Layer {
         name: "",
@@ -341,7 +540,40 @@ impl Layer<'_> {
         output: Shape::new(0, 0, 0),
         weight: &[],
         bias: &[],
+        int8: None,
+        packed: None,
     };
+}
+
+/// Whether layer `i` of an int8 or packed model, which has no `layout`, may be without: it moves values and no more.
+fn only_moves<'a>(
+    i: usize,
+    layer: &Layer<'a>,
+    layout: Option<Layout>,
+    image: bool,
+) -> Result<Option<Layout>, ModelError<'a>> {
+    let refused = |why| Err(ModelError::Blocks(i, layer.name, why));
+    match layer.op {
+        _ if layout.is_some() => Ok(layout),
+        Op::Resize { .. } | Op::Reshape { .. } if image => {
+            refused("last layer that only moves values")
+        }
+        Op::Resize { .. } | Op::Reshape { .. } if layer.activation != Activation::None => {
+            refused("activation of moved values")
+        }
+        Op::Resize { .. } | Op::Reshape { .. } => Ok(None),
+        Op::Affine | Op::Activate => refused("kernel for it"),
+        Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => {
+            refused("kernel for so large a window")
+        }
+    }
+}
+
+/// `FACTOR ZERO` of the latent.
+fn latent(line: &str) -> Option<(f32, u8)> {
+    let (factor, zero) = line.split_once(' ')?;
+    let factor: f32 = factor.parse().ok()?;
+    Some((factor, zero.parse().ok()?)).filter(|_| factor.is_finite() && factor > 0.0)
 }
 
 /// Two different finite numbers.

@@ -3,31 +3,55 @@
 //! A layer's input lies at one end, its output goes to the other; the next layer reads it from there. The arena is
 //! as long as the most demanding layer wants: input + output + scratch.
 
+use crate::int8;
 use crate::model::{Layer, Model};
+use crate::packed;
 use crate::simd;
 
-/// Values (`f32`) a layer's scratch takes. The kernel asks this function too.
+/// Values (`f32`) a layer's scratch takes; bytes of an int8 layer. The kernel asks this function too.
 pub fn scratch_len(layer: &Layer<'_>) -> usize {
-    simd::scratch_len(layer)
+    match (&layer.int8, &layer.packed) {
+        (Some(int8), _) => int8::scratch_len(layer, int8),
+        (_, Some(packed)) => packed::scratch_len(layer, packed),
+        (None, None) => simd::scratch_len(layer),
+    }
+}
+
+/// What a layer's input and output take: values, or bytes of an int8 layer.
+fn ends(layer: &Layer<'_>) -> [usize; 2] {
+    match &layer.int8 {
+        Some(int8) => [
+            int8::stored(layer.input, false),
+            int8::stored(layer.output, int8.image),
+        ],
+        None => [layer.input.values(), layer.output.values()],
+    }
 }
 
 /// Values (`f32`) that must be at hand while a layer runs.
 pub fn layer_len(layer: &Layer<'_>) -> usize {
-    layer.input.values() + layer.output.values() + scratch_len(layer)
+    let [input, output] = ends(layer);
+    let len = input + output + scratch_len(layer);
+    match layer.int8 {
+        Some(_) => len.div_ceil(size_of::<f32>()),
+        None => len,
+    }
 }
 
-/// Values (`f32`) of the arena of a model.
+/// Values (`f32`) of the arena of a model. A latent begins as values, whatever the layers.
 pub fn arena_len(model: &Model<'_>) -> usize {
-    model.layers().iter().map(layer_len).max().unwrap_or(0)
+    let layers = model.layers().iter().map(layer_len);
+    layers.max().unwrap_or(0).max(model.latent())
 }
 
-/// The arena cut for layer `i`: input, scratch, output. Even layers read from the front, odd ones from the back.
-pub fn cut<'m>(
-    arena: &'m mut [f32],
+/// The arena (values, or bytes of int8 layers) cut for layer `i`: input, scratch, output. Even layers read from the
+/// front, odd ones from the back.
+pub fn cut<'m, T>(
+    arena: &'m mut [T],
     i: usize,
     layer: &Layer<'_>,
-) -> (&'m mut [f32], &'m mut [f32], &'m mut [f32]) {
-    let (input, output) = (layer.input.values(), layer.output.values());
+) -> (&'m mut [T], &'m mut [T], &'m mut [T]) {
+    let [input, output] = ends(layer);
     let (front, back) = match i % 2 {
         0 => (input, output),
         _ => (output, input),
@@ -41,8 +65,8 @@ pub fn cut<'m>(
 }
 
 /// The output of the last layer, of `len` layers.
-pub fn result<'m>(arena: &'m [f32], len: usize, layer: &Layer<'_>) -> &'m [f32] {
-    let output = layer.output.values();
+pub fn result<'m, T>(arena: &'m [T], len: usize, layer: &Layer<'_>) -> &'m [T] {
+    let [_, output] = ends(layer);
     match len % 2 {
         0 => &arena[..output],
         _ => &arena[arena.len() - output..],

@@ -443,7 +443,7 @@ fn each_mistake_has_its_message() {
     );
     assert_eq!(
         swapped("F32", "F16"),
-        "layer 0 (l0): values of type \"F16\", this build reads \"F32\""
+        "layer 0 (l0): values of type \"F16\", the model's precision wants \"F32\""
     );
     assert_eq!(
         swapped("-1 1", "-1 X"),

@@ -211,7 +211,7 @@ fn records_of_burn_that_are_no_generators_of_ours() {
         ),
         (
             burns("", "", weight(DType::F16, &[3, 2], 12)),
-            "layer 0 (only): values of type \"F16\", this build reads \"F32\"",
+            "layer 0 (only): values of type \"F16\", the model's precision wants \"F32\"",
         ),
         (
             burns("", "", weight(DType::F32, &[2, 2], 16)),

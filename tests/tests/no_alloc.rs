@@ -2,10 +2,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::convert::Infallible;
+use std::marker::PhantomData;
 
-use embedded_graphics::mock_display::MockDisplay;
-use embedded_graphics::pixelcolor::Rgb565;
-use firmware_demo::{Kiosk, Show};
+use embedded_graphics::Pixel;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{OriginDimensions, Size};
+use embedded_graphics::pixelcolor::{BinaryColor, Gray2, PixelColor, Rgb565};
+use firmware_demo::{Fit, Kiosk, Paint, Scaling, Show, Turn};
 use runtime::cpu::Cpu;
 use runtime::latent::Latent;
 use runtime::model::Model;
@@ -65,20 +69,71 @@ fn parsing_and_generating_do_not_allocate() {
     }
 }
 
+/// A panel of any colour that keeps nothing.
+struct Panel<C>(PhantomData<C>);
+
+impl<C> OriginDimensions for Panel<C> {
+    fn size(&self) -> Size {
+        Size::new(320, 240)
+    }
+}
+
+impl<C: PixelColor> DrawTarget for Panel<C> {
+    type Color = C;
+    type Error = Infallible;
+
+    fn draw_iter<I: IntoIterator<Item = Pixel<C>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+        pixels.into_iter().for_each(|p| {
+            std::hint::black_box(p);
+        });
+        Ok(())
+    }
+}
+
+/// A show with every key pressed; how many frames were drawn.
+fn show<C: Paint>(kiosk: &mut Kiosk<Cpu<'_>>) -> u32 {
+    let panel = &mut Panel::<C>(PhantomData);
+    let mut drawn = 0;
+    kiosk.redraw();
+    for step in 0..12 {
+        match step {
+            4 => kiosk.next(),
+            5 => kiosk.previous(),
+            6 => drop(kiosk.favourite()),
+            7 => kiosk.hold(true),
+            8 => kiosk.hold(false),
+            9 => kiosk.sleep(true),
+            10 => kiosk.sleep(false),
+            _ => {}
+        }
+        drawn += kiosk.step(panel).is_ok_and(|drawn| drawn) as u32;
+    }
+    drawn
+}
+
 #[test]
 fn the_kiosk_does_not_allocate() {
     let model = Model::parse(RECORD).unwrap();
     let mut arena = vec![0.0; model.arena_len()];
-    let show = Show {
-        dwell: 2,
-        morph: 2,
-        ..Show::default()
-    };
-    let mut kiosk = Kiosk::new(Cpu::new(&model, &mut arena).unwrap(), show);
-    let mut display = MockDisplay::<Rgb565>::new();
-    display.set_allow_overdraw(true);
-    let steps = without_allocation(|| (0..9).filter(|_| kiosk.step(&mut display).is_ok()).count());
-    assert_eq!(steps, 9);
+    for scaling in [Scaling::Bilinear, Scaling::Nearest] {
+        for fit in [Fit::Letterbox, Fit::Fill] {
+            let wish = Show {
+                dwell: 2,
+                morph: 2,
+                scaling,
+                fit,
+                turn: Turn::new(1, true),
+                ..Show::default()
+            };
+            let mut kiosk = Kiosk::new(Cpu::new(&model, &mut arena).unwrap(), wish);
+            let drawn = without_allocation(|| {
+                show::<Rgb565>(&mut kiosk)
+                    + show::<Gray2>(&mut kiosk)
+                    + show::<BinaryColor>(&mut kiosk)
+            });
+            assert!(drawn > 20, "{drawn}");
+        }
+    }
 }
 
 #[test]

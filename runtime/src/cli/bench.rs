@@ -1,56 +1,250 @@
-//! `runtime bench`: how long a face takes here, one thread, each kind of kernel.
+//! `runtime bench`: how long a face takes here, each kind of kernel, each layer, and what the machine could do.
 
 use std::error::Error;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::cpu::Cpu;
 use runtime::latent::Latent;
-use runtime::simd::Isa;
+use runtime::model::Model;
+use runtime::record::Buffer;
+use runtime::simd::{Isa, peak};
 
-use super::load::Bytes;
+use super::load::{self, Bytes};
 use super::output;
-use crate::Bench;
+use crate::{Bench, Precision};
+
+/// Sorted seconds.
+struct Times(Vec<f64>);
+
+impl Times {
+    fn new(mut seconds: Vec<f64>) -> Times {
+        seconds.sort_by(f64::total_cmp);
+        Times(seconds)
+    }
+
+    /// The value that a share of all lies below, in milliseconds.
+    fn ms(&self, share: f64) -> f64 {
+        let at = (self.0.len() as f64 * share) as usize;
+        self.0
+            .get(at.min(self.0.len() - 1))
+            .map_or(0.0, |s| s * 1e3)
+    }
+}
+
+/// What was measured of one kind of kernel.
+struct Row {
+    isa: Isa,
+    /// Of a batch.
+    times: Times,
+    /// Multiply-adds a second that one thread can do at most.
+    peak: f64,
+    /// Median milliseconds of each layer, one thread.
+    layers: Vec<f64>,
+}
 
 /// Prints a row a kind of kernel.
 ///
 /// # Errors
 /// One that names the file.
 pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
-    let bytes = Bytes::load(args.model.as_deref())?;
-    let model = bytes.model()?;
-    let mut arena = vec![0.0; model.arena_len()];
-    output::print(
-        format!(
-            "{:<12}{:>10}{:>12}{:>12}{:>12}{:>16}\n",
-            "kernels", "faces", "min ms", "median ms", "faces/s", "Gmultiply-adds/s"
-        )
-        .as_bytes(),
-    )?;
-    for isa in Isa::all().into_iter().flatten() {
-        let mut cpu = Cpu::with(&model, &mut arena, Some(isa))?;
-        let mut times = Vec::new();
-        // The first ones bring weights into the caches.
-        for seed in 0..3 {
-            cpu.generate(&Latent::from_seed(seed))?;
+    let converted;
+    let loaded;
+    let bytes = match args.precision {
+        None => {
+            loaded = Bytes::load(args.model.as_deref())?;
+            loaded.bytes()
+        }
+        Some(precision) => {
+            let mut graph = load::graph_or_own(args.model.as_deref())?;
+            graph.fold();
+            let record = match precision {
+                Precision::F32 => graph.to_record(),
+                Precision::Packed => graph.pack(),
+                Precision::Int8 => graph.quantise(super::convert::CALIBRATION),
+            };
+            converted = Buffer::from(record?);
+            converted.bytes()
+        }
+    };
+    let model = Model::parse(bytes).map_err(|e| e.to_string())?;
+    let kinds = Isa::all().into_iter().flatten();
+    let kinds: Vec<Isa> = match args.best {
+        true => vec![Isa::best()],
+        false => kinds.collect(),
+    };
+    let mut rows = Vec::new();
+    for isa in kinds {
+        rows.push(Row {
+            isa,
+            times: batches(&model, isa, args)?,
+            peak: peak(isa, model.quantised().is_some()),
+            layers: layers(&model, isa)?,
+        });
+    }
+    let text = match args.json {
+        true => json(&model, bytes.len(), &rows, args)?,
+        false => table(&model, &rows, args)?,
+    };
+    Ok(output::print(text.as_bytes())?)
+}
+
+/// Times of batches: each thread has its own arena and makes its share of the faces.
+fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn Error>> {
+    let (threads, batch) = (args.threads, args.batch);
+    let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
+    let mut cpus = Vec::new();
+    for arena in &mut arenas {
+        cpus.push(Cpu::with(model, arena, Some(isa))?);
+    }
+    let faces = |cpu: &mut Cpu<'_>, thread: usize, first: usize| {
+        for face in (thread..batch).step_by(threads) {
+            // Latents of seeds are of any length.
+            let _ = black_box(cpu.generate(&Latent::from_seed((first + face) as u64)));
+        }
+    };
+    let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
+    let mut cpus = cpus.into_iter();
+    let mut own = cpus.next().ok_or("no threads")?;
+    let mut times = Vec::new();
+    std::thread::scope(|scope| {
+        for (i, mut cpu) in cpus.enumerate() {
+            let (barrier, over) = (&barrier, &over);
+            scope.spawn(move || {
+                loop {
+                    barrier.wait();
+                    if over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    faces(&mut cpu, i + 1, 0);
+                    barrier.wait();
+                }
+            });
         }
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs_f64(args.seconds) || times.is_empty() {
+        // The first ones bring weights into the caches.
+        for i in 0.. {
             let start = Instant::now();
-            std::hint::black_box(cpu.generate(&Latent::from_seed(times.len() as u64))?);
-            times.push(start.elapsed().as_secs_f64());
+            barrier.wait();
+            faces(&mut own, 0, i * batch);
+            barrier.wait();
+            if i >= 3 {
+                times.push(start.elapsed().as_secs_f64());
+                if began.elapsed() >= Duration::from_secs_f64(args.seconds) {
+                    break;
+                }
+            }
         }
-        times.sort_by(f64::total_cmp);
-        let median = times[times.len() / 2];
-        let line = format!(
-            "{:<12}{:>10}{:>12.3}{:>12.3}{:>12.0}{:>16.1}\n",
-            isa.name(),
-            times.len(),
-            times[0] * 1e3,
-            median * 1e3,
-            1.0 / median,
-            model.multiply_adds() as f64 / median / 1e9
-        );
-        output::print(line.as_bytes())?;
+        over.store(true, Ordering::SeqCst);
+        barrier.wait();
+    });
+    Ok(Times::new(times))
+}
+
+/// Median milliseconds of every layer.
+fn layers(model: &Model<'_>, isa: Isa) -> Result<Vec<f64>, Box<dyn Error>> {
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut cpu = Cpu::with(model, &mut arena, Some(isa))?;
+    let mut times = vec![Vec::new(); model.layers().len()];
+    for seed in 0..40 {
+        let mut last = Instant::now();
+        cpu.watched(&Latent::from_seed(seed), |i, _| {
+            let now = Instant::now();
+            times[i].push((now - last).as_secs_f64());
+            last = now;
+        })?;
     }
-    Ok(())
+    Ok(times.into_iter().map(|t| Times::new(t).ms(0.5)).collect())
+}
+
+fn table(model: &Model<'_>, rows: &[Row], args: &Bench) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}, {} thread(s), batches of {}: times of a batch",
+        model.precision().name(),
+        args.threads,
+        args.batch
+    )?;
+    writeln!(
+        text,
+        "{:<12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>16}{:>10}",
+        "kernels",
+        "batches",
+        "min ms",
+        "median ms",
+        "p99 ms",
+        "faces/s",
+        "Gmultiply-adds/s",
+        "of peak"
+    )?;
+    for row in rows {
+        let rate = model.multiply_adds() as f64 * args.batch as f64 / row.times.ms(0.5) * 1e3;
+        writeln!(
+            text,
+            "{:<12}{:>10}{:>12.3}{:>12.3}{:>12.3}{:>12.0}{:>16.1}{:>9.0}%",
+            row.isa.name(),
+            row.times.0.len(),
+            row.times.ms(0.0),
+            row.times.ms(0.5),
+            row.times.ms(0.99),
+            args.batch as f64 * 1e3 / row.times.ms(0.5),
+            rate / 1e9,
+            100.0 * rate / row.peak / args.threads as f64
+        )?;
+    }
+    if let Some(row) = rows.last() {
+        writeln!(text, "\nlayers with {} kernels, one thread", row.isa.name())?;
+        for (layer, ms) in model.layers().iter().zip(&row.layers) {
+            let rate = layer.op.multiply_adds(layer.input, layer.output) as f64 / ms * 1e3;
+            writeln!(
+                text,
+                "{:<24}{:>22.3}{:>40.1}{:>9.0}%",
+                layer.name,
+                ms,
+                rate / 1e9,
+                100.0 * rate / row.peak
+            )?;
+        }
+    }
+    Ok(text)
+}
+
+fn json(
+    model: &Model<'_>,
+    size: usize,
+    rows: &[Row],
+    args: &Bench,
+) -> Result<String, std::fmt::Error> {
+    let mut kernels = Vec::new();
+    for row in rows {
+        let mut text = String::new();
+        let layers: Vec<String> = row.layers.iter().map(|ms| format!("{ms:.4}")).collect();
+        write!(
+            text,
+            "{{\"kernels\": \"{}\", \"batches\": {}, \"min_ms\": {:.4}, \"median_ms\": {:.4}, \"p99_ms\": {:.4}, \
+             \"peak_multiply_adds_per_s\": {:.0}, \"layers_ms\": [{}]}}",
+            row.isa.name(),
+            row.times.0.len(),
+            row.times.ms(0.0),
+            row.times.ms(0.5),
+            row.times.ms(0.99),
+            row.peak,
+            layers.join(", ")
+        )?;
+        kernels.push(text);
+    }
+    Ok(format!(
+        "{{\"precision\": \"{}\", \"threads\": {}, \"batch\": {}, \"multiply_adds\": {}, \"record_bytes\": {size}, \
+         \"arena_bytes\": {}, \"rows\": [{}]}}\n",
+        model.precision().name(),
+        args.threads,
+        args.batch,
+        model.multiply_adds(),
+        4 * model.arena_len(),
+        kernels.join(", ")
+    ))
 }

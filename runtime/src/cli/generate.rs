@@ -1,13 +1,17 @@
 //! `runtime generate`: seeds or latents to pictures.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use image::imageops::{self, FilterType};
 use image::{ImageFormat, Rgb, RgbImage};
 use runtime::cpu::Cpu;
 use runtime::image::Image;
 use runtime::latent::Latent;
+use runtime::model::Model;
 
 use super::load::Bytes;
 use super::{npy, output};
@@ -61,12 +65,6 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
     if pipe && args.grid.is_none() && count > 1 {
         return Err("--out - takes one picture: use --grid, or a file name for many".into());
     }
-    let mut arena = vec![0.0; model.arena_len()];
-    let mut cpu = Cpu::new(&model, &mut arena)?;
-    let mut face = |i: usize| -> Result<RgbImage, Box<dyn Error>> {
-        let latent = source.latent(i).truncated(args.truncation);
-        Ok(enlarge(picture(&cpu.generate(&latent)?), args))
-    };
     let grey = model.output().c == 1;
     let emit = |picture: RgbImage, path: &Path| -> Result<(), Box<dyn Error>> {
         let bytes = output::encode(picture, grey, format, path)?;
@@ -76,22 +74,43 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         }
         Ok(())
     };
+    let face = |cpu: &mut Cpu<'_>, i: usize| -> Result<RgbImage, Box<dyn Error>> {
+        let latent = source.latent(i).truncated(args.truncation);
+        Ok(enlarge(picture(&cpu.generate(&latent)?), args))
+    };
     if let Some((rows, columns)) = args.grid {
+        let mut arena = vec![0.0; model.arena_len()];
+        let mut cpu = Cpu::new(&model, &mut arena)?;
+        let mut face = |i: usize| face(&mut cpu, i);
         emit(grid(rows, columns, count, &mut face)?, &args.out)?;
         let last = source.name(count - 1);
         eprintln!("{}: {} to {last}", args.out.display(), source.name(0));
     } else {
         // A full row of digits: files sort as they are numbered.
         let digits = (count - 1).to_string().len().max(3);
-        for i in 0..count {
-            let path = match count {
-                1 => args.out.clone(),
-                _ => numbered(&args.out, i, digits),
-            };
-            emit(face(i)?, &path)?;
+        let path = |i: usize| match count {
+            1 => args.out.clone(),
+            _ => numbered(&args.out, i, digits),
+        };
+        // What is told of a file that was not written: an error is of one thread only.
+        let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<(), String> {
+            let made = face(cpu, i).and_then(|face| emit(face, &path(i)));
+            made.map_err(|e| crate::chain(e.as_ref()))
+        };
+        let told = |i: usize| {
             if !pipe {
-                eprintln!("{}: {}", path.display(), source.name(i));
+                eprintln!("{}: {}", path(i).display(), source.name(i));
             }
+        };
+        if count == 1 {
+            // Errors keep their causes: a closed pipe is none.
+            let mut arena = vec![0.0; model.arena_len()];
+            emit(face(&mut Cpu::new(&model, &mut arena)?, 0)?, &path(0))?;
+            told(0);
+        } else {
+            let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+            let threads = args.threads.unwrap_or_else(cores).min(count);
+            many(&model, count, threads, &one, &told)?;
         }
     }
     if let Some(path) = &args.save_latent {
@@ -101,6 +120,48 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         )?;
     }
     Ok(())
+}
+
+/// Makes the faces from 0 to `count` on a few threads, which compute, encode and write; tells of them in order.
+fn many(
+    model: &Model<'_>,
+    count: usize,
+    threads: usize,
+    one: &(impl Fn(&mut Cpu<'_>, usize) -> Result<(), String> + Sync),
+    told: &impl Fn(usize),
+) -> Result<(), Box<dyn Error>> {
+    let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
+    let mut cpus = Vec::new();
+    for arena in &mut arenas {
+        cpus.push(Cpu::new(model, arena)?);
+    }
+    let next = AtomicUsize::new(0);
+    let (done, dones) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for mut cpu in cpus {
+            let (next, done) = (&next, done.clone());
+            scope.spawn(move || {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    // Nobody listens after an error.
+                    if i >= count || done.send((i, one(&mut cpu, i))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let (mut ahead, mut first) = (BTreeSet::new(), 0);
+        for (i, result) in dones {
+            result?;
+            ahead.insert(i);
+            while ahead.remove(&first) {
+                told(first);
+                first += 1;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// How many faces: as many as asked for, where there are as many.

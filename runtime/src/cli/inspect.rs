@@ -43,6 +43,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     writeln!(out, "{:<16}{} values", "latent", model.latent())?;
     writeln!(out, "{:<16}{}", "image", model.output())?;
     writeln!(out, "{:<16}{black} (black) to {white} (white)", "values")?;
+    writeln!(out, "{:<16}{}", "precision", model.precision().name())?;
     writeln!(
         out,
         "{:<16}{}",
@@ -79,7 +80,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
             layer.name,
             line.trim_start(),
             layer.output.to_string(),
-            grouped((layer.weight.len() + layer.bias.len()) as u64),
+            grouped(layer.parameters() as u64),
             grouped(layer.op.multiply_adds(layer.input, layer.output)),
             grouped(4 * plan::layer_len(layer) as u64)
         )?;

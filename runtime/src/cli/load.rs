@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
-use runtime::model::Model;
+use runtime::model::{Model, Precision};
 use runtime::onnx::{self, OnnxError};
 use runtime::record::Buffer;
 
@@ -21,6 +21,8 @@ pub enum LoadError {
     Onnx(PathBuf, OnnxError),
     /// An ONNX generator that the core cannot hold.
     Graph(PathBuf, GraphError),
+    /// A record whose weights cannot be turned into another's.
+    Final(PathBuf, Precision),
     /// Neither a record nor ONNX.
     Unknown(PathBuf),
 }
@@ -33,6 +35,12 @@ impl fmt::Display for LoadError {
             LoadError::Onnx(path, _) | LoadError::Graph(path, _) => {
                 write!(f, "{}", path.display())
             }
+            LoadError::Final(path, precision) => write!(
+                f,
+                "{} is {} already: convert the model that it was made of",
+                path.display(),
+                precision.name()
+            ),
             LoadError::Unknown(path) => write!(
                 f,
                 "{} is neither a burn record nor an ONNX model",
@@ -48,7 +56,7 @@ impl std::error::Error for LoadError {
             LoadError::Read(_, error) => Some(error),
             LoadError::Onnx(_, error) => Some(error),
             LoadError::Graph(_, error) => Some(error),
-            LoadError::Record(..) | LoadError::Unknown(_) => None,
+            LoadError::Record(..) | LoadError::Final(..) | LoadError::Unknown(_) => None,
         }
     }
 }
@@ -77,7 +85,8 @@ impl Bytes {
             false => {
                 let mut graph = from_onnx(path, &bytes)?;
                 graph.fold();
-                let record = graph.to_record();
+                // What blocks cannot be made for runs without.
+                let record = graph.pack().or_else(|_| graph.to_record());
                 Buffer::from(record.map_err(|e| LoadError::Graph(path.into(), e))?)
             }
         };
@@ -96,12 +105,17 @@ impl Bytes {
         Model::parse(bytes).map_err(|e| LoadError::Record(path.into(), e.to_string()))
     }
 
+    /// The record.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Bytes::Embedded(bytes) => bytes,
+            Bytes::Owned(_, buffer) => buffer.bytes(),
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
-        match self {
-            Bytes::Embedded(bytes) => bytes.len(),
-            Bytes::Owned(_, buffer) => buffer.bytes().len(),
-        }
+        self.bytes().len()
     }
 }
 
@@ -117,7 +131,23 @@ pub fn graph(path: &Path) -> Result<Graph, LoadError> {
     let buffer = Buffer::from(bytes);
     let model = Model::parse(buffer.bytes());
     let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
-    Ok(Graph::from_model(&model))
+    match model.precision() {
+        Precision::F32 => Ok(Graph::from_model(&model)),
+        Precision::Packed | Precision::Int8 => {
+            Err(LoadError::Final(path.into(), model.precision()))
+        }
+    }
+}
+
+/// The graph of a file, or without a path that of the model that comes with the program.
+///
+/// # Errors
+/// [`LoadError`] names the file.
+pub fn graph_or_own(path: Option<&Path>) -> Result<Graph, LoadError> {
+    match path {
+        Some(path) => graph(path),
+        None => Ok(Graph::from_model(&Bytes::load(None)?.model()?)),
+    }
 }
 
 /// Whether the bytes begin as a burn record does.

@@ -44,28 +44,41 @@ impl Graph {
                 tensors.push(Tensor {
                     name: format!("{name}.weight"),
                     shape: sides[..rank].to_vec(),
-                    values: &layer.weight,
+                    values: Values::F32(&layer.weight),
                 });
             }
             if !layer.bias.is_empty() {
                 tensors.push(Tensor {
                     name: format!("{name}.bias"),
                     shape: vec![layer.bias.len()],
-                    values: &layer.bias,
+                    values: Values::F32(&layer.bias),
                 });
             }
             input = output;
         }
+        let more = [];
+        Ok(self.record(&lines, &tensors, more.into_iter()))
+    }
+
+    /// The bytes of a record of these layers and tensors, with `more` keys.
+    pub(super) fn record(
+        &self,
+        lines: &str,
+        tensors: &[Tensor<'_>],
+        more: impl Iterator<Item = (&'static str, String)>,
+    ) -> Vec<u8> {
         let mut data = Vec::new();
         let mut places = Vec::new();
-        for tensor in &tensors {
+        for tensor in tensors {
             data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
             let start = data.len();
-            data.extend(tensor.values.iter().flat_map(|v| v.to_le_bytes()));
+            tensor.values.write(&mut data);
             places.push((start as u64, data.len() as u64));
         }
-        let strings = self.strings(&lines, record::checksum(&data));
-        let cbor = metadata(&tensors, &places, &strings);
+        let mut strings = self.strings(lines, record::checksum(&data));
+        strings.extend(more);
+        strings.sort();
+        let cbor = metadata(tensors, &places, &strings);
         let mut bytes = Vec::with_capacity(data.len() + cbor.len() + 2 * ALIGNMENT);
         bytes.extend(0x4255_524eu32.to_le_bytes());
         bytes.extend(1u16.to_le_bytes());
@@ -73,10 +86,10 @@ impl Graph {
         bytes.extend(cbor);
         bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
         bytes.extend(data);
-        Ok(bytes)
+        bytes
     }
 
-    /// The metadata, sorted by key as burn sorts it.
+    /// The metadata of every record.
     fn strings(&self, lines: &str, checksum: u32) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
         let mut strings = vec![
@@ -96,15 +109,57 @@ impl Graph {
             (key::LABELS, labels.join("\n")),
         ];
         strings.extend(known.into_iter().filter(|(_, value)| !value.is_empty()));
-        strings.sort();
         strings
     }
 }
 
-struct Tensor<'a> {
-    name: String,
-    shape: Vec<usize>,
-    values: &'a [f32],
+/// A tensor to be written.
+pub(super) struct Tensor<'a> {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Values<'a>,
+}
+
+/// A tensor's values.
+pub(super) enum Values<'a> {
+    F32(&'a [f32]),
+    Owned(Vec<f32>),
+    I8(Vec<i8>),
+    I32(Vec<i32>),
+    U8(Vec<u8>),
+}
+
+impl Values<'_> {
+    /// As burn names the type.
+    fn dtype(&self) -> &'static str {
+        match self {
+            Values::F32(_) | Values::Owned(_) => "F32",
+            Values::I8(_) => "I8",
+            Values::I32(_) => "I32",
+            Values::U8(_) => "U8",
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::F32(values) => values.len(),
+            Values::Owned(values) => values.len(),
+            Values::I8(values) => values.len(),
+            Values::I32(values) => values.len(),
+            Values::U8(values) => values.len(),
+        }
+    }
+
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Values::F32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Values::Owned(values) => Values::F32(values).write(to),
+            Values::I8(values) => to.extend(values.iter().map(|v| *v as u8)),
+            Values::I32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Values::U8(values) => to.extend(values),
+        }
+    }
 }
 
 /// The CBOR (RFC 8949) of a record's metadata.
@@ -121,7 +176,7 @@ fn metadata(
         text(&mut to, &tensor.name);
         head(&mut to, MAP, 3);
         text(&mut to, "dtype");
-        text(&mut to, "F32");
+        text(&mut to, tensor.values.dtype());
         text(&mut to, "shape");
         head(&mut to, ARRAY, tensor.shape.len() as u64);
         for side in &tensor.shape {

@@ -10,6 +10,31 @@ pub fn floats(bytes: &[u8]) -> Option<&[f32]> {
     (before.is_empty() && after.is_empty()).then_some(floats)
 }
 
+/// Bytes as whole numbers: `None` where they do not lie at a multiple of 4 or are not whole numbers.
+pub fn words(bytes: &[u8]) -> Option<&[i32]> {
+    // SAFETY: every pattern of 32 bits is an i32.
+    let (before, words, after) = unsafe { bytes.align_to::<i32>() };
+    (before.is_empty() && after.is_empty()).then_some(words)
+}
+
+/// Bytes with a sign.
+pub fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: the two have the same size and alignment, and no invalid patterns.
+    unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// Floats as the bytes they are made of.
+pub fn bytes(floats: &[f32]) -> &[u8] {
+    // SAFETY: every byte of a float may be read as one.
+    unsafe { core::slice::from_raw_parts(floats.as_ptr().cast(), size_of_val(floats)) }
+}
+
+/// Floats as the bytes they are made of, to be changed.
+pub fn bytes_mut(floats: &mut [f32]) -> &mut [u8] {
+    // SAFETY: as above, and every pattern of 32 bits is an f32.
+    unsafe { core::slice::from_raw_parts_mut(floats.as_mut_ptr().cast(), size_of_val(floats)) }
+}
+
 /// Aligned blocks as one run of bytes.
 #[cfg(feature = "alloc")]
 pub(crate) fn flat<const N: usize>(blocks: &[Aligned<[u8; N]>]) -> &[u8] {

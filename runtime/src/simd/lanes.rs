@@ -11,6 +11,10 @@ pub(super) trait Lanes: Copy {
     const N: usize;
     /// Registers of outputs side by side, and output channels at a time, that fill the register file and not more.
     const WIDE: usize;
+    /// Positions, and blocks of 16 channels, of a packed layer that fill the register file and not more.
+    const POSITIONS: usize;
+    /// See [`Lanes::POSITIONS`].
+    const BLOCKS: usize;
 
     /// All lanes `v`.
     ///
@@ -44,6 +48,8 @@ pub(super) struct Portable([f32; 4]);
 impl Lanes for Portable {
     const N: usize = 4;
     const WIDE: usize = 2;
+    const POSITIONS: usize = 2;
+    const BLOCKS: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
@@ -70,7 +76,7 @@ impl Lanes for Portable {
 
 /// Implements [`Lanes`] for a register type by four intrinsics.
 macro_rules! lanes {
-    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal, $splat:ident, $load:ident, $store:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal, $splat:ident, $load:ident, $store:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -79,6 +85,8 @@ macro_rules! lanes {
         impl Lanes for $name {
             const N: usize = $n;
             const WIDE: usize = $wide;
+            const POSITIONS: usize = $positions;
+            const BLOCKS: usize = $blocks;
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
@@ -110,13 +118,13 @@ macro_rules! lanes {
 
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx2(__m256) 8 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
+    Avx2(__m256) 8 2 6 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx512(__m512) 16 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
+    Avx512(__m512) 16 4 6 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4, vdupq_n_f32, vld1q_f32, vst1q_f32, |c, a, b| vfmaq_f32(c, a, b)
+    Neon(float32x4_t) 4 4 6 1, vdupq_n_f32, vld1q_f32, vst1q_f32, |c, a, b| vfmaq_f32(c, a, b)
 );

@@ -8,18 +8,30 @@
 //!   after which every tap of every phase is a shift of one flat array ([`window`]).
 //! - A convolution of stride 1 is the same with one phase.
 //! - A transposed convolution of one pixel is a sum of the weight's rows, a dense layer dot products ([`dense`]).
+//! - Int8 and packed layers of every kind are sums over taps, 16 lanes at a time ([`tiles`] over [`dots::Dots`]); every instruction
+//!   set gives the same bytes.
 //! - What is left, and what only moves values, is done by the obvious loops.
 #![allow(unsafe_code)]
 
+use crate::int8::{self as integers, Int8, Layout};
 use crate::model::Layer;
 use crate::op::{self, Op, Window};
+use crate::packed::{self as floats, Packed};
 
 pub mod cast;
 mod dense;
+mod dots;
+#[cfg(all(feature = "dsp", target_arch = "arm"))]
+mod dsp;
 mod lanes;
+#[cfg(feature = "std")]
+mod peak;
+mod tiles;
 mod window;
 
 use lanes::{Lanes, Portable};
+#[cfg(feature = "std")]
+pub use peak::peak;
 
 /// An instruction set that this CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +117,136 @@ impl Isa {
             Kind::Neon => unsafe { run::<lanes::Neon>(layer, x, scratch, y) },
         }
     }
+}
+
+impl Isa {
+    /// Runs an int8 layer: bytes to bytes. `scratch` has [`integers::scratch_len`] bytes at least.
+    pub(crate) fn run_int8(
+        self,
+        layer: &Layer<'_>,
+        int8: &Int8<'_>,
+        x: &[u8],
+        scratch: &mut [u8],
+        y: &mut [u8],
+    ) {
+        let Some(layout) = Layout::bytes(&layer.op, layer.input, layer.output, int8.image) else {
+            return integers::moved(layer, x, y);
+        };
+        match self.0 {
+            #[cfg(all(feature = "dsp", target_arch = "arm"))]
+            // SAFETY: who switches the feature on says that the CPU has the extension.
+            Kind::Portable => unsafe { tiles::bytes::<dsp::Dsp>(&layout, int8, x, scratch, y) },
+            #[cfg(not(all(feature = "dsp", target_arch = "arm")))]
+            // SAFETY: needs no instruction that is not in every CPU of the target.
+            Kind::Portable => unsafe {
+                tiles::bytes::<dots::Portable>(&layout, int8, x, scratch, y)
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2.
+            Kind::Avx2 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, and `vnni` looked for the rest.
+            Kind::Avx512 if vnni() => unsafe { int8_vnni(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, which implies AVX2.
+            Kind::Avx512 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
+            Kind::Neon => unsafe { tiles::bytes::<dots::Neon>(&layout, int8, x, scratch, y) },
+        }
+    }
+}
+
+impl Isa {
+    /// Runs a packed layer. `scratch` has [`floats::scratch_len`] values at least.
+    pub(crate) fn run_packed(
+        self,
+        layer: &Layer<'_>,
+        packed: &Packed<'_>,
+        x: &[f32],
+        scratch: &mut [f32],
+        y: &mut [f32],
+    ) {
+        let Some(layout) = packed.layout(layer) else {
+            return floats::moved(layer, layer.input.c, layer.output.c, x, y);
+        };
+        match self.0 {
+            // SAFETY: needs no instruction that is not in every CPU of the target.
+            Kind::Portable => unsafe {
+                tiles::floats::<dots::Row<Portable, 4>>(&layout, layer, packed, x, scratch, y)
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2 and FMA.
+            Kind::Avx2 => unsafe { packed_avx2(&layout, layer, packed, x, scratch, y) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F.
+            Kind::Avx512 => unsafe { packed_avx512(&layout, layer, packed, x, scratch, y) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
+            Kind::Neon => unsafe {
+                tiles::floats::<dots::Row<lanes::Neon, 4>>(&layout, layer, packed, x, scratch, y)
+            },
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn packed_avx2(
+    layout: &Layout,
+    layer: &Layer<'_>,
+    packed: &Packed<'_>,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    // SAFETY: as promised by the caller.
+    unsafe { tiles::floats::<dots::Row<lanes::Avx2, 2>>(layout, layer, packed, x, scratch, y) }
+}
+
+/// # Safety
+/// The CPU has AVX-512 F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn packed_avx512(
+    layout: &Layout,
+    layer: &Layer<'_>,
+    packed: &Packed<'_>,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    // SAFETY: as promised by the caller.
+    unsafe { tiles::floats::<dots::Row<lanes::Avx512, 1>>(layout, layer, packed, x, scratch, y) }
+}
+
+/// Whether the CPU multiplies bytes in 512-bit registers.
+#[cfg(target_arch = "x86_64")]
+fn vnni() -> bool {
+    #[cfg(feature = "std")]
+    return std::arch::is_x86_feature_detected!("avx512vnni");
+    #[cfg(not(feature = "std"))]
+    return cfg!(target_feature = "avx512vnni");
+}
+
+/// # Safety
+/// The CPU has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn int8_avx2(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+    // SAFETY: as promised by the caller.
+    unsafe { tiles::bytes::<dots::Avx2>(layout, int8, x, scratch, y) }
+}
+
+/// # Safety
+/// The CPU has AVX-512 F and VNNI.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni,avx2")]
+unsafe fn int8_vnni(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+    // SAFETY: as promised by the caller.
+    unsafe { tiles::bytes::<dots::Vnni>(layout, int8, x, scratch, y) }
 }
 
 /// # Safety

@@ -1,0 +1,50 @@
+//! Takes the record and the board from the environment and tells the program how long its arena is.
+//!
+//! - `FACES`: a burn record; the shipped one if nothing is said.
+//! - `BOARD`: a memory map of `boards`, `an500` if nothing is said.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use runtime::model::Model;
+use runtime::record::Buffer;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for name in ["FACES", "BOARD"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+
+    let board = env::var("BOARD").unwrap_or_else(|_| "an500".into());
+    let read = |path: &Path| {
+        println!("cargo:rerun-if-changed={}", path.display());
+        fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+    };
+    let mut map = read(&here.join("boards").join(format!("{board}.x")))?;
+    map.extend(read(&here.join("boards/faces.x"))?);
+    fs::write(out.join("memory.x"), map)?;
+    println!("cargo:rustc-link-search={}", out.display());
+
+    let faces = env::var_os("FACES").map_or_else(
+        || here.join("../../models/pretrained/faces64.bpk"),
+        PathBuf::from,
+    );
+    let buffer = Buffer::from(read(&faces)?);
+    let model = Model::parse(buffer.bytes()).map_err(|e| format!("{}: {e}", faces.display()))?;
+    fs::write(out.join("faces.bpk"), buffer.bytes())?;
+    let macs = model.multiply_adds();
+    fs::write(
+        out.join("faces.rs"),
+        format!(
+            "/// Values of the arena.\npub const ARENA: usize = {};\n\
+             /// Multiply-adds of a face.\npub const MACS: u64 = {macs};\n\
+             /// Bytes of the record.\npub const RECORD: usize = {};\n",
+            model.arena_len(),
+            buffer.bytes().len()
+        ),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The kiosk without an operating system: a record in flash, an arena of a length known when it is built, endless
+//! faces on a panel.
+//!
+//! Under QEMU the command line may say `seed=5 position=3 frames=2 report=1 copy=1`; without `frames` it never ends.
+#![no_std]
+#![no_main]
+
+mod count;
+mod host;
+mod panel;
+mod stack;
+
+use core::panic::PanicInfo;
+
+use cortex_m::singleton;
+use cortex_m_rt::entry;
+use cortex_m_semihosting::{debug, hprintln};
+use firmware_demo::{Kiosk, Show};
+use runtime::backend::Backend;
+use runtime::cpu::Cpu;
+use runtime::image::Image;
+use runtime::latent::{Latent, LatentLength};
+use runtime::model::Model;
+use runtime::record::Aligned;
+
+use crate::count::{Counter, ticks};
+use crate::host::File;
+use crate::panel::Panel;
+
+include!(concat!(env!("OUT_DIR"), "/faces.rs"));
+
+/// The record, used where it lies.
+#[allow(
+    unsafe_code,
+    reason = "a record may be larger than the memory of the code"
+)]
+#[unsafe(link_section = ".faces")]
+static FACES: Aligned<[u8; RECORD]> =
+    Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
+
+/// A backend that counts, and that copies what it makes to a file of the host if it is asked to.
+struct Counted<'m> {
+    cpu: Cpu<'m>,
+    copy: Option<File>,
+    faces: u64,
+    ticks: u64,
+}
+
+impl Backend for Counted<'_> {
+    fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        let start = ticks();
+        let image = self.cpu.generate(latent)?;
+        self.ticks += ticks() - start;
+        self.faces += 1;
+        if let Some(file) = &mut self.copy {
+            for (at, pixel) in image.pixels().enumerate() {
+                if file.write_at(3 * at, &pixel).is_err() {
+                    hprintln!("the host takes no more bytes");
+                    break;
+                }
+            }
+        }
+        Ok(image)
+    }
+}
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Wish {
+    seed: u64,
+    position: u64,
+    frames: Option<u64>,
+    report: bool,
+    copy: bool,
+}
+
+impl Wish {
+    fn read() -> Wish {
+        let mut wish = Wish::default();
+        for word in host::arguments(&mut [0; 128]) {
+            let Some((key, value)) = word.split_once('=') else {
+                continue;
+            };
+            match (key, value.parse()) {
+                ("seed", Ok(n)) => wish.seed = n,
+                ("position", Ok(n)) => wish.position = n,
+                ("frames", Ok(n)) => wish.frames = Some(n),
+                ("report", Ok(n)) => wish.report = n != 0,
+                ("copy", Ok(n)) => wish.copy = n != 0,
+                _ => hprintln!("not understood: {}", word),
+            }
+        }
+        wish
+    }
+}
+
+#[entry]
+fn main() -> ! {
+    stack::paint();
+    match run() {
+        Ok(()) => debug::exit(debug::EXIT_SUCCESS),
+        Err(what) => {
+            hprintln!("error: {}", what);
+            debug::exit(debug::EXIT_FAILURE);
+        }
+    }
+    // A host that does not end the program.
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+fn run() -> Result<(), &'static str> {
+    let wish = Wish::read();
+    let model = singleton!(: Option<Model<'static>> = None).ok_or("started twice")?;
+    let arena = singleton!(: [f32; ARENA] = [0.0; ARENA]).ok_or("started twice")?;
+    let core = cortex_m::Peripherals::take().ok_or("started twice")?;
+    let model = parse(model)?;
+    let cpu = match Cpu::new(model, arena) {
+        Ok(cpu) => cpu,
+        Err(error) => {
+            hprintln!("{}", error);
+            return Err("the arena is too short");
+        }
+    };
+    let counter = Counter::start(core.SYST);
+    let show = Show {
+        seed: wish.seed,
+        dwell: 2,
+        morph: 3,
+        ..Show::default()
+    };
+    let copy = match wish.copy {
+        true => Some(File::create(c"face.rgb888").map_err(|_| "the host makes no file")?),
+        false => None,
+    };
+    let counted = Counted {
+        cpu,
+        copy,
+        faces: 0,
+        ticks: 0,
+    };
+    let mut kiosk = Kiosk::new(counted, show);
+    kiosk.seek(wish.position);
+    let mut panel = Panel::open().map_err(|_| "the host makes no file")?;
+    let mut left = wish.frames;
+    let start = ticks();
+    while left != Some(0) {
+        if let Err(error) = kiosk.step(&mut panel) {
+            hprintln!("{}", error);
+            return Err("no face");
+        }
+        left = left.map(|n| n - 1);
+    }
+    let whole = ticks() - start;
+    if wish.report {
+        report(&counter, kiosk.backend(), whole);
+    }
+    Ok(())
+}
+
+/// Parses the record into its place. A function of its own: what parsing takes of the stack is free again for what
+/// follows.
+#[inline(never)]
+fn parse(
+    place: &'static mut Option<Model<'static>>,
+) -> Result<&'static Model<'static>, &'static str> {
+    match Model::parse(&FACES.0) {
+        Ok(model) => Ok(place.insert(model)),
+        Err(error) => {
+            hprintln!("{}", error);
+            Err("the record is damaged")
+        }
+    }
+}
+
+/// Prints what was measured, a key and a value a line.
+fn report(counter: &Counter, backend: &Counted<'_>, whole: u64) {
+    let face = counter.instructions(backend.ticks) / backend.faces.max(1);
+    let drawn = counter.instructions(whole) / backend.faces.max(1);
+    hprintln!("faces {}", backend.faces);
+    hprintln!("multiply-adds {}", MACS);
+    hprintln!("instructions-per-face {}", face);
+    hprintln!("instructions-per-face-on-the-panel {}", drawn);
+    hprintln!(
+        "instructions-per-1000-multiply-adds {}",
+        face * 1000 / MACS.max(1)
+    );
+    hprintln!("record {}", RECORD);
+    hprintln!("arena {}", 4 * ARENA);
+    hprintln!("static {}", stack::data());
+    hprintln!("stack {}", stack::deepest());
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    hprintln!("{}", info);
+    loop {
+        debug::exit(debug::EXIT_FAILURE);
+    }
+}

@@ -1,0 +1,168 @@
+//! A Linux framebuffer: what lies in /sys says how it is laid out, and rows are written as to any file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use embedded_graphics::Pixel;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
+use embedded_graphics::pixelcolor::raw::ToBytes;
+use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
+use firmware_demo::kiosk::darken;
+
+use crate::device::unopened;
+use crate::options::{Options, Pixels};
+use crate::screen::{Faces, Fault, Screen};
+
+/// A framebuffer that is open.
+pub struct Framebuffer {
+    file: File,
+    name: String,
+    layout: Layout,
+    bytes: Vec<u8>,
+}
+
+/// How pixels lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    size: Size,
+    /// Bytes a pixel: 2, 3 or 4.
+    depth: usize,
+    /// Bytes a row.
+    stride: usize,
+    bgr: bool,
+}
+
+/// Opens the framebuffer of `--device`.
+///
+/// # Errors
+/// [`Fault`]: it cannot be opened, or nobody says how it is laid out.
+pub fn open(options: &Options) -> Result<Framebuffer, Fault> {
+    let path = &options.device;
+    let file = OpenOptions::new().write(true).open(path);
+    let file = file.map_err(|e| unopened(path, &e, e.kind() == ErrorKind::PermissionDenied))?;
+    let layout = layout(options)?;
+    Ok(Framebuffer {
+        file,
+        name: path.display().to_string(),
+        layout,
+        bytes: vec![0; layout.stride * layout.size.height as usize],
+    })
+}
+
+/// The layout as the options say it, and the device where they do not.
+fn layout(options: &Options) -> Result<Layout, Fault> {
+    let device = options.device.file_name().unwrap_or_default();
+    let facts = Path::new("/sys/class/graphics").join(device);
+    let fact = |name: &str| {
+        let text = std::fs::read_to_string(facts.join(name)).ok()?;
+        Some(text.trim().to_owned())
+    };
+    let missing = |what: &str, flag: &str| {
+        let device = options.device.display();
+        Fault::Never(format!("{device} does not say {what}: {flag} does"))
+    };
+    // `320,240`; a buffer that can be panned is higher than what is seen of it, which its mode tells: `U:320x240p-0`.
+    let seen = fact("modes").and_then(|modes| {
+        let mode = modes.lines().next()?.split_once(':')?.1.to_owned();
+        mode.split(['p', 'i', '-']).next()?.parse::<Pixels>().ok()
+    });
+    let whole = || {
+        fact("virtual_size")?
+            .replace(',', "x")
+            .parse::<Pixels>()
+            .ok()
+    };
+    let size = options.size.or(seen).or_else(whole);
+    let size = size.ok_or_else(|| missing("its size", "--size"))?.0;
+    let depth = options.depth.clone().or_else(|| fact("bits_per_pixel"));
+    let depth = match depth.as_deref() {
+        Some("16") => 2,
+        Some("24") => 3,
+        Some("32") => 4,
+        Some(other) => {
+            let device = options.device.display();
+            let text = format!("{device} has {other} bits a pixel: 16, 24 and 32 are supported");
+            return Err(Fault::Never(text));
+        }
+        None => return Err(missing("its bits a pixel", "--depth")),
+    };
+    let packed = size.width as usize * depth;
+    let stride = options.stride.or_else(|| fact("stride")?.parse().ok());
+    let stride = stride.unwrap_or(packed);
+    if !(packed..=1 << 20).contains(&stride) {
+        return Err(Fault::Never(format!(
+            "a row of {} pixels takes {packed} bytes, the stride is {stride}",
+            size.width
+        )));
+    }
+    let bgr = options.bgr;
+    Ok(Layout {
+        size,
+        depth,
+        stride,
+        bgr,
+    })
+}
+
+impl Framebuffer {
+    fn flush(&mut self) -> Result<(), Fault> {
+        let start = self.file.seek(SeekFrom::Start(0));
+        let wrote = start.and_then(|_| self.file.write_all(&self.bytes));
+        wrote.map_err(|e| Fault::Lost(format!("{} failed: {e}", self.name)))
+    }
+}
+
+/// The buffer's copy as something to draw on.
+struct Memory<'f>(&'f mut Framebuffer);
+
+impl OriginDimensions for Memory<'_> {
+    fn size(&self) -> Size {
+        self.0.layout.size
+    }
+}
+
+impl DrawTarget for Memory<'_> {
+    type Color = Rgb888;
+    type Error = std::convert::Infallible;
+
+    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Self::Error>
+    where
+        I: IntoIterator<Item = Pixel<Rgb888>>,
+    {
+        let bounds = self.bounding_box();
+        let Layout {
+            depth, stride, bgr, ..
+        } = self.0.layout;
+        for Pixel(at, color) in pixels {
+            if !bounds.contains(at) {
+                continue;
+            }
+            let start = at.y as usize * stride + at.x as usize * depth;
+            let pixel = &mut self.0.bytes[start..start + depth];
+            // Words are little-endian, and red is in their high bits.
+            match (depth, bgr) {
+                (2, false) => pixel.copy_from_slice(&Rgb565::from(color).to_le_bytes()),
+                (2, true) => pixel.copy_from_slice(&Bgr565::from(color).to_le_bytes()),
+                (_, false) => pixel[..3].copy_from_slice(&color.to_le_bytes()),
+                (_, true) => pixel[..3].copy_from_slice(&Bgr888::from(color).to_le_bytes()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Screen for Framebuffer {
+    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
+        match kiosk.draw(&mut Memory(self))? {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    fn leave(&mut self) -> Result<(), Fault> {
+        let Ok(()) = darken(&mut Memory(self));
+        self.flush()
+    }
+}

@@ -1,0 +1,130 @@
+//! The kiosk for a page. The page calls these functions and copies the picture from the module's memory to a canvas;
+//! nothing is generated or bound in between.
+#![allow(unsafe_code, reason = "names that a page can call are exported")]
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+
+use embedded_graphics::Pixel;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
+use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use firmware_demo::{Kiosk, Show};
+use runtime::cpu::Cpu;
+use runtime::model::Model;
+
+const WIDTH: u32 = 320;
+const HEIGHT: u32 = 344;
+
+/// Red, green, blue and opacity, row by row.
+struct Canvas(Vec<u8>);
+
+struct Page {
+    kiosk: Kiosk<Cpu<'static>>,
+    canvas: Canvas,
+}
+
+thread_local! {
+    static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
+}
+
+impl OriginDimensions for Canvas {
+    fn size(&self) -> Size {
+        Size::new(WIDTH, HEIGHT)
+    }
+}
+
+impl DrawTarget for Canvas {
+    type Color = Rgb888;
+    type Error = Infallible;
+
+    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
+    where
+        I: IntoIterator<Item = Pixel<Rgb888>>,
+    {
+        let bounds = self.bounding_box();
+        for Pixel(at, color) in pixels {
+            if bounds.contains(at) {
+                let at = 4 * (at.y as usize * WIDTH as usize + at.x as usize);
+                self.0[at..at + 4].copy_from_slice(&[color.r(), color.g(), color.b(), 255]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pixels a row of the picture.
+#[unsafe(no_mangle)]
+pub extern "C" fn width() -> u32 {
+    WIDTH
+}
+
+/// Rows of the picture.
+#[unsafe(no_mangle)]
+pub extern "C" fn height() -> u32 {
+    HEIGHT
+}
+
+/// Begins with the face of a seed, at 30 frames a second. Returns 1, or 0 where the page's model is damaged.
+#[unsafe(no_mangle)]
+pub extern "C" fn start(seed: u64) -> u32 {
+    let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
+    let Ok(model) = Model::parse(record) else {
+        return 0;
+    };
+    // A page begins once; what it needs lives as long as it.
+    let model = Box::leak(Box::new(model));
+    let arena = vec![0.0; model.arena_len()].leak();
+    let Ok(cpu) = Cpu::new(model, arena) else {
+        return 0;
+    };
+    let show = Show {
+        seed,
+        dwell: 90,
+        morph: 90,
+        ..Show::default()
+    };
+    let page = Page {
+        kiosk: Kiosk::new(cpu, show),
+        canvas: Canvas(vec![0; (4 * WIDTH * HEIGHT) as usize]),
+    };
+    PAGE.replace(Some(page));
+    1
+}
+
+/// So many frames later: where the picture lies in memory if it changed, else 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn frame(passed: u32) -> *const u8 {
+    with(|page| {
+        page.kiosk.advance(passed.into());
+        match page.kiosk.draw(&mut page.canvas) {
+            Ok(true) => page.canvas.0.as_ptr(),
+            Ok(false) | Err(_) => std::ptr::null(),
+        }
+    })
+    .unwrap_or(std::ptr::null())
+}
+
+/// A key: 0 holds or goes on, 1 is the next face, 2 the one before, 3 makes a favourite.
+#[unsafe(no_mangle)]
+pub extern "C" fn press(key: u32) {
+    with(|page| match key {
+        0 => page.kiosk.hold(!page.kiosk.held()),
+        1 => page.kiosk.next(),
+        2 => page.kiosk.previous(),
+        3 => {
+            page.kiosk.favourite();
+        }
+        _ => {}
+    });
+}
+
+/// The seed of the face that is shown.
+#[unsafe(no_mangle)]
+pub extern "C" fn seed() -> u64 {
+    with(|page| page.kiosk.seed()).unwrap_or(0)
+}
+
+fn with<T>(work: impl FnOnce(&mut Page) -> T) -> Option<T> {
+    PAGE.with_borrow_mut(|page| page.as_mut().map(work))
+}

@@ -1,0 +1,124 @@
+//! How far the pictures of one model are from those of another.
+
+use std::error::Error;
+use std::fmt;
+
+use image::{Rgb, RgbImage, imageops};
+use runtime::cpu::Cpu;
+use runtime::image::Image;
+use runtime::latent::Latent;
+use runtime::model::Model;
+
+/// Peak signal-to-noise ratios of faces, in dB, over the bytes of their pixels.
+pub struct Report {
+    /// Of each seed, from 0.
+    faces: Vec<f64>,
+    /// Bytes of record and arena: before, after.
+    sizes: [[usize; 2]; 2],
+}
+
+/// A face of a model, as bytes of its pixels.
+fn face(cpu: &mut Cpu<'_>, seed: u64) -> Result<Vec<[u8; 3]>, Box<dyn Error>> {
+    let image: Image<'_> = cpu.generate(&Latent::from_seed(seed))?;
+    Ok(image.pixels().collect())
+}
+
+fn model(bytes: &[u8]) -> Result<Model<'_>, String> {
+    Model::parse(bytes).map_err(|e| e.to_string())
+}
+
+/// `10 log10(255^2 / mean squared difference)`; 99 dB where there is none.
+fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
+    let squares = |(a, b): (&[u8; 3], &[u8; 3])| -> f64 {
+        let off = |c: usize| f64::from(a[c]) - f64::from(b[c]);
+        (0..3).map(|c| off(c) * off(c)).sum()
+    };
+    let mean = a.iter().zip(b).map(squares).sum::<f64>() / (3 * a.len()) as f64;
+    match mean > 0.0 {
+        true => (10.0 * (255.0 * 255.0 / mean).log10()).min(99.0),
+        false => 99.0,
+    }
+}
+
+impl Report {
+    /// Compares the faces of the seeds from 0 to `faces`.
+    ///
+    /// # Errors
+    /// One of the two is no model.
+    pub fn of(before: &[u8], after: &[u8], faces: u64) -> Result<Report, Box<dyn Error>> {
+        let models = [model(before)?, model(after)?];
+        let [mut one, mut two] = [0, 1].map(|i| vec![0.0; models[i].arena_len()]);
+        let mut a = Cpu::new(&models[0], &mut one)?;
+        let mut b = Cpu::new(&models[1], &mut two)?;
+        let mut all = Vec::new();
+        for seed in 0..faces {
+            all.push(psnr(&face(&mut a, seed)?, &face(&mut b, seed)?));
+        }
+        let arena = |i: usize| 4 * models[i].arena_len();
+        Ok(Report {
+            faces: all,
+            sizes: [[before.len(), arena(0)], [after.len(), arena(1)]],
+        })
+    }
+
+    fn worst(&self) -> (usize, f64) {
+        let all = self.faces.iter().copied().enumerate();
+        all.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 99.0))
+    }
+
+    /// Seven faces and the worst of all: above of the first model, below of the second.
+    ///
+    /// # Errors
+    /// One of the two is no model.
+    pub fn side_by_side(&self, before: &[u8], after: &[u8]) -> Result<RgbImage, Box<dyn Error>> {
+        let models = [model(before)?, model(after)?];
+        let shape = models[0].output();
+        let (w, h) = (shape.w as u32, shape.h as u32);
+        let mut sheet = RgbImage::new(8 * w, 2 * h);
+        for (row, model) in models.iter().enumerate() {
+            let mut arena = vec![0.0; model.arena_len()];
+            let mut cpu = Cpu::new(model, &mut arena)?;
+            for column in 0..8 {
+                let seed = if column == 7 {
+                    self.worst().0 as u64
+                } else {
+                    column
+                };
+                let pixels = face(&mut cpu, seed)?;
+                let face = RgbImage::from_fn(w, h, |x, y| Rgb(pixels[(y * w + x) as usize]));
+                let (x, y) = (column as i64 * w as i64, row as i64 * h as i64);
+                imageops::replace(&mut sheet, &face, x, y);
+            }
+        }
+        Ok(sheet)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [[before, arena], [after, small]] = self.sizes;
+        writeln!(f, "{:<10}{before} bytes, now {after}", "record")?;
+        writeln!(f, "{:<10}{arena} bytes, now {small}", "arena")?;
+        let mean = self.faces.iter().sum::<f64>() / self.faces.len() as f64;
+        let (seed, worst) = self.worst();
+        writeln!(
+            f,
+            "{:<10}{mean:.1} dB on average over {} seeds, {worst:.1} dB at worst (seed {seed})",
+            "PSNR",
+            self.faces.len()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn by_hand() {
+        let black = [[0; 3]; 4];
+        assert_eq!(super::psnr(&black, &black), 99.0);
+        // One of 12 bytes is off by 255: 10 log10(12)
+        let mut other = black;
+        other[2][1] = 255;
+        assert!((super::psnr(&black, &other) - 10.791_812).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,152 @@
+//! A graph as a record of packed floats (see [`crate::packed`]), and what int8 and packed records have in common.
+
+use alloc::format;
+
+use super::write::{Tensor, Values};
+use super::*;
+use crate::int8::{LANES, Layout};
+
+impl Graph {
+    /// The bytes of a record with weights in the order in which they are used: as large as that of
+    /// [`Graph::to_record`], and faster. It does not turn into a graph again.
+    ///
+    /// # Errors
+    /// [`GraphError`] where the graph is no generator, or has a window beyond what blocks can be made for.
+    pub fn pack(&self) -> Result<Vec<u8>, GraphError> {
+        let graph = self.multiplied();
+        let shapes = graph.shapes()?;
+        let (mut lines, mut tensors) = (String::new(), Vec::new());
+        let mut input = Shape::new(graph.latent, 1, 1);
+        for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
+            graph.line(i, &mut lines);
+            let layout = Layout::floats(&layer.op, input, *output, i + 1 == shapes.len());
+            input = *output;
+            let layout = match layout {
+                Some(layout) => layout,
+                None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => continue,
+                None => {
+                    return Err(GraphError::Int8(
+                        i,
+                        layer.name.clone(),
+                        "a window that large",
+                    ));
+                }
+            };
+            let large = || GraphError::Int8(i, layer.name.clone(), "so many weights");
+            let mut weight = vec![0.0; layout.weight_len().ok_or_else(large)?];
+            let mut bias = vec![0.0; layout.bias_len()];
+            for group in 0..layout.groups() {
+                for lane in 0..layout.lanes() {
+                    for (w, place) in layer.sources(&layout, group, lane) {
+                        weight[place] = w;
+                    }
+                    let of = group * layout.blocks() * LANES + lane;
+                    let channel = layout.channel(lane);
+                    bias[of] = layer.bias.get(channel).copied().unwrap_or(0.0);
+                }
+            }
+            for (kind, values) in [("weight", weight), ("bias", bias)] {
+                tensors.push(Tensor {
+                    name: format!("{}.{kind}", layer.name),
+                    shape: vec![values.len()],
+                    values: Values::Owned(values),
+                });
+            }
+        }
+        let more = [(key::PRECISION, "packed".to_string())];
+        Ok(graph.record(&lines, &tensors, more.into_iter()))
+    }
+
+    /// The same generator of layers that multiply or move, and no other: scales and lone activations become
+    /// convolutions of 1 x 1. The last layer multiplies.
+    pub(super) fn multiplied(&self) -> Graph {
+        let mut graph = self.clone();
+        graph.fold();
+        let mut layers = Vec::new();
+        let mut shape = Shape::new(self.latent, 1, 1);
+        let count = graph.layers.len();
+        for (i, mut layer) in graph.layers.into_iter().enumerate() {
+            // What does not fit is told by `shapes` later on.
+            let output = layer.op.output(shape).unwrap_or(shape);
+            match layer.op {
+                Op::Affine => pointwise(&mut layer, shape.c),
+                Op::Activate => {
+                    layer.weight = vec![1.0; shape.c];
+                    pointwise(&mut layer, shape.c);
+                }
+                Op::Resize { .. } | Op::Reshape { .. }
+                    if layer.activation != Activation::None || i + 1 == count =>
+                {
+                    let mut activate = Layer {
+                        name: format!("{}-activation", layer.name),
+                        op: Op::Activate,
+                        activation: layer.activation,
+                        weight: vec![1.0; output.c],
+                        bias: vec![],
+                    };
+                    pointwise(&mut activate, output.c);
+                    layer.activation = Activation::None;
+                    layers.push(layer);
+                    layer = activate;
+                }
+                Op::Dense { .. }
+                | Op::Conv { .. }
+                | Op::ConvTranspose { .. }
+                | Op::Resize { .. }
+                | Op::Reshape { .. } => {}
+            }
+            layers.push(layer);
+            shape = output;
+        }
+        Graph { layers, ..graph }
+    }
+
+    /// Appends layer `i` to the list of layers.
+    pub(super) fn line(&self, i: usize, lines: &mut String) {
+        let layer = &self.layers[i];
+        let separator = if i == 0 { "" } else { "\n" };
+        lines.push_str(separator);
+        // Writing to a string cannot fail.
+        let _ = model::write_line(lines, &layer.name, &layer.op, layer.activation);
+    }
+}
+
+impl Layer {
+    /// The weights of a lane and their places in blocks.
+    pub(super) fn sources<'a>(
+        &'a self,
+        layout: &'a Layout,
+        group: usize,
+        lane: usize,
+    ) -> impl Iterator<Item = (f32, usize)> + 'a {
+        let begin = layout.weights(group);
+        let depth = layout.depth();
+        (0..layout.taps(group)).flat_map(move |tap| {
+            (0..depth).filter_map(move |at| {
+                let from = layout.source(group, lane, tap, at)?;
+                Some((
+                    self.weight[from],
+                    begin + layout.within(group, lane, tap, at),
+                ))
+            })
+        })
+    }
+}
+
+/// Makes a convolution of 1 x 1 of a scale a channel.
+fn pointwise(layer: &mut Layer, channels: usize) {
+    let window = Window {
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+    };
+    layer.op = Op::Conv {
+        out: channels,
+        window,
+    };
+    let mut weight = vec![0.0; channels * channels];
+    for (c, scale) in layer.weight.iter().enumerate().take(channels) {
+        weight[c * channels + c] = *scale;
+    }
+    layer.weight = weight;
+}

@@ -1,0 +1,282 @@
+//! Layers with weights in blocks: sums of a few positions and a few blocks of lanes stay in registers while the input
+//! goes by.
+
+use super::dots::{Bytes, Dots};
+use crate::int8::{Int8, LANES, Layout, View};
+use crate::model::Layer;
+use crate::packed::Packed;
+
+/// What all tiles of a group have in common.
+struct Group<'a> {
+    layout: &'a Layout,
+    index: usize,
+    view: View,
+    /// See [`Layout::stride`].
+    stride: (usize, usize, usize),
+    depth: usize,
+    columns: usize,
+    positions: usize,
+}
+
+/// What becomes of sums.
+trait Finish<D> {
+    /// Takes the sums of a block of lanes of a position.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `D`.
+    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
+}
+
+/// Runs an int8 layer that multiplies. `border` has [`crate::int8::scratch_len`] bytes.
+///
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+pub(super) unsafe fn bytes<D: Bytes>(
+    layout: &Layout,
+    int8: &Int8<'_>,
+    x: &[u8],
+    border: &mut [u8],
+    y: &mut [u8],
+) {
+    border.fill(int8.before);
+    let mut pixels = Pixels { int8, y };
+    // SAFETY: as promised by the caller.
+    unsafe { run::<D, _>(layout, int8.weight, x, border, &mut pixels) }
+}
+
+/// Runs a packed layer that multiplies. `border` has [`crate::packed::scratch_len`] values.
+///
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+pub(super) unsafe fn floats<D>(
+    layout: &Layout,
+    layer: &Layer<'_>,
+    packed: &Packed<'_>,
+    x: &[f32],
+    border: &mut [f32],
+    y: &mut [f32],
+) where
+    D: Dots<X = f32, Weight = f32, Sum = f32>,
+{
+    border.fill(0.0);
+    let mut values = Values { layer, packed, y };
+    // SAFETY: as promised by the caller.
+    unsafe { run::<D, _>(layout, packed.weight, x, border, &mut values) }
+}
+
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+unsafe fn run<D: Dots, F: Finish<D>>(
+    layout: &Layout,
+    weight: &[D::Weight],
+    x: &[D::X],
+    border: &[D::X],
+    finish: &mut F,
+) {
+    let (depth, lanes) = (layout.depth(), layout.blocks() * LANES);
+    let mut begin = 0;
+    for index in 0..layout.groups() {
+        let (rows, columns) = layout.grid(index);
+        let len = lanes * layout.taps(index) * depth;
+        let weight = &weight[begin..begin + len];
+        begin += len;
+        let group = Group {
+            layout,
+            index,
+            view: layout.view(index),
+            stride: layout.stride(index),
+            depth,
+            columns,
+            positions: rows * columns,
+        };
+        let mut block = 0;
+        while block < layout.blocks() {
+            let left = layout.blocks() - block;
+            // SAFETY: as promised by the caller.
+            block += unsafe {
+                match D::DEEP {
+                    4.. if left >= 4 => blocks::<D, F, 4>(&group, weight, block, x, border, finish),
+                    3.. if left >= 3 => blocks::<D, F, 3>(&group, weight, block, x, border, finish),
+                    2.. if left >= 2 => blocks::<D, F, 2>(&group, weight, block, x, border, finish),
+                    _ => blocks::<D, F, 1>(&group, weight, block, x, border, finish),
+                }
+            };
+        }
+    }
+}
+
+/// All positions of `B` blocks; how many blocks that is.
+///
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
+    group: &Group<'_>,
+    weight: &[D::Weight],
+    block: usize,
+    x: &[D::X],
+    border: &[D::X],
+    finish: &mut F,
+) -> usize {
+    let of_block = group.view.rows * group.view.columns * group.depth * LANES;
+    let weight = &weight[block * of_block..(block + B) * of_block];
+    let mut at = 0;
+    while at < group.positions {
+        let left = group.positions - at;
+        // SAFETY: as promised by the caller.
+        at += unsafe {
+            match D::WIDE {
+                6.. if left >= 6 => {
+                    tile::<D, F, 6, B>(group, weight, (block, at), x, border, finish)
+                }
+                4.. if left >= 4 => {
+                    tile::<D, F, 4, B>(group, weight, (block, at), x, border, finish)
+                }
+                2.. if left >= 2 => {
+                    tile::<D, F, 2, B>(group, weight, (block, at), x, border, finish)
+                }
+                _ => tile::<D, F, 1, B>(group, weight, (block, at), x, border, finish),
+            }
+        };
+    }
+    B
+}
+
+/// `P` positions from `at` of `B` blocks; how many positions that is.
+///
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
+    group: &Group<'_>,
+    weight: &[D::Weight],
+    (block, at): (usize, usize),
+    x: &[D::X],
+    border: &[D::X],
+    finish: &mut F,
+) -> usize {
+    let mut positions = [(at / group.columns, at % group.columns); P];
+    for p in 1..P {
+        let (r, c) = positions[p - 1];
+        positions[p] = if c + 1 == group.columns {
+            (r + 1, 0)
+        } else {
+            (r, c + 1)
+        };
+    }
+    let (depth, of_block) = (group.depth, weight.len() / B);
+    let lanes = group.layout.lanes() - block * LANES;
+    // SAFETY: as promised by the caller.
+    let mut sums = [[unsafe { D::zero() }; B]; P];
+    let mut from = weight.as_ptr();
+    for tap in 0..group.view.rows * group.view.columns {
+        let tap = (tap / group.view.columns, tap % group.view.columns);
+        let under: [&[D::X]; P] =
+            core::array::from_fn(|p| match group.view.under(tap, positions[p]) {
+                Some(pixel) => &x[pixel * depth..][..depth],
+                None => &border[..depth],
+            });
+        let under = under.map(<[D::X]>::as_ptr);
+        // SAFETY: `depth` values, a multiple of QUAD, are under each tap, and 16 lanes of weights for each of them in
+        // each block, the last of which ends where `weight` does.
+        unsafe {
+            D::add_tap(&mut sums, under, (from, of_block), depth, lanes);
+            from = from.add(depth * LANES);
+        }
+    }
+    for (sums, position) in sums.into_iter().zip(positions) {
+        for (b, sums) in sums.into_iter().enumerate() {
+            // SAFETY: as promised by the caller.
+            unsafe { finish.finish(group, block + b, position, sums) };
+        }
+    }
+    P
+}
+
+impl Group<'_> {
+    /// Writes the lanes of a block to their places.
+    #[inline(always)]
+    fn place<T: Copy>(
+        &self,
+        block: usize,
+        position: (usize, usize),
+        values: &[T; LANES],
+        y: &mut [T],
+    ) {
+        let of = block * LANES;
+        let lanes = LANES.min(self.layout.lanes() - of);
+        if self.layout.is_row() {
+            let (down, across, first) = self.stride;
+            let to = &mut y[first + position.0 * down + position.1 * across + of..];
+            match (to.first_chunk_mut::<LANES>(), lanes) {
+                (Some(to), LANES) => *to = *values,
+                _ => to[..lanes].copy_from_slice(&values[..lanes]),
+            }
+            return;
+        }
+        let mut lane = 0;
+        while lanes > lane {
+            let run = self.layout.run(of + lane).min(lanes - lane);
+            let to = self.layout.place(self.index, position, of + lane);
+            y[to..to + run].copy_from_slice(&values[lane..lane + run]);
+            lane += run;
+        }
+    }
+
+    /// The values of a block among those of all lanes.
+    #[inline(always)]
+    fn lanes<'v, T>(&self, block: usize, values: &'v [T]) -> Option<&'v [T; LANES]> {
+        let of = (self.index * self.layout.blocks() + block) * LANES;
+        values.get(of..)?.first_chunk()
+    }
+}
+
+/// Bytes, requantised.
+struct Pixels<'a> {
+    int8: &'a Int8<'a>,
+    y: &'a mut [u8],
+}
+
+impl<D: Bytes> Finish<D> for Pixels<'_> {
+    #[inline(always)]
+    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
+        let int8 = self.int8;
+        let lanes = |values| group.lanes(block, values);
+        let (Some(bias), Some(scale)) = (lanes(int8.bias), lanes(int8.scale)) else {
+            return;
+        };
+        // SAFETY: as promised by the caller.
+        let values = unsafe { sums.requantised(bias, scale, int8.shift, int8.span()) };
+        let bytes = match int8.table {
+            [] => values.map(|v| v as u8),
+            table => values.map(|v| table[v as usize]),
+        };
+        group.place(block, at, &bytes, self.y);
+    }
+}
+
+/// Floats, after bias and activation.
+struct Values<'a> {
+    layer: &'a Layer<'a>,
+    packed: &'a Packed<'a>,
+    y: &'a mut [f32],
+}
+
+impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
+    #[inline(always)]
+    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
+        let Some(bias) = group.lanes(block, self.packed.bias) else {
+            return;
+        };
+        // SAFETY: as promised by the caller.
+        let mut values = unsafe { sums.sums() };
+        for (v, bias) in values.iter_mut().zip(bias) {
+            *v += bias;
+        }
+        self.layer.activation.apply(&mut values);
+        group.place(block, at, &values, self.y);
+    }
+}

@@ -1,0 +1,366 @@
+//! Promises of int8: every instruction set makes the same bytes as the obvious loop, and the pictures are those of f32.
+#![cfg(feature = "std")]
+
+use runtime::cpu::Cpu;
+use runtime::graph::{Facts, Graph, GraphError, Layer};
+use runtime::latent::Latent;
+use runtime::model::{Model, ModelError, Precision};
+use runtime::op::{Activation, Op, Shape, Window};
+use runtime::record::Buffer;
+use runtime::simd::Isa;
+
+/// Numbers between -1 and 1 that look random and are not.
+fn numbers(n: usize, salt: usize) -> Vec<f32> {
+    let at = |i: usize| ((i + 1) * (salt + 7) * 2_654_435_761) % 100_003;
+    (0..n).map(|i| at(i) as f32 / 50_001.5 - 1.0).collect()
+}
+
+fn graph(latent: usize, ops: &[(Op, Activation)]) -> Graph {
+    let mut shape = Shape::new(latent, 1, 1);
+    let mut layers = Vec::new();
+    for (i, (op, activation)) in ops.iter().enumerate() {
+        let sides = op.weight(shape);
+        let weights = sides.map_or(0, |sides| sides.iter().product());
+        let taps = match op {
+            Op::Conv { window, .. } => window.kernel,
+            Op::ConvTranspose { window, .. } => window.kernel.div_ceil(window.stride).min(2),
+            Op::Dense { .. }
+            | Op::Affine
+            | Op::Resize { .. }
+            | Op::Reshape { .. }
+            | Op::Activate => 1,
+        };
+        let inputs = match op {
+            Op::Dense { .. } => shape.values(),
+            Op::Affine => 1,
+            _ => shape.c,
+        };
+        let gain = 1.5 / (taps as f32 * (inputs as f32).sqrt());
+        let bias = op.bias(shape).filter(|_| i % 2 == 0).unwrap_or(0);
+        layers.push(Layer {
+            name: format!("l{i}"),
+            op: *op,
+            activation: *activation,
+            weight: numbers(weights, i).iter().map(|w| w * gain).collect(),
+            bias: numbers(bias, 3).iter().map(|b| b * 0.2).collect(),
+        });
+        shape = op.output(shape).unwrap();
+    }
+    Graph {
+        latent,
+        layers,
+        facts: Facts::default(),
+    }
+}
+
+fn conv(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
+    let window = Window {
+        kernel,
+        stride,
+        padding,
+    };
+    Op::Conv { out, window }
+}
+
+fn up(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
+    let window = Window {
+        kernel,
+        stride,
+        padding,
+    };
+    Op::ConvTranspose { out, window }
+}
+
+fn pixels(record: &[u8], isa: Option<Isa>, seed: u64) -> Vec<[u8; 3]> {
+    let model = Model::parse(record).unwrap();
+    // What was in the arena before is of no account.
+    let mut arena = vec![f32::from_bits(0x5a5a_a5a5 ^ seed as u32); model.arena_len()];
+    let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+    let image = cpu.generate(&Latent::from_seed(seed)).unwrap();
+    image.pixels().collect()
+}
+
+fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
+    let off = a.as_flattened().iter().zip(b.as_flattened());
+    let squares = off.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    let mean = squares.sum::<f64>() / (3 * a.len()) as f64;
+    10.0 * (255.0 * 255.0 / mean.max(1e-3)).log10()
+}
+
+/// Every form of layer, with numbers of channels that fill no register.
+fn cases() -> Vec<(&'static str, Graph)> {
+    use Activation::{LeakyRelu, None, Relu, Sigmoid, Tanh};
+    let to = |c, h, w| Op::Reshape {
+        to: Shape::new(c, h, w),
+    };
+    let dcgan = |latent, ngf: usize| {
+        graph(
+            latent,
+            &[
+                (up(4 * ngf, 4, 1, 0), Relu),
+                (up(2 * ngf, 4, 2, 1), Relu),
+                (up(ngf, 4, 2, 1), Relu),
+                (up(3, 4, 2, 1), Tanh),
+            ],
+        )
+    };
+    vec![
+        ("dcgan of 8", dcgan(16, 8)),
+        ("dcgan of 13", dcgan(10, 13)),
+        ("dcgan of 32", dcgan(100, 32)),
+        (
+            "grey",
+            graph(
+                9,
+                &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)],
+            ),
+        ),
+        (
+            "many to the image",
+            graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)]),
+        ),
+        (
+            "dense",
+            graph(
+                12,
+                &[
+                    (Op::Dense { out: 30 }, Relu),
+                    (Op::Dense { out: 27 }, Tanh),
+                    (to(3, 3, 3), None),
+                ],
+            ),
+        ),
+        (
+            "moved",
+            graph(
+                8,
+                &[
+                    (Op::Dense { out: 54 }, LeakyRelu(0.1)),
+                    (to(6, 3, 3), None),
+                    (Op::Resize { factor: 2 }, Relu),
+                    (conv(5, 3, 1, 1), Relu),
+                    (to(180, 1, 1), None),
+                    (Op::Dense { out: 48 }, Tanh),
+                    (to(3, 4, 4), None),
+                ],
+            ),
+        ),
+        (
+            "windows",
+            graph(
+                8,
+                &[
+                    (up(9, 5, 3, 1), Relu),
+                    (up(6, 3, 3, 0), Relu),
+                    (up(6, 2, 3, 0), LeakyRelu(0.3)),
+                    (conv(20, 5, 2, 2), Sigmoid),
+                    (conv(3, 1, 1, 0), Tanh),
+                ],
+            ),
+        ),
+        (
+            "scales",
+            graph(
+                8,
+                &[
+                    (up(9, 4, 1, 0), Tanh),
+                    (Op::Affine, LeakyRelu(0.2)),
+                    (up(3, 4, 2, 1), None),
+                    (Op::Activate, Tanh),
+                ],
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn every_kernel_makes_the_same_bytes() {
+    for (name, graph) in cases() {
+        let record = Buffer::from(graph.quantise(0..8).unwrap());
+        let model = Model::parse(record.bytes()).unwrap();
+        assert_eq!(model.precision(), Precision::Int8);
+        for seed in 0..3 {
+            let want = pixels(record.bytes(), None, seed);
+            assert!(want.iter().any(|p| *p != want[0]), "{name}: one colour");
+            for isa in Isa::all().into_iter().flatten() {
+                let got = pixels(record.bytes(), Some(isa), seed);
+                assert!(got == want, "{name}, seed {seed}: {}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn packed_floats_make_the_same_pictures() {
+    for (name, graph) in cases() {
+        let packed = Buffer::from(graph.pack().unwrap());
+        let floats = Buffer::from(graph.to_record().unwrap());
+        let model = Model::parse(packed.bytes()).unwrap();
+        assert_eq!(model.precision(), Precision::Packed);
+        let plain = Model::parse(floats.bytes()).unwrap();
+        let latent = Latent::from_seed(3);
+        let mut arena = vec![f32::NAN; plain.arena_len()];
+        let mut cpu = Cpu::reference(&plain, &mut arena).unwrap();
+        let want = cpu.generate(&latent).unwrap().values().to_vec();
+        for isa in Isa::all().into_iter().chain([None]) {
+            let mut arena = vec![f32::NAN; model.arena_len()];
+            let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+            let got = cpu.generate(&latent).unwrap().values().to_vec();
+            let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs());
+            // NaN is further off than any number.
+            assert!(
+                off.clone().all(|off| off < 2e-5),
+                "{name}, {isa:?}: {:?}",
+                off.reduce(f32::max)
+            );
+            assert_eq!(got.len(), want.len());
+        }
+    }
+}
+
+#[test]
+fn pictures_are_those_of_floats() {
+    for (name, graph) in cases() {
+        let record = Buffer::from(graph.quantise(100..132).unwrap());
+        let floats = Buffer::from(graph.to_record().unwrap());
+        let of = |seed| {
+            let best = Some(Isa::best());
+            psnr(
+                &pixels(record.bytes(), best, seed),
+                &pixels(floats.bytes(), best, seed),
+            )
+        };
+        let mean = (0..16).map(of).sum::<f64>() / 16.0;
+        assert!(mean > 30.0, "{name}: {mean} dB");
+    }
+}
+
+/// The shipped faces in bytes: 30 dB at worst, and the memory they take.
+#[test]
+fn shipped_faces() {
+    let floats = runtime::include_record!("../../models/pretrained/faces64.bpk");
+    let model = Model::parse(floats).unwrap();
+    let record = Graph::from_model(&model).quantise(1000..1008).unwrap();
+    assert!(record.len() < floats.len() / 3);
+    let record = Buffer::from(record);
+    let small = Model::parse(record.bytes()).unwrap();
+    assert!(4 * small.arena_len() <= 80 << 10, "{}", small.arena_len());
+    for seed in 0..8 {
+        let best = Some(Isa::best());
+        let close = psnr(
+            &pixels(record.bytes(), best, seed),
+            &pixels(floats, best, seed),
+        );
+        assert!(close > 30.0, "seed {seed}: {close} dB");
+    }
+}
+
+#[test]
+fn widths_of_arenas() {
+    // (ngf, pixels, bytes at most)
+    for (ngf, side, most) in [(64, 64, 160 << 10), (64, 32, 48 << 10), (16, 64, 32 << 10)] {
+        let mut ops = vec![(up(ngf * side / 8, 4, 1, 0), Activation::Relu)];
+        let mut width = ngf * side / 8;
+        while width > ngf {
+            width /= 2;
+            ops.push((up(width, 4, 2, 1), Activation::Relu));
+        }
+        ops.push((up(3, 4, 2, 1), Activation::Tanh));
+        let record = Buffer::from(graph(100, &ops).quantise(0..1).unwrap());
+        let model = Model::parse(record.bytes()).unwrap();
+        assert_eq!(model.output(), Shape::new(3, side, side));
+        let bytes = 4 * model.arena_len();
+        assert!(bytes <= most, "{ngf} wide, {side} pixels: {bytes} bytes");
+    }
+}
+
+/// Replaces text of a record's metadata by text of the same length, and parses it.
+fn damaged(record: &[u8], from: &str, to: &str) -> Option<String> {
+    assert_eq!(from.len(), to.len());
+    let at = record
+        .windows(from.len())
+        .position(|w| w == from.as_bytes())?;
+    let mut bytes = record.to_vec();
+    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let buffer = Buffer::from(bytes);
+    Model::parse(buffer.bytes()).err().map(|e| e.to_string())
+}
+
+#[test]
+fn records_that_are_no_int8() {
+    let (_, graph) = &cases()[0];
+    let record = graph.quantise(0..2).unwrap();
+    let cases = [
+        (
+            "pocket-gan.int8",
+            "pocket-gan.intx",
+            "no \"pocket-gan.int8\"",
+        ),
+        (
+            "32 128\n",
+            "32 999\n",
+            "\"pocket-gan.int8\" says \"32 999\"",
+        ),
+        (
+            "32 128\n",
+            "-3 128\n",
+            "\"pocket-gan.int8\" says \"-3 128\"",
+        ),
+        (
+            "precisiondint8",
+            "precisiondint9",
+            "\"pocket-gan.precision\" says \"int9\"",
+        ),
+        (
+            "l0.scale",
+            "l0.skale",
+            "layer 0 (l0): the record has no scale",
+        ),
+        (
+            "l2.weight",
+            "l2.waight",
+            "layer 2 (l2): the record has no weight",
+        ),
+        (
+            "l3.table",
+            "l3.tafel",
+            "layer 3 (l3): the record has no table",
+        ),
+        ("l1 ConvTranspose 16", "l1 ConvTranspose 17", "layer 1 (l1)"),
+    ];
+    for (from, to, want) in cases {
+        let got = damaged(&record, from, to).unwrap_or_else(|| panic!("{from}: no error"));
+        assert!(got.contains(want), "{from}: {got}");
+    }
+    // The integers of a layer: no shift.
+    let text = String::from_utf8_lossy(&record).into_owned();
+    let at = text.find("32 128\n").unwrap() + 7;
+    let line = text[at..].split('\n').next().unwrap();
+    let gone = "x".repeat(line.len());
+    let from = format!("32 128\n{line}");
+    let got = damaged(&record, &from, &format!("32 128\n{gone}")).unwrap();
+    assert!(got.contains("layer 0 (l0)"), "{got}");
+}
+
+#[test]
+fn what_int8_cannot_do_is_refused() {
+    let large = graph(4, &[(up(3, 17, 1, 0), Activation::Tanh)]);
+    // One pixel: a matrix, but its window is beyond what a record may have.
+    assert!(matches!(
+        large.quantise(0..1),
+        Err(GraphError::Int8(0, _, _))
+    ));
+    let mut nan = cases().remove(0).1;
+    nan.layers[1].weight[5] = f32::NAN;
+    let error = nan.quantise(0..1).unwrap_err();
+    assert!(
+        matches!(error, GraphError::NotFinite(1, _, "weight")),
+        "{error}"
+    );
+    let long = graph(70_000, &[(Op::Dense { out: 3 }, Activation::Tanh)]);
+    assert!(matches!(
+        long.quantise(0..1),
+        Err(GraphError::Int8(0, _, _))
+    ));
+    assert!(matches!(Model::parse(&[]), Err(ModelError::Record(_))));
+}
