@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::cpu::Cpu;
@@ -92,7 +92,7 @@ pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
     Ok(output::print(text.as_bytes())?)
 }
 
-/// Times of batches: each thread has its own arena and makes its share of the faces.
+/// Times of batches: each thread has its own arena.
 fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn Error>> {
     let (threads, batch) = (args.threads, args.batch);
     let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
@@ -100,10 +100,16 @@ fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn E
     for arena in &mut arenas {
         cpus.push(Cpu::with(model, arena, Some(isa))?);
     }
-    let faces = |cpu: &mut Cpu<'_>, thread: usize, first: usize| {
-        for face in (thread..batch).step_by(threads) {
+    // Threads take the next face: one that is held up holds up no more than its own.
+    let next = AtomicUsize::new(0);
+    let faces = |cpu: &mut Cpu<'_>| {
+        loop {
+            let face = next.fetch_add(1, Ordering::Relaxed);
+            if face >= batch {
+                break;
+            }
             // Latents of seeds are of any length.
-            let _ = black_box(cpu.generate(&Latent::from_seed((first + face) as u64)));
+            let _ = black_box(cpu.generate(&Latent::from_seed(face as u64)));
         }
     };
     let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
@@ -111,15 +117,15 @@ fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn E
     let mut own = cpus.next().ok_or("no threads")?;
     let mut times = Vec::new();
     std::thread::scope(|scope| {
-        for (i, mut cpu) in cpus.enumerate() {
-            let (barrier, over) = (&barrier, &over);
+        for mut cpu in cpus {
+            let (barrier, over, faces) = (&barrier, &over, &faces);
             scope.spawn(move || {
                 loop {
                     barrier.wait();
                     if over.load(Ordering::SeqCst) {
                         break;
                     }
-                    faces(&mut cpu, i + 1, 0);
+                    faces(&mut cpu);
                     barrier.wait();
                 }
             });
@@ -127,9 +133,10 @@ fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn E
         let began = Instant::now();
         // The first ones bring weights into the caches.
         for i in 0.. {
+            next.store(0, Ordering::SeqCst);
             let start = Instant::now();
             barrier.wait();
-            faces(&mut own, 0, i * batch);
+            faces(&mut own);
             barrier.wait();
             if i >= 3 {
                 times.push(start.elapsed().as_secs_f64());

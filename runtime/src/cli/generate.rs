@@ -17,6 +17,9 @@ use super::load::Bytes;
 use super::{npy, output};
 use crate::{Filter, Generate};
 
+/// From more faces than this on, packing a model takes less time than it saves.
+const MANY: usize = 64;
+
 /// Where faces come from.
 enum Source {
     /// Consecutive seeds from this one.
@@ -55,13 +58,16 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.save_latent {
         output::folder(path)?;
     }
-    let bytes = Bytes::load(args.model.as_deref())?;
-    let model = bytes.model()?;
+    let mut bytes = Bytes::load(args.model.as_deref())?;
     let source = match &args.latent {
-        Some(path) => Source::Rows(npy::read(path, model.latent())?),
+        Some(path) => Source::Rows(npy::read(path, bytes.model()?.latent())?),
         None => Source::Seeds(args.seed),
     };
     let count = count(args, &source)?;
+    if count > MANY {
+        bytes = bytes.packed();
+    }
+    let model = bytes.model()?;
     if pipe && args.grid.is_none() && count > 1 {
         return Err("--out - takes one picture: use --grid, or a file name for many".into());
     }

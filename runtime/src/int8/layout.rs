@@ -209,11 +209,8 @@ impl Layout {
             Kind::Doubling => 2,
             Kind::Phases(w) => w.stride,
         };
-        (
-            by * self.output.w * self.step,
-            by * self.step,
-            self.place(group, (0, 0), 0),
-        )
+        let step = if self.planes { by } else { by * self.step };
+        (self.output.w * step, step, self.place(group, (0, 0), 0))
     }
 
     /// Output channel of a lane.

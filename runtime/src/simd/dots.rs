@@ -197,7 +197,7 @@ pub(super) struct Vnni(__m512i);
 
 #[cfg(target_arch = "x86_64")]
 impl Dots for Vnni {
-    const WIDE: usize = 6;
+    const WIDE: usize = 12;
     const DEEP: usize = 4;
     const QUAD: usize = QUAD;
     type X = u8;

@@ -122,7 +122,7 @@ lanes!(
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx512(__m512) 16 4 6 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
+    Avx512(__m512) 16 4 12 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]

@@ -2,7 +2,7 @@
 //! goes by.
 
 use super::dots::{Bytes, Dots};
-use crate::int8::{Int8, LANES, Layout, View};
+use crate::int8::{Int8, LANES, Layout, TABLE, View};
 use crate::model::Layer;
 use crate::packed::Packed;
 
@@ -13,6 +13,8 @@ struct Group<'a> {
     view: View,
     /// See [`Layout::stride`].
     stride: (usize, usize, usize),
+    /// Places of the lanes at the first position, where one block has them all.
+    places: [usize; LANES],
     depth: usize,
     columns: usize,
     positions: usize,
@@ -88,6 +90,10 @@ unsafe fn run<D: Dots, F: Finish<D>>(
             index,
             view: layout.view(index),
             stride: layout.stride(index),
+            places: match layout.blocks() {
+                1 => core::array::from_fn(|lane| layout.place(index, (0, 0), lane)),
+                _ => [0; LANES],
+            },
             depth,
             columns,
             positions: rows * columns,
@@ -129,6 +135,9 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
         // SAFETY: as promised by the caller.
         at += unsafe {
             match D::WIDE {
+                12.. if B == 1 && left >= 12 => {
+                    tile::<D, F, 12, B>(group, weight, (block, at), x, border, finish)
+                }
                 6.. if left >= 6 => {
                     tile::<D, F, 6, B>(group, weight, (block, at), x, border, finish)
                 }
@@ -217,6 +226,14 @@ impl Group<'_> {
             }
             return;
         }
+        if self.layout.blocks() == 1 {
+            let (down, across, _) = self.stride;
+            let y = &mut y[position.0 * down + position.1 * across..];
+            for (place, value) in self.places.iter().zip(&values[..lanes]) {
+                y[*place] = *value;
+            }
+            return;
+        }
         let mut lane = 0;
         while lanes > lane {
             let run = self.layout.run(of + lane).min(lanes - lane);
@@ -250,9 +267,10 @@ impl<D: Bytes> Finish<D> for Pixels<'_> {
         };
         // SAFETY: as promised by the caller.
         let values = unsafe { sums.requantised(bias, scale, int8.shift, int8.span()) };
-        let bytes = match int8.table {
-            [] => values.map(|v| v as u8),
-            table => values.map(|v| table[v as usize]),
+        // Indices are within the table: the mask tells the compiler.
+        let bytes = match int8.table.first_chunk::<TABLE>() {
+            None => values.map(|v| v as u8),
+            Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
         };
         group.place(block, at, &bytes, self.y);
     }
