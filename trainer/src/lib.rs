@@ -15,6 +15,7 @@ pub mod export;
 pub mod fit;
 pub mod log;
 pub mod loss;
+pub mod memory;
 pub mod noise;
 pub mod report;
 pub mod run;

@@ -17,7 +17,7 @@ use trainer::data::{DataSet, Form};
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
-use trainer::{bench, export, noise, report};
+use trainer::{bench, export, memory, noise, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -252,6 +252,10 @@ struct BenchArgs {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    match cli.verb {
+        Verb::Fit(_) | Verb::Bench(_) => memory::keep(),
+        Verb::Export(_) | Verb::Sample(_) | Verb::Data(_) | Verb::Recipes { .. } => {}
+    }
     let result = match cli.verb {
         Verb::Fit(args) => fit(&args),
         Verb::Export(args) => export(&args),
