@@ -279,7 +279,8 @@ mod tests {
         let cut = images(3)[..20].to_vec();
         let long = [images(1), vec![0]].concat();
         let none = images(0);
-        let cases: [(Vec<(&str, Vec<u8>)>, &str); 10] = [
+        type Files<'a> = Vec<(&'a str, Vec<u8>)>;
+        let cases: [(Files, &str); 10] = [
             (vec![(name, cut)], "promises 28 bytes and has 20"),
             (vec![(name, long)], "promises 20 bytes and has more"),
             (
