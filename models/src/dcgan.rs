@@ -31,6 +31,8 @@ pub struct Shape {
 pub enum Unsupported {
     /// Not one of [`SIZES`].
     Size(usize),
+    /// Outside [`mlp::SIZES`](crate::mlp::SIZES).
+    DenseSize(usize),
     /// Neither 1 nor 3.
     Channels(usize),
     /// A width of nought: its name.
@@ -42,6 +44,12 @@ impl fmt::Display for Unsupported {
         match self {
             Unsupported::Size(got) => {
                 write!(f, "image size {got} is not supported: 16, 32, 64 or 128")
+            }
+            Unsupported::DenseSize(got) => {
+                write!(
+                    f,
+                    "image size {got} is not supported by the dense networks: 8 to 64"
+                )
             }
             Unsupported::Channels(got) => write!(
                 f,
@@ -186,7 +194,10 @@ mod tests {
                 .iter()
                 .map(|l| match l {
                     Layer::BatchNorm(n) => 2 * n.gamma.dims()[0],
-                    Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => 0,
+                    Layer::Conv(_)
+                    | Layer::ConvTranspose(_)
+                    | Layer::Activation(_)
+                    | Layer::Dropout(_) => 0,
                 })
                 .sum();
             net.num_params() - running

@@ -6,8 +6,8 @@
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Normal};
 
 /// Standard deviation of every weight.
@@ -33,6 +33,14 @@ impl Init {
         let normal = Normal::new(mean, STD).expect("a positive constant deviation");
         let values: Vec<f32> = (0..shape.iter().product())
             .map(|_| normal.sample(&mut self.rng))
+            .collect();
+        Param::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// A parameter of `shape` drawn evenly from (-`bound`, `bound`).
+    pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| (2.0 * self.rng.random::<f32>() - 1.0) * bound)
             .collect();
         Param::from_data(TensorData::new(values, shape), &self.device)
     }

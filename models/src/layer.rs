@@ -2,7 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Tensor, TensorData, activation};
+use rand::RngExt;
+use rand::rngs::StdRng;
 
 use crate::conv;
 use crate::flex::{self, Bend};
@@ -30,6 +32,8 @@ pub enum Layer {
     BatchNorm(BatchNorm),
     /// An element-wise function.
     Activation(Activation),
+    /// Leaves values out while training.
+    Dropout(Dropout),
 }
 
 /// Convolution, weight `[out, in, k, k]`.
@@ -64,6 +68,15 @@ pub struct Activation {
     /// Which one.
     #[module(skip)]
     pub function: Function,
+}
+
+/// Leaves values out while training (Srivastava et al. 2014, section 4; scaled while training, so that nothing is left
+/// to do afterwards).
+#[derive(Module, Debug)]
+pub struct Dropout {
+    /// Share of the values that become 0.
+    #[module(skip)]
+    pub rate: f32,
 }
 
 /// The functions an [`Activation`] can be.
@@ -118,7 +131,12 @@ impl Layer {
         Layer::Activation(Activation { function })
     }
 
-    /// `x` of `[n, c, h, w]` through this layer.
+    /// A dropout of `rate`, in [0, 1).
+    pub fn dropout(rate: f32) -> Layer {
+        Layer::Dropout(Dropout { rate })
+    }
+
+    /// `x` of `[n, c, h, w]` through this layer; a dropout lets everything pass.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Layer::Conv(l) => conv::conv2d(
@@ -137,6 +155,7 @@ impl Layer {
             ),
             Layer::BatchNorm(norm) => normalise(norm, None, x),
             Layer::Activation(l) => l.forward(x),
+            Layer::Dropout(_) => x,
         }
     }
 }
@@ -171,6 +190,22 @@ impl Activation {
             Function::LeakyRelu(slope) => Some(slope),
             Function::Tanh => None,
         }
+    }
+}
+
+impl Dropout {
+    /// `x` with some of its values 0 and the others larger by as much as that takes away on average.
+    fn thin(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
+        let shape = x.dims();
+        let keep = 1.0 / (1.0 - self.rate);
+        let mask: Vec<f32> = (0..shape.iter().product())
+            .map(|_| match rng.random::<f32>() < self.rate {
+                true => 0.0,
+                false => keep,
+            })
+            .collect();
+        let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
+        x * mask
     }
 }
 
@@ -212,6 +247,16 @@ impl Sequential {
     /// On an autodiff device batch norm uses the batch's statistics and updates its running ones; otherwise it
     /// uses the running ones.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.pass(x, None)
+    }
+
+    /// [`Sequential::forward`] in which every dropout draws from `rng` what it leaves out: the numbers are a run's
+    /// own, not a backend's, so that a run that goes on draws what it would have drawn.
+    pub fn forward_with(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
+        self.pass(x, Some(rng))
+    }
+
+    fn pass(&self, x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
         let mut layers = self.layers.iter().peekable();
         let mut x = x;
         while let Some(layer) = layers.next() {
@@ -220,6 +265,10 @@ impl Sequential {
                     layers.next();
                     normalise(norm, Some(then), x)
                 }
+                (Layer::Dropout(dropout), _) => match rng.as_deref_mut() {
+                    Some(rng) => dropout.thin(x, rng),
+                    None => x,
+                },
                 _ => layer.forward(x),
             };
         }
@@ -255,7 +304,10 @@ impl Sequential {
                     n.running_mean.value_sync();
                     n.running_var.value_sync();
                 }
-                Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => {}
+                Layer::Conv(_)
+                | Layer::ConvTranspose(_)
+                | Layer::Activation(_)
+                | Layer::Dropout(_) => {}
             }
         }
     }
@@ -263,7 +315,9 @@ impl Sequential {
     fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
         self.layers.iter_mut().filter_map(|l| match l {
             Layer::BatchNorm(n) => Some(n),
-            Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) => None,
+            Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) | Layer::Dropout(_) => {
+                None
+            }
         })
     }
 }

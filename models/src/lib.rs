@@ -21,6 +21,7 @@ pub mod dcgan;
 pub mod flex;
 pub mod init;
 pub mod layer;
+pub mod mlp;
 pub mod norm;
 
 pub use layer::{Layer, Sequential};

@@ -212,6 +212,8 @@ fn parts(
                 add("forward", forwards, 0.0, forward);
                 add("back", by_data, 0.0, back);
             }
+            // Three of them a network, in the time of the whole step only.
+            Layer::Dropout(_) => {}
             Layer::Activation(l) => {
                 // After a batch norm it is a part of it.
                 let before = i.checked_sub(1).map(|i| &net.layers[i]);
@@ -241,6 +243,7 @@ fn label(layer: &Layer) -> String {
         }
         Layer::BatchNorm(l) => format!("batch norm {}, activation", l.gamma.dims()[0]),
         Layer::Activation(l) => format!("{:?}", l.function),
+        Layer::Dropout(l) => format!("dropout {}", l.rate),
     }
 }
 

@@ -16,12 +16,14 @@ use crate::loss::Loss;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder or zip archive of images; none: the built-in drawn faces.
+    /// Folder, zip archive or IDX files of images; none: the built-in drawn faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// How many faces to draw where there is no `data`: enough that none is seen more than a few times.
     pub drawn: usize,
-    /// Side of the images in pixels: 16, 32, 64 or 128.
+    /// Which pair of networks: `dcgan` or `mlp` (dense layers).
+    pub network: Network,
+    /// Side of the images in pixels: 16, 32, 64 or 128; dense networks take 8 to 64.
     pub size: usize,
     /// 1 (grey) or 3 (colour).
     pub channels: usize,
@@ -63,6 +65,8 @@ pub struct Config {
     pub log: u64,
     /// Images between two grids of samples.
     pub grid: u64,
+    /// A grid of samples and what D says of them at the end of every epoch, instead of every `grid` images.
+    pub per_epoch: bool,
     /// Images between two checkpoints.
     pub checkpoint: u64,
     /// Checkpoints kept; older ones are removed.
@@ -76,6 +80,7 @@ impl Default for Config {
         Config {
             data: None,
             drawn: 20_000,
+            network: Network::Dcgan,
             size: 32,
             channels: 3,
             nz: 64,
@@ -96,10 +101,41 @@ impl Default for Config {
             seed: 0,
             log: 1_000,
             grid: 10_000,
+            per_epoch: false,
             checkpoint: 10_000,
             keep: 2,
             license: String::new(),
         }
+    }
+}
+
+/// The pairs of networks, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// [`models::dcgan`].
+    Dcgan,
+    /// [`models::mlp`].
+    Mlp,
+}
+
+impl Network {
+    /// What sizes of image it takes, in words, where `size` is none of them.
+    fn refuses(self, size: usize) -> Option<&'static str> {
+        let (takes, want) = match self {
+            Network::Dcgan => (
+                models::dcgan::SIZES.contains(&size),
+                "16, 32, 64 or 128 for the network dcgan",
+            ),
+            Network::Mlp => {
+                let [least, most] = models::mlp::SIZES;
+                (
+                    (least..=most).contains(&size),
+                    "8 to 64 for the network mlp",
+                )
+            }
+        };
+        (!takes).then_some(want)
     }
 }
 
@@ -121,22 +157,24 @@ impl Device {
 }
 
 /// The recipes that come with the program: name, file.
-pub const RECIPES: [(&str, &str); 3] = [
+pub const RECIPES: [(&str, &str); 4] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
     (
         "dcgan-tutorial",
         include_str!("../recipes/dcgan-tutorial.toml"),
     ),
     ("faces", include_str!("../recipes/faces.toml")),
+    ("gan-mnist", include_str!("../recipes/gan-mnist.toml")),
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "images",
     "epochs",
     "workers",
     "log",
     "grid",
+    "per_epoch",
     "checkpoint",
     "keep",
     "license",
@@ -349,8 +387,7 @@ impl Config {
                 return Err(ConfigError::Range(key, value.to_string(), want));
             }
         }
-        if !models::dcgan::SIZES.contains(&self.size) {
-            let want = "16, 32, 64 or 128";
+        if let Some(want) = self.network.refuses(self.size) {
             return Err(ConfigError::Range("size", self.size.to_string(), want));
         }
         if ![1, 3].contains(&self.channels) {
@@ -533,7 +570,7 @@ mod tests {
             ),
             (
                 Config::new(None, &flags("size = 48")),
-                "size is 48: 16, 32, 64 or 128",
+                "size is 48: 16, 32, 64 or 128 for the network dcgan",
             ),
             (
                 Config::new(None, &flags("batch = 0")),

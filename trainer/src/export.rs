@@ -119,6 +119,8 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     l.epsilon as f32,
                 )
             }
+            // Nothing is left out once training is over.
+            Layer::Dropout(_) => continue,
             Layer::Activation(l) => graph::Layer {
                 name: name("activation"),
                 op: Op::Activate,

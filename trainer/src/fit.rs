@@ -11,10 +11,11 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use models::Sequential;
 use models::dcgan::{self, Unsupported};
+use models::mlp;
 
 use crate::adam::Adam;
 use crate::checkpoint::{self, LoadError, State};
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
 use crate::ema;
@@ -125,7 +126,13 @@ pub fn fit(
             log.say(&row.line(left))?;
             report::append(&run.stats(), &row)?;
         }
-        if due(cfg.grid) {
+        if cfg.per_epoch {
+            let epoch = epoch(state.images, data.len());
+            if epoch > self::epoch(state.images - cfg.batch as u64, data.len()) {
+                show_epoch(run, &state, epoch, cfg, &device)?;
+                draw_curves(run)?;
+            }
+        } else if due(cfg.grid) {
             let name = format!("fakes-{:09}", state.images);
             report::write_sheet(&run.picture(&name), &grid(&state, cfg, &device), GRID)?;
             draw_curves(run)?;
@@ -153,8 +160,9 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     let mut rng = noise::rng(cfg.seed, Stream::Latents, state.images);
     let fake = state.g.forward(noise::latents(n, cfg.nz, &mut rng, device));
 
-    let on_real = state.d.forward(real.clone());
-    let on_fake = state.d.forward(fake.clone().detach());
+    let mut drops = noise::rng(cfg.seed, Stream::Dropout, state.images);
+    let on_real = state.d.forward_with(real.clone(), &mut drops);
+    let on_fake = state.d.forward_with(fake.clone().detach(), &mut drops);
     let mean = |logits: &Tensor<4>| activation::sigmoid(logits.clone().inner()).mean();
     let (real_before, fake_before) = (mean(&on_real), mean(&on_fake));
     let d_loss = cfg.loss.discriminator(on_real, on_fake);
@@ -163,8 +171,11 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
 
     // The discriminator's weights need no gradient here.
     let judge = state.d.clone().no_grad();
-    let on_real = cfg.loss.is_relative().then(|| judge.forward(real));
-    let on_fake = judge.forward(fake);
+    let on_real = cfg
+        .loss
+        .is_relative()
+        .then(|| judge.forward_with(real, &mut drops));
+    let on_fake = judge.forward_with(fake, &mut drops);
     let fake_after = mean(&on_fake);
     let g_loss = cfg.loss.generator(on_real, on_fake);
     let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
@@ -200,19 +211,21 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
     use rand::RngExt;
     let seed = |stream| noise::rng(cfg.seed, stream, 0).random::<u64>();
     let make = || {
-        dcgan::generator(
-            &cfg.shape(),
-            cfg.nz,
-            cfg.ngf,
-            seed(Stream::Generator),
-            device,
-        )
+        let (shape, g_seed) = (&cfg.shape(), seed(Stream::Generator));
+        match cfg.network {
+            Network::Dcgan => dcgan::generator(shape, cfg.nz, cfg.ngf, g_seed, device),
+            Network::Mlp => mlp::generator(shape, cfg.nz, cfg.ngf, g_seed, device),
+        }
     };
-    let d_seed = seed(Stream::Discriminator);
+    let (shape, d_seed) = (&cfg.shape(), seed(Stream::Discriminator));
+    let d = match cfg.network {
+        Network::Dcgan => dcgan::discriminator(shape, cfg.ndf, cfg.d_norm, d_seed, device),
+        Network::Mlp => mlp::discriminator(shape, cfg.ndf, d_seed, device),
+    };
     let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, cfg.beta2));
     Ok(State {
         g: make()?,
-        d: dcgan::discriminator(&cfg.shape(), cfg.ndf, cfg.d_norm, d_seed, device)?,
+        d: d?,
         // Made again rather than cloned: clones share their running statistics.
         ema: make()?.valid(),
         opt_g: adam(),
@@ -282,6 +295,27 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
     copy.no_grad().restandardise(batches).valid()
 }
 
+/// Whole passes over `len` images.
+fn epoch(images: u64, len: usize) -> u64 {
+    images / len as u64
+}
+
+/// The grid at the end of an epoch, and D's verdict on each of its pictures as probabilities, 8 x 8.
+fn show_epoch(
+    run: &Run,
+    state: &State,
+    epoch: u64,
+    cfg: &Config,
+    device: &Device,
+) -> Result<(), WriteError> {
+    let fakes = fakes(state, cfg, device);
+    state.d.settle();
+    let verdict = activation::sigmoid(state.d.valid().forward(fakes.clone()));
+    let name = format!("fake_images_epoch_{epoch:04}");
+    report::write_sheet(&run.picture(&name), &report::pictures(fakes), GRID)?;
+    report::write_square(&run.judged(epoch), verdict.reshape([GRID, GRID]))
+}
+
 fn draw_curves(run: &Run) -> Result<(), WriteError> {
     let path = run.curves();
     let text = curves::svg(&curves::rows(&run.stats())).map_err(|e| WriteError {
@@ -293,9 +327,14 @@ fn draw_curves(run: &Run) -> Result<(), WriteError> {
 
 /// The faces of seeds 0 to 63: the same latents at every tick, and `runtime`'s.
 fn grid(state: &State, cfg: &Config, device: &Device) -> Vec<image::RgbImage> {
+    report::pictures(fakes(state, cfg, device))
+}
+
+/// The same as images `[64, c, h, w]` in [-1, 1].
+fn fakes(state: &State, cfg: &Config, device: &Device) -> Tensor<4> {
     let g = finished(&state.ema, cfg, GRID_LATENTS, device);
     let z = noise::seeds(0, GRID * GRID, cfg.nz, &device.clone().inner());
-    report::pictures(g.forward(z))
+    g.forward(z)
 }
 
 /// Sums losses on the device between two rows.

@@ -69,6 +69,7 @@ Examples:
   trainer fit                                      the built-in drawn faces, about ten minutes on two cores
   trainer fit --data photos/ --size 64             your own folder of pictures
   trainer fit --data img_align_celeba.zip --recipe dcgan-tutorial
+  trainer fit --data mnist/ --recipe gan-mnist     a dense GAN on the IDX files of MNIST
   trainer fit --out runs/00000-drawn               go on with a run that was stopped
   trainer fit --out runs/00000-drawn --images 500000   go on for longer
   trainer fit --set ema=0 --set beta2=0.99         any setting by name";
@@ -81,13 +82,13 @@ Examples:
 
 #[derive(Args)]
 struct Settings {
-    /// Folder or zip archive of images [default: the built-in drawn faces]
+    /// Folder, zip archive or IDX files of images [default: the built-in drawn faces]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// A recipe by name (see `trainer recipes`) or a TOML file of settings [default: drawn]
     #[arg(long, value_name = "NAME|FILE")]
     recipe: Option<String>,
-    /// Image size in pixels: 16, 32, 64 or 128
+    /// Image size in pixels: 16, 32, 64 or 128; 8 to 64 for dense networks
     #[arg(long)]
     size: Option<i64>,
     /// 1 for grey, 3 for colour
@@ -184,7 +185,7 @@ struct DataArgs {
     /// How many images
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
-    /// Folder or zip archive of images [default: the built-in drawn faces]
+    /// Folder, zip archive or IDX files of images [default: the built-in drawn faces]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Image size in pixels

@@ -20,6 +20,8 @@ pub enum Stream {
     Generator = 4,
     /// Initial weights of the discriminator.
     Discriminator = 5,
+    /// What the discriminator leaves out in a training step.
+    Dropout = 6,
 }
 
 /// The generator of `stream` at image number `image` of the run `seed`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use burn::tensor::Tensor;
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::data::sheet::sheet;
@@ -123,6 +124,34 @@ pub fn picture(image: &[f32], channels: usize, width: u32, height: u32) -> RgbIm
 /// -1 is black, 1 is white; what lies outside is clipped.
 fn byte(v: f32) -> u8 {
     ((v + 1.0) * 127.5 + 0.5).clamp(0.0, 255.0) as u8
+}
+
+/// Writes numbers as a float32 array of NumPy's form, `[rows, columns]`.
+///
+/// # Errors
+/// [`WriteError`] names the file.
+pub fn write_square(path: &Path, numbers: Tensor<2>) -> Result<(), WriteError> {
+    let shape = numbers.dims().map(|side| side as u64);
+    let values: Vec<f32> = numbers
+        .into_data()
+        .try_to_vec()
+        .expect("a float tensor holds floats");
+    let attempt = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(&mut bytes)
+            .begin_nd()?;
+        writer.extend(values)?;
+        writer.finish()?;
+        Ok(bytes)
+    };
+    let bytes = attempt().map_err(|error| WriteError {
+        path: path.into(),
+        error,
+    })?;
+    run::write(path, &bytes)
 }
 
 /// Writes pictures as one sheet of `columns`.

@@ -128,7 +128,7 @@ fn exif(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// An image as planes of `form`.
-fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
+pub(super) fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
     let image = match image.color().has_alpha() {
         true => over_white(image),
         false => image,

@@ -8,6 +8,7 @@ use image::ImageError;
 use zip::result::ZipError;
 
 use super::decode::{FORMATS, MOST_BYTES};
+use super::idx::IdxFault;
 
 /// Why there are no images, or no more.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub enum DataError {
     Archive(PathBuf, ZipError),
     /// An archive, and the first entry in it that needs a password.
     Encrypted(PathBuf, String),
+    /// An IDX file (the form of MNIST) and what is wrong with it.
+    Idx(PathBuf, IdxFault),
     /// Nothing that could be decoded.
     NoImages {
         /// Where was looked.
@@ -94,6 +97,7 @@ impl fmt::Display for DataError {
                 "{} is encrypted ({entry} needs a password): unpack it and give the folder",
                 path.display()
             ),
+            DataError::Idx(path, fault) => write!(f, "{} {fault}", path.display()),
             DataError::NoImages { path, found } => write!(
                 f,
                 "no image could be decoded in {}: looked for {}; found {found}",
@@ -120,6 +124,7 @@ impl std::error::Error for DataError {
             DataError::Missing(_)
             | DataError::NotAnArchive(_)
             | DataError::Encrypted(..)
+            | DataError::Idx(..)
             | DataError::NoImages { .. }
             | DataError::BatchTooLarge { .. }
             | DataError::Lost(_) => None,

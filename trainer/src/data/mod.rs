@@ -1,4 +1,4 @@
-//! Images to batches: a folder, a zip archive or the built-in drawn faces, as numbers in [-1, 1].
+//! Images to batches: a folder, a zip archive, IDX files or the built-in drawn faces, as numbers in [-1, 1].
 //!
 //! In the order that an image goes through them: [`DataSet::open`] finds files and decodes them, [`Order`] says which
 //! comes next, [`Batches`] prepares batches on worker threads ahead of the training step. [`drawn`] draws faces, so that
@@ -10,6 +10,7 @@ mod decode;
 pub mod drawn;
 mod error;
 mod folder;
+mod idx;
 mod labels;
 mod order;
 mod rng;
@@ -20,6 +21,7 @@ mod source;
 pub use batches::Batches;
 pub use decode::FORMATS;
 pub use error::{DataError, Reason, Skipped};
+pub use idx::IdxFault;
 pub use order::Order;
 pub use rng::Rng;
 pub use set::{BUDGET, DataSet};

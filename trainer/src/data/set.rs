@@ -7,9 +7,10 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use super::Form;
-use super::decode::decode;
+use super::decode::{decode, fit};
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
+use super::idx;
 use super::labels::classes;
 use super::source::{self, Entry};
 
@@ -38,12 +39,14 @@ struct Image {
 #[derive(Debug)]
 enum Origin {
     File(Entry),
+    /// Held in memory for good: an image of an IDX file.
+    Memory,
     /// A face, by seed.
     Drawn(u64),
 }
 
 impl DataSet {
-    /// The images of a folder (flat, or a folder per class) or of a zip archive, decoded on `workers` threads.
+    /// The images of a folder (flat, or a folder per class), a zip archive or an IDX file (or folder of them), decoded on `workers` threads.
     ///
     /// # Errors
     /// [`DataError`]: the path is missing, unreadable, neither folder nor archive, damaged or encrypted, or none of its
@@ -64,6 +67,9 @@ impl DataSet {
         budget: usize,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<DataSet, DataError> {
+        if let Some(file) = idx::find(path) {
+            return DataSet::idx(&file, form, workers);
+        }
         let mut found = source::find(path)?;
         let entries = std::mem::take(&mut found.entries);
         let fit = budget / form.values().max(1);
@@ -107,7 +113,7 @@ impl DataSet {
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) => "",
+            Origin::Drawn(_) | Origin::Memory => "",
         });
         let (labels, of) = classes(&names.collect::<Vec<_>>());
         for (image, label) in images.iter_mut().zip(of) {
@@ -121,6 +127,38 @@ impl DataSet {
             labels,
             skipped: found.skipped,
             fingerprint,
+            description,
+        })
+    }
+
+    /// The images of an IDX file with the labels of the file beside it, named by their numbers.
+    fn idx(path: &Path, form: &Form, workers: usize) -> Result<DataSet, DataError> {
+        let idx = idx::read(path)?;
+        let (width, height) = (idx.columns as u32, idx.rows as u32);
+        let make = |(i, pixels): (usize, &[u8])| {
+            let grey = image::GrayImage::from_raw(width, height, pixels.to_vec());
+            Image {
+                pixels: grey.map(|grey| fit(grey.into(), form)),
+                origin: Origin::Memory,
+                label: idx.labels.as_ref().map(|labels| labels[i].into()),
+            }
+        };
+        let pixels = idx.pixels.par_chunks_exact(idx.rows * idx.columns);
+        let images: Vec<Image> = on_threads(workers, || pixels.enumerate().map(make).collect());
+        let labels = idx.labels.as_deref().unwrap_or_default();
+        let classes = labels.iter().max().map_or(0, |&most| usize::from(most) + 1);
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy();
+        let description = match classes {
+            0 => format!("{} images from {name}", images.len()),
+            n => format!("{} images from {name}, {n} classes", images.len()),
+        };
+        Ok(DataSet {
+            form: *form,
+            images,
+            labels: (0..classes).map(|class| class.to_string()).collect(),
+            skipped: Vec::new(),
+            fingerprint: hash(hash(SEED, &idx.pixels), labels),
             description,
         })
     }
@@ -201,6 +239,7 @@ impl DataSet {
             return Ok(use_(pixels));
         }
         let pixels = match &image.origin {
+            Origin::Memory => return Err(lost(format!("image {i}"), Reason::Absent(self.len()))),
             Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
             Origin::File(entry) => entry
                 .read()

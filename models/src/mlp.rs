@@ -1,0 +1,201 @@
+//! The dense GAN that people learn first (Goodfellow et al. 2014, section 5: digits by multilayer perceptrons).
+//!
+//! A dense layer is a convolution whose window is the whole image, or a transposed one from a single pixel, so these
+//! are lists of the same layers as [`dcgan`](crate::dcgan)'s, and whatever runs those runs these. One thing differs
+//! from a perceptron as textbooks draw it: the generator's last layer has a bias a channel, not a bias a pixel.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor};
+
+use crate::dcgan::{Shape, Unsupported};
+use crate::init::Init;
+use crate::layer::{Conv, ConvTranspose, Function, Layer, Sequential};
+
+/// Smallest and largest side of an image: beyond it the weights of the last layer outgrow everything else.
+pub const SIZES: [usize; 2] = [8, 64];
+
+/// Slope of LeakyReLU in the discriminator.
+const SLOPE: f32 = 0.2;
+/// Share of a discriminator's values that a training step leaves out.
+const DROPOUT: f32 = 0.3;
+
+/// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1): dense layers of `ngf`, `2 ngf` and
+/// `4 ngf` values with ReLU, then one to the image and tanh. For digits, `nz` 64 and `ngf` 256:
+///
+/// ```text
+/// 64 -> 256 -> 512 -> 1024 -> 1 x 28 x 28
+/// ```
+///
+/// # Errors
+/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+pub fn generator(
+    shape: &Shape,
+    nz: usize,
+    ngf: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    check(shape, [("nz", nz), ("ngf", ngf)])?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let mut from = nz;
+    for to in [ngf, 2 * ngf, 4 * ngf] {
+        layers.push(spread(from, to, 1, init));
+        layers.push(Layer::activation(Function::Relu));
+        from = to;
+    }
+    layers.push(spread(from, shape.channels, shape.size, init));
+    layers.push(Layer::activation(Function::Tanh));
+    Ok(Sequential { layers })
+}
+
+/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`: dense layers of `4 ndf`, `2 ndf` and `ndf` values
+/// with LeakyReLU and dropout of 0.3, then one to the logit. The dropout works in [`Sequential::forward_with`] only.
+///
+/// # Errors
+/// [`Unsupported`], as for [`generator`].
+pub fn discriminator(
+    shape: &Shape,
+    ndf: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    check(shape, [("ndf", ndf), ("ndf", ndf)])?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let (mut from, mut kernel) = (shape.channels, shape.size);
+    for to in [4 * ndf, 2 * ndf, ndf] {
+        layers.push(gather(from, to, kernel, init));
+        layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
+        layers.push(Layer::dropout(DROPOUT));
+        (from, kernel) = (to, 1);
+    }
+    layers.push(gather(from, 1, 1, init));
+    Ok(Sequential { layers })
+}
+
+/// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to `[n, to, kernel, kernel]`.
+fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+    Layer::ConvTranspose(ConvTranspose {
+        weight: weight([from, to, kernel, kernel], from, init),
+        bias: Some(init.zeros([to])),
+        stride: 1,
+        padding: 0,
+    })
+}
+
+/// A dense layer from a whole image: `[n, from, kernel, kernel]` to `[n, to, 1, 1]`.
+fn gather(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+    Layer::Conv(Conv {
+        weight: weight([to, from, kernel, kernel], from * kernel * kernel, init),
+        bias: Some(init.zeros([to])),
+        stride: 1,
+        padding: 0,
+    })
+}
+
+/// Uniform within one over the root of the inputs (LeCun et al. 1998, "Efficient backprop", section 4.6, up to a
+/// constant): without batch norm, DCGAN's 0.02 would let signals die away from layer to layer.
+fn weight(shape: [usize; 4], inputs: usize, init: &mut Init) -> Param<Tensor<4>> {
+    init.uniform(shape, 1.0 / (inputs as f32).sqrt())
+}
+
+fn check(shape: &Shape, widths: [(&'static str, usize); 2]) -> Result<(), Unsupported> {
+    if ![1, 3].contains(&shape.channels) {
+        return Err(Unsupported::Channels(shape.channels));
+    }
+    if !(SIZES[0]..=SIZES[1]).contains(&shape.size) {
+        return Err(Unsupported::DenseSize(shape.size));
+    }
+    match widths.into_iter().find(|(_, width)| *width == 0) {
+        Some((name, _)) => Err(Unsupported::Width(name)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Module;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const DIGITS: Shape = Shape {
+        size: 28,
+        channels: 1,
+    };
+
+    #[test]
+    fn shapes_and_parameter_counts() {
+        let device = Device::flex();
+        let g = generator(&DIGITS, 64, 256, 0, &device).unwrap();
+        let x = g.forward(Tensor::ones([2, 64, 1, 1], &device));
+        assert_eq!(x.dims(), [2, 1, 28, 28]);
+        let d = discriminator(&DIGITS, 256, 0, &device).unwrap();
+        assert_eq!(d.forward(x).dims(), [2, 1, 1, 1]);
+        let dense =
+            |sizes: &[usize]| -> usize { sizes.windows(2).map(|s| s[0] * s[1] + s[1]).sum() };
+        assert_eq!(
+            g.num_params(),
+            dense(&[64, 256, 512, 1024]) + 1024 * 784 + 1
+        );
+        assert_eq!(d.num_params(), dense(&[784, 1024, 512, 256, 1]));
+    }
+
+    #[test]
+    fn it_is_a_dense_layer() {
+        // y = W x + b by hand, with the weights in the order that convolutions keep them.
+        let device = Device::flex();
+        let shape = Shape {
+            size: 8,
+            channels: 3,
+        };
+        let d = discriminator(&shape, 1, 5, &device).unwrap();
+        let Layer::Conv(first) = &d.layers[0] else {
+            panic!("no convolution")
+        };
+        let x = Tensor::<1, burn::tensor::Int>::arange(0..192, &device)
+            .float()
+            .div_scalar(192.0);
+        let weight = first.weight.val().reshape([4, 192]);
+        let want: Vec<f32> = weight
+            .matmul(x.clone().reshape([192, 1]))
+            .into_data()
+            .try_to_vec()
+            .unwrap();
+        let got: Vec<f32> = d.layers[0]
+            .forward(x.reshape([1, 3, 8, 8]))
+            .into_data()
+            .try_to_vec()
+            .unwrap();
+        for (got, want) in got.iter().zip(&want) {
+            assert!((got - want).abs() < 1e-5, "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn dropout_in_training_only_and_by_the_generator() {
+        let device = Device::flex();
+        let d = discriminator(&DIGITS, 16, 1, &device).unwrap();
+        let x = Tensor::<4>::ones([4, 1, 28, 28], &device);
+        let floats = |t: Tensor<4>| -> Vec<f32> { t.into_data().try_to_vec().unwrap() };
+        let train = |seed| floats(d.forward_with(x.clone(), &mut StdRng::seed_from_u64(seed)));
+        assert_eq!(train(1), train(1));
+        assert_ne!(train(1), train(2));
+        let plain = floats(d.forward(x.clone()));
+        assert!(plain.iter().all(|v| *v == plain[0]), "{plain:?}");
+        assert_ne!(train(1), plain);
+    }
+
+    #[test]
+    fn refusals() {
+        let device = Device::flex();
+        let error = |size, channels, nz| {
+            generator(&Shape { size, channels }, nz, 1, 0, &device).unwrap_err()
+        };
+        assert_eq!(error(65, 1, 1), Unsupported::DenseSize(65));
+        assert_eq!(error(7, 1, 1), Unsupported::DenseSize(7));
+        assert_eq!(error(28, 2, 1), Unsupported::Channels(2));
+        assert_eq!(error(28, 1, 0), Unsupported::Width("nz"));
+    }
+}
