@@ -11,8 +11,10 @@ use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray2, PixelColor, Rgb565};
 use firmware_demo::{Fit, Kiosk, Paint, Scaling, Show, Turn};
 use runtime::cpu::Cpu;
+use runtime::graph::Graph;
 use runtime::latent::Latent;
 use runtime::model::Model;
+use runtime::record::Buffer;
 use runtime::simd::Isa;
 
 /// The system's allocator, which panics on a thread that forbade it.
@@ -55,17 +57,27 @@ const RECORD: &[u8] = runtime::include_record!("../../models/pretrained/faces64.
 
 #[test]
 fn parsing_and_generating_do_not_allocate() {
-    let mut arena = vec![0.0; Model::parse(RECORD).unwrap().arena_len()];
-    for isa in Isa::all().into_iter().chain([None]) {
-        let sum = without_allocation(|| {
-            let model = Model::parse(RECORD).ok()?;
-            let mut cpu = Cpu::with(&model, &mut arena, isa).ok()?;
-            let first = cpu.generate(&Latent::from_seed(1)).ok()?.pixel(9, 9)[0] as u32;
-            let between = Latent::between(1, 2, 0.5).truncated(0.7);
-            let image = cpu.generate(&between).ok()?;
-            Some(first + image.pixels().map(|p| p[1] as u32).sum::<u32>())
-        });
-        assert!(sum.is_some_and(|sum| sum > 0), "{isa:?}");
+    let graph = Graph::from_model(&Model::parse(RECORD).unwrap());
+    let packed = Buffer::from(graph.pack().unwrap());
+    let int8 = Buffer::from(graph.quantise(0..4).unwrap());
+    let records = [
+        ("f32", RECORD),
+        ("packed", packed.bytes()),
+        ("int8", int8.bytes()),
+    ];
+    for (precision, record) in records {
+        let mut arena = vec![0.0; Model::parse(record).unwrap().arena_len()];
+        for isa in Isa::all().into_iter().chain([None]) {
+            let sum = without_allocation(|| {
+                let model = Model::parse(record).ok()?;
+                let mut cpu = Cpu::with(&model, &mut arena, isa).ok()?;
+                let first = cpu.generate(&Latent::from_seed(1)).ok()?.pixel(9, 9)[0] as u32;
+                let between = Latent::between(1, 2, 0.5).truncated(0.7);
+                let image = cpu.generate(&between).ok()?;
+                Some(first + image.pixels().map(|p| p[1] as u32).sum::<u32>())
+            });
+            assert!(sum.is_some_and(|sum| sum > 0), "{precision} {isa:?}");
+        }
     }
 }
 
