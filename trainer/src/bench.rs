@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::fit;
+use crate::objective;
 
 /// What was measured.
 #[derive(Serialize)]
@@ -94,7 +95,7 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     let shape = [cfg.batch, cfg.channels, cfg.size, cfg.size];
     let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
     let step = median(span, || {
-        let losses = fit::step(&mut state, real.clone(), cfg, &device);
+        let losses = objective::step(&mut state, real.clone(), cfg, &device);
         black_box(losses.into_data());
     });
     let sum: f64 = rows.iter().map(|r| r.multiply_adds * r.times as f64).sum();

@@ -1,4 +1,4 @@
-//! The picture of a run's numbers: losses above, what D thinks below.
+//! The picture of a run's numbers: a panel of curves for each kind of them.
 
 use std::error::Error;
 use std::fs;
@@ -6,15 +6,19 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
+use crate::objective::{Gauge, Panel};
 use crate::report::Row;
 
-const SIZE: (u32, u32) = (900, 600);
-const BLUE_LINE: RGBColor = RGBColor(31, 119, 180);
-const ORANGE_LINE: RGBColor = RGBColor(255, 127, 14);
-const GREEN_LINE: RGBColor = RGBColor(44, 160, 44);
-
-/// A curve: name, colour, value of a row.
-type Curve = (&'static str, RGBColor, fn(&Row) -> f64);
+/// Width of the picture and height of one panel.
+const SIZE: (u32, u32) = (900, 300);
+/// Colours of a panel's curves, in turn.
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(31, 119, 180),
+    RGBColor(255, 127, 14),
+    RGBColor(44, 160, 44),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+];
 
 /// The rows of a `stats.jsonl`; lines that a dying process left unfinished are passed over.
 pub fn rows(path: &Path) -> Vec<Row> {
@@ -24,54 +28,62 @@ pub fn rows(path: &Path) -> Vec<Row> {
         .collect()
 }
 
-/// The curves of `rows` as an SVG document.
+/// The curves of `rows` as an SVG document: the gauges that have a panel, a panel below the other.
 ///
 /// # Errors
-/// What the plotting library reports; a row has to be there.
-pub fn svg(rows: &[Row]) -> Result<String, Box<dyn Error>> {
+/// What the plotting library reports.
+pub fn svg(rows: &[Row], gauges: &[Gauge]) -> Result<String, Box<dyn Error>> {
+    let mut panels: Vec<Panel> = gauges.iter().filter_map(|g| g.panel).collect();
+    panels.sort();
+    panels.dedup();
     let mut text = String::new();
     {
-        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let size = (SIZE.0, SIZE.1 * panels.len().max(1) as u32);
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE)?;
-        let (above, below) = area.split_vertically(SIZE.1 / 2);
-        let losses: [Curve; 2] = [
-            ("Loss_D", BLUE_LINE, |r| r.d_loss),
-            ("Loss_G", ORANGE_LINE, |r| r.g_loss),
-        ];
-        let highest = rows
+        for (area, which) in area
+            .split_evenly((panels.len().max(1), 1))
             .iter()
-            .flat_map(|r| [r.d_loss, r.g_loss])
-            .filter(|v| v.is_finite())
-            .fold(0.1, f64::max);
-        panel(&above, "losses", 1.05 * highest, &losses, rows)?;
-        let thoughts: [Curve; 3] = [
-            ("D(x)", BLUE_LINE, |r| r.d_real),
-            ("D(G(z)) before D's step", ORANGE_LINE, |r| r.d_fake),
-            ("D(G(z)) after it", GREEN_LINE, |r| r.d_fake_after),
-        ];
-        panel(&below, "mean of D, as a probability", 1.0, &thoughts, rows)?;
+            .zip(panels)
+        {
+            let curves: Vec<&Gauge> = gauges.iter().filter(|g| g.panel == Some(which)).collect();
+            panel(area, which, &curves, rows)?;
+        }
         area.present()?;
     }
     Ok(text)
 }
 
+/// Least and largest of what a panel shows.
+fn span(which: Panel, curves: &[&Gauge], rows: &[Row]) -> (f64, f64) {
+    if which == Panel::Probability {
+        return (0.0, 1.0);
+    }
+    let values = rows
+        .iter()
+        .flat_map(|r| curves.iter().map(|g| r.value(g.key)))
+        .filter(|v| v.is_finite());
+    let (least, most) = values.fold((0.0, 0.1), |(a, b): (f64, f64), v| (a.min(v), b.max(v)));
+    (1.05 * least, 1.05 * most)
+}
+
 fn panel<'a, B: DrawingBackend + 'a>(
     area: &DrawingArea<B, plotters::coord::Shift>,
-    caption: &str,
-    highest: f64,
-    curves: &[Curve],
+    which: Panel,
+    curves: &[&Gauge],
     rows: &[Row],
 ) -> Result<(), Box<dyn Error>>
 where
     B::ErrorType: 'static,
 {
     let last = rows.last().map_or(1, |r| r.images).max(1) as f64;
+    let (least, most) = span(which, curves, rows);
     let mut chart = ChartBuilder::on(area)
-        .caption(caption, ("sans-serif", 16))
+        .caption(which.caption(), ("sans-serif", 16))
         .margin(8)
         .x_label_area_size(34)
         .y_label_area_size(46)
-        .build_cartesian_2d(0.0..last, 0.0..highest)?;
+        .build_cartesian_2d(0.0..last, least..most)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -79,12 +91,12 @@ where
         .x_label_formatter(&|v| format_images(*v))
         .y_label_formatter(&|v| format!("{v:.1}"))
         .draw()?;
-    for &(name, colour, value) in curves {
-        let points = rows.iter().map(|r| (r.images as f64, value(r)));
+    for (gauge, &colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+        let points = rows.iter().map(|r| (r.images as f64, r.value(gauge.key)));
         let points = points.filter(|(_, v)| v.is_finite());
         chart
             .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(name)
+            .label(gauge.name)
             .legend(move |(x, y)| {
                 PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2))
             });
@@ -110,6 +122,7 @@ fn format_images(v: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gan;
 
     #[test]
     fn every_curve_is_drawn_and_named() {
@@ -118,12 +131,17 @@ mod tests {
             epoch: 0.0,
             seconds: 0.0,
             images_per_s: 0.0,
-            d_loss,
-            g_loss: 2.0,
-            d_real: 0.7,
-            d_fake: 0.3,
-            d_fake_after: 0.2,
+            gauges: [
+                ("d_loss", d_loss),
+                ("g_loss", 2.0),
+                ("d_real", 0.7),
+                ("d_fake", 0.3),
+                ("d_fake_after", 0.2),
+            ]
+            .map(|(key, value)| (key.to_string(), value))
+            .into(),
         };
+        let svg = |rows: &[Row]| super::svg(rows, gan::GAUGES);
         let text = svg(&[row(10, 1.0), row(20, f64::NAN), row(30, 0.5)]).unwrap();
         let names = [
             "Loss_D",

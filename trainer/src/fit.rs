@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use models::Sequential;
 use models::dcgan::{self, Unsupported};
@@ -18,9 +18,9 @@ use crate::checkpoint::{self, LoadError, State};
 use crate::config::{Config, Network};
 use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
-use crate::ema;
 use crate::log::Log;
 use crate::noise::{self, Stream};
+use crate::objective::{self, Gauge};
 use crate::report::{self, Row};
 use crate::run::{self, Run, WriteError};
 
@@ -42,8 +42,8 @@ pub enum FitError {
     Load(LoadError),
     /// A result could not be written.
     Write(WriteError),
-    /// A loss is no number any more: at which image, d_loss, g_loss.
-    Diverged(u64, f64, f64),
+    /// A loss is no number any more: before which image, which.
+    Diverged(u64, &'static str),
 }
 
 impl fmt::Display for FitError {
@@ -53,9 +53,9 @@ impl fmt::Display for FitError {
             FitError::Data(_) => write!(f, "cannot read the data"),
             FitError::Load(_) => write!(f, "cannot go on from the newest checkpoint"),
             FitError::Write(_) => write!(f, "cannot keep the results"),
-            FitError::Diverged(images, d, g) => write!(
+            FitError::Diverged(images, gauge) => write!(
                 f,
-                "diverged before image {images} (d_loss {d}, g_loss {g}): the last checkpoint is kept; \
+                "diverged before image {images} ({gauge} is not a number): the last checkpoint is kept; \
                  try a smaller lr"
             ),
         }
@@ -105,11 +105,12 @@ pub fn fit(
     let total = cfg.total(data.len());
     let workers = cfg.threads();
     let mut batches = Batches::new(data.clone(), cfg.batch, cfg.seed, state.images, workers);
-    let mut meter = Meter::new(state.images, &device);
+    let gauges = objective::gauges(cfg);
+    let mut meter = Meter::new(state.images, gauges, &device);
     log.begin(state.images);
     while state.images < total {
         let real = batch(&mut batches, cfg, state.images, &device)?;
-        let losses = step(&mut state, real, cfg, &device);
+        let losses = objective::step(&mut state, real, cfg, &device);
         meter.add(losses);
         log.at(state.images);
         let due = |every: u64| {
@@ -118,24 +119,24 @@ pub fn fit(
         };
         if due(cfg.log) {
             let row = meter.row(state.images, data.len());
-            if !(row.d_loss.is_finite() && row.g_loss.is_finite()) {
-                return Err(FitError::Diverged(state.images, row.d_loss, row.g_loss));
+            if let Some(gauge) = gauges.iter().find(|g| !row.value(g.key).is_finite()) {
+                return Err(FitError::Diverged(state.images, gauge.name));
             }
             let pace = (total.saturating_sub(state.images)) as f64 / row.images_per_s.max(1e-9);
             let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
-            log.say(&row.line(left))?;
+            log.say(&row.line(gauges, left))?;
             report::append(&run.stats(), &row)?;
         }
         if cfg.per_epoch {
             let epoch = epoch(state.images, data.len());
             if epoch > self::epoch(state.images - cfg.batch as u64, data.len()) {
                 show_epoch(run, &state, epoch, cfg, &device)?;
-                draw_curves(run)?;
+                draw_curves(run, gauges)?;
             }
         } else if due(cfg.grid) {
             let name = format!("fakes-{:09}", state.images);
             report::write_sheet(&run.picture(&name), &grid(&state, cfg, &device), GRID)?;
-            draw_curves(run)?;
+            draw_curves(run, gauges)?;
         }
         let stopping = stop.load(Ordering::Relaxed);
         if due(cfg.checkpoint) || stopping {
@@ -148,59 +149,6 @@ pub fn fit(
     }
     log.end();
     Ok(End::Done(state))
-}
-
-/// One step of both networks on one batch of real images, `[n, c, h, w]` in [-1, 1].
-///
-/// D first, on the real images and as many fakes; then G through the new D, on the same fakes (Goodfellow et al.
-/// 2014, algorithm 1 with k = 1). Returns `[d_loss, g_loss, D(x), D(G(z)) before and after D's step]`, left on the
-/// device: reading them every step would stall a GPU.
-pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -> Tensor<1> {
-    let n = real.dims()[0];
-    let mut rng = noise::rng(cfg.seed, Stream::Latents, state.images);
-    let fake = state.g.forward(noise::latents(n, cfg.nz, &mut rng, device));
-
-    let mut drops = noise::rng(cfg.seed, Stream::Dropout, state.images);
-    let on_real = state.d.forward_with(real.clone(), &mut drops);
-    let on_fake = state.d.forward_with(fake.clone().detach(), &mut drops);
-    let mean = |logits: &Tensor<4>| activation::sigmoid(logits.clone().inner()).mean();
-    let (real_before, fake_before) = (mean(&on_real), mean(&on_fake));
-    let d_loss = cfg.loss.discriminator(on_real, on_fake);
-    let grads = GradientsParams::from_grads(d_loss.backward(), &state.d);
-    state.d = state.opt_d.step(cfg.lr, take(&mut state.d), grads);
-
-    // The discriminator's weights need no gradient here.
-    let judge = state.d.clone().no_grad();
-    let on_real = cfg
-        .loss
-        .is_relative()
-        .then(|| judge.forward_with(real, &mut drops));
-    let on_fake = judge.forward_with(fake, &mut drops);
-    let fake_after = mean(&on_fake);
-    let g_loss = cfg.loss.generator(on_real, on_fake);
-    let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
-    state.g = state.opt_g.step(cfg.lr, take(&mut state.g), grads);
-
-    let decay = match cfg.ema {
-        0 => 0.0,
-        half_life => ema::decay(n, half_life, state.images),
-    };
-    state.ema = ema::update(take(&mut state.ema), &state.g, decay);
-    state.images += n as u64;
-    let means = [real_before, fake_before, fake_after];
-    Tensor::cat(
-        [d_loss.inner(), g_loss.inner()]
-            .into_iter()
-            .chain(means)
-            .collect(),
-        0,
-    )
-}
-
-/// Takes a network out of its place, to be put back changed: nobody else holds its weights then, and they are
-/// changed where they are.
-fn take(net: &mut Sequential) -> Sequential {
-    std::mem::replace(net, Sequential { layers: Vec::new() })
 }
 
 /// Networks and optimisers as they are before the first step.
@@ -316,9 +264,9 @@ fn show_epoch(
     report::write_square(&run.judged(epoch), verdict.reshape([GRID, GRID]))
 }
 
-fn draw_curves(run: &Run) -> Result<(), WriteError> {
+fn draw_curves(run: &Run, gauges: &[Gauge]) -> Result<(), WriteError> {
     let path = run.curves();
-    let text = curves::svg(&curves::rows(&run.stats())).map_err(|e| WriteError {
+    let text = curves::svg(&curves::rows(&run.stats()), gauges).map_err(|e| WriteError {
         path: path.clone(),
         error: io::Error::other(e.to_string()),
     })?;
@@ -343,17 +291,19 @@ struct Meter {
     last: Instant,
     images: u64,
     steps: u32,
+    gauges: &'static [Gauge],
     sum: Tensor<1>,
 }
 
 impl Meter {
-    fn new(images: u64, device: &Device) -> Meter {
+    fn new(images: u64, gauges: &'static [Gauge], device: &Device) -> Meter {
         Meter {
             began: Instant::now(),
             last: Instant::now(),
             images,
             steps: 0,
-            sum: Tensor::zeros([5], &device.clone().inner()),
+            gauges,
+            sum: Tensor::zeros([gauges.len()], &device.clone().inner()),
         }
     }
 
@@ -368,17 +318,14 @@ impl Meter {
             .to_data()
             .try_to_vec()
             .expect("a float tensor holds floats");
-        let mean = |i: usize| sums[i] as f64 / self.steps as f64;
+        let means = sums.iter().map(|&sum| sum as f64 / self.steps as f64);
+        let keys = self.gauges.iter().map(|g| g.key.to_string());
         let row = Row {
             images,
             epoch: images as f64 / len as f64,
             seconds: self.began.elapsed().as_secs_f64(),
             images_per_s: (images - self.images) as f64 / self.last.elapsed().as_secs_f64(),
-            d_loss: mean(0),
-            g_loss: mean(1),
-            d_real: mean(2),
-            d_fake: mean(3),
-            d_fake_after: mean(4),
+            gauges: keys.zip(means).collect(),
         };
         self.sum = self.sum.zeros_like();
         self.last = Instant::now();

@@ -1,7 +1,7 @@
 //! Trains image generators and exports them.
 //!
 //! The modules in the order that data flows through them: [`data`] (images to batches), [`config`] (every
-//! setting), [`loss`], [`fit`] (the loop), [`ema`], [`checkpoint`], [`report`] (what a run shows) and
+//! setting), [`loss`], [`fit`] (the loop), [`objective`] (what a step minimises: [`gan`]), [`ema`], [`checkpoint`], [`report`] (what a run shows) and
 //! [`export`] (burn record and ONNX, checked).
 
 mod adam;
@@ -13,9 +13,11 @@ pub mod data;
 pub mod ema;
 pub mod export;
 pub mod fit;
+pub mod gan;
 pub mod log;
 pub mod loss;
 pub mod memory;
 pub mod noise;
+pub mod objective;
 pub mod report;
 pub mod run;

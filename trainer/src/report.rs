@@ -1,5 +1,6 @@
 //! What a run shows: lines of a log, the same numbers as `stats.jsonl`, and sheets of pictures.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Cursor, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::data::sheet::sheet;
+use crate::objective::Gauge;
 use crate::run::{self, WriteError};
 
 /// One row of `stats.jsonl`: means since the row before.
@@ -24,34 +26,28 @@ pub struct Row {
     pub seconds: f64,
     /// Images a second since the row before.
     pub images_per_s: f64,
-    /// The discriminator's loss.
-    pub d_loss: f64,
-    /// The generator's loss.
-    pub g_loss: f64,
-    /// Mean of D on real images, as a probability.
-    pub d_real: f64,
-    /// Mean of D on fakes, as a probability, before D's step.
-    pub d_fake: f64,
-    /// The same after D's step, before G's.
-    #[serde(default)]
-    pub d_fake_after: f64,
+    /// What the objective says of its steps, by the keys of its [`Gauge`]s.
+    #[serde(flatten)]
+    pub gauges: BTreeMap<String, f64>,
 }
 
 impl Row {
+    /// The value of a gauge; not a number where the row has none.
+    pub fn value(&self, key: &str) -> f64 {
+        self.gauges.get(key).copied().unwrap_or(f64::NAN)
+    }
+
     /// As a line of the log; `left` is the time to the end at this pace.
-    pub fn line(&self, left: Duration) -> String {
-        format!(
-            "{:>9} images  epoch {:<7.2} {:>6.1}/s  Loss_D {:.3}  Loss_G {:.3}  D(x) {:.2}  D(G(z)) {:.2} / {:.2}  {} left",
-            self.images,
-            self.epoch,
-            self.images_per_s,
-            self.d_loss,
-            self.g_loss,
-            self.d_real,
-            self.d_fake,
-            self.d_fake_after,
-            clock(left),
-        )
+    pub fn line(&self, gauges: &[Gauge], left: Duration) -> String {
+        let mut line = format!(
+            "{:>9} images  epoch {:<7.2} {:>6.1}/s",
+            self.images, self.epoch, self.images_per_s
+        );
+        for gauge in gauges {
+            let Gauge { label, digits, .. } = gauge;
+            line += &format!("{label} {:.digits$}", self.value(gauge.key));
+        }
+        line + &format!("  {} left", clock(left))
     }
 }
 
@@ -207,11 +203,7 @@ mod tests {
             epoch: 0.0,
             seconds: 0.0,
             images_per_s: 0.0,
-            d_loss: 0.0,
-            g_loss: 0.0,
-            d_real: 0.0,
-            d_fake: 0.0,
-            d_fake_after: 0.0,
+            gauges: BTreeMap::from([("d_loss".into(), 0.5)]),
         };
         for images in [10, 20, 30] {
             append(&path, &row(images)).unwrap();
