@@ -26,6 +26,44 @@ pub struct Shape {
     pub channels: usize,
 }
 
+/// Where a generator departs from the paper's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// How a map is doubled.
+    pub upsample: Upsample,
+    /// Batch norm after every layer but the last; without it layers have a bias and weights from He et al. 2015.
+    pub norm: bool,
+    /// What comes last.
+    pub output: Output,
+}
+
+/// How a map is doubled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upsample {
+    /// Transposed convolution of kernel 4, as in the paper.
+    Transposed,
+    /// Repeated pixels, then a convolution of kernel 3.
+    Resize,
+}
+
+/// What comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Hyperbolic tangent: values in (-1, 1).
+    Tanh,
+    /// Nothing: values that are meant for [-1, 1] and clipped where they are shown.
+    Linear,
+}
+
+impl Style {
+    /// The paper's.
+    pub const PAPER: Style = Style {
+        upsample: Upsample::Transposed,
+        norm: true,
+        output: Output::Tanh,
+    };
+}
+
 /// A network that DCGAN does not define.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
@@ -93,35 +131,65 @@ pub fn generator(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
+    generator_as(Style::PAPER, shape, nz, ngf, seed, device)
+}
+
+/// [`generator`] in another style.
+///
+/// # Errors
+/// As [`generator`].
+pub fn generator_as(
+    style: Style,
+    shape: &Shape,
+    nz: usize,
+    ngf: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    /// How much smaller than the others the last layer of a network without batch norm starts.
+    const LAST: f32 = 0.1;
     let doublings = shape.doublings()?;
     positive("nz", nz)?;
     positive("ngf", ngf)?;
     let init = &mut Init::new(seed, device);
+    if !style.norm {
+        init.he(1.0);
+    }
+    let double = |from, to, bias, init: &mut Init| match style.upsample {
+        Upsample::Transposed => Layer::conv_transpose(from, to, DOUBLE, bias, init),
+        Upsample::Resize => Layer::resize_conv(from, to, bias, init),
+    };
     let mut layers = Vec::new();
     let mut from = nz;
     for step in 0..doublings {
         let to = ngf << (doublings - 1 - step);
-        let window = if step == 0 { WHOLE } else { DOUBLE };
-        layers.push(Layer::conv_transpose(from, to, window, false, init));
-        layers.push(Layer::batch_norm(to, init));
+        layers.push(match step {
+            0 => Layer::conv_transpose(from, to, WHOLE, !style.norm, init),
+            _ => double(from, to, !style.norm, init),
+        });
+        if style.norm {
+            layers.push(Layer::batch_norm(to, init));
+        }
         layers.push(Layer::activation(Function::Relu));
         from = to;
     }
-    layers.push(Layer::conv_transpose(
-        from,
-        shape.channels,
-        DOUBLE,
-        false,
-        init,
-    ));
-    layers.push(Layer::activation(Function::Tanh));
+    if !style.norm {
+        init.he(LAST);
+    }
+    // The paper's last layer has no bias; one that tanh does not follow has to find black by itself.
+    let bias = style != Style::PAPER;
+    layers.push(double(from, shape.channels, bias, init));
+    match style.output {
+        Output::Tanh => layers.push(Layer::activation(Function::Tanh)),
+        Output::Linear => {}
+    }
     Ok(Sequential { layers })
 }
 
 /// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`.
 ///
 /// Strided convolutions and LeakyReLU; `norm` puts a batch norm (and no bias) into every layer but the first and
-/// the last, as the paper has it. Without it the convolutions have a bias instead.
+/// the last, as the paper has it. Without it the convolutions have a bias instead, and weights from He et al. 2015.
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -135,6 +203,9 @@ pub fn discriminator(
     let doublings = shape.doublings()?;
     positive("ndf", ndf)?;
     let init = &mut Init::new(seed, device);
+    if !norm {
+        init.he(1.0);
+    }
     let mut layers = Vec::new();
     let mut from = shape.channels;
     for step in 0..doublings {
@@ -196,6 +267,7 @@ mod tests {
                     Layer::BatchNorm(n) => 2 * n.gamma.dims()[0],
                     Layer::Conv(_)
                     | Layer::ConvTranspose(_)
+                    | Layer::ResizeConv(_)
                     | Layer::Activation(_)
                     | Layer::Dropout(_) => 0,
                 })

@@ -64,6 +64,10 @@ pub trait Layers: burn::backend::Backend {
     /// A function of every number.
     fn bend(x: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self>;
 
+    /// `dy` times the slope of the function where `y` came out of it: what goes back through a [`Layers::bend`]. The
+    /// slope counts as constant, so that gradients pass to `dy` alone; for rectifiers that is exact.
+    fn unbend(y: FloatTensor<Self>, dy: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self>;
+
     /// `x` `[n, c, h, w]` with a number of `bias` `[c]` added to each channel.
     fn add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -107,6 +111,12 @@ pub fn norm(
 /// See [`Layers::bend`].
 pub fn bend(x: Tensor<4>, bend: Bend) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Layers>::bend(x.into_dispatch(), bend))
+}
+
+/// See [`Layers::unbend`].
+pub fn unbend(y: Tensor<4>, dy: Tensor<4>, bend: Bend) -> Tensor<4> {
+    let (y, dy) = (y.into_dispatch(), dy.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Layers>::unbend(y, dy, bend))
 }
 
 /// See [`Layers::add_bias`].
@@ -239,6 +249,13 @@ impl Layers for Flex {
         last::tensor(norm::bend(&last::read(&x), bend), dims(&x))
     }
 
+    fn unbend(y: FlexTensor, dy: FlexTensor, bend: Bend) -> FlexTensor {
+        last::tensor(
+            norm::unbend(&last::read(&y), &last::read(&dy), bend),
+            dims(&y),
+        )
+    }
+
     fn add_bias(x: FlexTensor, bias: FlexTensor) -> FlexTensor {
         let [_, c, h, w] = dims(&x);
         let (scale, shift) = (vec![1.0; c], last::read_as_is(&bias));
@@ -322,8 +339,7 @@ impl Backward<Flex, 1> for BendBackward {
         let (y, bend) = ops.state;
         let [to_x] = ops.parents;
         if let Some(node) = to_x {
-            let dx = norm::unbend(&last::read(&y), &last::read(&dy), bend);
-            grads.register::<Flex>(node.id, last::tensor(dx, dims(&y)));
+            grads.register::<Flex>(node.id, Flex::unbend(y, dy, bend));
         }
     }
 }
@@ -425,6 +441,20 @@ impl<C: CheckpointStrategy> Layers for Autodiff<Flex, C> {
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((y.clone(), bend), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn unbend(y: FloatTensor<Self>, dy: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
+        // What goes back through it is multiplied by the same slopes.
+        let prepared = BendBackward
+            .prepare::<C>([dy.node()])
+            .compute_bound()
+            .stateful();
+        let y = y.into_primitive();
+        let dx = Flex::unbend(y.clone(), dy.into_primitive(), bend);
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish((y, bend), dx),
+            OpsKind::UnTracked(prep) => prep.finish(dx),
         }
     }
 

@@ -28,6 +28,8 @@ pub enum Layer {
     Conv(Conv),
     /// Transposed convolution.
     ConvTranspose(ConvTranspose),
+    /// Twice the size by repeating pixels, then a convolution.
+    ResizeConv(ResizeConv),
     /// Batch norm over `[n, h, w]`.
     BatchNorm(BatchNorm),
     /// An element-wise function.
@@ -60,6 +62,17 @@ pub struct ConvTranspose {
     pub stride: usize,
     /// Rows cut from each side.
     pub padding: usize,
+}
+
+/// Nearest-neighbour doubling, then a convolution of kernel 3 and padding 1 (Odena et al. 2016), weight
+/// `[out, in, 3, 3]`: the form of upsampling that has no checkerboard. It is computed as the transposed convolution that
+/// it equals, see [`ResizeConv::folded`].
+#[derive(Module, Debug)]
+pub struct ResizeConv {
+    /// The kernel.
+    pub weight: Param<Tensor<4>>,
+    /// One value an output channel.
+    pub bias: Option<Param<Tensor<1>>>,
 }
 
 /// An element-wise function.
@@ -95,7 +108,7 @@ impl Layer {
     pub fn conv(from: usize, to: usize, window: [usize; 3], bias: bool, init: &mut Init) -> Layer {
         let [kernel, stride, padding] = window;
         Layer::Conv(Conv {
-            weight: init.normal([to, from, kernel, kernel], 0.0),
+            weight: init.kernel([to, from, kernel, kernel], from * kernel * kernel),
             bias: bias.then(|| init.zeros([to])),
             stride,
             padding,
@@ -112,10 +125,24 @@ impl Layer {
     ) -> Layer {
         let [kernel, stride, padding] = window;
         Layer::ConvTranspose(ConvTranspose {
-            weight: init.normal([from, to, kernel, kernel], 0.0),
+            weight: init.kernel(
+                [from, to, kernel, kernel],
+                // From a single pixel every output meets one tap; from a map, as many as lie a stride apart.
+                from * (kernel / stride)
+                    .pow(2)
+                    .min(if stride == 1 { 1 } else { usize::MAX }),
+            ),
             bias: bias.then(|| init.zeros([to])),
             stride,
             padding,
+        })
+    }
+
+    /// A doubling and a convolution of kernel 3, without bias or with a bias of zeros.
+    pub fn resize_conv(from: usize, to: usize, bias: bool, init: &mut Init) -> Layer {
+        Layer::ResizeConv(ResizeConv {
+            weight: init.kernel([to, from, 3, 3], from * 9),
+            bias: bias.then(|| init.zeros([to])),
         })
     }
 
@@ -153,10 +180,44 @@ impl Layer {
                 l.stride,
                 l.padding,
             ),
+            Layer::ResizeConv(l) => {
+                conv::conv_transpose2d(x, l.folded(), l.bias.as_ref().map(Param::val), 2, 1)
+            }
             Layer::BatchNorm(norm) => normalise(norm, None, x),
             Layer::Activation(l) => l.forward(x),
             Layer::Dropout(_) => x,
         }
+    }
+}
+
+impl ResizeConv {
+    /// The weight `[in, out, 4, 4]` of the transposed convolution of stride 2 and padding 1 that computes the same,
+    /// borders included. Along each axis the taps `(a, b, c)` become `(c, b + c, a + b, a)`: a doubled pixel is met by two
+    /// neighbouring taps at once.
+    pub fn folded(&self) -> Tensor<4> {
+        let [out, from, _, _] = self.weight.dims();
+        #[rustfmt::skip]
+        let spread: [f32; 12] = [
+            0.0, 0.0, 1.0, 1.0,
+            0.0, 1.0, 1.0, 0.0,
+            1.0, 1.0, 0.0, 0.0,
+        ];
+        let weight = self.weight.val();
+        let spread =
+            Tensor::<2>::from_data(TensorData::new(spread.to_vec(), [3, 4]), &weight.device())
+                .cast(weight.dtype());
+        let pairs = out * from;
+        let columns = weight
+            .reshape([pairs * 3, 3])
+            .matmul(spread.clone())
+            .reshape([pairs, 3, 4])
+            .swap_dims(1, 2);
+        let both = columns
+            .reshape([pairs * 4, 3])
+            .matmul(spread)
+            .reshape([pairs, 4, 4])
+            .swap_dims(1, 2);
+        both.reshape([out, from, 4, 4]).swap_dims(0, 1)
     }
 }
 
@@ -184,7 +245,7 @@ impl Activation {
     }
 
     /// The slope of a rectifier.
-    fn slope(&self) -> Option<f32> {
+    pub(crate) fn slope(&self) -> Option<f32> {
         match self.function {
             Function::Relu => Some(0.0),
             Function::LeakyRelu(slope) => Some(slope),
@@ -306,6 +367,7 @@ impl Sequential {
                 }
                 Layer::Conv(_)
                 | Layer::ConvTranspose(_)
+                | Layer::ResizeConv(_)
                 | Layer::Activation(_)
                 | Layer::Dropout(_) => {}
             }
@@ -315,9 +377,11 @@ impl Sequential {
     fn norms_mut(&mut self) -> impl Iterator<Item = &mut BatchNorm> {
         self.layers.iter_mut().filter_map(|l| match l {
             Layer::BatchNorm(n) => Some(n),
-            Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::Activation(_) | Layer::Dropout(_) => {
-                None
-            }
+            Layer::Conv(_)
+            | Layer::ConvTranspose(_)
+            | Layer::ResizeConv(_)
+            | Layer::Activation(_)
+            | Layer::Dropout(_) => None,
         })
     }
 }

@@ -15,6 +15,7 @@
 //! # Ok::<(), models::dcgan::Unsupported>(())
 //! ```
 
+pub mod adjoint;
 mod channels_last;
 pub mod conv;
 pub mod dcgan;

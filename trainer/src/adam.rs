@@ -4,6 +4,9 @@
 //! and small batches they take longer than the convolutions. Its state is kept as it is, so that a checkpoint does
 //! not say which of the two wrote it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, Flex, backend_extension};
 use burn::optim::{Adam as Generic, AdamConfig, AdamState, LearningRate, Optimizer};
@@ -17,8 +20,28 @@ const TASK: usize = 1 << 15;
 /// Adam (Kingma and Ba 2015, algorithm 1).
 #[derive(Clone)]
 pub struct Adam {
-    betas: [f32; 2],
-    generic: Generic,
+    beta1: f32,
+    beta2: Decay,
+}
+
+/// The decay rate of the second moment, which may change from step to step. Clones are the same number.
+#[derive(Clone)]
+pub struct Decay(Arc<AtomicU32>);
+
+impl Decay {
+    /// A rate in [0, 1).
+    pub fn new(rate: f64) -> Decay {
+        Decay(Arc::new(AtomicU32::new((rate as f32).to_bits())))
+    }
+
+    /// From the next step on.
+    pub fn set(&self, rate: f64) {
+        self.0.store((rate as f32).to_bits(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> f32 {
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// The paper's; burn's default is 1e-5.
@@ -26,14 +49,17 @@ const EPSILON: f32 = 1e-8;
 
 impl Adam {
     /// With decay rates of the two moments.
-    pub fn new(beta1: f64, beta2: f64) -> Adam {
-        let betas = [beta1 as f32, beta2 as f32];
-        let generic = AdamConfig::new()
-            .with_beta_1(betas[0])
-            .with_beta_2(betas[1])
+    pub fn new(beta1: f64, beta2: Decay) -> Adam {
+        let beta1 = beta1 as f32;
+        Adam { beta1, beta2 }
+    }
+
+    fn generic(&self) -> Generic {
+        AdamConfig::new()
+            .with_beta_1(self.beta1)
+            .with_beta_2(self.beta2.get())
             .with_epsilon(EPSILON)
-            .build();
-        Adam { betas, generic }
+            .build()
     }
 }
 
@@ -50,16 +76,16 @@ impl Optimizer for Adam {
         let state = match state {
             Some(state) if takes(&weight) => state,
             // Other devices, and the first step, which makes the state.
-            state => return self.generic.step(lr, weight, gradient, state),
+            state => return self.generic().step(lr, weight, gradient, state),
         };
         let mut moments = state.momentum;
         moments.time += 1;
-        let [beta1, beta2] = self.betas;
+        let betas @ [beta1, beta2] = [self.beta1, self.beta2.get()];
         let time = moments.time as i32;
         let root = (1.0 - beta2.powi(time)).sqrt();
         let rates = Rates {
             step: lr as f32 * root / (1.0 - beta1.powi(time)),
-            betas: self.betas,
+            betas,
             epsilon: EPSILON * root,
         };
         let (weight, first, second) = <Dispatch as Passes>::adam(
@@ -174,13 +200,13 @@ mod tests {
     fn it_is_burns() {
         let device = Device::flex();
         let random = || Tensor::<2>::random([7, 33], Distribution::Normal(0.0, 1.0), &device);
-        let adam = Adam::new(0.5, 0.999);
+        let adam = Adam::new(0.5, Decay::new(0.999));
         let first = random();
         let (mut own, mut theirs) = ((first.clone(), None), (first, None));
         for step in 0..20 {
             let gradient = random() * 0.1f32.powi(step % 4);
             own = adam.step(2e-4, own.0, gradient.clone(), own.1);
-            theirs = adam.generic.step(2e-4, theirs.0, gradient, theirs.1);
+            theirs = adam.generic().step(2e-4, theirs.0, gradient, theirs.1);
             let off = (own.0.clone() - theirs.0.clone()).abs().max();
             let off = off.into_scalar::<f32>();
             assert!(off < 1e-6, "step {step}: off by {off}");

@@ -165,9 +165,13 @@ fn parts(
                 add("by weight", by_weight, work, each[2]);
                 (channels, side) = (features, window.rows());
             }
-            Layer::ConvTranspose(l) => {
-                let [features, to, kernel, _] = l.weight.dims();
-                let large = (side - 1) * l.stride + kernel - 2 * l.padding;
+            Layer::ConvTranspose(_) | Layer::ResizeConv(_) => {
+                let ([features, to, kernel, _], stride, padding) = match layer {
+                    Layer::ConvTranspose(l) => (l.weight.dims(), l.stride, l.padding),
+                    Layer::ResizeConv(l) => (l.folded().dims(), 2, 1),
+                    _ => continue,
+                };
+                let large = (side - 1) * stride + kernel - 2 * padding;
                 let window = Window {
                     images: batch,
                     height: large,
@@ -175,8 +179,8 @@ fn parts(
                     channels: to,
                     features,
                     kernel,
-                    stride: l.stride,
-                    padding: l.padding,
+                    stride,
+                    padding,
                 };
                 let work = multiply_adds(&window);
                 let [x, y, weight] = numbers(&window);
@@ -241,6 +245,10 @@ fn label(layer: &Layer) -> String {
         Layer::ConvTranspose(l) => {
             let [from, to, k, _] = l.weight.dims();
             format!("conv transpose {from} to {to}, {k}x{k}/{}", l.stride)
+        }
+        Layer::ResizeConv(l) => {
+            let [to, from, _, _] = l.weight.dims();
+            format!("resize conv {from} to {to}, as 4x4/2")
         }
         Layer::BatchNorm(l) => format!("batch norm {}, activation", l.gamma.dims()[0]),
         Layer::Activation(l) => format!("{:?}", l.function),

@@ -15,7 +15,10 @@ use burn::store::{ModuleRecord, RecordError};
 use models::Sequential;
 use serde::{Deserialize, Serialize};
 
+use crate::adam::Decay;
+use crate::config::{Config, Rates};
 use crate::run::{self, Run, WriteError};
+use crate::spectral::Spectral;
 
 /// Number of the layout described above; another number is refused.
 const VERSION: u32 = 1;
@@ -35,8 +38,37 @@ pub struct State {
     pub opt_g: ModuleOptimizer,
     /// The discriminator's optimiser.
     pub opt_d: ModuleOptimizer,
+    /// The discriminator's singular vectors, where it is normalised by them.
+    pub spectral: Option<Spectral>,
+    /// Both optimisers' second moment.
+    pub beta2: Decay,
     /// Images seen so far.
     pub images: u64,
+    /// How often the run diverged and went back.
+    pub retries: u32,
+}
+
+impl State {
+    /// The seed of the run's random numbers: another one after every return to a checkpoint, since the same numbers would
+    /// lead to the same end.
+    pub fn seed(&self, cfg: &Config) -> u64 {
+        cfg.seed ^ u64::from(self.retries).rotate_right(16)
+    }
+
+    /// The numbers of the next step; steps are half as long after every return to a checkpoint.
+    pub fn rates(&self, cfg: &Config) -> Rates {
+        let mut rates = cfg.rates(self.images);
+        rates.lr *= 0.5f64.powi(self.retries as i32);
+        rates
+    }
+
+    /// The discriminator `d` as it judges: normalised, if it is to be.
+    pub fn judge(&self, d: Sequential) -> Sequential {
+        match &self.spectral {
+            Some(spectral) => spectral.normalised(&d),
+            None => d,
+        }
+    }
 }
 
 /// The facts of a checkpoint that are not tensors.
@@ -46,6 +78,8 @@ struct Facts {
     images: u64,
     /// Of the data set.
     data: u64,
+    #[serde(default)]
+    retries: u32,
 }
 
 /// Why a checkpoint cannot be used.
@@ -130,6 +164,7 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
         version: VERSION,
         images: state.images,
         data,
+        retries: state.retries,
     };
     let facts = serde_json::to_vec_pretty(&facts).expect("three numbers are JSON");
     let failed = |e: RecordError| name(io::Error::other(e.to_string()));
@@ -140,7 +175,9 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
         ("opt_g.bpk", state.opt_g.into_bytes()),
         ("opt_d.bpk", state.opt_d.into_bytes()),
     ];
-    for (file, bytes) in files {
+    let spectral = state.spectral.clone().map(|s| s.into_record().into_bytes());
+    let spectral = spectral.map(|bytes| ("spectral.bpk", bytes));
+    for (file, bytes) in files.into_iter().chain(spectral) {
         run::write(&dir.path().join(file), &bytes.map_err(failed)?)?;
     }
     run::write(&dir.path().join("state.json"), &facts)?;
@@ -204,7 +241,13 @@ pub fn load(path: &Path, fresh: State, data: Option<u64>) -> Result<State, LoadE
         ema: network(&path.join("ema.bpk"), fresh.ema)?,
         opt_g: optimiser(&path.join("opt_g.bpk"), fresh.opt_g)?,
         opt_d: optimiser(&path.join("opt_d.bpk"), fresh.opt_d)?,
+        spectral: fresh
+            .spectral
+            .map(|fresh| network(&path.join("spectral.bpk"), fresh))
+            .transpose()?,
+        beta2: fresh.beta2,
         images: facts.images,
+        retries: facts.retries,
     })
 }
 
@@ -219,7 +262,7 @@ pub fn load_average(path: &Path, fresh: Sequential) -> Result<(Sequential, u64),
     Ok((network(&path.join("ema.bpk"), fresh)?, facts.images))
 }
 
-fn network(path: &Path, fresh: Sequential) -> Result<Sequential, LoadError> {
+fn network<M: Module>(path: &Path, fresh: M) -> Result<M, LoadError> {
     let record = |e: RecordError| LoadError::Record(path.into(), e.to_string());
     // burn reports a missing file as text only: find out first.
     File::open(path).map_err(|e| LoadError::Read(path.into(), e))?;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::augment::Augment;
 use crate::loss::Loss;
 
 /// The settings of a run. The defaults are those of `drawn`, the recipe for a first run on two CPU cores.
@@ -33,10 +34,38 @@ pub struct Config {
     pub ngf: usize,
     /// Width of the discriminator after the image; 64 in the tutorials.
     pub ndf: usize,
-    /// Batch norm in the discriminator, as in the paper.
+    /// Batch norm in the generator; without it weights start larger and layers have a bias.
+    pub g_norm: bool,
+    /// Batch norm in the discriminator, as in the paper. It couples the images of a batch, so that no gradient penalty goes
+    /// with it.
     pub d_norm: bool,
-    /// What the two networks minimise: `bce`, `hinge` or `rpgan`.
+    /// How the generator doubles a map: `transposed` (convolutions, the paper's) or `resize` (repeated pixels, then a
+    /// convolution: no checkerboard; exported as the transposed convolution that it equals, at no cost).
+    pub upsample: Upsample,
+    /// What the generator ends with: `tanh` or `linear` (clipped where it is shown).
+    pub output: Output,
+    /// What the two networks minimise: `bce`, `hinge`, `rpgan` or `wasserstein`.
     pub loss: Loss,
+    /// How far below 1 the label of real images lies, for `bce`: 0.1 in the papers that use it.
+    pub smooth: f64,
+    /// Gradient penalties of the discriminator: `none`, `r1` (at real images), `r2` (at fakes) or `r1r2`.
+    pub penalty: Penalty,
+    /// Weight of the penalty: `gamma / 2` times the squared length of the gradient. Larger is steadier and less diverse.
+    pub gamma: f64,
+    /// Steps of which one has the penalty, with as many times the weight; more cost less.
+    pub penalty_every: u64,
+    /// Spectral normalisation of the discriminator.
+    pub spectral: bool,
+    /// Bound of the discriminator's weights, for `wasserstein`: 0.01 in the paper; 0: none.
+    pub clip: f64,
+    /// Steps of the discriminator for each of the generator: 5 in Wasserstein's paper.
+    pub d_steps: u64,
+    /// Standard deviation, at the beginning, of noise on all that the discriminator sees; it falls to 0 over `ramp`.
+    pub instance_noise: f64,
+    /// Differentiable augmentation: `none`, or some of `colour,translation,cutout`. For small data.
+    pub augment: Augment,
+    /// Probability that an image is augmented.
+    pub augment_p: f64,
     /// Images a step. On a small budget updates count more than images: 32, where the tutorials have 128.
     pub batch: usize,
     /// Images to see in all; `epochs` says the same in passes over the data.
@@ -46,10 +75,27 @@ pub struct Config {
     pub epochs: Option<f64>,
     /// Adam's step length of both networks: 2e-4 in the paper.
     pub lr: f64,
+    /// The discriminator's step length, as a multiple of the generator's.
+    pub lr_d: f64,
     /// Adam's first moment: 0.5 in the paper, since 0.9 oscillates.
     pub beta1: f64,
     /// Adam's second moment.
     pub beta2: f64,
+    /// Images over which `lr`, `beta2`, `gamma` and `augment_p` go from what they are to their ends below, along half a
+    /// cosine, and `instance_noise` to 0; afterwards they stay. 0: at their ends from the beginning.
+    pub ramp: u64,
+    /// Where `lr` goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lr_end: Option<f64>,
+    /// Where `beta2` goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta2_end: Option<f64>,
+    /// Where `gamma` goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gamma_end: Option<f64>,
+    /// Where `augment_p` goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment_p_end: Option<f64>,
     /// Images after which a weight counts half in the average of the generator that is sampled and exported; 0:
     /// no average, the generator itself.
     pub ema: u64,
@@ -86,14 +132,33 @@ impl Default for Config {
             nz: 64,
             ngf: 32,
             ndf: 32,
+            g_norm: true,
             d_norm: true,
+            upsample: Upsample::Transposed,
+            output: Output::Tanh,
             loss: Loss::Bce,
+            smooth: 0.0,
+            penalty: Penalty::None,
+            gamma: 1.0,
+            penalty_every: 1,
+            spectral: false,
+            clip: 0.0,
+            d_steps: 1,
+            instance_noise: 0.0,
+            augment: Augment::default(),
+            augment_p: 1.0,
             batch: 32,
             images: 240_000,
             epochs: None,
             lr: 2e-4,
+            lr_d: 1.0,
             beta1: 0.5,
             beta2: 0.999,
+            ramp: 0,
+            lr_end: None,
+            beta2_end: None,
+            gamma_end: None,
+            augment_p_end: None,
             ema: 5_000,
             mirror: false,
             workers: 0,
@@ -137,6 +202,67 @@ impl Network {
         };
         (!takes).then_some(want)
     }
+}
+
+/// How the generator doubles a map, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upsample {
+    /// Transposed convolution.
+    Transposed,
+    /// Repeated pixels, then a convolution.
+    Resize,
+}
+
+/// What the generator ends with, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Nothing.
+    Linear,
+}
+
+/// Where the discriminator's gradient is penalised, by name (Mescheder et al. 2018, eq. 9; Huang et al. 2025, section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Penalty {
+    /// Nowhere.
+    None,
+    /// At real images.
+    R1,
+    /// At fakes.
+    R2,
+    /// At both.
+    R1r2,
+}
+
+impl Penalty {
+    /// Whether there is one at real images, and at fakes.
+    pub fn at(self) -> [bool; 2] {
+        match self {
+            Penalty::None => [false, false],
+            Penalty::R1 => [true, false],
+            Penalty::R2 => [false, true],
+            Penalty::R1r2 => [true, true],
+        }
+    }
+}
+
+/// The numbers of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Step length of the generator.
+    pub lr: f64,
+    /// Adam's second moment.
+    pub beta2: f64,
+    /// Weight of the penalty.
+    pub gamma: f64,
+    /// Probability of an augmentation.
+    pub augment_p: f64,
+    /// Deviation of the noise on images.
+    pub noise: f64,
 }
 
 /// Where a run trains.
@@ -368,6 +494,8 @@ impl Config {
             ("grid", self.grid),
             ("checkpoint", self.checkpoint),
             ("keep", self.keep as u64),
+            ("penalty_every", self.penalty_every),
+            ("d_steps", self.d_steps),
         ];
         for (key, value) in at_least_one {
             if value == 0 {
@@ -381,6 +509,7 @@ impl Config {
             ("ngf", self.ngf, 1_024, "at most 1024"),
             ("ndf", self.ndf, 1_024, "at most 1024"),
             ("workers", self.workers, 1_024, "at most 1024"),
+            ("d_steps", self.d_steps as usize, 100, "at most 100"),
         ];
         for (key, value, limit, want) in at_most {
             if value > limit {
@@ -398,20 +527,133 @@ impl Config {
                 want,
             ));
         }
-        if !(self.lr.is_finite() && self.lr > 0.0) {
-            return Err(ConfigError::Range("lr", self.lr.to_string(), "above 0"));
-        }
-        for (key, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                let want = "at least 0 and below 1";
-                return Err(ConfigError::Range(key, beta.to_string(), want));
+        let end = |value: Option<f64>, start: f64| value.unwrap_or(start);
+        let above_0 = (f64::MIN_POSITIVE, f64::MAX, "above 0");
+        let from_0 = (0.0, f64::MAX, "0 or more");
+        let share = (0.0, 1.0, "from 0 to 1");
+        let rate = (0.0, 1.0 - f64::EPSILON, "at least 0 and below 1");
+        let ranges = [
+            ("lr", self.lr, above_0),
+            ("lr_end", end(self.lr_end, self.lr), above_0),
+            ("lr_d", self.lr_d, above_0),
+            ("beta1", self.beta1, rate),
+            ("beta2", self.beta2, rate),
+            ("beta2_end", end(self.beta2_end, self.beta2), rate),
+            ("gamma", self.gamma, from_0),
+            ("gamma_end", end(self.gamma_end, self.gamma), from_0),
+            ("augment_p", self.augment_p, share),
+            (
+                "augment_p_end",
+                end(self.augment_p_end, self.augment_p),
+                share,
+            ),
+            ("instance_noise", self.instance_noise, from_0),
+            ("clip", self.clip, from_0),
+            ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
+        ];
+        for (key, value, (least, most, want)) in ranges {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::Range(key, value.to_string(), want));
             }
         }
+        self.agree()?;
         if self.epochs.is_some_and(|e| !(e.is_finite() && e >= 0.0)) {
             let got = format!("{:?}", self.epochs.unwrap_or_default());
             return Err(ConfigError::Range("epochs", got, "0 or more"));
         }
         Ok(())
+    }
+
+    /// Settings that do not go together.
+    fn agree(&self) -> Result<(), ConfigError> {
+        let off = |key, value: &dyn fmt::Debug, want| {
+            let value = format!("{value:?}").to_lowercase();
+            Err(ConfigError::Range(key, value, want))
+        };
+        let penalised = self.penalty != Penalty::None;
+        let dense = self.network != Network::Dcgan;
+        if penalised && self.d_norm {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with d_norm, which couples images: set d_norm=false",
+            );
+        }
+        if penalised && dense {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with a network that has dropout",
+            );
+        }
+        if self.smooth > 0.0 && self.loss != Loss::Bce {
+            return off(
+                "smooth",
+                &self.smooth,
+                "0 with a loss that has no labels (bce has)",
+            );
+        }
+        if dense
+            && (self.upsample != Upsample::Transposed
+                || self.output != Output::Tanh
+                || !self.g_norm)
+        {
+            return off(
+                "network",
+                &self.network,
+                "dcgan for upsample, output and g_norm",
+            );
+        }
+        if self.instance_noise > 0.0 && self.ramp == 0 {
+            return off(
+                "ramp",
+                &self.ramp,
+                "the images over which instance_noise falls to 0",
+            );
+        }
+        Ok(())
+    }
+
+    /// Images of one step: a batch for each of the discriminator's.
+    pub fn step(&self) -> usize {
+        self.batch * self.d_steps as usize
+    }
+
+    /// Where the generator departs from the paper's.
+    pub fn style(&self) -> models::dcgan::Style {
+        use models::dcgan;
+        dcgan::Style {
+            upsample: match self.upsample {
+                Upsample::Transposed => dcgan::Upsample::Transposed,
+                Upsample::Resize => dcgan::Upsample::Resize,
+            },
+            norm: self.g_norm,
+            output: match self.output {
+                Output::Tanh => dcgan::Output::Tanh,
+                Output::Linear => dcgan::Output::Linear,
+            },
+        }
+    }
+
+    /// The numbers of the step after `images` images.
+    pub fn rates(&self, images: u64) -> Rates {
+        let done = match self.ramp {
+            0 => 1.0,
+            ramp => (images as f64 / ramp as f64).min(1.0),
+        };
+        // Half a cosine, as in Huang et al. 2025, appendix.
+        let left = 0.5 + 0.5 * (std::f64::consts::PI * done).cos();
+        let between = |from: f64, to: Option<f64>| {
+            let to = to.unwrap_or(from);
+            to + (from - to) * left
+        };
+        Rates {
+            lr: between(self.lr, self.lr_end),
+            beta2: between(self.beta2, self.beta2_end),
+            gamma: between(self.gamma, self.gamma_end),
+            augment_p: between(self.augment_p, self.augment_p_end),
+            noise: between(self.instance_noise, Some(0.0)),
+        }
     }
 
     /// Images to see in all, for a data set of `len` images.
@@ -496,8 +738,16 @@ pub fn set(text: &str) -> Result<(String, Value), ConfigError> {
 
 fn check_keys(source: &str, table: &Table) -> Result<(), ConfigError> {
     let mut known: Vec<String> = Config::default().to_table().keys().cloned().collect();
-    // The two that are absent by default.
-    known.extend(["data".into(), "epochs".into()]);
+    // Those that are absent by default.
+    let absent = [
+        "data",
+        "epochs",
+        "lr_end",
+        "beta2_end",
+        "gamma_end",
+        "augment_p_end",
+    ];
+    known.extend(absent.map(String::from));
     match table.keys().find(|key| !known.contains(key)) {
         None => Ok(()),
         Some(key) => Err(ConfigError::UnknownKey {

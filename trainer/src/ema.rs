@@ -41,6 +41,11 @@ fn layer(average: Layer, net: &Layer, decay: f64) -> Layer {
             a.bias = a.bias.zip(n.bias.as_ref()).map(|(a, n)| mix(a, n, decay));
             Layer::ConvTranspose(a)
         }
+        (Layer::ResizeConv(mut a), Layer::ResizeConv(n)) => {
+            a.weight = mix(a.weight, &n.weight, decay);
+            a.bias = a.bias.zip(n.bias.as_ref()).map(|(a, n)| mix(a, n, decay));
+            Layer::ResizeConv(a)
+        }
         (Layer::BatchNorm(mut a), Layer::BatchNorm(n)) => {
             a.gamma = mix(a.gamma, &n.gamma, decay);
             a.beta = mix(a.beta, &n.beta, decay);

@@ -108,6 +108,23 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                 weight: values(&l.weight),
                 bias: l.bias.as_ref().map(values).unwrap_or_default(),
             },
+            Layer::ResizeConv(l) => {
+                let folded = l.folded();
+                graph::Layer {
+                    name: name("conv_transpose"),
+                    op: Op::ConvTranspose {
+                        out: folded.dims()[1],
+                        window: Window {
+                            kernel: 4,
+                            stride: 2,
+                            padding: 1,
+                        },
+                    },
+                    activation: Activation::None,
+                    weight: floats(folded),
+                    bias: l.bias.as_ref().map(values).unwrap_or_default(),
+                }
+            }
             Layer::BatchNorm(l) => {
                 let running = |t: Tensor<1>| floats(t);
                 graph::Layer::batch_norm(

@@ -13,7 +13,7 @@ use models::Sequential;
 use models::dcgan::{self, Unsupported};
 use models::mlp;
 
-use crate::adam::Adam;
+use crate::adam::{Adam, Decay};
 use crate::checkpoint::{self, LoadError, State};
 use crate::config::{Config, Network};
 use crate::curves;
@@ -23,11 +23,15 @@ use crate::noise::{self, Stream};
 use crate::objective::{self, Gauge};
 use crate::report::{self, Row};
 use crate::run::{self, Run, WriteError};
+use crate::spectral::Spectral;
+use crate::verdict::{self, Said, Verdict, Watch};
 
 /// Side of the grids of pictures, in pictures.
 const GRID: usize = 8;
 /// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
 const GRID_LATENTS: usize = 512;
+/// How often a run that diverged goes back to its last checkpoint.
+const RETRIES: u32 = 3;
 /// Latents in one pass when statistics are recomputed or samples made, bounded by memory.
 const PASS: usize = 64;
 
@@ -42,8 +46,8 @@ pub enum FitError {
     Load(LoadError),
     /// A result could not be written.
     Write(WriteError),
-    /// A loss is no number any more: before which image, which.
-    Diverged(u64, &'static str),
+    /// It diverged again and again, last before which image, and what became no number.
+    Diverged(u64, String),
 }
 
 impl fmt::Display for FitError {
@@ -53,10 +57,11 @@ impl fmt::Display for FitError {
             FitError::Data(_) => write!(f, "cannot read the data"),
             FitError::Load(_) => write!(f, "cannot go on from the newest checkpoint"),
             FitError::Write(_) => write!(f, "cannot keep the results"),
-            FitError::Diverged(images, gauge) => write!(
+            FitError::Diverged(images, what) => write!(
                 f,
-                "diverged before image {images} ({gauge} is not a number): the last checkpoint is kept; \
-                 try a smaller lr"
+                "diverged {} times, last before image {images} ({what} is not finite): the last checkpoint is kept; \
+                 try a smaller lr, a larger gamma, spectral=true or loss=hinge",
+                RETRIES + 1
             ),
         }
     }
@@ -102,53 +107,122 @@ pub fn fit(
 ) -> Result<End, FitError> {
     let device = cfg.device.open();
     let mut state = resume(run, cfg, &data, &device, log)?;
-    let total = cfg.total(data.len());
-    let workers = cfg.threads();
-    let mut batches = Batches::new(data.clone(), cfg.batch, cfg.seed, state.images, workers);
+    let mut watch = Watch::default();
+    loop {
+        let what = match train(&mut state, run, cfg, &data, stop, log, &mut watch)? {
+            Round::Done => return Ok(End::Done(state)),
+            Round::Stopped => return Ok(End::Stopped(state)),
+            Round::Broken(what) => what,
+        };
+        let (images, retries) = (state.images, state.retries + 1);
+        if retries > RETRIES {
+            return Err(FitError::Diverged(images, what));
+        }
+        state = resume(run, cfg, &data, &device, log)?;
+        state.retries = retries;
+        let text = format!(
+            "undone: {what} is not finite after {images} images; back at {} images with steps half as long ({retries} of \
+             {RETRIES} tries)",
+            state.images
+        );
+        say(run, log, state.images, None, text)?;
+    }
+}
+
+/// How a stretch of training ended.
+enum Round {
+    /// All images seen.
+    Done,
+    /// It was asked to.
+    Stopped,
+    /// What became no number.
+    Broken(String),
+}
+
+/// Trains from `state` on, until one of the reasons to end.
+fn train(
+    state: &mut State,
+    run: &Run,
+    cfg: &Config,
+    data: &Arc<DataSet>,
+    stop: &AtomicBool,
+    log: &Log,
+    watch: &mut Watch,
+) -> Result<Round, FitError> {
+    let device = cfg.device.open();
+    let (total, step) = (cfg.total(data.len()), cfg.step());
+    let (seed, workers) = (state.seed(cfg), cfg.threads());
+    let mut batches = Batches::new(data.clone(), step, seed, state.images, workers);
     let gauges = objective::gauges(cfg);
     let mut meter = Meter::new(state.images, gauges, &device);
     log.begin(state.images);
     while state.images < total {
-        let real = batch(&mut batches, cfg, state.images, &device)?;
-        let losses = objective::step(&mut state, real, cfg, &device);
+        let real = batch(&mut batches, cfg, state, &device)?;
+        let losses = objective::step(state, real, cfg, &device);
         meter.add(losses);
         log.at(state.images);
-        let due = |every: u64| {
-            state.images / every > (state.images - cfg.batch as u64) / every
-                || state.images >= total
-        };
+        let before = state.images - step as u64;
+        let due = |every: u64| state.images / every > before / every || state.images >= total;
+        let stopping = stop.load(Ordering::Relaxed);
+        let saving = due(cfg.checkpoint) || stopping;
+        if (due(cfg.log) || saving)
+            && let Some(gauge) = meter.broken()
+        {
+            log.end();
+            return Ok(Round::Broken(verdict::broken(state).unwrap_or(gauge)));
+        }
         if due(cfg.log) {
             let row = meter.row(state.images, data.len());
-            if let Some(gauge) = gauges.iter().find(|g| !row.value(g.key).is_finite()) {
-                return Err(FitError::Diverged(state.images, gauge.name));
-            }
             let pace = (total.saturating_sub(state.images)) as f64 / row.images_per_s.max(1e-9);
             let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
             log.say(&row.line(gauges, left))?;
             report::append(&run.stats(), &row)?;
+            for said in watch.look(&row) {
+                say(run, log, said.images, said.verdict, said.text)?;
+            }
         }
         if cfg.per_epoch {
             let epoch = epoch(state.images, data.len());
-            if epoch > self::epoch(state.images - cfg.batch as u64, data.len()) {
-                show_epoch(run, &state, epoch, cfg, &device)?;
+            if epoch > self::epoch(before, data.len()) {
+                show_epoch(run, state, epoch, cfg, &device)?;
                 draw_curves(run, gauges)?;
             }
         } else if due(cfg.grid) {
             let name = format!("fakes-{:09}", state.images);
-            report::write_sheet(&run.picture(&name), &grid(&state, cfg, &device), GRID)?;
+            report::write_sheet(&run.picture(&name), &grid(state, cfg, &device), GRID)?;
             draw_curves(run, gauges)?;
         }
-        let stopping = stop.load(Ordering::Relaxed);
-        if due(cfg.checkpoint) || stopping {
-            checkpoint::save(run, &state, data.fingerprint(), cfg.keep)?;
+        if saving {
+            if let Some(what) = verdict::broken(state) {
+                log.end();
+                return Ok(Round::Broken(what));
+            }
+            checkpoint::save(run, state, data.fingerprint(), cfg.keep)?;
         }
         if stopping {
             log.end();
-            return Ok(End::Stopped(state));
+            return Ok(Round::Stopped);
         }
     }
     log.end();
-    Ok(End::Done(state))
+    Ok(Round::Done)
+}
+
+/// Says something on the log and keeps it.
+fn say(
+    run: &Run,
+    log: &Log,
+    images: u64,
+    verdict: Option<Verdict>,
+    text: String,
+) -> Result<(), WriteError> {
+    log.say(&format!("{images:>9} images  {text}"))?;
+    let said = Said {
+        images,
+        verdict,
+        text,
+    };
+    report::append(&run.verdicts(), &said)
 }
 
 /// Networks and optimisers as they are before the first step.
@@ -161,7 +235,9 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
     let make = || {
         let (shape, g_seed) = (&cfg.shape(), seed(Stream::Generator));
         match cfg.network {
-            Network::Dcgan => dcgan::generator(shape, cfg.nz, cfg.ngf, g_seed, device),
+            Network::Dcgan => {
+                dcgan::generator_as(cfg.style(), shape, cfg.nz, cfg.ngf, g_seed, device)
+            }
             Network::Mlp => mlp::generator(shape, cfg.nz, cfg.ngf, g_seed, device),
         }
     };
@@ -170,15 +246,23 @@ pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
         Network::Dcgan => dcgan::discriminator(shape, cfg.ndf, cfg.d_norm, d_seed, device),
         Network::Mlp => mlp::discriminator(shape, cfg.ndf, d_seed, device),
     };
-    let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, cfg.beta2));
+    let d = d?;
+    let beta2 = Decay::new(cfg.beta2);
+    let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, beta2.clone()));
+    let spectral = cfg
+        .spectral
+        .then(|| Spectral::new(&d, seed(Stream::Spectral), &device.clone().inner()));
     Ok(State {
         g: make()?,
-        d: d?,
+        d,
         // Made again rather than cloned: clones share their running statistics.
         ema: make()?.valid(),
         opt_g: adam(),
         opt_d: adam(),
+        spectral,
+        beta2,
         images: 0,
+        retries: 0,
     })
 }
 
@@ -192,7 +276,7 @@ fn resume(
 ) -> Result<State, FitError> {
     let fresh = fresh(cfg, device).map_err(FitError::Network)?;
     let Some(newest) = checkpoint::list(run).pop() else {
-        report::rewind(&run.stats(), 0)?;
+        rewind(run, 0)?;
         let count = (GRID * GRID).min(data.len());
         let reals: Vec<_> = (0..count)
             .map(|i| data.picture(i))
@@ -204,24 +288,30 @@ fn resume(
     };
     let state =
         checkpoint::load(&newest, fresh, Some(data.fingerprint())).map_err(FitError::Load)?;
-    report::rewind(&run.stats(), state.images)?;
+    rewind(run, state.images)?;
     log.say(&format!("going on from {} images", state.images))?;
     Ok(state)
+}
+
+/// Drops what was written after `images` images: it comes again.
+fn rewind(run: &Run, images: u64) -> Result<(), WriteError> {
+    report::rewind(&run.stats(), images)?;
+    report::rewind(&run.verdicts(), images)
 }
 
 fn batch(
     batches: &mut Batches,
     cfg: &Config,
-    images: u64,
+    state: &State,
     device: &Device,
 ) -> Result<Tensor<4>, FitError> {
     let mut values = batches.next().map_err(FitError::Data)?;
     let (size, channels) = (cfg.size, cfg.channels);
     if cfg.mirror {
-        let mut rng = noise::rng(cfg.seed, Stream::Mirror, images);
+        let mut rng = noise::rng(state.seed(cfg), Stream::Mirror, state.images);
         noise::mirror(&mut values, channels * size * size, size, &mut rng);
     }
-    let shape = [cfg.batch, channels, size, size];
+    let shape = [cfg.step(), channels, size, size];
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
@@ -312,12 +402,25 @@ impl Meter {
         self.steps += 1;
     }
 
-    fn row(&mut self, images: u64, len: usize) -> Row {
-        let sums: Vec<f32> = self
-            .sum
+    fn sums(&self) -> Vec<f32> {
+        self.sum
             .to_data()
             .try_to_vec()
-            .expect("a float tensor holds floats");
+            .expect("a float tensor holds floats")
+    }
+
+    /// The first gauge that is no number any more.
+    fn broken(&self) -> Option<String> {
+        let sums = self.sums();
+        let named = sums.iter().zip(self.gauges);
+        named
+            .filter(|(sum, _)| !sum.is_finite())
+            .map(|(_, gauge)| gauge.name.to_string())
+            .next()
+    }
+
+    fn row(&mut self, images: u64, len: usize) -> Row {
+        let sums = self.sums();
         let means = sums.iter().map(|&sum| sum as f64 / self.steps as f64);
         let keys = self.gauges.iter().map(|g| g.key.to_string());
         let row = Row {

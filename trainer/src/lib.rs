@@ -4,7 +4,8 @@
 //! setting), [`loss`], [`fit`] (the loop), [`objective`] (what a step minimises: [`gan`]), [`ema`], [`checkpoint`], [`report`] (what a run shows) and
 //! [`export`] (burn record and ONNX, checked).
 
-mod adam;
+pub mod adam;
+pub mod augment;
 pub mod bench;
 pub mod checkpoint;
 pub mod config;
@@ -21,3 +22,5 @@ pub mod noise;
 pub mod objective;
 pub mod report;
 pub mod run;
+pub mod spectral;
+pub mod verdict;

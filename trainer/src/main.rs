@@ -103,9 +103,21 @@ struct Settings {
     /// Width of the discriminator
     #[arg(long)]
     ndf: Option<i64>,
-    /// What the networks minimise: bce, hinge or rpgan
+    /// What the networks minimise: bce, hinge, rpgan or wasserstein
     #[arg(long)]
     loss: Option<String>,
+    /// Gradient penalty of the discriminator: none, r1, r2 or r1r2
+    #[arg(long)]
+    penalty: Option<String>,
+    /// Weight of the penalty: larger is steadier and less diverse
+    #[arg(long)]
+    gamma: Option<f64>,
+    /// Differentiable augmentation: none, or some of colour,translation,cutout
+    #[arg(long)]
+    augment: Option<String>,
+    /// Show images mirrored half of the time
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    mirror: Option<bool>,
     /// Images a step
     #[arg(long, alias = "batch-size")]
     batch: Option<i64>,
@@ -216,6 +228,10 @@ impl Settings {
         put("ngf", self.ngf.map(Value::from));
         put("ndf", self.ndf.map(Value::from));
         put("loss", self.loss.clone().map(Value::from));
+        put("penalty", self.penalty.clone().map(Value::from));
+        put("gamma", self.gamma.map(Value::from));
+        put("augment", self.augment.clone().map(Value::from));
+        put("mirror", self.mirror.map(Value::from));
         put("batch", self.batch.map(Value::from));
         put("images", self.images.map(Value::from));
         put("epochs", self.epochs.map(Value::from));

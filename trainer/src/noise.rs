@@ -22,6 +22,10 @@ pub enum Stream {
     Discriminator = 5,
     /// What the discriminator leaves out in a training step.
     Dropout = 6,
+    /// How images are changed before the discriminator sees them.
+    Augment = 7,
+    /// Where spectral normalisation begins.
+    Spectral = 8,
 }
 
 /// The generator of `stream` at image number `image` of the run `seed`.
@@ -35,8 +39,14 @@ pub fn rng(seed: u64, stream: Stream, image: u64) -> StdRng {
 
 /// `n` latents from N(0, 1): `[n, nz, 1, 1]`.
 pub fn latents(n: usize, nz: usize, rng: &mut StdRng, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = rng.sample_iter(StandardNormal).take(n * nz).collect();
-    Tensor::from_data(TensorData::new(values, [n, nz, 1, 1]), device)
+    normal([n, nz, 1, 1], rng, device)
+}
+
+/// Numbers from N(0, 1).
+pub fn normal<const D: usize>(shape: [usize; D], rng: &mut StdRng, device: &Device) -> Tensor<D> {
+    let count = shape.iter().product();
+    let values: Vec<f32> = rng.sample_iter(StandardNormal).take(count).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 /// The latents of the seeds `first..first + n`, as `runtime` makes them: `[n, nz, 1, 1]`.

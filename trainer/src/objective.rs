@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Tensor};
 
 use crate::checkpoint::State;
-use crate::config::Config;
+use crate::config::{Config, Penalty};
 use crate::gan;
 
 /// One of the numbers that a step returns.
@@ -29,6 +29,10 @@ pub enum Panel {
     Loss,
     /// Numbers from 0 to 1.
     Probability,
+    /// Whether the two networks are a match for each other.
+    Health,
+    /// Lengths of gradients.
+    Penalty,
 }
 
 impl Panel {
@@ -37,13 +41,18 @@ impl Panel {
         match self {
             Panel::Loss => "losses",
             Panel::Probability => "mean of D, as a probability",
+            Panel::Health => "health",
+            Panel::Penalty => "gradient penalties, unweighted",
         }
     }
 }
 
 /// The numbers that every step of a run returns, in their order.
-pub fn gauges(_: &Config) -> &'static [Gauge] {
-    gan::GAUGES
+pub fn gauges(cfg: &Config) -> &'static [Gauge] {
+    match cfg.penalty {
+        Penalty::None => gan::GAUGES,
+        Penalty::R1 | Penalty::R2 | Penalty::R1r2 => gan::PENALISED,
+    }
 }
 
 /// One step on one batch of real images, `[n, c, h, w]` in [-1, 1]: changes the networks, their optimisers and the

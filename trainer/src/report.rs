@@ -45,7 +45,7 @@ impl Row {
         );
         for gauge in gauges {
             let Gauge { label, digits, .. } = gauge;
-            line += &format!("{label} {:.digits$}", self.value(gauge.key));
+            line += &format!("{label}{:.digits$}", self.value(gauge.key));
         }
         line + &format!("  {} left", clock(left))
     }
@@ -57,11 +57,11 @@ pub fn clock(time: Duration) -> String {
     format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
-/// Appends a row to `stats.jsonl`.
+/// Appends a line to a file such as `stats.jsonl`.
 ///
 /// # Errors
 /// [`WriteError`] names the file.
-pub fn append(path: &Path, row: &Row) -> Result<(), WriteError> {
+pub fn append(path: &Path, row: &impl Serialize) -> Result<(), WriteError> {
     let attempt = || -> io::Result<()> {
         let mut line = serde_json::to_vec(row)?;
         line.push(b'\n');
@@ -83,9 +83,14 @@ pub fn rewind(path: &Path, images: u64) -> Result<(), WriteError> {
     let Ok(text) = fs::read_to_string(path) else {
         return Ok(());
     };
+    /// What every line has.
+    #[derive(Deserialize)]
+    struct At {
+        images: u64,
+    }
     let kept: String = text
         .lines()
-        .filter(|line| serde_json::from_str::<Row>(line).is_ok_and(|row| row.images <= images))
+        .filter(|line| serde_json::from_str::<At>(line).is_ok_and(|row| row.images <= images))
         .map(|line| format!("{line}\n"))
         .collect();
     match kept == text {

@@ -65,6 +65,11 @@ impl Run {
         self.root.join("stats.jsonl")
     }
 
+    /// What was said of the run's health, a JSON object a line.
+    pub fn verdicts(&self) -> PathBuf {
+        self.root.join("verdicts.jsonl")
+    }
+
     /// The picture of the log's numbers.
     pub fn curves(&self) -> PathBuf {
         self.root.join("curves.svg")
