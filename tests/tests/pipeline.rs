@@ -56,6 +56,13 @@ fn checkpoint(run: &Path, images: u64) -> BTreeMap<String, Vec<u8>> {
             all.insert(format!("opt_{net} {} {what}", paths[id]), bytes.to_vec());
         }
     }
+    let spectral = dir.join("spectral.bpk");
+    if spectral.exists() {
+        for tensor in tensors(&spectral) {
+            let (path, _, _, _, bytes) = tensor.into_parts().unwrap();
+            all.insert(format!("spectral {path}"), bytes.to_vec());
+        }
+    }
     all.insert("facts".into(), fs::read(dir.join("state.json")).unwrap());
     all
 }
@@ -69,20 +76,74 @@ fn tensors(path: &Path) -> Vec<burn_pack::Tensor> {
 
 #[test]
 fn two_halves_are_the_whole_bit_for_bit() {
+    // 200 steps of 16, and 100 and 100. The average is on; D has batch norm.
+    two_halves_are_the_whole(&["--set", "mirror=true"]);
+}
+
+#[test]
+fn two_halves_are_the_whole_with_every_option_on() {
+    let relative = [
+        "--loss",
+        "rpgan",
+        "--penalty",
+        "r1r2",
+        "--gamma",
+        "2",
+        "--set",
+        "gamma_end=0.2",
+        "--set",
+        "penalty_every=3",
+        "--set",
+        "d_norm=false",
+        "--set",
+        "spectral=true",
+        "--set",
+        "upsample=resize",
+        "--set",
+        "output=linear",
+        "--set",
+        "ramp=2500",
+        "--set",
+        "lr_end=1e-4",
+        "--set",
+        "beta2=0.9",
+        "--set",
+        "beta2_end=0.99",
+        "--set",
+        "lr_d=1.5",
+        "--set",
+        "instance_noise=0.1",
+        "--augment",
+        "colour,translation,cutout",
+        "--set",
+        "augment_p=0.2",
+        "--set",
+        "augment_p_end=0.8",
+        "--mirror",
+    ];
+    two_halves_are_the_whole(&relative);
+    let wasserstein = [
+        "--loss",
+        "wasserstein",
+        "--set",
+        "clip=0.05",
+        "--set",
+        "d_steps=2",
+        "--set",
+        "d_norm=false",
+        "--set",
+        "g_norm=false",
+    ];
+    two_halves_are_the_whole(&wasserstein);
+}
+
+fn two_halves_are_the_whole(options: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    // 200 steps of 16, and 100 and 100. The average is on; D has batch norm.
-    let whole = fit(&["--images", "3200", "--out", "whole", "--set", "mirror=true"]);
-    run("trainer", at, &whole).ok();
-    let half = fit(&[
-        "--images",
-        "1600",
-        "--out",
-        "halves",
-        "--set",
-        "mirror=true",
-    ]);
-    run("trainer", at, &half).ok();
+    let whole = [&["--images", "3200", "--out", "whole"], options].concat();
+    run("trainer", at, &fit(&whole)).ok();
+    let half = [&["--images", "1600", "--out", "halves"], options].concat();
+    run("trainer", at, &fit(&half)).ok();
     let text = run(
         "trainer",
         at,

@@ -137,6 +137,8 @@ mod tests {
                 ("d_real", 0.7),
                 ("d_fake", 0.3),
                 ("d_fake_after", 0.2),
+                ("d_right", 0.9),
+                ("variety", 0.8),
             ]
             .map(|(key, value)| (key.to_string(), value))
             .into(),
@@ -156,7 +158,7 @@ mod tests {
         }
         assert_eq!(
             text.matches("stroke-width=\"2\"").count(),
-            10,
+            14,
             "a curve and its key each"
         );
         assert!(!text.contains("NaN"));
