@@ -11,6 +11,7 @@ use models::{Layer, Sequential, dcgan};
 use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
 
+use crate::checkpoint::State;
 use crate::config::Config;
 use crate::fit;
 use crate::objective;
@@ -92,20 +93,26 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
         false,
         &mut rows,
     );
-    let shape = [cfg.batch, cfg.channels, cfg.size, cfg.size];
-    let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
-    let step = median(span, || {
-        let losses = objective::step(&mut state, real.clone(), cfg, &device);
-        black_box(losses.into_data());
-    });
+    let step = whole(cfg, &mut state, span);
     let sum: f64 = rows.iter().map(|r| r.multiply_adds * r.times as f64).sum();
     Ok(Report {
-        batch: cfg.batch,
+        batch: cfg.step(),
         threads: rayon::current_num_threads(),
         peak,
         multiply_adds: sum / cfg.batch as f64,
         rows,
         step,
+    })
+}
+
+/// The median of the seconds of whole steps on noise, for at least `span`.
+pub fn whole(cfg: &Config, state: &mut State, span: Duration) -> f64 {
+    let device = cfg.device.open();
+    let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
+    let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+    median(span, || {
+        let losses = objective::step(state, real.clone(), cfg, &device);
+        black_box(losses.into_data());
     })
 }
 

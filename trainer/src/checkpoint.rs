@@ -217,6 +217,11 @@ pub fn list(run: &Run) -> Vec<PathBuf> {
     all
 }
 
+/// Images that the newest checkpoint has seen, by its name.
+pub fn newest(run: &Run) -> Option<u64> {
+    list(run).pop()?.file_name()?.to_str()?.parse().ok()
+}
+
 /// Fills `fresh` (networks and optimisers of the run's options) from the checkpoint `path`. `data` is the data set's
 /// fingerprint; `None` does not compare it.
 ///

@@ -306,6 +306,30 @@ const FREE: [&str; 9] = [
     "license",
 ];
 
+/// Where a setting's value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything else.
+    Default,
+    /// A recipe, by the name it was asked for with.
+    Recipe(String),
+    /// The command line.
+    Flag,
+    /// The run that goes on.
+    Run,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => write!(f, "default"),
+            Origin::Recipe(name) => write!(f, "recipe {name}"),
+            Origin::Flag => write!(f, "command line"),
+            Origin::Run => write!(f, "the run"),
+        }
+    }
+}
+
 /// Why there are no settings.
 #[derive(Debug)]
 pub enum ConfigError {
@@ -414,6 +438,31 @@ impl Config {
         Config::from_table("the settings", table)
     }
 
+    /// Every setting of [`Config::new`] with its value and where that is from.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub fn origins(
+        recipe: Option<&str>,
+        flags: &Table,
+    ) -> Result<Vec<(String, String, Origin)>, ConfigError> {
+        let cfg = Config::new(recipe, flags)?.to_table();
+        let from = match recipe {
+            Some(recipe) => self::recipe(recipe)?,
+            None => Table::new(),
+        };
+        let origin = |key: &String| match (flags.contains_key(key), recipe) {
+            (true, _) => Origin::Flag,
+            (false, Some(recipe)) if from.contains_key(key) => Origin::Recipe(recipe.into()),
+            (false, _) => Origin::Default,
+        };
+        let each = cfg.iter().map(|(key, value)| {
+            let origin = origin(key);
+            (key.clone(), value.to_string(), origin)
+        });
+        Ok(each.collect())
+    }
+
     /// The settings that a run folder was started with.
     ///
     /// # Errors
@@ -469,6 +518,14 @@ impl Config {
     /// As a recipe.
     pub fn to_toml(&self) -> String {
         self.to_table().to_string()
+    }
+
+    /// Every setting of a run that goes on, as from the run.
+    pub fn kept(&self) -> Vec<(String, String, Origin)> {
+        let table = self.to_table();
+        let each = table.iter();
+        each.map(|(key, value)| (key.clone(), value.to_string(), Origin::Run))
+            .collect()
     }
 
     fn to_table(&self) -> Table {

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use crate::checkpoint::{self, LoadError, State};
 use crate::config::{Config, Network};
 use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
+use crate::events::Events;
 use crate::log::Log;
 use crate::noise::{self, Stream};
 use crate::objective::{self, Gauge};
@@ -155,6 +157,7 @@ fn train(
     let mut batches = Batches::new(data.clone(), step, seed, state.images, workers);
     let gauges = objective::gauges(cfg);
     let mut meter = Meter::new(state.images, gauges, &device);
+    let mut events = Events::create(run.root(), state.images)?;
     log.begin(state.images);
     while state.images < total {
         let real = batch(&mut batches, cfg, state, &device)?;
@@ -177,6 +180,14 @@ fn train(
             let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
             log.say(&row.line(gauges, left))?;
             report::append(&run.stats(), &row)?;
+            let rates = state.rates(cfg);
+            let numbers = row.gauges.iter().map(|(key, v)| (key.as_str(), *v));
+            let numbers = numbers.chain([
+                ("images_per_s", row.images_per_s),
+                ("lr", rates.lr),
+                ("gamma", rates.gamma),
+            ]);
+            events.scalars(state.images, numbers)?;
             for said in watch.look(&row) {
                 say(run, log, said.images, said.verdict, said.text)?;
             }
@@ -188,8 +199,13 @@ fn train(
                 draw_curves(run, gauges)?;
             }
         } else if due(cfg.grid) {
-            let name = format!("fakes-{:09}", state.images);
-            report::write_sheet(&run.picture(&name), &grid(state, cfg, &device), GRID)?;
+            let path = run.picture(&format!("fakes-{:09}", state.images));
+            let grid = grid(state, cfg, &device);
+            report::write_sheet(&path, &grid, GRID)?;
+            if let Ok(png) = fs::read(&path) {
+                let side = (GRID * cfg.size) as u32;
+                events.picture(state.images, "fakes", [side; 2], &png)?;
+            }
             draw_curves(run, gauges)?;
         }
         if saving {

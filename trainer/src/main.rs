@@ -14,10 +14,11 @@ use toml::{Table, Value};
 use trainer::checkpoint;
 use trainer::config::{self, Config, Device, RECIPES};
 use trainer::data::{DataSet, Form};
+use trainer::dry::Dry;
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
-use trainer::{bench, export, memory, noise, report};
+use trainer::{bench, export, memory, noise, page, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -43,6 +44,11 @@ enum Verb {
     Fit(Box<FitArgs>),
     /// Export a run's newest checkpoint to a burn record and ONNX, and check both
     Export(ExportArgs),
+    /// Write a run as one HTML page: curves, grids, scores, options
+    Report {
+        /// The run's folder
+        run: PathBuf,
+    },
     /// Write a sheet of samples of a run's newest checkpoint
     Sample(SampleArgs),
     /// Look at the images a run would see: a sheet, or a folder of PNG files
@@ -155,6 +161,9 @@ struct FitArgs {
     /// The run's folder; where it holds a run, that run goes on [default: a new runs/NNNNN-NAME]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
+    /// Say what would be done, in all detail, and do none of it
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -271,11 +280,16 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.verb {
         Verb::Fit(_) | Verb::Bench(_) => memory::keep(),
-        Verb::Export(_) | Verb::Sample(_) | Verb::Data(_) | Verb::Recipes { .. } => {}
+        Verb::Export(_)
+        | Verb::Report { .. }
+        | Verb::Sample(_)
+        | Verb::Data(_)
+        | Verb::Recipes { .. } => {}
     }
     let result = match cli.verb {
         Verb::Fit(args) => fit(&args),
         Verb::Export(args) => export(&args),
+        Verb::Report { run } => report_page(&run),
         Verb::Sample(args) => sample(&args),
         Verb::Data(args) => data(&args),
         Verb::Bench(args) => bench(&args),
@@ -329,6 +343,16 @@ fn fit(args: &FitArgs) -> Ended {
         );
         return Err(error.into());
     }
+    if args.dry_run {
+        let settings = match run.options().exists() {
+            true => cfg.kept(),
+            false => Config::origins(recipe, &flags)?,
+        };
+        let seen = checkpoint::newest(&run).unwrap_or(0);
+        let left = cfg.total(data.len()).saturating_sub(seen);
+        print!("{}", Dry::run(&cfg, settings, left)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     run.create()?;
     trainer::run::write(&run.options(), cfg.to_json().as_bytes())?;
     let _ = writeln!(log, "run {}", run.root().display());
@@ -343,7 +367,10 @@ fn fit(args: &FitArgs) -> Ended {
         }
     })?;
     let progress = Log::new(cfg.total(data.len()));
-    match fit::fit(&run, &cfg, data.clone(), &STOP, &progress)? {
+    let ended = fit::fit(&run, &cfg, data.clone(), &STOP, &progress);
+    // Whatever the end: a page of what there is. That it cannot be written is no reason to lose the run's own error.
+    let page = page::write(&run, &cfg);
+    match ended? {
         End::Stopped(state) => {
             let _ = writeln!(
                 log,
@@ -355,6 +382,7 @@ fn fit(args: &FitArgs) -> Ended {
             Ok(ExitCode::from(130))
         }
         End::Done(state) => {
+            let _ = writeln!(log, "wrote {}", page?.display());
             let facts = facts(&cfg, &name(&cfg), state.images, None);
             write_export(&run.export(), "generator", &state.ema, &cfg, facts)
         }
@@ -443,6 +471,13 @@ fn write_export(
         "make a face with: runtime generate --model {} --out face.png",
         exported.record.display()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report_page(root: &Path) -> Ended {
+    let run = Run::at(root);
+    let cfg = Config::load(&run.options())?;
+    println!("wrote {}", page::write(&run, &cfg)?.display());
     Ok(ExitCode::SUCCESS)
 }
 

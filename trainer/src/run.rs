@@ -65,6 +65,16 @@ impl Run {
         self.root.join("stats.jsonl")
     }
 
+    /// Scores of the samples, a JSON object a line.
+    pub fn scores(&self) -> PathBuf {
+        self.root.join("scores.jsonl")
+    }
+
+    /// All of it as a page.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
     /// What was said of the run's health, a JSON object a line.
     pub fn verdicts(&self) -> PathBuf {
         self.root.join("verdicts.jsonl")
