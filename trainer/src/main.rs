@@ -266,8 +266,8 @@ struct BenchArgs {
     #[command(flatten)]
     settings: Settings,
     /// Threads that compute; 0: one a core
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    threads: u16,
     /// Seconds of whole steps
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -484,7 +484,7 @@ fn report_page(root: &Path) -> Ended {
 fn bench(args: &BenchArgs) -> Ended {
     let cfg = Config::new(args.settings.recipe.as_deref(), &args.settings.table()?)?;
     rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads)
+        .num_threads(args.threads.into())
         .build_global()?;
     let report = bench::measure(&cfg, Duration::from_secs(args.seconds))?;
     if args.json {
