@@ -283,13 +283,16 @@ impl Device {
 }
 
 /// The recipes that come with the program: name, file.
-pub const RECIPES: [(&str, &str); 4] = [
+pub const RECIPES: [(&str, &str); 7] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
     (
         "dcgan-tutorial",
         include_str!("../recipes/dcgan-tutorial.toml"),
     ),
     ("faces", include_str!("../recipes/faces.toml")),
+    ("cpu", include_str!("../recipes/cpu.toml")),
+    ("small-data", include_str!("../recipes/small-data.toml")),
+    ("tiny", include_str!("../recipes/tiny.toml")),
     ("gan-mnist", include_str!("../recipes/gan-mnist.toml")),
 ];
 
