@@ -288,3 +288,99 @@ impl ModuleMapper for Clip {
 fn take(net: &mut Sequential) -> Sequential {
     std::mem::replace(net, Sequential { layers: Vec::new() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit;
+    use toml::Table;
+
+    fn setting(more: &str) -> Config {
+        let flags = format!("size = 16\nngf = 4\nndf = 4\nnz = 8\nbatch = 8\n{more}");
+        Config::new(None, &flags.parse::<Table>().unwrap()).unwrap()
+    }
+
+    /// A few steps on noise: the state, and what each step said.
+    fn steps(cfg: &Config, count: usize) -> (State, Vec<Vec<f32>>) {
+        let device = cfg.device.open();
+        let mut state = fit::fresh(cfg, &device).unwrap();
+        let said = (0..count)
+            .map(|i| {
+                let mut rng = noise::rng(9, Stream::Mirror, i as u64);
+                let real = noise::normal([cfg.step(), 3, 16, 16], &mut rng, &device);
+                let said = step(&mut state, real, cfg, &device);
+                said.into_data().try_to_vec().unwrap()
+            })
+            .collect();
+        (state, said)
+    }
+
+    #[test]
+    fn a_step_says_as_much_as_there_are_gauges() {
+        let cases = [("", GAUGES), ("penalty = 'r1'\nd_norm = false", PENALISED)];
+        for (more, gauges) in cases {
+            let (_, said) = steps(&setting(more), 2);
+            assert_eq!(said[0].len(), gauges.len(), "{more}");
+            for (gauge, value) in gauges.iter().zip(&said[1]) {
+                let share = gauge.panel == Some(Panel::Probability) || gauge.key == "d_right";
+                assert!(value.is_finite(), "{} is {value}", gauge.key);
+                assert!(
+                    !share || (0.0..=1.0).contains(value),
+                    "{} is {value}",
+                    gauge.key
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_lazy_penalty_comes_every_so_often_and_counts_as_much() {
+        let of = |every: usize| {
+            let more = format!("penalty = 'r1r2'\nd_norm = false\npenalty_every = {every}");
+            let (_, said) = steps(&setting(&more), 4);
+            said.iter().map(|s| s[7..9].to_vec()).collect::<Vec<_>>()
+        };
+        let (always, lazy) = (of(1), of(3));
+        assert!(always.iter().flatten().all(|&v| v > 0.0), "{always:?}");
+        assert!(lazy[1..3].iter().flatten().all(|&v| v == 0.0), "{lazy:?}");
+        // The first step is the same network's.
+        for (lazy, always) in lazy[0].iter().zip(&always[0]) {
+            assert!((lazy - 3.0 * always).abs() < 1e-4 * lazy, "{lazy} {always}");
+        }
+        assert!(lazy[3].iter().all(|&v| v > 0.0));
+    }
+
+    #[test]
+    fn clipped_weights_stay_within_their_bound() {
+        let (state, _) = steps(
+            &setting("loss = 'wasserstein'\nclip = 0.01\nd_norm = false\nlr = 0.1"),
+            2,
+        );
+        let mut largest = 0.0f32;
+        for layer in &state.d.layers {
+            if let models::Layer::Conv(l) = layer {
+                largest = largest.max(l.weight.val().inner().abs().max().into_scalar());
+            }
+        }
+        assert_eq!(largest, 0.01);
+    }
+
+    #[test]
+    fn several_steps_of_d_for_one_of_g_see_as_many_batches() {
+        let (state, said) = steps(&setting("d_steps = 3"), 2);
+        assert_eq!(state.images, 2 * 3 * 8);
+        assert_eq!(said[0].len(), GAUGES.len());
+    }
+
+    #[test]
+    fn a_penalty_shortens_the_gradient() {
+        let long = |gamma: f64| {
+            let more = format!(
+                "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nlr = 2e-3\ngamma = {gamma}"
+            );
+            steps(&setting(&more), 30).1[29][7]
+        };
+        let (free, held) = (long(0.0), long(10.0));
+        assert!(held * 2.0 < free, "{held} with the penalty, {free} without");
+    }
+}
