@@ -20,8 +20,10 @@ pub struct Config {
     /// Folder, zip archive or IDX files of images; none: the built-in drawn faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// How many faces to draw where there is no `data`: enough that none is seen more than a few times.
+    /// How many images to draw where there is no `data`: enough that none is seen more than a few times.
     pub drawn: usize,
+    /// What is drawn: `faces` or `digits` (which have labels).
+    pub draw: Drawing,
     /// Which pair of networks: `dcgan` or `mlp` (dense layers).
     pub network: Network,
     /// Side of the images in pixels: 16, 32, 64 or 128; dense networks take 8 to 64.
@@ -126,6 +128,7 @@ impl Default for Config {
         Config {
             data: None,
             drawn: 20_000,
+            draw: Drawing::Faces,
             network: Network::Dcgan,
             size: 32,
             channels: 3,
@@ -172,6 +175,16 @@ impl Default for Config {
             license: String::new(),
         }
     }
+}
+
+/// What is drawn where there is no data, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drawing {
+    /// [`crate::data::drawn`].
+    Faces,
+    /// [`crate::data::digits`].
+    Digits,
 }
 
 /// The pairs of networks, by name.

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use runtime::graph::Facts;
 use toml::{Table, Value};
 use trainer::checkpoint;
-use trainer::config::{self, Config, Device, RECIPES};
+use trainer::config::{self, Config, Device, Drawing, RECIPES};
 use trainer::data::{DataSet, Form};
 use trainer::dry::Dry;
 use trainer::fit::{self, End};
@@ -392,7 +392,11 @@ fn fit(args: &FitArgs) -> Ended {
 /// What a run is called by: its data.
 fn name(cfg: &Config) -> String {
     let data = cfg.data.as_deref().and_then(Path::file_stem);
-    data.map_or("drawn".into(), |s| {
+    let drawn = match cfg.draw {
+        Drawing::Faces => "drawn",
+        Drawing::Digits => "digits",
+    };
+    data.map_or(drawn.into(), |s| {
         s.to_string_lossy().replace(['/', ' '], "-")
     })
 }
@@ -404,7 +408,10 @@ fn open(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
     };
     Ok(match &cfg.data {
         Some(path) => DataSet::open(path, &form, cfg.threads())?,
-        None => DataSet::drawn(cfg.drawn, cfg.seed, &form, cfg.threads()),
+        None => match cfg.draw {
+            Drawing::Faces => DataSet::drawn(cfg.drawn, cfg.seed, &form, cfg.threads()),
+            Drawing::Digits => DataSet::digits(cfg.drawn, cfg.seed, &form, cfg.threads()),
+        },
     })
 }
 
@@ -425,7 +432,10 @@ fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts 
             || path.display().to_string(),
             |n| n.to_string_lossy().into(),
         ),
-        None => "the built-in drawn faces".into(),
+        None => match cfg.draw {
+            Drawing::Faces => "the built-in drawn faces".into(),
+            Drawing::Digits => "the built-in drawn digits".into(),
+        },
     };
     Facts {
         name: name.into(),

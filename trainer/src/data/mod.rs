@@ -7,6 +7,7 @@
 mod archive;
 mod batches;
 mod decode;
+pub mod digits;
 pub mod drawn;
 mod error;
 mod folder;

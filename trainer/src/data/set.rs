@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::Form;
 use super::decode::{decode, fit};
+use super::digits;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::idx;
@@ -43,6 +44,8 @@ enum Origin {
     Memory,
     /// A face, by seed.
     Drawn(u64),
+    /// A digit, by seed.
+    Digit(u64),
 }
 
 impl DataSet {
@@ -113,7 +116,7 @@ impl DataSet {
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Memory => "",
+            Origin::Drawn(_) | Origin::Digit(_) | Origin::Memory => "",
         });
         let (labels, of) = classes(&names.collect::<Vec<_>>());
         for (image, label) in images.iter_mut().zip(of) {
@@ -186,6 +189,30 @@ impl DataSet {
         }
     }
 
+    /// `count` of the built-in drawn digits, those of `seed` and the seeds after it, with their labels, drawn on `workers`
+    /// threads.
+    pub fn digits(count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
+        let fit = BUDGET / form.values().max(1);
+        let draw = |i: usize| {
+            let digit = seed.wrapping_add(i as u64);
+            Image {
+                pixels: (i < fit).then(|| digit_pixels(digit, form)),
+                origin: Origin::Digit(digit),
+                label: Some((digit % 10) as usize),
+            }
+        };
+        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
+        let numbers = [digits::VERSION, seed, count as u64].map(u64::to_le_bytes);
+        DataSet {
+            form: *form,
+            images,
+            labels: (0..10).map(|digit| digit.to_string()).collect(),
+            skipped: Vec::new(),
+            fingerprint: hash(hash(SEED, b"digits"), &numbers.concat()),
+            description: format!("{count} drawn digits"),
+        }
+    }
+
     /// What every image was brought to.
     pub fn form(&self) -> &Form {
         &self.form
@@ -241,6 +268,7 @@ impl DataSet {
         let pixels = match &image.origin {
             Origin::Memory => return Err(lost(format!("image {i}"), Reason::Absent(self.len()))),
             Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
+            Origin::Digit(seed) => digit_pixels(*seed, &self.form),
             Origin::File(entry) => entry
                 .read()
                 .and_then(|bytes| decode(&bytes, &entry.name, &self.form))
@@ -271,6 +299,11 @@ fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {
         1 => form.planar(face.into_luma8().as_raw(), 1),
         _ => form.planar(face.into_rgb8().as_raw(), 3),
     }
+}
+
+fn digit_pixels(seed: u64, form: &Form) -> Box<[u8]> {
+    let (digit, _) = digits::digit(seed, form.size);
+    form.planar(digit.as_raw(), 1)
 }
 
 /// Runs on `workers` threads of its own, or where it is if they cannot be had.
@@ -548,5 +581,18 @@ mod tests {
                 .pixels()
                 .all(|p| p[0] == p[1] && p[1] == p[2])
         );
+    }
+
+    #[test]
+    fn drawn_digits_have_labels() {
+        let data = DataSet::digits(25, 7, &FORM, 2);
+        assert_eq!(data.labels().len(), 10);
+        assert_eq!(data.label(0), Some(7));
+        assert_eq!(data.label(24), Some(1));
+        let again = DataSet::digits(25, 8, &FORM, 1);
+        assert_ne!(data.fingerprint(), again.fingerprint());
+        let first = data.with(1, <[u8]>::to_vec).unwrap();
+        assert_eq!(first, again.with(0, <[u8]>::to_vec).unwrap());
+        assert_eq!(first.len(), 3 * 64);
     }
 }
