@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use runtime::graph::Facts;
+use runtime::record::Buffer;
 use toml::{Table, Value};
 use trainer::checkpoint;
 use trainer::config::{self, Config, Device, Drawing, RECIPES};
 use trainer::data::{DataSet, Form};
 use trainer::dry::Dry;
+use trainer::evaluate::{self, Evaluate, Target};
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
@@ -44,6 +46,9 @@ enum Verb {
     Fit(Box<FitArgs>),
     /// Export a run's newest checkpoint to a burn record and ONNX, and check both
     Export(ExportArgs),
+    /// Score a generator against real images
+    #[command(after_help = EVALUATE_EXAMPLES)]
+    Evaluate(Box<Evaluate>),
     /// Write a run as one HTML page: curves, grids, scores, options
     Report {
         /// The run's folder
@@ -69,6 +74,13 @@ Examples:
   trainer bench                                    a step of the default recipe, and how long its run would take
   trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
   trainer bench --recipe faces --json";
+
+const EVALUATE_EXAMPLES: &str = "\
+Examples:
+  trainer evaluate runs/00000-photos                         against the run's own data
+  trainer evaluate face.onnx --data photos/ --sheet near.png with the nearest training images of samples
+  trainer evaluate face.bpk --data photos/ --extractor inception.onnx --extractor-range -1,1   FID, KID and others
+  trainer evaluate --features-real real.npy --features-fake fake.npy --out scores.json";
 
 const FIT_EXAMPLES: &str = "\
 Examples:
@@ -281,6 +293,7 @@ fn main() -> ExitCode {
     match cli.verb {
         Verb::Fit(_) | Verb::Bench(_) => memory::keep(),
         Verb::Export(_)
+        | Verb::Evaluate(_)
         | Verb::Report { .. }
         | Verb::Sample(_)
         | Verb::Data(_)
@@ -289,6 +302,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Fit(args) => fit(&args),
         Verb::Export(args) => export(&args),
+        Verb::Evaluate(args) => evaluate(&args),
         Verb::Report { run } => report_page(&run),
         Verb::Sample(args) => sample(&args),
         Verb::Data(args) => data(&args),
@@ -481,6 +495,30 @@ fn write_export(
         "make a face with: runtime generate --model {} --out face.png",
         exported.record.display()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn evaluate(args: &Evaluate) -> Ended {
+    let target = match args.target.as_deref() {
+        Some(root) if root.is_dir() => {
+            let (cfg, average, _) = newest(root)?;
+            let generator = fit::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
+            let mut graph = export::graph(&generator, cfg.nz, Facts::default());
+            graph.fold();
+            Some(Target {
+                name: root.display().to_string(),
+                record: Buffer::from(&graph.pack()?),
+                data: cfg.data,
+            })
+        }
+        Some(path) => Some(Target::file(path)?),
+        None => None,
+    };
+    let scores = evaluate::evaluate(args, target.as_ref())?;
+    match args.json {
+        true => println!("{}", serde_json::to_string(&scores)?),
+        false => print!("{scores}"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -123,7 +123,7 @@ pub fn picture(image: &[f32], channels: usize, width: u32, height: u32) -> RgbIm
 }
 
 /// -1 is black, 1 is white; what lies outside is clipped.
-fn byte(v: f32) -> u8 {
+pub fn byte(v: f32) -> u8 {
     ((v + 1.0) * 127.5 + 0.5).clamp(0.0, 255.0) as u8
 }
 

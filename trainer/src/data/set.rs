@@ -35,6 +35,8 @@ struct Image {
     pixels: Option<Box<[u8]>>,
     origin: Origin,
     label: Option<usize>,
+    /// Of the file's bytes, or of what is drawn: whatever it is called and wherever it stands.
+    content: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl DataSet {
                         pixels,
                         origin: Origin::File(entry),
                         label: None,
+                        content,
                     });
                 }
                 Err(reason) => found.skipped.push(Skipped {
@@ -144,6 +147,7 @@ impl DataSet {
                 pixels: grey.map(|grey| fit(grey.into(), form)),
                 origin: Origin::Memory,
                 label: idx.labels.as_ref().map(|labels| labels[i].into()),
+                content: hash(SEED, pixels),
             }
         };
         let pixels = idx.pixels.par_chunks_exact(idx.rows * idx.columns);
@@ -175,6 +179,7 @@ impl DataSet {
                 pixels: (i < fit).then(|| drawn_pixels(face, form)),
                 origin: Origin::Drawn(face),
                 label: None,
+                content: hash(SEED, &face.to_le_bytes()),
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -199,6 +204,7 @@ impl DataSet {
                 pixels: (i < fit).then(|| digit_pixels(digit, form)),
                 origin: Origin::Digit(digit),
                 label: Some((digit % 10) as usize),
+                content: hash(SEED, &digit.to_le_bytes()),
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -241,6 +247,17 @@ impl DataSet {
     /// Which of [`DataSet::labels`] image `i` has.
     pub fn label(&self, i: usize) -> Option<usize> {
         self.images.get(i)?.label
+    }
+
+    /// The images to train on, and those to hold out: about `share` of all. Which are held out is a matter of their content
+    /// alone, so that it stays when others are added, renamed or put in another order, and copies stay together.
+    pub fn split(&self, share: f64) -> (Vec<usize>, Vec<usize>) {
+        // The hash's low bits are the better mixed ones; an odd factor spreads them over all.
+        let unit = |content: u64| {
+            let mixed = (content ^ content >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed >> 11) as f64 / (1u64 << 53) as f64
+        };
+        (0..self.len()).partition(|&i| unit(self.images[i].content) >= share)
     }
 
     /// One line: `25000 images from faces64.zip, 3 skipped`.

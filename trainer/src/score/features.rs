@@ -1,0 +1,139 @@
+//! Features of images: rows of numbers, from an extractor or from a `.npy` file.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Rows of numbers, one an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    rows: usize,
+    dimension: usize,
+    values: Vec<f64>,
+}
+
+/// Why there are no features.
+#[derive(Debug)]
+pub enum FeaturesError {
+    /// A file that cannot be read, or is no array of NumPy's form.
+    Read(PathBuf, io::Error),
+    /// An array of another shape: which.
+    Shape(PathBuf, Vec<u64>),
+    /// Numbers of another type: which.
+    Type(PathBuf, String),
+    /// A value that is no number: where.
+    NotFinite(String, usize),
+}
+
+impl fmt::Display for FeaturesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FeaturesError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            FeaturesError::Shape(path, shape) => write!(
+                f,
+                "{}: an array of shape {shape:?}, not of a row an image (two axes)",
+                path.display()
+            ),
+            FeaturesError::Type(path, kind) => {
+                write!(
+                    f,
+                    "{}: numbers of type {kind}, not f4 or f8",
+                    path.display()
+                )
+            }
+            FeaturesError::NotFinite(whose, row) => {
+                write!(f, "{whose}: row {row} holds a value that is not finite")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FeaturesError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FeaturesError::Read(_, error) => Some(error),
+            FeaturesError::Shape(..) | FeaturesError::Type(..) | FeaturesError::NotFinite(..) => {
+                None
+            }
+        }
+    }
+}
+
+impl Features {
+    /// Rows of `dimension` numbers; `whose` is named in errors.
+    ///
+    /// # Errors
+    /// [`FeaturesError::NotFinite`].
+    ///
+    /// # Panics
+    /// If the values are no whole number of rows.
+    pub fn new(whose: &str, dimension: usize, values: Vec<f64>) -> Result<Features, FeaturesError> {
+        assert!(
+            dimension > 0 && values.len().is_multiple_of(dimension),
+            "whole rows"
+        );
+        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            return Err(FeaturesError::NotFinite(whose.into(), at / dimension));
+        }
+        Ok(Features {
+            rows: values.len() / dimension,
+            dimension,
+            values,
+        })
+    }
+
+    /// The `[n, d]` array of a `.npy` file, of 32- or 64-bit floats.
+    ///
+    /// # Errors
+    /// [`FeaturesError`] names the file.
+    pub fn load(path: &Path) -> Result<Features, FeaturesError> {
+        let failed = |e: io::Error| FeaturesError::Read(path.into(), e);
+        let file = BufReader::new(File::open(path).map_err(failed)?);
+        let array = npyz::NpyFile::new(file).map_err(failed)?;
+        let shape = array.shape().to_vec();
+        let &[_, dimension] = &shape[..] else {
+            return Err(FeaturesError::Shape(path.into(), shape));
+        };
+        if dimension == 0 || array.order() != npyz::Order::C {
+            return Err(FeaturesError::Shape(path.into(), shape));
+        }
+        let kind = array.dtype().descr();
+        let values: Result<Vec<f64>, _> = if kind.contains("f8") {
+            array.into_vec::<f64>()
+        } else if kind.contains("f4") {
+            array
+                .into_vec::<f32>()
+                .map(|v| v.into_iter().map(f64::from).collect())
+        } else {
+            return Err(FeaturesError::Type(path.into(), kind));
+        };
+        let name = path.display().to_string();
+        Features::new(&name, dimension as usize, values.map_err(failed)?)
+    }
+
+    /// How many images.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Numbers of an image.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The row of an image.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.values[i * self.dimension..][..self.dimension]
+    }
+
+    /// Every row.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> + Clone {
+        self.values.chunks_exact(self.dimension)
+    }
+}

@@ -1,0 +1,141 @@
+//! Frechet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, eq. 6; FID where the features
+//! are Inception's).
+
+use std::fmt;
+
+use faer::{Mat, Side};
+
+use super::TooFew;
+use super::features::Features;
+
+/// Why there is no distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrechetError {
+    /// A covariance of so many dimensions takes more images.
+    TooFew(TooFew),
+    /// Two sets of features of different lengths.
+    Dimensions(usize, usize),
+    /// The eigenvalues of a covariance could not be found.
+    Eigen,
+}
+
+impl fmt::Display for FrechetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrechetError::TooFew(e) => write!(f, "{e}"),
+            FrechetError::Dimensions(a, b) => {
+                write!(f, "features of {a} numbers against features of {b}")
+            }
+            FrechetError::Eigen => write!(f, "the eigenvalues of a covariance did not converge"),
+        }
+    }
+}
+
+impl std::error::Error for FrechetError {}
+
+/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits throughout.
+///
+/// The matrix under the last root is symmetric, so that its root's trace is the sum of the roots of its eigenvalues.
+///
+/// # Errors
+/// [`FrechetError`]: fewer images than dimensions and one more, whose covariance would be singular, are refused.
+pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
+    if a.dimension() != b.dimension() {
+        return Err(FrechetError::Dimensions(a.dimension(), b.dimension()));
+    }
+    let need = a.dimension() + 1;
+    let got = a.len().min(b.len());
+    if got < need {
+        let score = "the Frechet distance";
+        return Err(FrechetError::TooFew(TooFew { score, got, need }));
+    }
+    let ((ma, sa), (mb, sb)) = (moments(a), moments(b));
+    let means: f64 = ma.iter().zip(&mb).map(|(a, b)| (a - b).powi(2)).sum();
+    let root = root(&sa)?;
+    let product = &root * &sb * &root;
+    // Rounding leaves it not quite symmetric.
+    let product = Mat::from_fn(product.nrows(), product.ncols(), |i, j| {
+        0.5 * (product[(i, j)] + product[(j, i)])
+    });
+    let values = product
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| FrechetError::Eigen)?;
+    let shared: f64 = values.iter().map(|v| v.max(0.0).sqrt()).sum();
+    let trace = |m: &Mat<f64>| -> f64 { (0..m.nrows()).map(|i| m[(i, i)]).sum() };
+    Ok(means + trace(&sa) + trace(&sb) - 2.0 * shared)
+}
+
+/// Mean and unbiased covariance.
+fn moments(x: &Features) -> (Vec<f64>, Mat<f64>) {
+    let (n, d) = (x.len(), x.dimension());
+    let mut mean = vec![0.0; d];
+    for row in x.rows() {
+        mean.iter_mut()
+            .zip(row)
+            .for_each(|(m, v)| *m += v / n as f64);
+    }
+    let centred = Mat::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
+    let covariance = centred.transpose() * &centred;
+    let scale = 1.0 / (n as f64 - 1.0);
+    (mean, Mat::from_fn(d, d, |i, j| covariance[(i, j)] * scale))
+}
+
+/// The symmetric root of a covariance.
+fn root(m: &Mat<f64>) -> Result<Mat<f64>, FrechetError> {
+    let eigen = m
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| FrechetError::Eigen)?;
+    let (u, s) = (eigen.U(), eigen.S());
+    let scaled = Mat::from_fn(m.nrows(), m.ncols(), |i, j| {
+        u[(i, j)] * s[j].max(0.0).sqrt()
+    });
+    Ok(scaled * u.transpose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::StandardNormal;
+
+    fn gaussian(n: usize, d: usize, shift: f64, scale: f64) -> Features {
+        let mut rng = StdRng::seed_from_u64(5);
+        let values = (0..n * d)
+            .map(|_| {
+                let v: f64 = rng.sample(StandardNormal);
+                v * scale + shift
+            })
+            .collect();
+        Features::new("test", d, values).unwrap()
+    }
+
+    #[test]
+    fn closed_forms() {
+        let x = gaussian(400, 12, 0.0, 1.0);
+        assert!(distance(&x, &x).unwrap().abs() < 1e-9);
+        // The same cloud elsewhere: the squared length of the way.
+        let moved = gaussian(400, 12, 0.5, 1.0);
+        assert!((distance(&x, &moved).unwrap() - 12.0 * 0.25).abs() < 1e-9);
+        // The same cloud doubled: tr(S) (2 - 1)^2, and its mean is twice as far from 0.
+        let wide = gaussian(400, 12, 0.0, 2.0);
+        let (mean, covariance) = moments(&x);
+        let trace: f64 = (0..12).map(|i| covariance[(i, i)]).sum();
+        let off: f64 = mean.iter().map(|m| m * m).sum();
+        assert!((distance(&x, &wide).unwrap() - trace - off).abs() < 1e-9);
+    }
+
+    #[test]
+    fn refusals() {
+        let error = distance(&gaussian(12, 12, 0.0, 1.0), &gaussian(90, 12, 0.0, 1.0)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the Frechet distance of 12 images: it takes 13 or more"
+        );
+        let error = distance(&gaussian(20, 3, 0.0, 1.0), &gaussian(20, 4, 0.0, 1.0)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "features of 3 numbers against features of 4"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! Kernel distance between two sets of features (Binkowski et al. 2018, section 3; KID where the features are Inception's):
+//! the squared maximum mean discrepancy under a cubic kernel, unbiased, so that it can be trusted with few images.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::index::sample;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::TooFew;
+use super::features::Features;
+
+/// Subsets drawn, and images of each at most: the reference's.
+const SUBSETS: usize = 100;
+const SIZE: usize = 1000;
+
+/// Mean and deviation over subsets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Kernel {
+    /// The distance.
+    pub mean: f64,
+    /// How far subsets differ.
+    pub deviation: f64,
+    /// Images of a subset.
+    pub size: usize,
+}
+
+/// The distance between features of one length.
+///
+/// # Errors
+/// [`TooFew`] below two images of each.
+pub fn distance(a: &Features, b: &Features, seed: u64) -> Result<Kernel, TooFew> {
+    let size = a.len().min(b.len()).min(SIZE);
+    if size < 2 {
+        return Err(TooFew {
+            score: "the kernel distance",
+            got: size,
+            need: 2,
+        });
+    }
+    let each: Vec<f64> = (0..SUBSETS)
+        .into_par_iter()
+        .map(|subset| {
+            let mut rng = StdRng::seed_from_u64(seed.wrapping_add(subset as u64) ^ 0x41d);
+            let draw = |of: &Features, rng: &mut StdRng| sample(rng, of.len(), size).into_vec();
+            let (i, j) = (draw(a, &mut rng), draw(b, &mut rng));
+            discrepancy(a, &i, b, &j)
+        })
+        .collect();
+    let mean = each.iter().sum::<f64>() / SUBSETS as f64;
+    let variance = each.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / SUBSETS as f64;
+    Ok(Kernel {
+        mean,
+        deviation: variance.sqrt(),
+        size,
+    })
+}
+
+/// The squared discrepancy of the rows `i` of `a` and as many rows `j` of `b`: pairs of a row with itself are left out.
+pub fn discrepancy(a: &Features, i: &[usize], b: &Features, j: &[usize]) -> f64 {
+    let (n, d) = (i.len() as f64, a.dimension() as f64);
+    let kernel = |x: &[f64], y: &[f64]| {
+        let dot: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();
+        (dot / d + 1.0).powi(3)
+    };
+    let within = |of: &Features, rows: &[usize]| -> f64 {
+        let mut sum = 0.0;
+        for (at, &x) in rows.iter().enumerate() {
+            for &y in &rows[at + 1..] {
+                sum += 2.0 * kernel(of.row(x), of.row(y));
+            }
+        }
+        sum / (n * (n - 1.0))
+    };
+    let between: f64 = i
+        .iter()
+        .map(|&x| j.iter().map(|&y| kernel(a.row(x), b.row(y))).sum::<f64>())
+        .sum();
+    within(a, i) + within(b, j) - 2.0 * between / (n * n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand() {
+        let a = Features::new("a", 1, vec![0.0, 1.0]).unwrap();
+        let b = Features::new("b", 1, vec![2.0, 3.0]).unwrap();
+        // Kernels: (0 + 1)^3 within a, (6 + 1)^3 within b, 1, 1, 3^3 and 4^3 between.
+        let want = 1.0 + 343.0 - 2.0 * (1.0 + 1.0 + 27.0 + 64.0) / 4.0;
+        assert_eq!(discrepancy(&a, &[0, 1], &b, &[0, 1]), want);
+    }
+
+    #[test]
+    fn nothing_for_the_same_and_refusals() {
+        let values: Vec<f64> = (0..600)
+            .map(|i| ((i * 37) % 101) as f64 / 50.0 - 1.0)
+            .collect();
+        let a = Features::new("a", 3, values).unwrap();
+        let same = distance(&a, &a, 1).unwrap();
+        assert!(same.mean.abs() < 0.05, "{same:?}");
+        let one = Features::new("one", 3, vec![0.0; 3]).unwrap();
+        assert!(distance(&a, &one, 0).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Fidelity and diversity apart: precision and recall (Kynkaanniemi et al. 2019, section 2), density and coverage (Naeem et
+//! al. 2020, section 3), over balls that reach to each image's k-th neighbour.
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::TooFew;
+use super::features::Features;
+
+/// Which neighbour the balls reach to.
+const NEIGHBOUR: usize = 5;
+
+/// Shares, density excepted, which may exceed 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Manifold {
+    /// Fakes within a ball of a real image.
+    pub precision: f64,
+    /// Real images within a ball of a fake.
+    pub recall: f64,
+    /// Balls of real images that a fake lies in, by k.
+    pub density: f64,
+    /// Real images with a fake in their ball.
+    pub coverage: f64,
+}
+
+/// Precision, recall, density and coverage of `fake` against `real`, k = 5.
+///
+/// # Errors
+/// [`TooFew`] below six images of each.
+pub fn measure(real: &Features, fake: &Features) -> Result<Manifold, TooFew> {
+    let got = real.len().min(fake.len());
+    if got < NEIGHBOUR + 1 {
+        return Err(TooFew {
+            score: "precision and recall",
+            got,
+            need: NEIGHBOUR + 1,
+        });
+    }
+    let (of_real, of_fake) = (radii(real), radii(fake));
+    // For every real image: fakes in its ball, whether it is in a fake's ball; and which fakes were in some ball.
+    let each: Vec<(Vec<usize>, bool)> = (0..real.len())
+        .into_par_iter()
+        .map(|i| {
+            let (mut inside, mut found) = (Vec::new(), false);
+            for (j, row) in fake.rows().enumerate() {
+                let far = distance(real.row(i), row);
+                if far < of_real[i] {
+                    inside.push(j);
+                }
+                found |= far < of_fake[j];
+            }
+            (inside, found)
+        })
+        .collect();
+    let (n, m) = (real.len() as f64, fake.len() as f64);
+    let mut balls = vec![0usize; fake.len()];
+    for &j in each.iter().flat_map(|(inside, _)| inside) {
+        balls[j] += 1;
+    }
+    let count = |n: usize| n as f64;
+    Ok(Manifold {
+        precision: count(balls.iter().filter(|&&b| b > 0).count()) / m,
+        recall: count(each.iter().filter(|(_, found)| *found).count()) / n,
+        density: count(balls.iter().sum()) / (NEIGHBOUR as f64 * m),
+        coverage: count(each.iter().filter(|(inside, _)| !inside.is_empty()).count()) / n,
+    })
+}
+
+/// The distance of every row to its k-th neighbour among the others.
+fn radii(x: &Features) -> Vec<f64> {
+    (0..x.len())
+        .into_par_iter()
+        .map(|i| {
+            let mut all: Vec<f64> = x.rows().map(|row| distance(x.row(i), row)).collect();
+            // The row itself is in the first place.
+            let (_, kth, _) = all.select_nth_unstable_by(NEIGHBOUR, f64::total_cmp);
+            *kth
+        })
+        .collect()
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    let squared: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    squared.sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(from: f64, step: f64, n: usize) -> Features {
+        let values = (0..n).map(|i| from + step * i as f64).collect();
+        Features::new("line", 1, values).unwrap()
+    }
+
+    #[test]
+    fn the_same_elsewhere_and_within() {
+        let real = line(0.0, 1.0, 40);
+        let far = measure(&real, &line(1e3, 1.0, 40)).unwrap();
+        assert_eq!(
+            (far.precision, far.recall, far.density, far.coverage),
+            (0.0, 0.0, 0.0, 0.0)
+        );
+        let same = measure(&real, &line(0.1, 1.0, 40)).unwrap();
+        assert_eq!(
+            (same.precision, same.recall, same.coverage),
+            (1.0, 1.0, 1.0)
+        );
+        // A few samples in one place: good ones, but not many kinds.
+        let few = measure(&real, &line(20.2, 0.01, 10)).unwrap();
+        assert_eq!(few.precision, 1.0);
+        assert!(few.recall < 0.1 && few.coverage < 0.4, "{few:?}");
+        assert!(measure(&real, &line(0.0, 1.0, 5)).is_err());
+    }
+}
