@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::augment::Augment;
+use crate::data::Crop;
 use crate::loss::Loss;
 
 /// The settings of a run. The defaults are those of `drawn`, the recipe for a first run on two CPU cores.
@@ -101,6 +102,12 @@ pub struct Config {
     /// Images after which a weight counts half in the average of the generator that is sampled and exported; 0:
     /// no average, the generator itself.
     pub ema: u64,
+    /// What is cut out of each image: `centre` (the largest square), a number of pixels (CelebA: 108, 140 or 178), `celeba128`.
+    pub crop: Crop,
+    /// Share of the images that is held out, by content, to tell learning by heart; 0: none.
+    pub held_out: f64,
+    /// Images between two scores of the samples (SWD, MS-SSIM); 0: none.
+    pub score: u64,
     /// Show each image mirrored half of the time: faces have no handedness.
     pub mirror: bool,
     /// Threads that read and decode images; 0: one a core.
@@ -163,6 +170,9 @@ impl Default for Config {
             gamma_end: None,
             augment_p_end: None,
             ema: 5_000,
+            crop: Crop::Centre,
+            held_out: 0.0,
+            score: 0,
             mirror: false,
             workers: 0,
             device: Device::Flex,
@@ -310,7 +320,8 @@ pub const RECIPES: [(&str, &str); 7] = [
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
-const FREE: [&str; 9] = [
+const FREE: [&str; 10] = [
+    "score",
     "images",
     "epochs",
     "workers",
@@ -623,6 +634,7 @@ impl Config {
             ("instance_noise", self.instance_noise, from_0),
             ("clip", self.clip, from_0),
             ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
+            ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
         ];
         for (key, value, (least, most, want)) in ranges {
             if !(least..=most).contains(&value) {

@@ -225,6 +225,7 @@ impl Target {
         let form = Form {
             size: shape.w as u32,
             channels: shape.c,
+            crop: crate::data::Crop::Centre,
         };
         let bar = progress("samples", count);
         const PART: usize = 32;

@@ -190,19 +190,27 @@ pub fn export(
     name: &str,
     device: &Device,
 ) -> Result<Exported, ExportError> {
-    let mut folded = graph(generator, nz, facts);
+    let device = device.clone().inner();
+    let want = floats(generator.forward(noise::seeds(0, SEEDS, nz, &device)));
+    files(graph(generator, nz, facts), &want, dir, name)
+}
+
+/// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a graph, after reading both back and comparing them with what the graph has
+/// to make of the seeds 0 to [`SEEDS`], `want`.
+///
+/// # Errors
+/// As [`export`].
+pub fn files(graph: Graph, want: &[f32], dir: &Path, name: &str) -> Result<Exported, ExportError> {
+    let mut folded = graph;
     folded.fold();
     let record = folded.to_record().map_err(ExportError::Graph)?;
     let model = onnx::write(&folded).map_err(ExportError::Onnx)?;
-
-    let device = device.clone().inner();
-    let want = floats(generator.forward(noise::seeds(0, SEEDS, nz, &device)));
     let mut read_back = onnx::read(&model).map_err(ExportError::Onnx)?;
     read_back.fold();
     let from_onnx = read_back.to_record().map_err(ExportError::Graph)?;
     let error = [
-        compare("record", &record, &want)?,
-        compare("ONNX model", &from_onnx, &want)?,
+        compare("record", &record, want)?,
+        compare("ONNX model", &from_onnx, want)?,
     ];
 
     run::create_dir(dir)?;
@@ -218,6 +226,25 @@ pub fn export(
         onnx: path("onnx"),
         error,
     })
+}
+
+/// What a graph as it stands makes of the seeds 0 to [`SEEDS`]: nothing folded.
+///
+/// # Errors
+/// [`ExportError`] where it is no generator.
+pub fn images(graph: &Graph) -> Result<Vec<f32>, ExportError> {
+    let record = Buffer::from(&graph.to_record().map_err(ExportError::Graph)?);
+    let model = Model::parse(record.bytes()).map_err(|e| ExportError::Record(e.to_string()))?;
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut all = Vec::new();
+    for seed in 0..SEEDS {
+        let mut cpu = Cpu::new(&model, &mut arena).expect("an arena of the length asked for");
+        let image = cpu
+            .generate(&Latent::from_seed(seed as u64))
+            .expect("a seed makes a latent of any length");
+        all.extend(image.values());
+    }
+    Ok(all)
 }
 
 /// The largest difference between what a record's model makes of the first seeds and `want`.

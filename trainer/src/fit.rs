@@ -13,6 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use models::Sequential;
 use models::dcgan::{self, Unsupported};
 use models::mlp;
+use serde::Serialize;
 
 use crate::adam::{Adam, Decay};
 use crate::checkpoint::{self, LoadError, State};
@@ -25,6 +26,7 @@ use crate::noise::{self, Stream};
 use crate::objective::{self, Gauge};
 use crate::report::{self, Row};
 use crate::run::{self, Run, WriteError};
+use crate::score::{self, Pictures, Quick, TooFew};
 use crate::spectral::Spectral;
 use crate::verdict::{self, Said, Verdict, Watch};
 
@@ -32,6 +34,8 @@ use crate::verdict::{self, Said, Verdict, Watch};
 const GRID: usize = 8;
 /// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
 const GRID_LATENTS: usize = 512;
+/// Samples that are scored while a run goes on, and real images: a compromise of noise and time.
+const SCORED: usize = 512;
 /// How often a run that diverged goes back to its last checkpoint.
 const RETRIES: u32 = 3;
 /// Latents in one pass when statistics are recomputed or samples made, bounded by memory.
@@ -46,6 +50,8 @@ pub enum FitError {
     Data(DataError),
     /// The checkpoint to go on from cannot be used.
     Load(LoadError),
+    /// The samples could not be scored.
+    Score(TooFew),
     /// A result could not be written.
     Write(WriteError),
     /// It diverged again and again, last before which image, and what became no number.
@@ -58,6 +64,7 @@ impl fmt::Display for FitError {
             FitError::Network(_) => write!(f, "cannot build the networks"),
             FitError::Data(_) => write!(f, "cannot read the data"),
             FitError::Load(_) => write!(f, "cannot go on from the newest checkpoint"),
+            FitError::Score(_) => write!(f, "cannot score the samples"),
             FitError::Write(_) => write!(f, "cannot keep the results"),
             FitError::Diverged(images, what) => write!(
                 f,
@@ -75,6 +82,7 @@ impl std::error::Error for FitError {
             FitError::Network(e) => Some(e),
             FitError::Data(e) => Some(e),
             FitError::Load(e) => Some(e),
+            FitError::Score(e) => Some(e),
             FitError::Write(e) => Some(e),
             FitError::Diverged(..) => None,
         }
@@ -95,7 +103,7 @@ pub enum End {
     Stopped(State),
 }
 
-/// Trains the run's networks on `data` until `cfg`'s number of images, from its newest checkpoint if there is one.
+/// Trains the run's networks on `data`, with `held` to tell learning by heart, until `cfg`'s number of images, from its newest checkpoint if there is one.
 /// Lines and progress go to `log`; `stop` is looked at after every step.
 ///
 /// # Errors
@@ -104,6 +112,7 @@ pub fn fit(
     run: &Run,
     cfg: &Config,
     data: Arc<DataSet>,
+    held: Option<&DataSet>,
     stop: &AtomicBool,
     log: &Log,
 ) -> Result<End, FitError> {
@@ -111,7 +120,7 @@ pub fn fit(
     let mut state = resume(run, cfg, &data, &device, log)?;
     let mut watch = Watch::default();
     loop {
-        let what = match train(&mut state, run, cfg, &data, stop, log, &mut watch)? {
+        let what = match train(&mut state, run, cfg, (&data, held), stop, log, &mut watch)? {
             Round::Done => return Ok(End::Done(state)),
             Round::Stopped => return Ok(End::Stopped(state)),
             Round::Broken(what) => what,
@@ -146,7 +155,7 @@ fn train(
     state: &mut State,
     run: &Run,
     cfg: &Config,
-    data: &Arc<DataSet>,
+    (data, held): (&Arc<DataSet>, Option<&DataSet>),
     stop: &AtomicBool,
     log: &Log,
     watch: &mut Watch,
@@ -175,7 +184,16 @@ fn train(
             return Ok(Round::Broken(verdict::broken(state).unwrap_or(gauge)));
         }
         if due(cfg.log) {
-            let row = meter.row(state.images, data.len());
+            let mut row = meter.row(state.images, data.len());
+            if cfg.score > 0 && due(cfg.score) {
+                let scored = scored(state, cfg, data, held, &device)?;
+                log.say(&scored.line())?;
+                report::append(&run.scores(), &scored)?;
+                events.scalars(state.images, scored.numbers())?;
+                if let Some(overfit) = scored.overfit {
+                    row.gauges.insert("overfit".into(), overfit);
+                }
+            }
             let pace = (total.saturating_sub(state.images)) as f64 / row.images_per_s.max(1e-9);
             let left = Duration::try_from_secs_f64(pace).unwrap_or_default();
             log.say(&row.line(gauges, left))?;
@@ -222,6 +240,111 @@ fn train(
     }
     log.end();
     Ok(Round::Done)
+}
+
+/// Scores of the averaged generator's samples.
+#[derive(Debug, Serialize)]
+struct Scored {
+    images: u64,
+    #[serde(flatten)]
+    quick: Quick,
+    /// Karras et al. 2020 ("ADA"), eq. 1: 0 where D takes held-out images for training images, 1 where it takes them for
+    /// fakes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overfit: Option<f64>,
+}
+
+impl Scored {
+    fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let quick = &self.quick;
+        let always = [
+            ("swd", quick.swd),
+            ("ms_ssim", quick.ms_ssim),
+            ("ms_ssim_real", quick.ms_ssim_real),
+        ];
+        always
+            .into_iter()
+            .chain(self.overfit.map(|v| ("overfit", v)))
+    }
+
+    fn line(&self) -> String {
+        let Quick {
+            count,
+            swd,
+            ms_ssim,
+            ms_ssim_real,
+        } = &self.quick;
+        let mut line = format!(
+            "{:>9} images  SWD {swd:.2}  MS-SSIM {ms_ssim:.4} (reals {ms_ssim_real:.4}) of {count}",
+            self.images
+        );
+        if let Some(overfit) = self.overfit {
+            line += &format!("  overfitting {overfit:.2}");
+        }
+        line
+    }
+}
+
+fn scored(
+    state: &State,
+    cfg: &Config,
+    data: &DataSet,
+    held: Option<&DataSet>,
+    device: &Device,
+) -> Result<Scored, FitError> {
+    let generator = finished(&state.ema, cfg, GRID_LATENTS, device);
+    let mut fakes = Pictures::new(*data.form());
+    for first in (0..SCORED).step_by(PASS) {
+        let z = noise::seeds(first as u64, PASS, cfg.nz, &device.clone().inner());
+        let values: Vec<f32> = generator
+            .forward(z)
+            .into_data()
+            .try_to_vec()
+            .expect("a float tensor holds floats");
+        fakes.push_values(&values);
+    }
+    let evenly = |data: &DataSet, count: usize| {
+        let count = count.min(data.len());
+        let which: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
+        Pictures::of(data, &which).map_err(FitError::Data)
+    };
+    let reals = evenly(data, SCORED)?;
+    let quick = score::quick(&fakes, &reals, cfg.seed).map_err(FitError::Score)?;
+    let overfit = match held {
+        Some(held) if !held.is_empty() => {
+            let held = evenly(held, PASS * 4)?;
+            let of = |images: &Pictures| opinion(state, images, device);
+            let (train, held, fake) = (of(&reals), of(&held), of(&fakes));
+            Some((train - held) / (train - fake)).filter(|v| v.is_finite())
+        }
+        _ => None,
+    };
+    Ok(Scored {
+        images: state.images,
+        quick,
+        overfit,
+    })
+}
+
+/// D's mean logit of at most 256 images.
+fn opinion(state: &State, images: &Pictures, device: &Device) -> f64 {
+    let form = images.form();
+    let (side, planes) = (form.size as usize, form.planes());
+    let judge = state.judge(state.d.clone().no_grad());
+    let (mut sum, mut count) = (0.0, 0);
+    let all: Vec<&[u8]> = images.iter().take(PASS * 4).collect();
+    for part in all.chunks(PASS) {
+        let values: Vec<f32> = part
+            .iter()
+            .flat_map(|image| image.iter().map(|&v| f32::from(v) / 127.5 - 1.0))
+            .collect();
+        let data = TensorData::new(values, [part.len(), planes, side, side]);
+        // As it judges in training: where it has batch norm, by the batch.
+        let logits = judge.forward(Tensor::from_data(data, device));
+        sum += f64::from(logits.inner().sum().into_scalar::<f32>());
+        count += part.len();
+    }
+    sum / f64::from(count.max(1) as u32)
 }
 
 /// Says something on the log and keeps it.
@@ -312,6 +435,7 @@ fn resume(
 /// Drops what was written after `images` images: it comes again.
 fn rewind(run: &Run, images: u64) -> Result<(), WriteError> {
     report::rewind(&run.stats(), images)?;
+    report::rewind(&run.scores(), images)?;
     report::rewind(&run.verdicts(), images)
 }
 
@@ -480,6 +604,7 @@ mod tests {
             &crate::data::Form {
                 size: 16,
                 channels: 3,
+                crop: crate::data::Crop::Centre,
             },
             1,
         ));

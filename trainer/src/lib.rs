@@ -18,6 +18,7 @@ pub mod events;
 pub mod export;
 pub mod fit;
 pub mod gan;
+pub mod import;
 pub mod log;
 pub mod loss;
 pub mod memory;

@@ -10,17 +10,18 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use runtime::graph::Facts;
+use runtime::op::{Activation, Op};
 use runtime::record::Buffer;
 use toml::{Table, Value};
 use trainer::checkpoint;
 use trainer::config::{self, Config, Device, Drawing, RECIPES};
-use trainer::data::{DataSet, Form};
+use trainer::data::{Crop, DataSet, Form};
 use trainer::dry::Dry;
 use trainer::evaluate::{self, Evaluate, Target};
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
-use trainer::{bench, export, memory, noise, page, report};
+use trainer::{bench, export, import, memory, noise, page, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -46,6 +47,9 @@ enum Verb {
     Fit(Box<FitArgs>),
     /// Export a run's newest checkpoint to a burn record and ONNX, and check both
     Export(ExportArgs),
+    /// Turn a PyTorch DCGAN's state dict into a burn record and ONNX
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
     /// Score a generator against real images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<Evaluate>),
@@ -74,6 +78,12 @@ Examples:
   trainer bench                                    a step of the default recipe, and how long its run would take
   trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
   trainer bench --recipe faces --json";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  trainer import netG.pth --out imported                  imported/netG.bpk and imported/netG.onnx
+  trainer import checkpoint.tar --key netG --name faces   the generator among several networks
+  trainer import g.safetensors --activation leaky:0.2 --output sigmoid";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:
@@ -133,6 +143,9 @@ struct Settings {
     /// Differentiable augmentation: none, or some of colour,translation,cutout
     #[arg(long)]
     augment: Option<String>,
+    /// What is cut out of each image: centre, a number of pixels (CelebA: 108, 140, 178), celeba128
+    #[arg(long)]
+    crop: Option<String>,
     /// Show images mirrored half of the time
     #[arg(long, num_args = 0..=1, default_missing_value = "true")]
     mirror: Option<bool>,
@@ -196,6 +209,56 @@ struct ExportArgs {
 }
 
 #[derive(Args)]
+struct ImportArgs {
+    /// A checkpoint that torch.save has written (.pt, .pth, .tar), or .safetensors
+    weights: PathBuf,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Name of the files and in their facts [default: that of the weights]
+    #[arg(long)]
+    name: Option<String>,
+    /// Licence of the weights, for the facts
+    #[arg(long, default_value = "")]
+    license: String,
+    /// A part of the names of the network that is meant, where there are several
+    #[arg(long)]
+    key: Option<String>,
+    /// What follows every layer but the last: relu, leaky:SLOPE, tanh, sigmoid or none
+    #[arg(long, default_value = "relu", value_parser = activation)]
+    activation: Activation,
+    /// What follows the last
+    #[arg(long, default_value = "tanh", value_parser = activation)]
+    output: Activation,
+    /// Output values of black and white [default: -1,1; for sigmoid 0,1]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        num_args = 1,
+        allow_hyphen_values = true,
+        value_name = "LOW,HIGH"
+    )]
+    range: Vec<f32>,
+    /// What training added to a batch norm's variance
+    #[arg(long, default_value_t = 1e-5)]
+    epsilon: f32,
+    /// Print the tensors and do nothing else
+    #[arg(long)]
+    list: bool,
+}
+
+fn activation(text: &str) -> Result<Activation, String> {
+    match (text, text.strip_prefix("leaky:").map(str::parse::<f32>)) {
+        ("relu", _) => Ok(Activation::Relu),
+        ("tanh", _) => Ok(Activation::Tanh),
+        ("sigmoid", _) => Ok(Activation::Sigmoid),
+        ("none", _) => Ok(Activation::None),
+        (_, Some(Ok(slope))) if slope.is_finite() => Ok(Activation::LeakyRelu(slope)),
+        _ => Err("relu, leaky:SLOPE, tanh, sigmoid or none".into()),
+    }
+}
+
+#[derive(Args)]
 struct SampleArgs {
     /// The run's folder
     run: PathBuf,
@@ -227,6 +290,9 @@ struct DataArgs {
     /// 1 for grey, 3 for colour
     #[arg(long, default_value = "3", value_parser = ["1", "3"])]
     channels: String,
+    /// What is cut out of each image: centre, a number of pixels (CelebA: 108, 140, 178), celeba128
+    #[arg(long, default_value = "centre")]
+    crop: Crop,
     /// Seed of the drawn faces
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -252,6 +318,7 @@ impl Settings {
         put("penalty", self.penalty.clone().map(Value::from));
         put("gamma", self.gamma.map(Value::from));
         put("augment", self.augment.clone().map(Value::from));
+        put("crop", self.crop.clone().map(Value::from));
         put("mirror", self.mirror.map(Value::from));
         put("batch", self.batch.map(Value::from));
         put("images", self.images.map(Value::from));
@@ -293,6 +360,7 @@ fn main() -> ExitCode {
     match cli.verb {
         Verb::Fit(_) | Verb::Bench(_) => memory::keep(),
         Verb::Export(_)
+        | Verb::Import(_)
         | Verb::Evaluate(_)
         | Verb::Report { .. }
         | Verb::Sample(_)
@@ -302,6 +370,7 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Fit(args) => fit(&args),
         Verb::Export(args) => export(&args),
+        Verb::Import(args) => import(&args),
         Verb::Evaluate(args) => evaluate(&args),
         Verb::Report { run } => report_page(&run),
         Verb::Sample(args) => sample(&args),
@@ -346,7 +415,9 @@ fn fit(args: &FitArgs) -> Ended {
             (Run::numbered(Path::new("runs"), &name(&cfg)), cfg)
         }
     };
-    let data = Arc::new(open(&cfg)?);
+    let mut data = open(&cfg)?;
+    let held = (cfg.held_out > 0.0).then(|| data.hold_out(cfg.held_out));
+    let data = Arc::new(data);
     let mut log = io::stdout();
     describe(&data, &mut log);
     if data.len() < cfg.batch {
@@ -381,7 +452,7 @@ fn fit(args: &FitArgs) -> Ended {
         }
     })?;
     let progress = Log::new(cfg.total(data.len()));
-    let ended = fit::fit(&run, &cfg, data.clone(), &STOP, &progress);
+    let ended = fit::fit(&run, &cfg, data.clone(), held.as_ref(), &STOP, &progress);
     // Whatever the end: a page of what there is. That it cannot be written is no reason to lose the run's own error.
     let page = page::write(&run, &cfg);
     match ended? {
@@ -419,6 +490,7 @@ fn open(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
     let form = Form {
         size: cfg.size as u32,
         channels: cfg.channels,
+        crop: cfg.crop,
     };
     Ok(match &cfg.data {
         Some(path) => DataSet::open(path, &form, cfg.threads())?,
@@ -480,12 +552,17 @@ fn write_export(
     let device = cfg.device.open();
     let generator = fit::finished(average, cfg, EXPORT_LATENTS, &device);
     let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
+    say_exported(&exported, "the trained generator");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say_exported(exported: &export::Exported, from: &str) {
     let mut out = io::stdout();
     let files = [&exported.record, &exported.onnx];
     for (path, error) in files.into_iter().zip(exported.error) {
         let _ = writeln!(
             out,
-            "wrote {} (largest difference from the trained generator over {} seeds: {error:.1e})",
+            "wrote {} (largest difference from {from} over {} seeds: {error:.1e})",
             path.display(),
             export::SEEDS
         );
@@ -495,6 +572,70 @@ fn write_export(
         "make a face with: runtime generate --model {} --out face.png",
         exported.record.display()
     );
+}
+
+fn import(args: &ImportArgs) -> Ended {
+    let state = import::load(&args.weights)?;
+    if args.list {
+        for (name, tensor) in &state {
+            println!("{name:<48} {:?}", tensor.shape);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let range = match args.range[..] {
+        [] if args.output == Activation::Sigmoid => (0.0, 1.0),
+        [] => (-1.0, 1.0),
+        [low, high] if low < high => (low, high),
+        _ => return Err("--range: two numbers, black before white, such as -1,1".into()),
+    };
+    let (least, most) = match args.output {
+        Activation::Tanh => (-1.0, 1.0),
+        Activation::Sigmoid => (0.0, 1.0),
+        Activation::None | Activation::Relu | Activation::LeakyRelu(_) => (f32::MIN, f32::MAX),
+    };
+    if range.0 < least || range.1 > most {
+        let text = "--range: the last layer's values lie between";
+        return Err(format!("{text} {least} and {most}, black or white beyond").into());
+    }
+    let stem = args.weights.file_stem().unwrap_or_default();
+    let name = args
+        .name
+        .clone()
+        .unwrap_or_else(|| stem.to_string_lossy().into());
+    let file = args.weights.file_name().unwrap_or_default();
+    let facts = Facts {
+        name: name.clone(),
+        license: args.license.clone(),
+        data: String::new(),
+        trained: format!("imported from {}", file.to_string_lossy()),
+        range,
+        labels: Vec::new(),
+    };
+    let assumed = import::Assumed {
+        inner: args.activation,
+        output: args.output,
+        epsilon: args.epsilon,
+        key: args.key.clone(),
+    };
+    let graph = import::graph(&args.weights, &state, &assumed, facts)?;
+    println!(
+        "a latent of {} values, then, of which only the weights are in the file:",
+        graph.latent
+    );
+    for (layer, shape) in graph.layers.iter().zip(graph.shapes()?) {
+        let what = match &layer.op {
+            Op::ConvTranspose { window, .. } => format!(
+                "kernel {}, stride {}, padding {}",
+                window.kernel, window.stride, window.padding
+            ),
+            Op::Activate => format!("{:?}", layer.activation).to_lowercase(),
+            _ => String::new(),
+        };
+        println!("  {:<18} {shape:<16} {what}", layer.name);
+    }
+    let want = export::images(&graph)?;
+    let exported = export::files(graph, &want, &args.out, &name)?;
+    say_exported(&exported, "the layers one by one");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -618,6 +759,7 @@ fn data(args: &DataArgs) -> Ended {
     let form = Form {
         size: args.size,
         channels: if args.channels == "1" { 1 } else { 3 },
+        crop: args.crop,
     };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let set = match &args.data {

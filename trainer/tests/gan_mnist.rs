@@ -40,7 +40,15 @@ fn train(root: &Path, data: &Arc<DataSet>, epochs: &str) -> (End, Config) {
     let run = Run::at(root);
     run.create().unwrap();
     let log = Log::new(cfg.total(data.len()));
-    let end = fit::fit(&run, &cfg, data.clone(), &AtomicBool::new(false), &log).unwrap();
+    let end = fit::fit(
+        &run,
+        &cfg,
+        data.clone(),
+        None,
+        &AtomicBool::new(false),
+        &log,
+    )
+    .unwrap();
     (end, cfg)
 }
 
@@ -64,6 +72,7 @@ fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
     let form = Form {
         size: SIDE,
         channels: 1,
+        crop: trainer::data::Crop::Centre,
     };
     let set = Arc::new(DataSet::open(dir.path(), &form, 1).unwrap());
     assert_eq!(set.labels().len(), SIDE as usize);

@@ -136,6 +136,7 @@ mod tests {
     const FORM: Form = Form {
         size: 2,
         channels: 1,
+        crop: crate::data::Crop::Centre,
     };
 
     fn faces(count: usize) -> Arc<DataSet> {
@@ -145,6 +146,7 @@ mod tests {
             &Form {
                 size: 8,
                 channels: 3,
+                crop: crate::data::Crop::Centre,
             },
             1,
         ))

@@ -7,8 +7,8 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageError, ImageFormat, guess_format, load_from_memory_with_format};
 
-use super::Form;
 use super::error::Reason;
+use super::{Crop, Form};
 
 /// The formats that are read.
 pub const FORMATS: [&str; 8] = [
@@ -75,7 +75,11 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     // Decoders are other people's code on other people's bytes: one that panics costs one image, not the run.
     catch_unwind(AssertUnwindSafe(|| {
         let image = pixels(bytes, format)?;
-        Ok(fit(image, form))
+        let (width, height) = (image.width(), image.height());
+        match form.crop.of(width, height) {
+            Some(_) => Ok(fit(image, form)),
+            None => Err(Reason::Small(width, height, form.crop)),
+        }
     }))
     .unwrap_or(Err(Reason::Panicked))
 }
@@ -135,10 +139,10 @@ pub(super) fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
     };
     if form.planes() == 1 || !image.color().has_color() {
         let grey = DynamicImage::ImageLuma8(image.into_luma8());
-        form.planar(square(grey, form.size).as_bytes(), 1)
+        form.planar(square(grey, form).as_bytes(), 1)
     } else {
         let rgb = DynamicImage::ImageRgb8(image.into_rgb8());
-        form.planar(square(rgb, form.size).as_bytes(), 3)
+        form.planar(square(rgb, form).as_bytes(), 3)
     }
 }
 
@@ -157,18 +161,25 @@ fn over_white(image: DynamicImage) -> DynamicImage {
     }
 }
 
-/// The largest centred square, resized to `size`: the same as resizing the shorter side and cutting out the centre.
+/// The square that the form cuts out, resized to its size: of the largest centred one the same as resizing the shorter side
+/// and cutting out the centre. Where the square does not fit, the largest.
 ///
 /// Bicubic with a = -1/2, widened when shrinking: the filter that loses least to aliasing (Parmar, Zhang and Zhu 2022,
 /// "On aliased resizing and surprising subtleties in GAN evaluation"). Where a photograph is much larger, boxes of its
 /// pixels are averaged first, which is many times faster. An image of the right size is left as it is.
-fn square(image: DynamicImage, size: u32) -> DynamicImage {
-    let (width, height) = (image.width(), image.height());
-    if (width, height) == (size, size) {
+fn square(image: DynamicImage, form: &Form) -> DynamicImage {
+    let (width, height, size) = (image.width(), image.height(), form.size);
+    if (width, height) == (size, size) && form.crop == Crop::Centre {
         return image;
     }
-    let side = width.min(height);
-    let mut image = image.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+    let whole = || Crop::Centre.of(width, height);
+    let Some([x, y, side]) = form.crop.of(width, height).or_else(whole) else {
+        return image;
+    };
+    let mut image = image.crop_imm(x, y, side, side);
+    if side == size {
+        return image;
+    }
     // What the boxes miss lies beyond the finer grid's frequencies, which the second filter removes.
     let fine = size.saturating_mul(4);
     if side > fine.saturating_mul(2) {
@@ -187,10 +198,12 @@ mod tests {
     const COLOUR: Form = Form {
         size: 8,
         channels: 3,
+        crop: crate::data::Crop::Centre,
     };
     const GREY: Form = Form {
         size: 8,
         channels: 1,
+        crop: crate::data::Crop::Centre,
     };
 
     fn write(image: &D, format: ImageFormat) -> Vec<u8> {
@@ -342,7 +355,11 @@ mod tests {
         let tall = image::imageops::rotate90(&wide);
         for (name, image) in [("wide", wide), ("tall", tall)] {
             for size in [4, 8, 16, 32] {
-                let form = Form { size, channels: 3 };
+                let form = Form {
+                    size,
+                    channels: 3,
+                    crop: crate::data::Crop::Centre,
+                };
                 let planes = decode(
                     &write(&D::ImageRgb8(image.clone()), ImageFormat::Png),
                     "",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use image::ImageError;
 use zip::result::ZipError;
 
+use super::Crop;
 use super::decode::{FORMATS, MOST_BYTES};
 use super::idx::IdxFault;
 
@@ -32,6 +33,10 @@ pub enum DataError {
         /// What was there.
         found: String,
     },
+    /// A folder of class folders, and the first of them that holds nothing.
+    EmptyClass(PathBuf, String),
+    /// Every image is the same: how many.
+    Identical(PathBuf, usize),
     /// A batch of more images than there are.
     BatchTooLarge {
         /// Images of a batch.
@@ -71,6 +76,8 @@ pub enum Reason {
     Broken(ImageError),
     /// Its pixels would fill too much memory: a picture of a whole town, or a decompression bomb.
     Large,
+    /// It is smaller than what is to be cut out of it: its width and height, and what.
+    Small(u32, u32, Crop),
     /// The decoder gave up in a way that it should not.
     Panicked,
     /// There are only so many images.
@@ -85,7 +92,7 @@ impl fmt::Display for DataError {
             DataError::NotAnArchive(path) => {
                 write!(
                     f,
-                    "{} is neither a folder nor a zip archive",
+                    "{} is neither a folder nor a zip archive nor an IDX file",
                     path.display()
                 )
             }
@@ -103,6 +110,16 @@ impl fmt::Display for DataError {
                 "no image could be decoded in {}: looked for {}; found {found}",
                 path.display(),
                 FORMATS.join(", ")
+            ),
+            DataError::EmptyClass(path, class) => write!(
+                f,
+                "{}: the class folder {class} is empty: fill it or remove it",
+                path.display()
+            ),
+            DataError::Identical(path, count) => write!(
+                f,
+                "{}: all {count} images are the same: there is nothing to learn from them",
+                path.display()
             ),
             DataError::BatchTooLarge { batch, images } => {
                 write!(
@@ -126,6 +143,8 @@ impl std::error::Error for DataError {
             | DataError::Encrypted(..)
             | DataError::Idx(..)
             | DataError::NoImages { .. }
+            | DataError::EmptyClass(..)
+            | DataError::Identical(..)
             | DataError::BatchTooLarge { .. }
             | DataError::Lost(_) => None,
         }
@@ -148,6 +167,9 @@ impl fmt::Display for Reason {
             Reason::Format(format) => write!(f, "{format} is not read"),
             Reason::Broken(error) => write!(f, "{error}"),
             Reason::Large => write!(f, "too many pixels to decode"),
+            Reason::Small(width, height, crop) => {
+                write!(f, "{width} x {height}, too small for the crop {crop}")
+            }
             Reason::Absent(len) => write!(f, "there are only {len}"),
             Reason::Panicked => write!(f, "the decoder failed"),
         }

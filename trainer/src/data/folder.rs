@@ -16,6 +16,8 @@ pub(super) struct Walk {
     pub skipped: Vec<Skipped>,
     /// Hidden files.
     pub hidden: usize,
+    /// Folders right below the root with nothing in them.
+    pub empty: Vec<String>,
 }
 
 /// All files below `root`; what begins with a dot is hidden. Links are followed, but no folder is entered twice, so
@@ -30,6 +32,9 @@ pub(super) fn walk(root: &Path) -> Result<Walk, DataError> {
     while let Some((name, path)) = folders.pop_front() {
         match list(&path, &mut entered) {
             Ok(children) => {
+                if children.is_empty() && !name.is_empty() && !name.contains('/') {
+                    walk.empty.push(name.clone());
+                }
                 for child in children {
                     place(&name, child, &mut walk, &mut folders);
                 }

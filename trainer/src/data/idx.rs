@@ -201,6 +201,7 @@ mod tests {
     const FORM: Form = Form {
         size: 2,
         channels: 1,
+        crop: crate::data::Crop::Centre,
     };
 
     fn images(count: u32) -> Vec<u8> {
@@ -254,6 +255,7 @@ mod tests {
         let form = Form {
             size: 4,
             channels: 3,
+            crop: crate::data::Crop::Centre,
         };
         let data = DataSet::open(dir.path(), &form, 1).unwrap();
         assert_eq!(data.with(0, <[u8]>::len).unwrap(), 48);

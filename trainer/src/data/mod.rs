@@ -6,6 +6,7 @@
 
 mod archive;
 mod batches;
+mod crop;
 mod decode;
 pub mod digits;
 pub mod drawn;
@@ -20,6 +21,7 @@ pub mod sheet;
 mod source;
 
 pub use batches::Batches;
+pub use crop::{Crop, UnknownCrop};
 pub use decode::FORMATS;
 pub use error::{DataError, Reason, Skipped};
 pub use idx::IdxFault;
@@ -34,6 +36,8 @@ pub struct Form {
     pub size: u32,
     /// 1 for grey; anything else is colour, 3.
     pub channels: usize,
+    /// What is cut out of an image before it is resized.
+    pub crop: Crop,
 }
 
 impl Form {

@@ -125,6 +125,10 @@ impl DataSet {
         for (image, label) in images.iter_mut().zip(of) {
             image.label = Some(label);
         }
+        if let (false, Some(class)) = (labels.is_empty(), found.empty.first()) {
+            return Err(DataError::EmptyClass(path.into(), class.clone()));
+        }
+        different(path, &images)?;
         let name = path.file_name().map_or(path.as_os_str(), |name| name);
         let description = found.describe(&name.to_string_lossy(), images.len(), labels.len());
         Ok(DataSet {
@@ -152,6 +156,7 @@ impl DataSet {
         };
         let pixels = idx.pixels.par_chunks_exact(idx.rows * idx.columns);
         let images: Vec<Image> = on_threads(workers, || pixels.enumerate().map(make).collect());
+        different(path, &images)?;
         let labels = idx.labels.as_deref().unwrap_or_default();
         let classes = labels.iter().max().map_or(0, |&most| usize::from(most) + 1);
         let name = path.file_name().unwrap_or(path.as_os_str());
@@ -260,6 +265,43 @@ impl DataSet {
         (0..self.len()).partition(|&i| unit(self.images[i].content) >= share)
     }
 
+    /// Takes the images out that [`DataSet::split`] holds out, as a set of their own. What is left has another fingerprint.
+    pub fn hold_out(&mut self, share: f64) -> DataSet {
+        let (_, held) = self.split(share);
+        let mut held = held.into_iter().peekable();
+        let (mut kept, mut out) = (Vec::new(), Vec::new());
+        for (i, image) in std::mem::take(&mut self.images).into_iter().enumerate() {
+            match held.next_if_eq(&i) {
+                Some(_) => out.push(image),
+                None => kept.push(image),
+            }
+        }
+        self.images = kept;
+        self.fingerprint = hash(self.fingerprint, &share.to_le_bytes());
+        self.description += &format!(", {} of them held out", out.len());
+        DataSet {
+            form: self.form,
+            images: out,
+            labels: self.labels.clone(),
+            skipped: Vec::new(),
+            fingerprint: hash(self.fingerprint, b"held out"),
+            description: format!("held out of {}", self.description),
+        }
+    }
+
+    /// The content of image `i`, as a number: equal where files are equal byte for byte.
+    pub fn content(&self, i: usize) -> Option<u64> {
+        Some(self.images.get(i)?.content)
+    }
+
+    /// What image `i` is called; nothing where it has no name.
+    pub fn name(&self, i: usize) -> Option<&str> {
+        match &self.images.get(i)?.origin {
+            Origin::File(entry) => Some(&entry.name),
+            Origin::Memory | Origin::Drawn(_) | Origin::Digit(_) => None,
+        }
+    }
+
     /// One line: `25000 images from faces64.zip, 3 skipped`.
     pub fn describe(&self) -> String {
         self.description.clone()
@@ -310,6 +352,17 @@ impl DataSet {
     }
 }
 
+/// Refuses images that are all the same.
+fn different(path: &Path, images: &[Image]) -> Result<(), DataError> {
+    let same = images
+        .windows(2)
+        .all(|pair| pair[0].content == pair[1].content);
+    match same && images.len() > 1 {
+        true => Err(DataError::Identical(path.into(), images.len())),
+        false => Ok(()),
+    }
+}
+
 fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {
     let face = image::DynamicImage::ImageRgb8(drawn::face(seed, form.size));
     match form.planes() {
@@ -354,6 +407,7 @@ mod tests {
     const FORM: Form = Form {
         size: 8,
         channels: 3,
+        crop: crate::data::Crop::Centre,
     };
 
     fn png(v: u8) -> Vec<u8> {
@@ -483,7 +537,8 @@ mod tests {
                 &[("a.png", png(1)), ("b.png", png(2))],
                 &Form {
                     size: 4,
-                    channels: 1
+                    channels: 1,
+                    crop: crate::data::Crop::Centre
                 }
             )
         );
@@ -588,6 +643,7 @@ mod tests {
             &Form {
                 size: 8,
                 channels: 1,
+                crop: crate::data::Crop::Centre,
             },
             1,
         );
@@ -611,5 +667,70 @@ mod tests {
         let first = data.with(1, <[u8]>::to_vec).unwrap();
         assert_eq!(first, again.with(0, <[u8]>::to_vec).unwrap());
         assert_eq!(first.len(), 3 * 64);
+    }
+
+    #[test]
+    fn what_is_held_out_is_a_matter_of_content() {
+        let files: Vec<(String, Vec<u8>)> =
+            (0..60).map(|v| (format!("{v:02}.png"), png(v))).collect();
+        let named = |rename: &dyn Fn(&str) -> String| {
+            let files: Vec<_> = files.iter().map(|(n, b)| (rename(n), b.clone())).collect();
+            let files: Vec<_> = files.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
+            let dir = folder(&files);
+            let mut data = DataSet::open(dir.path(), &FORM, 2).unwrap();
+            let held = data.hold_out(0.3);
+            (reds(&data), reds(&held))
+        };
+        let (train, held) = named(&|n| n.into());
+        assert_eq!(train.len() + held.len(), 60);
+        assert!((8..30).contains(&held.len()), "{held:?}");
+        // Other names, the other way round.
+        let (_, mut again) = named(&|n| format!("{}-{n}", 99 - n[..2].parse::<u8>().unwrap()));
+        again.sort();
+        assert_eq!(held, again);
+    }
+
+    #[test]
+    fn nothing_to_learn_from() {
+        let same = folder(&[("a.png", png(1)), ("b.png", png(1))]);
+        let error = DataSet::open(same.path(), &FORM, 1)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("all 2 images are the same: there is nothing to learn from them"),
+            "{error}"
+        );
+        let classes = folder(&[("cat/a.png", png(1)), ("dog/b.png", png(2))]);
+        fs::create_dir(classes.path().join("owl")).unwrap();
+        let error = DataSet::open(classes.path(), &FORM, 1)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("the class folder owl is empty: fill it or remove it"),
+            "{error}"
+        );
+        // Beside images without classes an empty folder means nothing.
+        let flat = folder(&[("a.png", png(1)), ("b.png", png(2))]);
+        fs::create_dir(flat.path().join("owl")).unwrap();
+        assert_eq!(DataSet::open(flat.path(), &FORM, 1).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn crops_that_do_not_fit_are_said() {
+        let dir = folder(&[("a.png", png(1)), ("b.png", png(2))]);
+        let form = Form {
+            crop: crate::data::Crop::Middle(9),
+            ..FORM
+        };
+        let error = DataSet::open(dir.path(), &form, 1).unwrap_err().to_string();
+        assert!(
+            error.contains("10 x 8, too small for the crop 9"),
+            "{error}"
+        );
+        let form = Form {
+            crop: crate::data::Crop::Middle(6),
+            ..FORM
+        };
+        assert_eq!(DataSet::open(dir.path(), &form, 1).unwrap().len(), 2);
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Found {
     pub other: BTreeMap<String, usize>,
     /// Hidden files.
     pub hidden: usize,
+    /// Folders right below the source with nothing in them.
+    pub empty: Vec<String>,
 }
 
 impl Found {
@@ -106,7 +108,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let mut found = Found::default();
     let mut files: Vec<Entry> = if is.is_dir() {
         let walk = folder::walk(path)?;
-        (found.skipped, found.hidden) = (walk.skipped, walk.hidden);
+        (found.skipped, found.hidden, found.empty) = (walk.skipped, walk.hidden, walk.empty);
         let entry = |(name, path)| Entry {
             name,
             place: Place::Path(path),

@@ -116,6 +116,7 @@ mod tests {
         let mut set = Pictures::new(Form {
             size: 2,
             channels: 1,
+            crop: crate::data::Crop::Centre,
         });
         values.iter().for_each(|&v| set.push(&[v; 4]));
         set

@@ -179,6 +179,7 @@ mod tests {
         let form = Form {
             size: 16,
             channels: 1,
+            crop: crate::data::Crop::Centre,
         };
         let mut set = Pictures::new(form);
         for _ in 0..5 {

@@ -293,6 +293,7 @@ mod tests {
         let form = Form {
             size: 32,
             channels: 3,
+            crop: crate::data::Crop::Centre,
         };
         let mut rng = StdRng::seed_from_u64(seed);
         let mut set = Pictures::new(form);
