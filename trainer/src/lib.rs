@@ -19,6 +19,7 @@ pub mod export;
 pub mod fit;
 pub mod gan;
 pub mod import;
+pub mod latents;
 pub mod log;
 pub mod loss;
 pub mod memory;

@@ -1,5 +1,7 @@
 //! The `trainer` program: arguments, settings, verb, exit code.
 
+mod cli;
+
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use cli::inspect::{self, Inspect};
+use cli::latents::{self, Arithmetic, Interpolate, Sample};
 use runtime::graph::Facts;
 use runtime::op::{Activation, Op};
 use runtime::record::Buffer;
@@ -21,7 +25,7 @@ use trainer::evaluate::{self, Evaluate, Target};
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
-use trainer::{bench, export, import, memory, noise, page, report};
+use trainer::{bench, export, import, memory, page, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -58,8 +62,14 @@ enum Verb {
         /// The run's folder
         run: PathBuf,
     },
-    /// Write a sheet of samples of a run's newest checkpoint
-    Sample(SampleArgs),
+    /// Write a sheet of samples of a run's newest checkpoint, or of a generator
+    Sample(Sample),
+    /// Walk from seed to seed: a grid, or a GIF
+    #[command(after_help = INTERPOLATE_EXAMPLES)]
+    Interpolate(Interpolate),
+    /// Add and take away latents: smiling woman - woman + man
+    #[command(after_help = ARITHMETIC_EXAMPLES)]
+    Arithmetic(Arithmetic),
     /// Look at the images a run would see: a sheet, or a folder of PNG files
     #[command(after_help = DATA_EXAMPLES)]
     Data(DataArgs),
@@ -78,6 +88,15 @@ Examples:
   trainer bench                                    a step of the default recipe, and how long its run would take
   trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
   trainer bench --recipe faces --json";
+
+const INTERPOLATE_EXAMPLES: &str = "\
+Examples:
+  trainer interpolate face.bpk --out walk.gif                       round through nine seeds
+  trainer interpolate runs/00000-photos --seeds 4,9,31 --steps 10 --out grid.png";
+
+const ARITHMETIC_EXAMPLES: &str = "\
+Examples:
+  trainer arithmetic face.bpk --plus 4,9,31 --minus 2,7,8 --plus 11,40,52 --out panel.png";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -106,6 +125,7 @@ const DATA_EXAMPLES: &str = "\
 Examples:
   trainer data --out sheet.png                     a sheet of the drawn faces
   trainer data --out faces/ --count 1000           a folder of them
+  trainer data inspect photos/                     what is in it: sizes, what does not decode, what is there twice
   trainer data --data photos/ --size 64 --out sheet.png   your own pictures as the networks see them";
 
 #[derive(Args)]
@@ -258,26 +278,20 @@ fn activation(text: &str) -> Result<Activation, String> {
     }
 }
 
-#[derive(Args)]
-struct SampleArgs {
-    /// The run's folder
-    run: PathBuf,
-    /// The picture
-    #[arg(long, value_name = "FILE.png")]
-    out: PathBuf,
-    /// Rows and columns
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    grid: u16,
-    /// Seed of the first sample
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+#[derive(Subcommand)]
+enum DataVerb {
+    /// Say what lies in a folder, archive or IDX file: counts, sizes, what does not decode, what is there twice
+    Inspect(Inspect),
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct DataArgs {
+    #[command(subcommand)]
+    verb: Option<DataVerb>,
     /// A file FILE.png for a sheet, otherwise a folder for one PNG an image
-    #[arg(long, value_name = "PATH")]
-    out: PathBuf,
+    #[arg(long, value_name = "PATH", required = true)]
+    out: Option<PathBuf>,
     /// How many images
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
@@ -364,6 +378,8 @@ fn main() -> ExitCode {
         | Verb::Evaluate(_)
         | Verb::Report { .. }
         | Verb::Sample(_)
+        | Verb::Interpolate(_)
+        | Verb::Arithmetic(_)
         | Verb::Data(_)
         | Verb::Recipes { .. } => {}
     }
@@ -373,7 +389,11 @@ fn main() -> ExitCode {
         Verb::Import(args) => import(&args),
         Verb::Evaluate(args) => evaluate(&args),
         Verb::Report { run } => report_page(&run),
-        Verb::Sample(args) => sample(&args),
+        Verb::Sample(args) => with(&args.target, |t| latents::sample(&args, t)),
+        Verb::Interpolate(args) => with(&args.target, |t| latents::interpolate(&args, t)),
+        Verb::Arithmetic(args) => with(&args.target, |t| {
+            latents::arithmetic(&args, std::env::args(), t)
+        }),
         Verb::Data(args) => data(&args),
         Verb::Bench(args) => bench(&args),
         Verb::Recipes { name } => recipes(name.as_deref()),
@@ -435,7 +455,7 @@ fn fit(args: &FitArgs) -> Ended {
         };
         let seen = checkpoint::newest(&run).unwrap_or(0);
         let left = cfg.total(data.len()).saturating_sub(seen);
-        print!("{}", Dry::run(&cfg, settings, left)?);
+        cli::print(Dry::run(&cfg, settings, left)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     run.create()?;
@@ -578,7 +598,7 @@ fn import(args: &ImportArgs) -> Ended {
     let state = import::load(&args.weights)?;
     if args.list {
         for (name, tensor) in &state {
-            println!("{name:<48} {:?}", tensor.shape);
+            cli::print(format!("{name:<48} {:?}\n", tensor.shape))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -618,10 +638,10 @@ fn import(args: &ImportArgs) -> Ended {
         key: args.key.clone(),
     };
     let graph = import::graph(&args.weights, &state, &assumed, facts)?;
-    println!(
-        "a latent of {} values, then, of which only the weights are in the file:",
+    cli::print(format!(
+        "a latent of {} values, then, of which only the weights are in the file:\n",
         graph.latent
-    );
+    ))?;
     for (layer, shape) in graph.layers.iter().zip(graph.shapes()?) {
         let what = match &layer.op {
             Op::ConvTranspose { window, .. } => format!(
@@ -631,7 +651,7 @@ fn import(args: &ImportArgs) -> Ended {
             Op::Activate => format!("{:?}", layer.activation).to_lowercase(),
             _ => String::new(),
         };
-        println!("  {:<18} {shape:<16} {what}", layer.name);
+        cli::print(format!("  {:<18} {shape:<16} {what}\n", layer.name))?;
     }
     let want = export::images(&graph)?;
     let exported = export::files(graph, &want, &args.out, &name)?;
@@ -639,26 +659,33 @@ fn import(args: &ImportArgs) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The generator of a run's newest checkpoint, or that of a file.
+fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
+    if !path.is_dir() {
+        return Target::file(path);
+    }
+    let (cfg, average, _) = newest(path)?;
+    let generator = fit::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
+    let mut graph = export::graph(&generator, cfg.nz, Facts::default());
+    graph.fold();
+    Ok(Target {
+        name: path.display().to_string(),
+        record: Buffer::from(&graph.pack()?),
+        data: cfg.data,
+    })
+}
+
+fn with(path: &Path, what: impl FnOnce(&Target) -> Result<(), Box<dyn Error>>) -> Ended {
+    what(&target(path)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn evaluate(args: &Evaluate) -> Ended {
-    let target = match args.target.as_deref() {
-        Some(root) if root.is_dir() => {
-            let (cfg, average, _) = newest(root)?;
-            let generator = fit::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
-            let mut graph = export::graph(&generator, cfg.nz, Facts::default());
-            graph.fold();
-            Some(Target {
-                name: root.display().to_string(),
-                record: Buffer::from(&graph.pack()?),
-                data: cfg.data,
-            })
-        }
-        Some(path) => Some(Target::file(path)?),
-        None => None,
-    };
+    let target = args.target.as_deref().map(target).transpose()?;
     let scores = evaluate::evaluate(args, target.as_ref())?;
     match args.json {
-        true => println!("{}", serde_json::to_string(&scores)?),
-        false => print!("{scores}"),
+        true => cli::print(serde_json::to_string(&scores)? + "\n")?,
+        false => cli::print(&scores)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -666,7 +693,7 @@ fn evaluate(args: &Evaluate) -> Ended {
 fn report_page(root: &Path) -> Ended {
     let run = Run::at(root);
     let cfg = Config::load(&run.options())?;
-    println!("wrote {}", page::write(&run, &cfg)?.display());
+    cli::print(format!("wrote {}\n", page::write(&run, &cfg)?.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -677,13 +704,13 @@ fn bench(args: &BenchArgs) -> Ended {
         .build_global()?;
     let report = bench::measure(&cfg, Duration::from_secs(args.seconds))?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        cli::print(format!("{}\n", serde_json::to_string(&report)?))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
-        "{:<34} {:<9} {:>5} {:>9} {:>8} {:>9}",
+    cli::print(format!(
+        "{:<34} {:<9} {:>5} {:>9} {:>8} {:>9}\n",
         "operation", "", "times", "ms", "share", "of peak"
-    );
+    ))?;
     for row in &report.rows {
         let share = row.seconds * row.times as f64 / report.step;
         let of_peak = match row.multiply_adds {
@@ -691,27 +718,27 @@ fn bench(args: &BenchArgs) -> Ended {
             work => format!("{:.0} %", 100.0 * work / row.seconds / report.peak),
         };
         let (ms, share) = (row.seconds * 1e3, share * 100.0);
-        println!(
-            "{:<34} {:<9} {:>5} {ms:>9.2} {share:>6.1} % {of_peak:>9}",
+        cli::print(format!(
+            "{:<34} {:<9} {:>5} {ms:>9.2} {share:>6.1} % {of_peak:>9}\n",
             row.name, row.what, row.times
-        );
+        ))?;
     }
-    println!(
-        "parts {:.1} ms, whole step {:.1} ms: Adam, averages, losses, memory {:.1} ms",
+    cli::print(format!(
+        "parts {:.1} ms, whole step {:.1} ms: Adam, averages, losses, memory {:.1} ms\n",
         report.parts() * 1e3,
         report.step * 1e3,
         (report.step - report.parts()) * 1e3
-    );
-    println!(
+    ))?;
+    cli::print(format!(
         "batch {}, {} threads: {:.1} images/s; {:.1} if every multiply-add of the direct algorithm ({:.0} M an image) \
-         ran at the measured peak ({:.0} G/s)",
+         ran at the measured peak ({:.0} G/s)\n",
         report.batch,
         report.threads,
         report.images_per_s(),
         report.limit(),
         report.multiply_adds / 1e6,
         report.peak / 1e9
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -739,23 +766,14 @@ fn export(args: &ExportArgs) -> Ended {
     write_export(&dir, file, &average, &cfg, facts)
 }
 
-fn sample(args: &SampleArgs) -> Ended {
-    let (cfg, average, images) = newest(&args.run)?;
-    let device = cfg.device.open();
-    let side = args.grid as usize;
-    let g = fit::finished(&average, &cfg, EXPORT_LATENTS, &device);
-    let z = noise::seeds(args.seed, side * side, cfg.nz, &device.inner());
-    report::write_sheet(&args.out, &report::pictures(g.forward(z)), side)?;
-    println!(
-        "wrote {}: seeds {} to {} after {images} images",
-        args.out.display(),
-        args.seed,
-        args.seed + (side * side) as u64 - 1
-    );
-    Ok(ExitCode::SUCCESS)
-}
-
 fn data(args: &DataArgs) -> Ended {
+    if let Some(DataVerb::Inspect(args)) = &args.verb {
+        inspect::inspect(args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(out) = &args.out else {
+        return Err("--out is missing: where to write".into());
+    };
     let form = Form {
         size: args.size,
         channels: if args.channels == "1" { 1 } else { 3 },
@@ -769,30 +787,30 @@ fn data(args: &DataArgs) -> Ended {
     describe(&set, &mut io::stdout());
     let count = set.len().min(args.count as usize);
     let picture = |i: usize| set.picture(i);
-    let sheet = args.out.extension().is_some_and(|e| e == "png");
+    let sheet = out.extension().is_some_and(|e| e == "png");
     if sheet {
         let pictures = (0..count).map(picture).collect::<Result<Vec<_>, _>>()?;
         let columns = (count as f64).sqrt().ceil() as usize;
-        report::write_sheet(&args.out, &pictures, columns)?;
-        println!("wrote {}: {count} images", args.out.display());
+        report::write_sheet(out, &pictures, columns)?;
+        cli::print(format!("wrote {}: {count} images\n", out.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    trainer::run::create_dir(&args.out)?;
+    trainer::run::create_dir(out)?;
     for i in 0..count {
-        let path = args.out.join(format!("{i:06}.png"));
+        let path = out.join(format!("{i:06}.png"));
         report::write_png(&path, &picture(i)?.into())?;
     }
-    println!("wrote {count} images to {}", args.out.display());
+    cli::print(format!("wrote {count} images to {}\n", out.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn recipes(name: Option<&str>) -> Ended {
     match name {
-        Some(name) => print!("{}", Config::new(Some(name), &Table::new())?.to_toml()),
+        Some(name) => cli::print(Config::new(Some(name), &Table::new())?.to_toml())?,
         None => {
             for (name, text) in RECIPES {
                 let about = text.lines().next().unwrap_or_default();
-                println!("{name:<16} {}", about.trim_start_matches("# "));
+                cli::print(format!("{name:<16} {}\n", about.trim_start_matches("# ")))?;
             }
         }
     }

@@ -84,6 +84,17 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     .unwrap_or(Err(Reason::Panicked))
 }
 
+/// Decodes a file as it is, and says of what format it is.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn open(bytes: &[u8], name: &str) -> Result<(DynamicImage, ImageFormat), Reason> {
+    let format = format(bytes, name)?;
+    catch_unwind(AssertUnwindSafe(|| pixels(bytes, format)))
+        .unwrap_or(Err(Reason::Panicked))
+        .map(|image| (image, format))
+}
+
 /// By content; the name counts only where the content leaves it open.
 fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};

@@ -13,6 +13,7 @@ pub mod drawn;
 mod error;
 mod folder;
 mod idx;
+pub mod inspect;
 mod labels;
 mod order;
 mod rng;

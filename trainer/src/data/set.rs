@@ -377,7 +377,7 @@ fn digit_pixels(seed: u64, form: &Form) -> Box<[u8]> {
 }
 
 /// Runs on `workers` threads of its own, or where it is if they cannot be had.
-fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
     match rayon::ThreadPoolBuilder::new()
         .num_threads(workers.max(1))
         .build()
@@ -388,10 +388,10 @@ fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// FNV-1a's offset basis.
-const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+pub(super) const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, 64 bits, going on from `hash`.
-fn hash(hash: u64, bytes: &[u8]) -> u64 {
+pub(super) fn hash(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, &b| {
         (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -480,7 +480,9 @@ mod tests {
 
     #[test]
     fn classes() {
-        let files = |names: [&'static str; 4]| names.map(|name| (name, png(name.len() as u8)));
+        let files = |names: [&'static str; 4]| {
+            names.map(|name| (name, png(name.bytes().fold(0, u8::wrapping_add))))
+        };
         let cases = [
             (["x.png", "y.png", "z.png", "w.png"], vec![], vec![]),
             (

@@ -301,7 +301,7 @@ impl Extractor {
         for (c, out) in out.chunks_exact_mut(size * size).enumerate() {
             let plane = &planes[c.min(planes.len() - 1)];
             for (out, v) in out.iter_mut().zip(plane) {
-                let v = low + (high - low) * v.clamp(0.0, 255.0) / 255.0;
+                let v = low + (high - low) * v.clamp(0.0, 1.0);
                 *out = (v - mean[c]) / std[c];
             }
         }
@@ -309,7 +309,8 @@ impl Extractor {
 }
 
 fn resized(plane: &[u8], side: u32, size: u32, resize: Resize) -> Vec<f32> {
-    let floats: Vec<f32> = plane.iter().map(|&v| f32::from(v)).collect();
+    // From 0 to 1, which is where the library keeps floats: what a cubic overshoots is clipped.
+    let floats: Vec<f32> = plane.iter().map(|&v| f32::from(v) / 255.0).collect();
     if side == size {
         return floats;
     }
@@ -364,7 +365,7 @@ mod tests {
         for resize in [Resize::Bicubic, Resize::Bilinear] {
             let got = resized(&[77; 64], 8, 19, resize);
             assert_eq!(got.len(), 361);
-            assert!(got.iter().all(|v| (v - 77.0).abs() < 1e-3));
+            assert!(got.iter().all(|v| (v - 77.0 / 255.0).abs() < 1e-5));
         }
     }
 }

@@ -1,0 +1,279 @@
+//! What lies in a folder, archive or IDX file, before anything is trained on it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use image::RgbImage;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::decode::{fit, open};
+use super::error::{DataError, Skipped};
+use super::idx;
+use super::labels::classes;
+use super::set::{SEED, hash, on_threads};
+use super::source;
+use super::{DataSet, Form};
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Inspection {
+    /// Images that decode.
+    pub images: usize,
+    /// Files that should and do not: which, and why.
+    pub unreadable: Vec<Unreadable>,
+    /// Other files, by ending.
+    pub other: BTreeMap<String, usize>,
+    /// Hidden files.
+    pub hidden: usize,
+    /// Images of each format.
+    pub formats: BTreeMap<String, usize>,
+    /// Images that are grey and that have colours; with and without transparency.
+    pub channels: BTreeMap<&'static str, usize>,
+    /// Images of each class.
+    pub classes: BTreeMap<String, usize>,
+    /// Least, median and largest width; the same of the height.
+    pub width: [u32; 3],
+    /// See `width`.
+    pub height: [u32; 3],
+    /// The most frequent sizes, and of how many images.
+    pub sizes: Vec<(u32, u32, usize)>,
+    /// Groups of files that are equal byte for byte.
+    pub duplicates: Vec<Vec<String>>,
+    /// Groups of images whose pixels are equal once they are brought to one size, though the files are not.
+    pub same_pixels: Vec<Vec<String>>,
+    /// The mean image, planes of values from 0 to 255.
+    #[serde(skip)]
+    pub mean: Vec<f32>,
+    /// Mean and deviation of all values, from 0 to 255.
+    pub value: [f64; 2],
+}
+
+/// A file that does not decode.
+#[derive(Debug, Serialize)]
+pub struct Unreadable {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+struct Looked {
+    name: String,
+    format: String,
+    kind: &'static str,
+    size: (u32, u32),
+    content: u64,
+    pixels: Box<[u8]>,
+}
+
+/// Looks at everything in `path`; images are compared and averaged in `form`.
+///
+/// # Errors
+/// [`DataError`], as opening a set for training gives; single files that do not decode are no error.
+pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
+    if let Some(file) = idx::find(path) {
+        return of_idx(&file, form, workers);
+    }
+    let mut found = source::find(path)?;
+    let entries = std::mem::take(&mut found.entries);
+    let look = |entry: source::Entry| {
+        let looked = entry.read().and_then(|bytes| {
+            let (image, format) = open(&bytes, &entry.name)?;
+            let color = image.color();
+            let kind = match (color.has_color(), color.has_alpha()) {
+                (false, false) => "grey",
+                (false, true) => "grey with transparency",
+                (true, false) => "colour",
+                (true, true) => "colour with transparency",
+            };
+            Ok(Looked {
+                name: entry.name.clone(),
+                format: format!("{format:?}").to_lowercase(),
+                kind,
+                size: (image.width(), image.height()),
+                content: hash(SEED, &bytes),
+                pixels: fit(image, form),
+            })
+        });
+        looked.map_err(|reason| Skipped {
+            name: entry.name,
+            reason,
+        })
+    };
+    let looked: Vec<_> = on_threads(workers, || entries.into_par_iter().map(look).collect());
+    let (mut images, mut skipped) = (Vec::new(), found.skipped);
+    for one in looked {
+        match one {
+            Ok(one) => images.push(one),
+            Err(one) => skipped.push(one),
+        }
+    }
+    let names: Vec<&str> = images.iter().map(|i| i.name.as_str()).collect();
+    let (labels, of) = classes(&names);
+    let mut result = summary(&images, form);
+    for label in of {
+        if let Some(name) = labels.get(label) {
+            *result.classes.entry(name.clone()).or_default() += 1;
+        }
+    }
+    result.unreadable = skipped
+        .iter()
+        .map(|s| Unreadable {
+            name: s.name.clone(),
+            reason: s.reason.to_string(),
+        })
+        .collect();
+    (result.other, result.hidden) = (found.other, found.hidden);
+    Ok(result)
+}
+
+fn of_idx(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
+    let idx = idx::read(path)?;
+    let size = (idx.columns as u32, idx.rows as u32);
+    let data = DataSet::open(path, form, workers)?;
+    let mut images = Vec::with_capacity(data.len());
+    for i in 0..data.len() {
+        images.push(Looked {
+            name: format!("image {i}"),
+            format: "idx".into(),
+            kind: "grey",
+            size,
+            content: data.content(i).unwrap_or_default(),
+            pixels: data.with(i, |pixels| Box::from(pixels))?,
+        });
+    }
+    let mut result = summary(&images, form);
+    for i in 0..data.len() {
+        if let Some(name) = data.label(i).and_then(|l| data.labels().get(l)) {
+            *result.classes.entry(name.clone()).or_default() += 1;
+        }
+    }
+    Ok(result)
+}
+
+fn summary(images: &[Looked], form: &Form) -> Inspection {
+    let mut result = Inspection {
+        images: images.len(),
+        ..Inspection::default()
+    };
+    let mut sizes: HashMap<(u32, u32), usize> = HashMap::new();
+    for image in images {
+        *result.formats.entry(image.format.clone()).or_default() += 1;
+        *result.channels.entry(image.kind).or_default() += 1;
+        *sizes.entry(image.size).or_default() += 1;
+    }
+    let spread = |of: &dyn Fn(&Looked) -> u32| {
+        let mut all: Vec<u32> = images.iter().map(of).collect();
+        all.sort_unstable();
+        let at = |i: usize| all.get(i).copied().unwrap_or(0);
+        [at(0), at(all.len() / 2), all.last().copied().unwrap_or(0)]
+    };
+    result.width = spread(&|i| i.size.0);
+    result.height = spread(&|i| i.size.1);
+    result.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
+    result
+        .sizes
+        .sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
+    result.sizes.truncate(5);
+    result.duplicates = groups(images, &|i| i.content);
+    let equal = groups(images, &|i| hash(SEED, &i.pixels));
+    // Equal files have equal pixels: only what is new.
+    result.same_pixels = equal
+        .into_iter()
+        .filter(|g| !result.duplicates.contains(g))
+        .collect();
+    let count = images.len().max(1) as f32;
+    let mut mean = vec![0.0f32; form.values()];
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for image in images {
+        for (m, &v) in mean.iter_mut().zip(&image.pixels) {
+            *m += f32::from(v) / count;
+            sum += f64::from(v);
+            squares += f64::from(v).powi(2);
+        }
+    }
+    let values = (images.len() * form.values()).max(1) as f64;
+    let average = sum / values;
+    result.value = [
+        average,
+        (squares / values - average * average).max(0.0).sqrt(),
+    ];
+    result.mean = mean;
+    result
+}
+
+/// Names of images that share a key, where more than one does, in order of their first.
+fn groups(images: &[Looked], key: &dyn Fn(&Looked) -> u64) -> Vec<Vec<String>> {
+    let mut all: HashMap<u64, (usize, Vec<String>)> = HashMap::new();
+    for (i, image) in images.iter().enumerate() {
+        let group = all.entry(key(image)).or_insert_with(|| (i, Vec::new()));
+        group.1.push(image.name.clone());
+    }
+    let mut all: Vec<_> = all
+        .into_values()
+        .filter(|(_, names)| names.len() > 1)
+        .collect();
+    all.sort();
+    all.into_iter().map(|(_, names)| names).collect()
+}
+
+impl Inspection {
+    /// The mean image as a picture.
+    pub fn mean_picture(&self, form: &Form) -> RgbImage {
+        let (plane, last) = (form.pixels(), form.planes() - 1);
+        RgbImage::from_fn(form.size, form.size, |x, y| {
+            let at = (y * form.size + x) as usize;
+            image::Rgb([0, 1, 2].map(|c: usize| (self.mean[c.min(last) * plane + at] + 0.5) as u8))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Crop;
+    use std::fs;
+
+    #[test]
+    fn everything_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |name: &str, v: u8, w: u32| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            RgbImage::from_pixel(w, 8, image::Rgb([v, 0, 0]))
+                .save(path)
+                .unwrap();
+        };
+        save("cat/a.png", 100, 8);
+        save("cat/b.png", 100, 8);
+        save("cat/c.bmp", 100, 8);
+        save("dog/d.png", 200, 12);
+        fs::write(dir.path().join("dog/broken.png"), b"no").unwrap();
+        fs::write(dir.path().join("dog/notes.txt"), b"no").unwrap();
+        let form = Form {
+            size: 8,
+            channels: 3,
+            crop: Crop::Centre,
+        };
+        let got = inspect(dir.path(), &form, 2).unwrap();
+        assert_eq!(got.images, 4);
+        assert_eq!(
+            got.formats,
+            BTreeMap::from([("bmp".into(), 1), ("png".into(), 3)])
+        );
+        assert_eq!(got.channels, BTreeMap::from([("colour", 4)]));
+        assert_eq!(
+            got.classes,
+            BTreeMap::from([("cat".into(), 3), ("dog".into(), 1)])
+        );
+        assert_eq!((got.width, got.height), ([8, 8, 12], [8, 8, 8]));
+        assert_eq!(got.sizes, [(8, 8, 3), (12, 8, 1)]);
+        assert_eq!(got.duplicates, [["cat/a.png", "cat/b.png"]]);
+        assert_eq!(got.same_pixels, [["cat/a.png", "cat/b.png", "cat/c.bmp"]]);
+        assert_eq!(got.unreadable[0].name, "dog/broken.png");
+        assert_eq!(got.other, BTreeMap::from([(".txt".into(), 1)]));
+        assert_eq!(got.mean_picture(&form).get_pixel(3, 3)[0], 125);
+        assert!((got.value[0] - 125.0 / 3.0).abs() < 1e-6);
+    }
+}

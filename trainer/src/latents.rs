@@ -1,0 +1,226 @@
+//! `trainer interpolate` and `trainer arithmetic`: the DCGAN paper's two experiments with latents (Radford et al. 2016,
+//! sections 6.1 and 6.3.2).
+
+use std::error::Error;
+use std::fmt;
+
+use image::RgbImage;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use runtime::cpu::Cpu;
+use runtime::latent::Latent;
+use runtime::model::Model;
+
+use crate::evaluate::Target;
+
+/// A walk from latent to latent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Along the sphere (White 2016, section 2.1): every stop is as far from the origin as samples are.
+    Sphere,
+    /// In a straight line.
+    Line,
+}
+
+/// The latents of a walk through `seeds`: `steps` stops from each to the next, the next excluded, and the last seed.
+/// `closed` goes on to the first again.
+pub fn walk(seeds: &[u64], steps: usize, path: Path, closed: bool, length: usize) -> Vec<Vec<f32>> {
+    let each: Vec<Vec<f32>> = seeds.iter().map(|&s| of_seed(s, length)).collect();
+    let count = each.len();
+    let mut all = Vec::new();
+    let legs = match closed {
+        true => count,
+        false => count.saturating_sub(1),
+    };
+    for leg in 0..legs {
+        let (from, to) = (&each[leg], &each[(leg + 1) % count]);
+        all.extend((0..steps).map(|step| between(from, to, step as f32 / steps as f32, path)));
+    }
+    match closed {
+        true => {}
+        false => all.extend(each.last().cloned()),
+    }
+    all
+}
+
+fn between(a: &[f32], b: &[f32], t: f32, path: Path) -> Vec<f32> {
+    let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    let (la, lb) = (dot(a, a).sqrt(), dot(b, b).sqrt());
+    let angle = (dot(a, b) / (la * lb).max(f32::MIN_POSITIVE))
+        .clamp(-1.0, 1.0)
+        .acos();
+    let (wa, wb) = match path {
+        Path::Sphere if angle.sin() > 1e-4 => {
+            let part = |t: f32| (t * angle).sin() / angle.sin();
+            (part(1.0 - t), part(t))
+        }
+        // In one line with the origin there is no way along a sphere, or no need of one.
+        Path::Sphere | Path::Line => (1.0 - t, t),
+    };
+    a.iter().zip(b).map(|(a, b)| wa * a + wb * b).collect()
+}
+
+fn of_seed(seed: u64, length: usize) -> Vec<f32> {
+    let mut z = vec![0.0; length];
+    // A seed makes a latent of any length.
+    let _ = Latent::from_seed(seed).fill(&mut z);
+    z
+}
+
+/// Groups of seeds that are added and taken away, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms(pub Vec<(f32, Vec<u64>)>);
+
+impl Terms {
+    /// The sum of the groups' mean latents: single latents are unstable, means of three are not (section 6.3.2).
+    pub fn latent(&self, length: usize) -> Vec<f32> {
+        let mut sum = vec![0.0; length];
+        for (sign, seeds) in &self.0 {
+            for &seed in seeds {
+                let z = of_seed(seed, length);
+                let weight = sign / seeds.len() as f32;
+                sum.iter_mut().zip(z).for_each(|(s, z)| *s += weight * z);
+            }
+        }
+        sum
+    }
+
+    /// `n` latents around `z`: each value moved by up to `noise` (uniform, the paper's is 0.25).
+    pub fn neighbours(z: &[f32], n: usize, noise: f32, seed: u64) -> Vec<Vec<f32>> {
+        let mut rng = StdRng::seed_from_u64(seed ^ 0xa217);
+        (0..n)
+            .map(|_| {
+                z.iter()
+                    .map(|v| v + noise * (2.0 * rng.random::<f32>() - 1.0))
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (sign, seeds)) in self.0.iter().enumerate() {
+            let sign = match (i, *sign < 0.0) {
+                (0, false) => "",
+                (_, false) => " + ",
+                (_, true) => " - ",
+            };
+            let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+            write!(f, "{sign}mean({})", seeds.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The pictures of latents, in order.
+///
+/// # Errors
+/// One that names the generator.
+pub fn pictures(target: &Target, latents: &[Vec<f32>]) -> Result<Vec<RgbImage>, Box<dyn Error>> {
+    let failed = |e: &dyn fmt::Display| format!("{}: {e}", target.name);
+    let model = Model::parse(target.record.bytes()).map_err(|e| failed(&e))?;
+    let shape = model.output();
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut cpu = Cpu::new(&model, &mut arena).map_err(|e| failed(&e))?;
+    latents
+        .iter()
+        .map(|z| {
+            let image = cpu
+                .generate(&Latent::from_values(z))
+                .map_err(|e| failed(&e))?;
+            Ok(RgbImage::from_fn(shape.w as u32, shape.h as u32, |x, y| {
+                image::Rgb(image.pixel(x as usize, y as usize))
+            }))
+        })
+        .collect()
+}
+
+/// How many values a generator's latent has.
+///
+/// # Errors
+/// One that names the generator.
+pub fn length(target: &Target) -> Result<usize, Box<dyn Error>> {
+    let model = Model::parse(target.record.bytes());
+    let model = model.map_err(|e| format!("{}: {e}", target.name))?;
+    Ok(model.latent())
+}
+
+/// The sum of the groups' mean pictures: what adding latents is compared with. Values beyond black and white are clipped.
+pub fn foil(groups: &[(f32, Vec<RgbImage>)]) -> RgbImage {
+    let first = groups.iter().find_map(|(_, images)| images.first());
+    let (width, height) = first.map_or((0, 0), RgbImage::dimensions);
+    RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([0, 1, 2].map(|c| {
+            let sum: f32 = groups
+                .iter()
+                .flat_map(|(sign, images)| {
+                    let weight = sign / images.len() as f32;
+                    // Around the middle grey, as the generator's own values are.
+                    images
+                        .iter()
+                        .map(move |i| weight * (f32::from(i.get_pixel(x, y)[c]) - 127.5))
+                })
+                .sum();
+            (sum + 128.0).clamp(0.0, 255.0) as u8
+        }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_has_its_seeds_as_stops_and_keeps_its_distance() {
+        let all = walk(&[1, 2, 3], 4, Path::Sphere, false, 64);
+        assert_eq!(all.len(), 9);
+        for (stop, seed) in [(0, 1), (4, 2), (8, 3)] {
+            let off: f32 = all[stop]
+                .iter()
+                .zip(of_seed(seed, 64))
+                .map(|(a, b)| (a - b).abs())
+                .sum();
+            assert!(off < 1e-4, "{off}");
+        }
+        let long = |z: &Vec<f32>| z.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let line = walk(&[1, 2], 2, Path::Line, false, 64);
+        let sphere = walk(&[1, 2], 2, Path::Sphere, false, 64);
+        assert!(long(&line[1]) < 0.9 * long(&sphere[1]));
+        assert_eq!(walk(&[1, 2, 3], 4, Path::Sphere, true, 8).len(), 12);
+        assert_eq!(walk(&[5], 4, Path::Sphere, false, 8).len(), 1);
+    }
+
+    #[test]
+    fn terms_add_up() {
+        let terms = Terms(vec![(1.0, vec![4, 9]), (-1.0, vec![2]), (1.0, vec![2])]);
+        let want: Vec<f32> = of_seed(4, 5)
+            .iter()
+            .zip(of_seed(9, 5))
+            .map(|(a, b)| (a + b) / 2.0)
+            .collect();
+        let off: f32 = terms
+            .latent(5)
+            .iter()
+            .zip(want)
+            .map(|(a, b)| (a - b).abs())
+            .sum();
+        assert!(off < 1e-5);
+        assert_eq!(terms.to_string(), "mean(4, 9) - mean(2) + mean(2)");
+        let near = Terms::neighbours(&[0.0; 100], 8, 0.25, 1);
+        assert!(near.iter().flatten().all(|v| v.abs() <= 0.25));
+        assert!(near.iter().flatten().any(|v| v.abs() > 0.2));
+    }
+
+    #[test]
+    fn a_foil_is_the_sum_of_means() {
+        let image = |v| RgbImage::from_pixel(1, 1, image::Rgb([v; 3]));
+        let groups = [
+            (1.0, vec![image(100), image(120)]),
+            (-1.0, vec![image(60)]),
+            (1.0, vec![image(80)]),
+        ];
+        // 110 - 60 + 80 around 127.5.
+        assert_eq!(foil(&groups).get_pixel(0, 0)[0], 130);
+    }
+}
