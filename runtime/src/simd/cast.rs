@@ -1,8 +1,5 @@
 //! Bytes as numbers and back, without a copy.
 
-#[cfg(feature = "alloc")]
-use crate::record::Aligned;
-
 /// Bytes as floats: `None` where they do not lie at a multiple of 4 or are not whole floats.
 pub fn floats(bytes: &[u8]) -> Option<&[f32]> {
     // SAFETY: every pattern of 32 bits is an f32.
@@ -46,15 +43,6 @@ pub(super) fn prefetch<T>(at: *const T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
-}
-
-/// Aligned blocks as one run of bytes.
-#[cfg(feature = "alloc")]
-pub(crate) fn flat<const N: usize>(blocks: &[Aligned<[u8; N]>]) -> &[u8] {
-    // SAFETY: `Aligned` is `repr(C)` and N, a multiple of its alignment wherever this is used, leaves no padding:
-    // the assertion below holds the two sizes equal.
-    const { assert!(size_of::<Aligned<[u8; N]>>() == N) };
-    unsafe { core::slice::from_raw_parts(blocks.as_ptr().cast(), size_of_val(blocks)) }
 }
 
 #[cfg(test)]
