@@ -32,7 +32,7 @@ mod window;
 
 use lanes::{Lanes, Portable};
 #[cfg(feature = "std")]
-pub use peak::peak;
+pub use peak::{peak, read_speed};
 
 /// An instruction set that this CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,3 +112,21 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
     };
     (0..20).map(try_once).fold(0.0, f64::max)
 }
+
+/// Bytes a second that one thread reads of `len` bytes, over and over: the best of a few tries. Of as many bytes as a
+/// model's weights, it says how fast they can come at most.
+pub fn read_speed(len: usize) -> f64 {
+    let values = std::vec![1.0f32; (len / 4).max(1024)];
+    let try_once = |_| {
+        let start = Instant::now();
+        let mut sums = [0.0f32; 64];
+        for part in black_box(&values[..]).chunks_exact(64) {
+            for (sum, v) in sums.iter_mut().zip(part) {
+                *sum += v;
+            }
+        }
+        black_box(sums);
+        size_of_val(&values[..]) as f64 / start.elapsed().as_secs_f64().max(1e-9)
+    };
+    (0..20).map(try_once).fold(0.0, f64::max)
+}
