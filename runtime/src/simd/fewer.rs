@@ -33,6 +33,8 @@ const TILES: usize = 32;
 const CHUNK: usize = 64;
 /// Floats of a tile's inputs, of 16 channels.
 const GROUP: usize = VALUES * VALUES * LANES;
+/// Floats of a line of the cache: registers that lie across two of them cost twice.
+const LINE: usize = 16;
 /// Floats of a tile's sums.
 const SUMS: usize = POINTS * 2 * LANES;
 
@@ -44,7 +46,7 @@ fn tiles(input: Shape) -> (usize, usize) {
 /// Values (`f32`) of scratch: inputs and sums of as many tiles as are worked on at a time.
 pub(super) fn scratch_len(input: Shape) -> usize {
     let (rows, columns) = tiles(input);
-    (rows * columns).min(TILES) * (input.c.div_ceil(LANES) * GROUP + SUMS)
+    (rows * columns).min(TILES) * (input.c.div_ceil(LANES) * GROUP + SUMS) + LINE - 1
 }
 
 /// What all tiles have in common.
@@ -82,7 +84,10 @@ pub(super) unsafe fn run<L: Lanes>(
         columns,
     };
     let all = rows * columns;
-    let (inputs, sums) = scratch[..scratch_len(input)].split_at_mut(all.min(TILES) * job.spread);
+    let scratch = &mut scratch[..scratch_len(input)];
+    let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
+    let scratch = &mut scratch[aside.min(LINE - 1)..];
+    let (inputs, sums) = scratch.split_at_mut(all.min(TILES) * job.spread);
     for from in (0..all).step_by(TILES) {
         let tiles = from..all.min(from + TILES);
         for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.spread)) {
