@@ -32,6 +32,7 @@ struct Tap {
 }
 
 /// One set of outputs that have their taps in common.
+#[derive(Clone, Copy)]
 struct Phase {
     taps: [Tap; KERNEL * KERNEL],
     len: usize,
@@ -79,9 +80,9 @@ pub(super) unsafe fn run<L: Lanes>(
     let plane = (input.h + 2 * padding) * row;
     let planes = &mut scratch[..scratch_len(input, padding)];
     pad(input, padding, x, planes);
-    let (phases, transposed, kernel) = match layer.op {
-        Op::ConvTranspose { window, .. } => (4, true, window.kernel),
-        Op::Conv { window, .. } => (1, false, window.kernel),
+    let (transposed, kernel) = match layer.op {
+        Op::ConvTranspose { window, .. } => (true, window.kernel),
+        Op::Conv { window, .. } => (false, window.kernel),
         Op::Dense { .. } | Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
             unreachable!("not a convolution")
         }
@@ -102,14 +103,13 @@ pub(super) unsafe fn run<L: Lanes>(
         step: if transposed { 2 } else { 1 },
         step_row: if transposed { 2 * output.w } else { output.w },
     };
-    for index in 0..phases {
-        let phase = match transposed {
-            true => doubling(index / 2, index % 2, row, output.w),
-            false => whole(kernel, row),
-        };
-        // SAFETY: as promised by the caller.
-        unsafe { job.run::<L>(&phase, y) };
-    }
+    let phases = match transposed {
+        true => [0, 1, 2, 3].map(|index| doubling(index / 2, index % 2, row, output.w)),
+        false => [whole(kernel, row); 4],
+    };
+    let count = if transposed { 4 } else { 1 };
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases[..count], y) };
 }
 
 /// A packed layer whose output is the image, of kernel 4, stride 2 and padding 1: with so few channels out it is pixels
@@ -145,7 +145,7 @@ pub(super) unsafe fn image<L: Lanes>(
         step: 2,
         step_row: 2 * output.w,
     };
-    for index in 0..4 {
+    let phases = [0, 1, 2, 3].map(|index| {
         let mut phase = doubling(index / 2, index % 2, row, output.w);
         phase.bias = index * output.c;
         for tap in &mut phase.taps[..phase.len] {
@@ -153,18 +153,19 @@ pub(super) unsafe fn image<L: Lanes>(
             let nine = tap.shift / row * 3 + tap.shift % row;
             tap.place = nine * input.c * LANES + index * output.c;
         }
-        // SAFETY: as promised by the caller.
-        unsafe { job.run::<L>(&phase, y) };
-    }
+        phase
+    });
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases, y) };
 }
 
 impl Job<'_> {
-    /// All output channels of a phase.
+    /// All output channels, a few at a time: their weights are at hand for each of the phases.
     ///
     /// # Safety
     /// The CPU has the instructions of `L`.
     #[inline(always)]
-    unsafe fn run<L: Lanes>(&self, phase: &Phase, y: &mut [f32]) {
+    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: &mut [f32]) {
         let output = self.layer.output;
         let mut o = 0;
         while o < output.c {
@@ -179,14 +180,16 @@ impl Job<'_> {
                 y,
                 output: output.plane(),
             };
-            // SAFETY: as promised by the caller.
-            unsafe {
-                match deep {
-                    DEEP => block.run::<L, DEEP>(self, phase),
-                    4 => block.run::<L, 4>(self, phase),
-                    3 => block.run::<L, 3>(self, phase),
-                    2 => block.run::<L, 2>(self, phase),
-                    _ => block.run::<L, 1>(self, phase),
+            for phase in phases {
+                // SAFETY: as promised by the caller.
+                unsafe {
+                    match deep {
+                        DEEP => block.run::<L, DEEP>(self, phase),
+                        4 => block.run::<L, 4>(self, phase),
+                        3 => block.run::<L, 3>(self, phase),
+                        2 => block.run::<L, 2>(self, phase),
+                        _ => block.run::<L, 1>(self, phase),
+                    }
                 }
             }
             o += deep;
