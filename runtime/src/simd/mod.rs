@@ -10,6 +10,8 @@
 //! - A transposed convolution of one pixel is a sum of the weight's rows, a dense layer dot products ([`dense`]).
 //! - Int8 and packed layers of every kind are sums over taps, 16 lanes at a time ([`tiles`] over [`dots::Dots`]); every instruction
 //!   set gives the same bytes.
+//! - Of packed layers, those of kernel 4, stride 2 and padding 1 take nine products where sixteen were ([`fewer`]); where
+//!   such a one makes the image, pixels fill the registers in place of its few channels ([`window`]).
 //! - What is left, and what only moves values, is done by the obvious loops.
 #![allow(unsafe_code)]
 
