@@ -5,6 +5,7 @@
 use crate::int8::{LANES, Layout};
 use crate::model::Layer;
 use crate::op::{Op, Shape};
+use crate::simd;
 
 /// A packed layer's floats; empty for operations that only move values.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +25,11 @@ impl Packed<'_> {
     }
 }
 
-/// Values (`f32`) of scratch of a layer: zeros, for where a tap lies outside of the input.
+/// Values (`f32`) of scratch of a layer.
 pub fn scratch_len(layer: &Layer<'_>, packed: &Packed<'_>) -> usize {
-    match packed.layout(layer) {
-        Some(layout) if layout.has_border() => layout.depth(),
-        _ => 0,
-    }
+    packed.layout(layer).map_or(0, |layout| {
+        simd::packed_scratch_len(layer, packed.image, &layout)
+    })
 }
 
 /// The obvious loop of a layer. `x` and `y` are channels last, but the image is planes.

@@ -400,15 +400,32 @@ macro_rules! include_record {
 /// A record's bytes in memory of its own, aligned for [`crate::model::Model::parse`].
 #[cfg(feature = "alloc")]
 pub struct Buffer {
-    words: alloc::vec::Vec<Aligned<[u8; ALIGNMENT]>>,
+    bytes: alloc::vec::Vec<u8>,
+    /// Where the record begins: at a multiple of 256 in memory.
+    begin: usize,
     len: usize,
 }
 
 #[cfg(feature = "alloc")]
 impl Buffer {
+    /// A record of `len` bytes, as `fill` writes them into as many zeros.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn filled<E>(
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Buffer, E> {
+        // Zeros that nobody touched take no memory yet.
+        let mut bytes = alloc::vec![0; len.saturating_add(ALIGNMENT)];
+        let begin = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        fill(&mut bytes[begin..begin + len])?;
+        Ok(Buffer { bytes, begin, len })
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &crate::simd::cast::flat(&self.words)[..self.len]
+        &self.bytes[self.begin..][..self.len]
     }
 }
 
@@ -416,17 +433,13 @@ impl Buffer {
 impl<T: AsRef<[u8]>> From<T> for Buffer {
     fn from(bytes: T) -> Buffer {
         let bytes = bytes.as_ref();
-        let words = bytes
-            .chunks(ALIGNMENT)
-            .map(|chunk| {
-                let mut word = Aligned([0; ALIGNMENT]);
-                word.0[..chunk.len()].copy_from_slice(chunk);
-                word
-            })
-            .collect();
-        Buffer {
-            words,
-            len: bytes.len(),
+        let copied = Buffer::filled(bytes.len(), |to| {
+            to.copy_from_slice(bytes);
+            Ok::<(), core::convert::Infallible>(())
+        });
+        match copied {
+            Ok(buffer) => buffer,
+            Err(never) => match never {},
         }
     }
 }

@@ -108,6 +108,31 @@ fn cases() -> Vec<(&'static str, Graph)> {
         ("dcgan of 8", dcgan(16, 8)),
         ("dcgan of 13", dcgan(10, 13)),
         ("dcgan of 32", dcgan(100, 32)),
+        // A dense generator as exports have it: a window as large as the image, of one pixel.
+        (
+            "window of 28",
+            graph(
+                8,
+                &[
+                    (Op::Dense { out: 40 }, LeakyRelu(0.2)),
+                    (up(1, 28, 1, 0), Sigmoid),
+                ],
+            ),
+        ),
+        // More tiles than are worked on at a time, halves of tiles, and channels around registers.
+        (
+            "odd sides",
+            graph(
+                7,
+                &[
+                    (up(70, 5, 1, 0), Relu),
+                    (up(37, 4, 2, 1), Relu),
+                    (conv(21, 2, 1, 0), Relu),
+                    (up(19, 4, 2, 1), Sigmoid),
+                    (up(3, 4, 2, 1), Tanh),
+                ],
+            ),
+        ),
         (
             "grey",
             graph(
@@ -344,11 +369,14 @@ fn records_that_are_no_int8() {
 
 #[test]
 fn what_int8_cannot_do_is_refused() {
-    let large = graph(4, &[(up(3, 17, 1, 0), Activation::Tanh)]);
-    // One pixel: a matrix, but its window is beyond what a record may have.
+    let window = [
+        (up(2, 4, 1, 0), Activation::None),
+        (up(3, 17, 1, 0), Activation::Tanh),
+    ];
+    let large = graph(4, &window);
     assert!(matches!(
         large.quantise(0..1),
-        Err(GraphError::Int8(0, _, _))
+        Err(GraphError::Int8(1, _, _))
     ));
     let mut nan = cases().remove(0).1;
     nan.layers[1].weight[5] = f32::NAN;

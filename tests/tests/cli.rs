@@ -343,6 +343,26 @@ fn help_and_inspection() {
     let text = run("trainer", dir.path(), &["recipes"]).ok();
     assert!(text.contains("dcgan-tutorial"), "{text}");
     run("runtime", dir.path(), &["bench", "--seconds", "0.01"]).ok();
+    let line = run(
+        "runtime",
+        dir.path(),
+        &["bench", "--best", "--json", "--seconds", "0.01"],
+    )
+    .ok();
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    for what in [
+        "record_bytes",
+        "arena_bytes",
+        "read_bytes_per_s",
+        "cold_start_ms",
+    ] {
+        assert!(
+            told[what].as_f64().is_some_and(|v| v > 0.0),
+            "{what}: {line}"
+        );
+    }
+    let layers = told["rows"][0]["layers_ms"].as_array();
+    assert_eq!(layers.map(Vec::len), Some(5), "{line}");
     run(
         "trainer",
         dir.path(),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::hint::black_box;
+use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use runtime::cpu::Cpu;
 use runtime::latent::Latent;
 use runtime::model::Model;
 use runtime::record::Buffer;
-use runtime::simd::{Isa, peak};
+use runtime::simd::{Isa, peak, read_speed};
 
 use super::load::{self, Bytes};
 use super::output;
@@ -44,6 +45,62 @@ struct Row {
     peak: f64,
     /// Median milliseconds of each layer, one thread.
     layers: Vec<f64>,
+}
+
+/// What the machine can do, and what a process takes.
+struct Frame {
+    /// Bytes of the record.
+    size: usize,
+    /// Bytes a second of as many bytes, read over and over by one thread.
+    read: f64,
+    /// Median milliseconds from the start of a process to the PNG of one face.
+    cold: f64,
+    /// Most bytes that this process has had in memory, where the system tells.
+    most: Option<u64>,
+}
+
+impl Frame {
+    fn of(args: &Bench, size: usize) -> Result<Frame, Box<dyn Error>> {
+        Ok(Frame {
+            size,
+            read: read_speed(size),
+            cold: cold(args)?,
+            most: most(),
+        })
+    }
+}
+
+/// Median milliseconds from the start of this program to the PNG of one face of the file, as it is.
+fn cold(args: &Bench) -> Result<f64, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let program = std::env::current_exe()?;
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let mut command = Command::new(&program);
+        command
+            .arg("generate")
+            .arg("--out")
+            .arg(folder.path().join("face.png"));
+        if let Some(model) = &args.model {
+            command.arg("--model").arg(model);
+        }
+        let start = Instant::now();
+        let output = command.stdout(Stdio::null()).output()?;
+        times.push(start.elapsed().as_secs_f64());
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("the start of a process: {}", why.trim()).into());
+        }
+    }
+    Ok(Times::new(times).ms(0.5))
+}
+
+/// Most bytes that this process has had in memory: `VmHWM` of Linux.
+fn most() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
 }
 
 /// Prints a row a kind of kernel.
@@ -85,9 +142,10 @@ pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
             layers: layers(&model, isa)?,
         });
     }
+    let frame = Frame::of(args, bytes.len())?;
     let text = match args.json {
-        true => json(&model, bytes.len(), &rows, args)?,
-        false => table(&model, &rows, args)?,
+        true => json(&model, &frame, &rows, args)?,
+        false => table(&model, &frame, &rows, args)?,
     };
     Ok(output::print(text.as_bytes())?)
 }
@@ -167,7 +225,12 @@ fn layers(model: &Model<'_>, isa: Isa) -> Result<Vec<f64>, Box<dyn Error>> {
     Ok(times.into_iter().map(|t| Times::new(t).ms(0.5)).collect())
 }
 
-fn table(model: &Model<'_>, rows: &[Row], args: &Bench) -> Result<String, std::fmt::Error> {
+fn table(
+    model: &Model<'_>,
+    frame: &Frame,
+    rows: &[Row],
+    args: &Bench,
+) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(
         text,
@@ -217,12 +280,48 @@ fn table(model: &Model<'_>, rows: &[Row], args: &Bench) -> Result<String, std::f
             )?;
         }
     }
+    let megabytes = |bytes: f64| bytes / 1e6;
+    writeln!(text)?;
+    if let Some(row) = rows.last() {
+        let peak = row.peak / 1e9;
+        writeln!(text, "{:<24}{peak:>22.1} G/s", "multiply-adds at most")?;
+    }
+    let facts = [
+        (
+            "memory read",
+            format!("{:.1} GB/s of as many bytes", frame.read / 1e9),
+        ),
+        (
+            "start to PNG",
+            format!("{:.1} ms, one face of the file", frame.cold),
+        ),
+        ("record", format!("{:.2} MB", megabytes(frame.size as f64))),
+        (
+            "arena",
+            format!(
+                "{:.2} MB, one a thread",
+                megabytes(4.0 * model.arena_len() as f64)
+            ),
+        ),
+    ];
+    for (what, how_much) in facts {
+        let (number, unit) = how_much.split_once(' ').unwrap_or((&how_much, ""));
+        writeln!(text, "{what:<24}{number:>22} {unit}")?;
+    }
+    if let Some(most) = frame.most {
+        let most = megabytes(most as f64);
+        writeln!(
+            text,
+            "{:<24}{most:>22.1} MB, this process",
+            "memory at most"
+        )?;
+    }
     Ok(text)
 }
 
 fn json(
     model: &Model<'_>,
-    size: usize,
+    frame: &Frame,
     rows: &[Row],
     args: &Bench,
 ) -> Result<String, std::fmt::Error> {
@@ -245,13 +344,18 @@ fn json(
         kernels.push(text);
     }
     Ok(format!(
-        "{{\"precision\": \"{}\", \"threads\": {}, \"batch\": {}, \"multiply_adds\": {}, \"record_bytes\": {size}, \
-         \"arena_bytes\": {}, \"rows\": [{}]}}\n",
+        "{{\"precision\": \"{}\", \"threads\": {}, \"batch\": {}, \"multiply_adds\": {}, \"record_bytes\": {}, \
+         \"arena_bytes\": {}, \"read_bytes_per_s\": {:.0}, \"cold_start_ms\": {:.3}, \"peak_memory_bytes\": {}, \
+         \"rows\": [{}]}}\n",
         model.precision().name(),
         args.threads,
         args.batch,
         model.multiply_adds(),
+        frame.size,
         4 * model.arena_len(),
+        frame.read,
+        frame.cold,
+        frame.most.map_or("null".into(), |most| most.to_string()),
         kernels.join(", ")
     ))
 }

@@ -18,7 +18,7 @@ use super::{npy, output};
 use crate::{Filter, Generate};
 
 /// From more faces than this on, packing a model takes less time than it saves.
-const MANY: usize = 64;
+const MANY: usize = 8;
 
 /// Where faces come from.
 enum Source {

@@ -1,8 +1,8 @@
 //! A model from a file, or the one that comes with the program.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
@@ -79,11 +79,11 @@ impl Bytes {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
-        let bytes = fs::read(path).map_err(|e| LoadError::Read(path.into(), e))?;
-        let record = match is_record(&bytes) {
-            true => Buffer::from(bytes),
+        let bytes = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
+        let record = match is_record(bytes.bytes()) {
+            true => bytes,
             false => {
-                let mut graph = from_onnx(path, &bytes)?;
+                let mut graph = from_onnx(path, bytes.bytes())?;
                 graph.fold();
                 // What blocks cannot be made for runs without.
                 let record = graph.pack().or_else(|_| graph.to_record());
@@ -140,11 +140,10 @@ impl Bytes {
 /// # Errors
 /// [`LoadError`] names the file.
 pub fn graph(path: &Path) -> Result<Graph, LoadError> {
-    let bytes = fs::read(path).map_err(|e| LoadError::Read(path.into(), e))?;
-    if !is_record(&bytes) {
-        return from_onnx(path, &bytes);
+    let buffer = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
+    if !is_record(buffer.bytes()) {
+        return from_onnx(path, buffer.bytes());
     }
-    let buffer = Buffer::from(bytes);
     let model = Model::parse(buffer.bytes());
     let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
     match model.precision() {
@@ -164,6 +163,51 @@ pub fn graph_or_own(path: Option<&Path>) -> Result<Graph, LoadError> {
         Some(path) => graph(path),
         None => Ok(Graph::from_model(&Bytes::load(None)?.model()?)),
     }
+}
+
+/// Threads that read a file: most of the time goes into memory that is touched for the first time.
+const READERS: usize = 4;
+/// Bytes that are worth a thread.
+const PART: usize = 1 << 21;
+
+/// A file's bytes, where a model can borrow them.
+fn read(path: &Path) -> io::Result<Buffer> {
+    let mut file = File::open(path)?;
+    let about = file.metadata()?;
+    // What has no length before it is read, a pipe for one, is read to its end.
+    if !about.is_file() {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        return Ok(Buffer::from(bytes));
+    }
+    let len = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let readers = cores.min(READERS).min(len.div_ceil(PART)).max(1);
+    Buffer::filled(len, |to| match readers {
+        1 => file.read_exact(to),
+        _ => in_parts(path, to, len.div_ceil(readers)),
+    })
+}
+
+/// Reads a file in parts, a thread each.
+fn in_parts(path: &Path, to: &mut [u8], part: usize) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let parts = to.chunks_mut(part).enumerate();
+        let parts: Vec<_> = parts
+            .map(|(i, to)| {
+                scope.spawn(move || {
+                    let mut file = File::open(path)?;
+                    file.seek(io::SeekFrom::Start((i * part) as u64))?;
+                    file.read_exact(to)
+                })
+            })
+            .collect();
+        for part in parts {
+            // A thread that reads does not panic.
+            part.join().map_err(|_| io::ErrorKind::Other)??;
+        }
+        Ok(())
+    })
 }
 
 /// Whether the bytes begin as a burn record does.

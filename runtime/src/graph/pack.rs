@@ -35,11 +35,9 @@ impl Graph {
             let large = || GraphError::Int8(i, layer.name.clone(), "so many weights");
             let mut weight = vec![0.0; layout.weight_len().ok_or_else(large)?];
             let mut bias = vec![0.0; layout.bias_len()];
+            layer.place(&layout, &mut weight);
             for group in 0..layout.groups() {
                 for lane in 0..layout.lanes() {
-                    for (w, place) in layer.sources(&layout, group, lane) {
-                        weight[place] = w;
-                    }
                     let of = group * layout.blocks() * LANES + lane;
                     let channel = layout.channel(lane);
                     bias[of] = layer.bias.get(channel).copied().unwrap_or(0.0);
@@ -112,6 +110,35 @@ impl Graph {
 }
 
 impl Layer {
+    /// Puts all weights to their places in blocks.
+    fn place(&self, layout: &Layout, to: &mut [f32]) {
+        let lanes =
+            (0..layout.lanes()).flat_map(|lane| (0..layout.groups()).map(move |g| (g, lane)));
+        let Some(apart) = layout.apart() else {
+            for (group, lane) in lanes {
+                for (w, place) in self.sources(layout, group, lane) {
+                    to[place] = w;
+                }
+            }
+            return;
+        };
+        // Where the first input's are: so they are read in the order in which they lie.
+        let mut first = Vec::new();
+        for (group, lane) in lanes {
+            let begin = layout.weights(group);
+            for tap in 0..layout.taps(group) {
+                if let Some(from) = layout.source(group, lane, tap, 0) {
+                    first.push((from, begin + layout.within(group, lane, tap, 0)));
+                }
+            }
+        }
+        for at in 0..layout.depth() {
+            for (from, place) in &first {
+                to[place + at * LANES] = self.weight[from + at * apart];
+            }
+        }
+    }
+
     /// The weights of a lane and their places in blocks.
     pub(super) fn sources<'a>(
         &'a self,

@@ -15,7 +15,7 @@ pub const LANES: usize = 16;
 /// Input channels that a lane has side by side.
 pub const QUAD: usize = 4;
 
-/// Largest kernel and stride.
+/// Largest kernel and stride; of one pixel and no padding any, which is a product with a matrix.
 pub const WINDOW: usize = 16;
 
 /// How a layer is cut.
@@ -75,11 +75,6 @@ impl Layout {
     }
 
     fn new(op: &Op, input: Shape, output: Shape, quad: usize, step: usize) -> Option<Layout> {
-        if let Op::Conv { window, .. } | Op::ConvTranspose { window, .. } = *op
-            && (window.kernel > WINDOW || window.stride > WINDOW)
-        {
-            return None;
-        }
         let one = input.plane() == 1;
         let kind = match *op {
             Op::Dense { .. } => Kind::Matrix,
@@ -93,6 +88,11 @@ impl Layout {
             }
             Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return None,
         };
+        if let Kind::Conv(window) | Kind::Phases(window) = kind
+            && (window.kernel > WINDOW || window.stride > WINDOW)
+        {
+            return None;
+        }
         Some(Layout {
             kind,
             input,
@@ -323,6 +323,20 @@ impl Layout {
                 let (ky, kx) = (side(phase / 2, ty)?, side(phase % 2, tx)?);
                 Some(((channel * out + lane % out) * 4 + ky) * 4 + kx)
             }
+        }
+    }
+
+    /// From one value under a tap to the next, how far apart the operation's own weights lie (see [`Layout::source`]);
+    /// `None` where that differs.
+    pub fn apart(&self) -> Option<usize> {
+        let area = |w: Window| w.kernel * w.kernel;
+        match self.kind {
+            _ if self.quad > 1 => None,
+            _ if self.dense => (self.input.plane() == 1).then_some(1),
+            Kind::Matrix => Some(self.output.values()),
+            Kind::Conv(w) => Some(area(w)),
+            Kind::Phases(w) => Some(self.output.c * area(w)),
+            Kind::Doubling => Some(self.output.c * 16),
         }
     }
 

@@ -27,14 +27,32 @@ impl Activation {
         }
     }
 
-    /// The function of every value, in place.
+    /// The function of every value, in place. Inline, so that it is compiled for the instructions of its caller.
+    #[inline(always)]
     pub fn apply(self, values: &mut [f32]) {
+        // Loops, not closures: those would be compiled apart.
         match self {
             Activation::None => {}
-            Activation::Relu
-            | Activation::LeakyRelu(_)
-            | Activation::Tanh
-            | Activation::Sigmoid => values.iter_mut().for_each(|v| *v = self.of(*v)),
+            Activation::Relu => {
+                for v in values {
+                    *v = Activation::Relu.of(*v);
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                for v in values {
+                    *v = Activation::LeakyRelu(slope).of(*v);
+                }
+            }
+            Activation::Tanh => {
+                for v in values {
+                    *v = tanh(*v);
+                }
+            }
+            Activation::Sigmoid => {
+                for v in values {
+                    *v = Activation::Sigmoid.of(*v);
+                }
+            }
         }
     }
 }

@@ -1,8 +1,5 @@
 //! Bytes as numbers and back, without a copy.
 
-#[cfg(feature = "alloc")]
-use crate::record::Aligned;
-
 /// Bytes as floats: `None` where they do not lie at a multiple of 4 or are not whole floats.
 pub fn floats(bytes: &[u8]) -> Option<&[f32]> {
     // SAFETY: every pattern of 32 bits is an f32.
@@ -35,13 +32,17 @@ pub fn bytes_mut(floats: &mut [f32]) -> &mut [u8] {
     unsafe { core::slice::from_raw_parts_mut(floats.as_mut_ptr().cast(), size_of_val(floats)) }
 }
 
-/// Aligned blocks as one run of bytes.
-#[cfg(feature = "alloc")]
-pub(crate) fn flat<const N: usize>(blocks: &[Aligned<[u8; N]>]) -> &[u8] {
-    // SAFETY: `Aligned` is `repr(C)` and N, a multiple of its alignment wherever this is used, leaves no padding:
-    // the assertion below holds the two sizes equal.
-    const { assert!(size_of::<Aligned<[u8; N]>>() == N) };
-    unsafe { core::slice::from_raw_parts(blocks.as_ptr().cast(), size_of_val(blocks)) }
+/// Tells the CPU that what is there will be read soon. Any address will do.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: part of every x86-64 CPU; it reads nothing, and so faults nowhere.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use core::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
 
+use super::cast::prefetch;
 use super::lanes::Lanes;
 use crate::int8::{LANES, QUAD, requantise};
 
@@ -60,6 +61,12 @@ pub(super) trait Dots: Copy {
         // SAFETY: as promised by the caller.
         unsafe {
             for quad in (0..depth).step_by(Self::QUAD) {
+                // Of one position each weight is used once: the blocks after these come next.
+                if P == 1 {
+                    for b in B..2 * B {
+                        prefetch(weight.wrapping_add(b * of_block + quad * LANES));
+                    }
+                }
                 let w: [Self::Weights; B] = core::array::from_fn(|b| {
                     Self::weights(weight.add(b * of_block + quad * LANES))
                 });

@@ -15,6 +15,9 @@ pub(super) trait Lanes: Copy {
     const POSITIONS: usize;
     /// See [`Lanes::POSITIONS`].
     const BLOCKS: usize;
+    /// Registers of outputs side by side, one or two, of which nine sums and two rows of three weights fill the register
+    /// file and not more.
+    const SIDE: usize;
 
     /// All lanes `v`.
     ///
@@ -39,6 +42,18 @@ pub(super) trait Lanes: Copy {
     /// # Safety
     /// As [`Lanes::splat`].
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+
+    /// `self + other`, lane by lane.
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn add(self, other: Self) -> Self;
+
+    /// `self - other`, lane by lane.
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn sub(self, other: Self) -> Self;
 }
 
 /// Four floats, for the compiler to do with as the target can.
@@ -50,6 +65,7 @@ impl Lanes for Portable {
     const WIDE: usize = 2;
     const POSITIONS: usize = 2;
     const BLOCKS: usize = 1;
+    const SIDE: usize = 1;
 
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
@@ -72,11 +88,21 @@ impl Lanes for Portable {
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         Portable(core::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
     }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Portable(core::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Portable(core::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
 }
 
 /// Implements [`Lanes`] for a register type by four intrinsics.
 macro_rules! lanes {
-    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal, $splat:ident, $load:ident, $store:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -87,6 +113,7 @@ macro_rules! lanes {
             const WIDE: usize = $wide;
             const POSITIONS: usize = $positions;
             const BLOCKS: usize = $blocks;
+            const SIDE: usize = $side;
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
@@ -112,19 +139,31 @@ macro_rules! lanes {
                 // SAFETY: as for `splat`.
                 $name(unsafe { $fma })
             }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $add(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $sub(self.0, other.0) })
+            }
         }
     };
 }
 
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx2(__m256) 8 2 6 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
+    Avx2(__m256) 8 2 6 1 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx512(__m512) 16 4 12 4, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
+    Avx512(__m512) 16 4 12 4 2, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4 6 1, vdupq_n_f32, vld1q_f32, vst1q_f32, |c, a, b| vfmaq_f32(c, a, b)
+    Neon(float32x4_t) 4 4 6 1 2, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b)
 );

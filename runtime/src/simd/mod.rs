@@ -10,6 +10,8 @@
 //! - A transposed convolution of one pixel is a sum of the weight's rows, a dense layer dot products ([`dense`]).
 //! - Int8 and packed layers of every kind are sums over taps, 16 lanes at a time ([`tiles`] over [`dots::Dots`]); every instruction
 //!   set gives the same bytes.
+//! - Of packed layers, those of kernel 4, stride 2 and padding 1 take nine products where sixteen were ([`fewer`]); where
+//!   such a one makes the image, pixels fill the registers in place of its few channels ([`window`]).
 //! - What is left, and what only moves values, is done by the obvious loops.
 #![allow(unsafe_code)]
 
@@ -23,6 +25,7 @@ mod dense;
 mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 mod dsp;
+mod fewer;
 mod lanes;
 #[cfg(feature = "std")]
 mod peak;
@@ -31,7 +34,7 @@ mod window;
 
 use lanes::{Lanes, Portable};
 #[cfg(feature = "std")]
-pub use peak::peak;
+pub use peak::{peak, read_speed};
 
 /// An instruction set that this CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +176,7 @@ impl Isa {
         match self.0 {
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Portable => unsafe {
-                tiles::floats::<dots::Row<Portable, 4>>(&layout, layer, packed, x, scratch, y)
+                multiplied::<Portable, 4>(&layout, layer, packed, x, scratch, y)
             },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2 and FMA.
@@ -184,8 +187,74 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
             Kind::Neon => unsafe {
-                tiles::floats::<dots::Row<lanes::Neon, 4>>(&layout, layer, packed, x, scratch, y)
+                multiplied::<lanes::Neon, 4>(&layout, layer, packed, x, scratch, y)
             },
+        }
+    }
+}
+
+/// How a packed layer is computed.
+enum PackedWay {
+    /// By fewer multiplications.
+    Fewer,
+    /// Pixels in registers.
+    Image,
+    /// Channels in registers.
+    Tiles,
+}
+
+fn packed_way(layer: &Layer<'_>, image: bool) -> PackedWay {
+    match layer.op {
+        Op::ConvTranspose { out, window } if window == DOUBLE && layer.input.plane() > 1 => {
+            match out {
+                // Of few outputs the weights of all four phases lie side by side.
+                1..=4 if image => PackedWay::Image,
+                1..=4 => PackedWay::Tiles,
+                _ => PackedWay::Fewer,
+            }
+        }
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Affine
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => PackedWay::Tiles,
+    }
+}
+
+/// Values (`f32`) of scratch that [`Isa::run_packed`] wants for a layer that multiplies, whatever the instruction set.
+pub(crate) fn packed_scratch_len(layer: &Layer<'_>, image: bool, layout: &Layout) -> usize {
+    match packed_way(layer, image) {
+        PackedWay::Fewer => fewer::scratch_len(layer.input),
+        PackedWay::Image => window::scratch_len(layer.input, 1),
+        // Zeros, for where a tap lies outside of the input.
+        PackedWay::Tiles if layout.has_border() => layout.depth(),
+        PackedWay::Tiles => 0,
+    }
+}
+
+/// A packed layer that multiplies.
+///
+/// # Safety
+/// The CPU has the instructions of `L`, `N` registers of which hold 16 floats.
+#[inline(always)]
+unsafe fn multiplied<L: Lanes, const N: usize>(
+    layout: &Layout,
+    layer: &Layer<'_>,
+    packed: &Packed<'_>,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match packed_way(layer, packed.image) {
+            PackedWay::Fewer => fewer::run::<L>(layout, layer, packed, x, scratch, y),
+            PackedWay::Image => window::image::<L>(layer, packed, x, scratch, y),
+            PackedWay::Tiles => {
+                tiles::floats::<dots::Row<L, N>>(layout, layer, packed, x, scratch, y)
+            }
         }
     }
 }
@@ -203,7 +272,7 @@ unsafe fn packed_avx2(
     y: &mut [f32],
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { tiles::floats::<dots::Row<lanes::Avx2, 2>>(layout, layer, packed, x, scratch, y) }
+    unsafe { multiplied::<lanes::Avx2, 2>(layout, layer, packed, x, scratch, y) }
 }
 
 /// # Safety
@@ -219,7 +288,7 @@ unsafe fn packed_avx512(
     y: &mut [f32],
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { tiles::floats::<dots::Row<lanes::Avx512, 1>>(layout, layer, packed, x, scratch, y) }
+    unsafe { multiplied::<lanes::Avx512, 1>(layout, layer, packed, x, scratch, y) }
 }
 
 /// Whether the CPU multiplies bytes in 512-bit registers.
@@ -267,6 +336,13 @@ unsafe fn avx512(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32
     unsafe { run::<lanes::Avx512>(layer, x, scratch, y) }
 }
 
+/// The window that doubles the sides.
+const DOUBLE: Window = Window {
+    kernel: 4,
+    stride: 2,
+    padding: 1,
+};
+
 /// How a layer is computed.
 enum Way {
     /// Taps of a padded plane: how much padding.
@@ -280,11 +356,6 @@ enum Way {
 }
 
 fn way(layer: &Layer<'_>) -> Way {
-    const DOUBLE: Window = Window {
-        kernel: 4,
-        stride: 2,
-        padding: 1,
-    };
     match layer.op {
         Op::ConvTranspose { window, .. } if window == DOUBLE => Way::Window(1),
         Op::ConvTranspose { window, .. } if layer.input.plane() == 1 && window.padding == 0 => {

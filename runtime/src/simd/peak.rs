@@ -112,3 +112,42 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
     };
     (0..20).map(try_once).fold(0.0, f64::max)
 }
+
+/// Bytes a second that one thread reads of `len` bytes, over and over: the best of a few tries. Of as many bytes as a
+/// model's weights, it says how fast they can come at most.
+pub fn read_speed(len: usize) -> f64 {
+    let values = std::vec![1.0f32; (len / 4).max(1024)];
+    let try_once = |_| {
+        let start = Instant::now();
+        match Isa::best().0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2, or AVX-512 F, which implies it.
+            Kind::Avx2 | Kind::Avx512 => unsafe { read_avx2(black_box(&values)) },
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => read(black_box(&values)),
+            Kind::Portable => read(black_box(&values)),
+        }
+        size_of_val(&values[..]) as f64 / start.elapsed().as_secs_f64().max(1e-9)
+    };
+    (0..20).map(try_once).fold(0.0, f64::max)
+}
+
+/// Sums that a loop over registers makes of all values.
+#[inline(always)]
+fn read(values: &[f32]) {
+    let mut sums = [0.0f32; 64];
+    for part in values.chunks_exact(64) {
+        for (sum, v) in sums.iter_mut().zip(part) {
+            *sum += v;
+        }
+    }
+    black_box(sums);
+}
+
+/// # Safety
+/// The CPU has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn read_avx2(values: &[f32]) {
+    read(values);
+}

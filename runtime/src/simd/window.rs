@@ -5,8 +5,10 @@
 //! are computed in long runs of whole registers, the few columns between rows along with them and thrown away.
 
 use super::lanes::Lanes;
+use crate::int8::LANES;
 use crate::model::Layer;
 use crate::op::{Op, Shape, bias_of};
+use crate::packed::Packed;
 
 /// The largest kernel of a convolution that is done this way.
 pub(super) const KERNEL: usize = 8;
@@ -30,15 +32,20 @@ struct Tap {
 }
 
 /// One set of outputs that have their taps in common.
+#[derive(Clone, Copy)]
 struct Phase {
     taps: [Tap; KERNEL * KERNEL],
     len: usize,
     /// Where the first output lies in the output plane.
     first: usize,
+    /// Which bias belongs to the first output channel.
+    bias: usize,
 }
 
 /// What all phases of a layer have in common.
 struct Job<'a> {
+    layer: &'a Layer<'a>,
+    bias: &'a [f32],
     /// Padded planes.
     planes: &'a [f32],
     /// Values of a padded plane and of its rows.
@@ -73,15 +80,17 @@ pub(super) unsafe fn run<L: Lanes>(
     let plane = (input.h + 2 * padding) * row;
     let planes = &mut scratch[..scratch_len(input, padding)];
     pad(input, padding, x, planes);
-    let (phases, transposed, kernel) = match layer.op {
-        Op::ConvTranspose { window, .. } => (4, true, window.kernel),
-        Op::Conv { window, .. } => (1, false, window.kernel),
+    let (transposed, kernel) = match layer.op {
+        Op::ConvTranspose { window, .. } => (true, window.kernel),
+        Op::Conv { window, .. } => (false, window.kernel),
         Op::Dense { .. } | Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
             unreachable!("not a convolution")
         }
     };
     let area = kernel * kernel;
     let job = Job {
+        layer,
+        bias: layer.bias,
         planes,
         plane,
         row,
@@ -94,38 +103,114 @@ pub(super) unsafe fn run<L: Lanes>(
         step: if transposed { 2 } else { 1 },
         step_row: if transposed { 2 * output.w } else { output.w },
     };
-    for index in 0..phases {
-        let phase = match transposed {
-            true => doubling(index / 2, index % 2, row, output.w),
-            false => whole(kernel, row),
-        };
+    let phases = match transposed {
+        true => [0, 1, 2, 3].map(|index| doubling(index / 2, index % 2, row, output.w)),
+        false => [whole(kernel, row); 4],
+    };
+    let count = if transposed { 4 } else { 1 };
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases[..count], y) };
+}
+
+/// A packed layer whose output is the image, of kernel 4, stride 2 and padding 1: with so few channels out it is pixels
+/// that fill registers, not channels.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
+#[inline(always)]
+pub(super) unsafe fn image<L: Lanes>(
+    layer: &Layer<'_>,
+    packed: &Packed<'_>,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    let (input, output) = (layer.input, layer.output);
+    let row = input.w + 2;
+    let plane = (input.h + 2) * row;
+    let planes = &mut scratch[..scratch_len(input, 1)];
+    pad_last(input, x, planes);
+    let job = Job {
+        layer,
+        bias: packed.bias,
+        planes,
+        plane,
+        row,
+        depth: input.c,
+        weight: packed.weight,
+        weight_in: LANES,
+        weight_out: 1,
+        rows: input.h,
+        columns: input.w,
+        step: 2,
+        step_row: 2 * output.w,
+    };
+    let phases = [0, 1, 2, 3].map(|index| {
+        let mut phase = doubling(index / 2, index % 2, row, output.w);
+        phase.bias = index * output.c;
+        for tap in &mut phase.taps[..phase.len] {
+            // Nine taps for all phases, whose channels are lanes side by side.
+            let nine = tap.shift / row * 3 + tap.shift % row;
+            tap.place = nine * input.c * LANES + index * output.c;
+        }
+        phase
+    });
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases, y) };
+}
+
+impl Job<'_> {
+    /// All output channels, a few at a time: their weights are at hand for each of the phases.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: &mut [f32]) {
+        let output = self.layer.output;
         let mut o = 0;
         while o < output.c {
-            let deep = DEEP.min(output.c - o);
+            let deep = match output.c - o {
+                DEEP.. => DEEP,
+                4 | 5 => 4,
+                n => n,
+            };
             let y = &mut y[o * output.plane()..][..deep * output.plane()];
             let mut block = Block {
-                layer,
                 o,
-                deep,
                 y,
                 output: output.plane(),
             };
-            // SAFETY: as promised by the caller.
-            unsafe {
-                match deep {
-                    DEEP => block.run::<L, DEEP>(&job, &phase),
-                    4 | 5 => {
-                        block.deep = 4;
-                        block.run::<L, 4>(&job, &phase)
+            for phase in phases {
+                // SAFETY: as promised by the caller.
+                unsafe {
+                    match deep {
+                        DEEP => block.run::<L, DEEP>(self, phase),
+                        4 => block.run::<L, 4>(self, phase),
+                        3 => block.run::<L, 3>(self, phase),
+                        2 => block.run::<L, 2>(self, phase),
+                        _ => block.run::<L, 1>(self, phase),
                     }
-                    2 | 3 => {
-                        block.deep = 2;
-                        block.run::<L, 2>(&job, &phase)
-                    }
-                    _ => block.run::<L, 1>(&job, &phase),
                 }
             }
-            o += block.deep;
+            o += deep;
+        }
+    }
+}
+
+/// As [`pad`] by one, of an input that has its channels last.
+fn pad_last(input: Shape, x: &[f32], planes: &mut [f32]) {
+    let row = input.w + 2;
+    let plane = (input.h + 2) * row;
+    planes.fill(0.0);
+    for (r, x) in x.chunks_exact(input.w * input.c).enumerate() {
+        for from in (0..input.c).step_by(LANES) {
+            let channels = from..input.c.min(from + LANES);
+            for channel in channels {
+                let to = &mut planes[channel * plane + (r + 1) * row + 1..][..input.w];
+                for (to, x) in to.iter_mut().zip(x[channel..].iter().step_by(input.c)) {
+                    *to = *x;
+                }
+            }
         }
     }
 }
@@ -154,6 +239,7 @@ fn doubling(down: usize, right: usize, row: usize, width: usize) -> Phase {
         taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
         len: 4,
         first: down * width + right,
+        bias: 0,
     };
     for (t, tap) in phase.taps[..4].iter_mut().enumerate() {
         let (ky, dy) = AXIS[down][t / 2];
@@ -172,6 +258,7 @@ fn whole(kernel: usize, row: usize) -> Phase {
         taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
         len: kernel * kernel,
         first: 0,
+        bias: 0,
     };
     for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
         *tap = Tap {
@@ -183,17 +270,15 @@ fn whole(kernel: usize, row: usize) -> Phase {
 }
 
 /// A few output channels of one phase.
-struct Block<'a, 'b> {
-    layer: &'a Layer<'a>,
-    /// First output channel, and how many.
+struct Block<'b> {
+    /// First output channel.
     o: usize,
-    deep: usize,
     /// Their planes, of `output` values each.
     y: &'b mut [f32],
     output: usize,
 }
 
-impl Block<'_, '_> {
+impl Block<'_> {
     /// # Safety
     /// The CPU has the instructions of `L`.
     #[inline(always)]
@@ -242,7 +327,7 @@ impl Block<'_, '_> {
         // the last. A run holds W registers of L: 64 floats at the most.
         unsafe {
             let mut sum: [[L; W]; D] =
-                core::array::from_fn(|d| [L::splat(bias_of(self.layer.bias, self.o + d)); W]);
+                core::array::from_fn(|d| [L::splat(bias_of(job.bias, phase.bias + self.o + d)); W]);
             let mut plane = job.planes.as_ptr().add(at);
             let mut weight = job.weight.as_ptr().add(self.o * job.weight_out);
             for _ in 0..job.depth {
@@ -268,7 +353,7 @@ impl Block<'_, '_> {
         }
         for (d, run) in run.iter_mut().enumerate() {
             let run = &mut run[..W * L::N];
-            self.layer.activation.apply(run);
+            job.layer.activation.apply(run);
             let y = &mut self.y[d * self.output..][..self.output];
             let (mut r, mut c) = (at / job.row, at % job.row);
             for v in run {
