@@ -50,7 +50,7 @@ fn a_generator_is_scored() {
     assert_eq!(scores["pixels"]["count"][0], 40);
     // Photographs' faces are not drawn ones: far from the floor.
     let number = |key: &str| scores["pixels"][key].as_f64().unwrap();
-    assert!(number("swd") > 3.0 * number("swd_floor"), "{json}");
+    assert!(number("swd") > 1.5 * number("swd_floor"), "{json}");
     assert!(dir.path().join("near.png").exists());
     // Real against real: as near as can be.
     let again = run("trainer", dir.path(), &args).ok();
