@@ -126,7 +126,7 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     state.images += n as u64;
 
     let of_d = sums / cfg.d_steps as f64;
-    let part = |from: usize, to: usize| of_d.clone().slice([from..to]);
+    let part = |from: usize, to: usize| of_d.clone().narrow(0, from, to - from);
     let penalties = part(5, of_d.dims()[0]);
     Tensor::cat(
         vec![

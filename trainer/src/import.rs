@@ -211,7 +211,7 @@ fn networks(state: &State) -> BTreeMap<String, Vec<Module<'_>>> {
         }
         let parts: Vec<&str> = module.split('.').collect();
         let is_number = |p: &&str| p.bytes().all(|b| b.is_ascii_digit());
-        let Some(first) = parts.iter().position(|p| is_number(p)) else {
+        let Some(first) = parts.iter().position(is_number) else {
             continue;
         };
         let modules = all.entry(parts[..first].join(".")).or_default();
@@ -477,7 +477,7 @@ fn batch_norm(
         false => (get("weight")?, get("bias")?),
     };
     let (mean, variance) = (get("running_mean")?, get("running_var")?);
-    if let Some(v) = variance.iter().find(|v| !(**v >= 0.0)) {
+    if let Some(v) = variance.iter().find(|v| v.is_nan() || **v < 0.0) {
         let what = format!("a variance of {v}");
         return Err(ImportError::Layer(named("running_var"), what));
     }

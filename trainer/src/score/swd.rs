@@ -73,7 +73,7 @@ pub fn distance(a: &Pictures, b: &Pictures, seed: u64) -> Result<Levels, TooFew>
 fn sizes(side: usize) -> Vec<usize> {
     let mut sizes = vec![side];
     let mut size = side;
-    while size % 2 == 0 && size / 2 >= LAST {
+    while size.is_multiple_of(2) && size / 2 >= LAST {
         size /= 2;
         sizes.push(size);
     }
