@@ -106,6 +106,9 @@ pub struct Convert {
     /// How numbers are stored and computed with
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub precision: Precision,
+    /// ONNX with images of bytes, as evaluation tools such as torch-fidelity read them
+    #[arg(long)]
+    pub u8: bool,
     /// Faces that the result is compared with f32 by
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub faces: u64,

@@ -181,3 +181,30 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn images_of_bytes_are_the_pictures() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../models/pretrained/faces-tiny.onnx"
+    );
+    let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
+    graph.fold();
+    let model = rten::Model::load(onnx::write_bytes(&graph).unwrap()).unwrap();
+    let mut z = vec![0.0; SEEDS * graph.latent];
+    for (seed, z) in z.chunks_exact_mut(graph.latent).enumerate() {
+        Latent::from_seed(seed as u64).fill(z).unwrap();
+    }
+    let z = NdTensor::from_data([SEEDS, graph.latent], z);
+    let image = model.run_one(z.view().into(), None).unwrap();
+    let image: NdTensor<u8, 4> = image.try_into().unwrap();
+    let got = image.to_vec();
+    let want = ours(&graph.to_record().unwrap());
+    let apart = got.iter().zip(&want).map(|(byte, value)| {
+        let exact = (value + 1.0) * 127.5;
+        (f32::from(*byte) - exact).abs()
+    });
+    let worst = apart.fold(0.0, f32::max);
+    // Rounded, and by the other engine's arithmetic.
+    assert!(worst < 0.502, "{worst}");
+}

@@ -26,6 +26,13 @@ pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
     if to_onnx && args.precision != Precision::F32 {
         return Err(format!("{}: ONNX is written in f32 only", out.display()).into());
     }
+    if args.u8 && !to_onnx {
+        return Err(format!(
+            "{}: --u8 is for .onnx, records make bytes anyway",
+            out.display()
+        )
+        .into());
+    }
     output::folder(out)?;
     let format = match &args.compare {
         Some(_) if args.precision == Precision::F32 => {
@@ -38,6 +45,7 @@ pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
     graph.fold();
     let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", model.display());
     let bytes = match (to_onnx, args.precision) {
+        (true, _) if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
         (true, _) => onnx::write(&graph).map_err(|e| failed(&e))?,
         (false, Precision::F32) => graph.to_record().map_err(|e| failed(&e))?,
         (false, Precision::Packed) => graph.pack().map_err(|e| failed(&e))?,

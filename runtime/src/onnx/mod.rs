@@ -10,7 +10,7 @@ mod tensor;
 mod write;
 
 pub use read::read;
-pub use write::write;
+pub use write::{write, write_bytes};
 
 /// Why there is no generator in an ONNX file, or no ONNX file of a generator.
 #[derive(Clone, Debug, PartialEq)]

@@ -31,6 +31,19 @@ const BATCH: &str = "N";
 /// # Errors
 /// [`OnnxError::Graph`] where the graph is no generator.
 pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
+    model(graph, false)
+}
+
+/// The same with images of bytes, black 0 and white 255, as a PNG would hold them: what evaluation tools (torch-fidelity)
+/// read. This program does not read it back.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_bytes(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
+    model(graph, true)
+}
+
+fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
     let shapes = graph.shapes()?;
     let mut to = Nodes {
         graph: GraphProto {
@@ -51,14 +64,21 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
     if to.flat {
         to.unflatten("output", input);
     }
+    if bytes {
+        to.bytes(graph.facts.range);
+    }
     // The last node's output gets the name that users look for.
     match to.graph.node.last_mut() {
         Some(node) => node.output = vec!["image".into()],
         None => return Err(OnnxError::Model("a generator without layers".into())),
     }
     let image = [input.c, input.h, input.w];
-    to.graph.input = vec![value("z", &[graph.latent])];
-    to.graph.output = vec![value("image", &image)];
+    let kind = match bytes {
+        true => DataType::UINT8,
+        false => DataType::FLOAT,
+    };
+    to.graph.input = vec![value("z", &[graph.latent], DataType::FLOAT)];
+    to.graph.output = vec![value("image", &image, kind)];
     let model = ModelProto {
         ir_version: IR,
         producer_name: "pocket-gan".into(),
@@ -98,8 +118,8 @@ fn facts(graph: &Graph) -> Vec<StringStringEntryProto> {
         .collect()
 }
 
-/// A float tensor `[N, ...sides]`.
-fn value(name: &str, sides: &[usize]) -> ValueInfoProto {
+/// A tensor `[N, ...sides]`.
+fn value(name: &str, sides: &[usize], kind: DataType) -> ValueInfoProto {
     let side = |value| Dimension {
         value: Some(value),
         ..Dimension::default()
@@ -111,7 +131,7 @@ fn value(name: &str, sides: &[usize]) -> ValueInfoProto {
     let sides = sides.iter().map(|n| dimension::Value::DimValue(*n as i64));
     shape.dim.extend(sides.map(side));
     let tensor = type_proto::Tensor {
-        elem_type: DataType::FLOAT as i32,
+        elem_type: kind as i32,
         shape: MessageField::some(shape),
         ..type_proto::Tensor::default()
     };
@@ -199,6 +219,24 @@ impl Nodes {
             Activation::Tanh => self.node("Tanh", &activated, &[], vec![]),
             Activation::Sigmoid => self.node("Sigmoid", &activated, &[], vec![]),
         }
+    }
+
+    /// From values of black and white to rounded bytes: a cast drops what comes after the point.
+    fn bytes(&mut self, (black, white): (f32, f32)) {
+        let scale = 255.0 / (white - black);
+        let factor = self.floats("bytes", "scale", &[1], &[scale]);
+        let shift = self.floats("bytes", "shift", &[1], &[0.5 - black * scale]);
+        let least = self.floats("bytes", "least", &[], &[0.0]);
+        let most = self.floats("bytes", "most", &[], &[255.0]);
+        self.node("Mul", "bytes.scaled", &[factor], vec![]);
+        self.node("Add", "bytes.shifted", &[shift], vec![]);
+        self.node("Clip", "bytes.clipped", &[least, most], vec![]);
+        self.node(
+            "Cast",
+            "bytes",
+            &[],
+            vec![int("to", DataType::UINT8 as i64)],
+        );
     }
 
     fn convolution(
