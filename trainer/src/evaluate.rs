@@ -16,7 +16,7 @@ use runtime::onnx;
 use runtime::record::Buffer;
 use serde::Serialize;
 
-use crate::data::{DataSet, Form};
+use crate::data::{Crop, DataSet, Form};
 use crate::report;
 use crate::run;
 use crate::score::extractor::{Extractor, Resize, Spec};
@@ -44,6 +44,9 @@ pub struct Evaluate {
     /// The real images: folder, zip archive or IDX files [default: the run's]
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// What is cut out of real images: centre, a number of pixels, celeba128 [default: the run's, else centre]
+    #[arg(long)]
+    pub crop: Option<Crop>,
     /// Images of each kind, at most
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
     pub count: u32,
@@ -175,6 +178,8 @@ pub struct Target {
     pub record: Buffer,
     /// The data that it was trained on, where that is known.
     pub data: Option<PathBuf>,
+    /// What was cut out of it.
+    pub crop: Crop,
 }
 
 impl Target {
@@ -208,6 +213,7 @@ impl Target {
             name: path.display().to_string(),
             record: Buffer::from(&record),
             data: None,
+            crop: Crop::Centre,
         })
     }
 
@@ -225,7 +231,7 @@ impl Target {
         let form = Form {
             size: shape.w as u32,
             channels: shape.c,
-            crop: crate::data::Crop::Centre,
+            crop: Crop::Centre,
         };
         let bar = progress("samples", count);
         const PART: usize = 32;
@@ -363,7 +369,10 @@ fn pixels(
         .or(target.data.as_ref())
         .ok_or("--data is missing: the real images to compare with")?;
     let fakes = target.samples(args.count as usize, args.seed)?;
-    let form = *fakes.form();
+    let form = Form {
+        crop: args.crop.unwrap_or(target.crop),
+        ..*fakes.form()
+    };
     let workers = rayon::current_num_threads();
     let data = DataSet::open(path, &form, workers)?;
     let (train, held) = match &args.held_out {

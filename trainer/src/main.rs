@@ -672,6 +672,7 @@ fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
         name: path.display().to_string(),
         record: Buffer::from(&graph.pack()?),
         data: cfg.data,
+        crop: cfg.crop,
     })
 }
 
