@@ -126,19 +126,13 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
     state.images += n as u64;
 
     let of_d = sums / cfg.d_steps as f64;
-    let part = |from: usize, to: usize| of_d.clone().narrow(0, from, to - from);
-    let penalties = part(5, of_d.dims()[0]);
-    Tensor::cat(
-        vec![
-            part(0, 1),
-            g_loss,
-            part(1, 3),
-            fake_after,
-            part(3, 5),
-            penalties,
-        ],
-        0,
-    )
+    let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
+    let mut said = vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)];
+    let penalties = of_d.dims()[0] - 5;
+    if penalties > 0 {
+        said.push(part(5, penalties));
+    }
+    Tensor::cat(said, 0)
 }
 
 /// What D sees of images, and what it forgets of them.
