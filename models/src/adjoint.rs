@@ -9,7 +9,7 @@ use burn::module::Param;
 use burn::tensor::Tensor;
 
 use crate::conv;
-use crate::flex::{self, Bend};
+use crate::flex;
 use crate::layer::{Activation, Layer, Sequential};
 
 /// A layer that [`Sequential::input_gradient`] does not know how to turn round: its place in the list, what it is.
@@ -93,8 +93,7 @@ impl Sequential {
 impl Activation {
     /// `dy` times the slope where `y` came out.
     fn back(&self, y: Tensor<4>, dy: Tensor<4>) -> Tensor<4> {
-        let bend = Bend::from(self.function);
-        if flex::takes(&y) {
+        if let (Some(bend), true) = (self.function.bend(), flex::takes(&y)) {
             return flex::unbend(y, dy, bend);
         }
         let slope = self.slope().unwrap_or(1.0);

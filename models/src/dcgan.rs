@@ -53,6 +53,8 @@ pub enum Output {
     Tanh,
     /// Nothing: values that are meant for [-1, 1] and clipped where they are shown.
     Linear,
+    /// Logistic function: values in (0, 1).
+    Sigmoid,
 }
 
 impl Style {
@@ -182,6 +184,7 @@ pub fn generator_as(
     match style.output {
         Output::Tanh => layers.push(Layer::activation(Function::Tanh)),
         Output::Linear => {}
+        Output::Sigmoid => layers.push(Layer::activation(Function::Sigmoid)),
     }
     Ok(Sequential { layers })
 }
@@ -200,14 +203,32 @@ pub fn discriminator(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
+    encoder(shape, [0, 1], ndf, norm, seed, device)
+}
+
+/// [`discriminator`] with other `ends`: images with so many planes of class behind their own (see
+/// [`conditional`](crate::conditional)), `[n, channels + labels, size, size]`, to so many values, `[n, values, 1, 1]`.
+///
+/// # Errors
+/// As [`discriminator`].
+pub fn encoder(
+    shape: &Shape,
+    ends: [usize; 2],
+    ndf: usize,
+    norm: bool,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
     let doublings = shape.doublings()?;
+    let [labels, values] = ends;
     positive("ndf", ndf)?;
+    positive("nz", values)?;
     let init = &mut Init::new(seed, device);
     if !norm {
         init.he(1.0);
     }
     let mut layers = Vec::new();
-    let mut from = shape.channels;
+    let mut from = shape.channels + labels;
     for step in 0..doublings {
         let to = ndf << step;
         layers.push(Layer::conv(from, to, DOUBLE, !norm, init));
@@ -217,7 +238,7 @@ pub fn discriminator(
         layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
         from = to;
     }
-    layers.push(Layer::conv(from, 1, WHOLE, !norm, init));
+    layers.push(Layer::conv(from, values, WHOLE, !norm, init));
     Ok(Sequential { layers })
 }
 

@@ -101,6 +101,8 @@ pub enum Function {
     LeakyRelu(f32),
     /// Hyperbolic tangent.
     Tanh,
+    /// Logistic function, `1 / (1 + exp(-x))`.
+    Sigmoid,
 }
 
 impl Layer {
@@ -221,26 +223,29 @@ impl ResizeConv {
     }
 }
 
-impl From<Function> for Bend {
-    fn from(function: Function) -> Bend {
-        match function {
-            Function::Relu => Bend::Leaky(0.0),
-            Function::LeakyRelu(slope) => Bend::Leaky(slope),
-            Function::Tanh => Bend::Tanh,
+impl Function {
+    /// What it is among the CPU's own kernels, where it is one of them.
+    pub fn bend(self) -> Option<Bend> {
+        match self {
+            Function::Relu => Some(Bend::Leaky(0.0)),
+            Function::LeakyRelu(slope) => Some(Bend::Leaky(slope)),
+            Function::Tanh => Some(Bend::Tanh),
+            Function::Sigmoid => None,
         }
     }
 }
 
 impl Activation {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let bend = Bend::from(self.function);
-        if flex::takes(&x) {
-            return flex::bend(x, bend);
+        match self.function.bend() {
+            Some(bend) if flex::takes(&x) => return flex::bend(x, bend),
+            Some(_) | None => {}
         }
-        match bend {
-            Bend::Leaky(0.0) => activation::relu(x),
-            Bend::Leaky(slope) => activation::leaky_relu(x, slope as f64),
-            Bend::Tanh => activation::tanh(x),
+        match self.function {
+            Function::Relu => activation::relu(x),
+            Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
+            Function::Tanh => activation::tanh(x),
+            Function::Sigmoid => activation::sigmoid(x),
         }
     }
 
@@ -249,7 +254,7 @@ impl Activation {
         match self.function {
             Function::Relu => Some(0.0),
             Function::LeakyRelu(slope) => Some(slope),
-            Function::Tanh => None,
+            Function::Tanh | Function::Sigmoid => None,
         }
     }
 }
@@ -302,38 +307,44 @@ fn normalise(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tenso
     flex::norm(x, statistics, affine, epsilon, slope)
 }
 
+fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
+    let mut layers = layers.iter().peekable();
+    let mut x = x;
+    while let Some(layer) = layers.next() {
+        x = match (layer, layers.peek()) {
+            (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
+                layers.next();
+                normalise(norm, Some(then), x)
+            }
+            (Layer::Dropout(dropout), _) => match rng.as_deref_mut() {
+                Some(rng) => dropout.thin(x, rng),
+                None => x,
+            },
+            _ => layer.forward(x),
+        };
+    }
+    x
+}
+
 impl Sequential {
     /// `x` of `[n, c, h, w]` through every layer in turn. A latent is `[n, nz, 1, 1]`.
     ///
     /// On an autodiff device batch norm uses the batch's statistics and updates its running ones; otherwise it
     /// uses the running ones.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.pass(x, None)
+        pass(&self.layers, x, None)
+    }
+
+    /// [`Sequential::forward`] up to the last layer, which is left out: the logits of a network that ends in a logistic
+    /// function, of which losses want the numbers before it is applied.
+    pub fn before_last(&self, x: Tensor<4>) -> Tensor<4> {
+        pass(&self.layers[..self.layers.len().saturating_sub(1)], x, None)
     }
 
     /// [`Sequential::forward`] in which every dropout draws from `rng` what it leaves out: the numbers are a run's
     /// own, not a backend's, so that a run that goes on draws what it would have drawn.
     pub fn forward_with(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
-        self.pass(x, Some(rng))
-    }
-
-    fn pass(&self, x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
-        let mut layers = self.layers.iter().peekable();
-        let mut x = x;
-        while let Some(layer) = layers.next() {
-            x = match (layer, layers.peek()) {
-                (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
-                    layers.next();
-                    normalise(norm, Some(then), x)
-                }
-                (Layer::Dropout(dropout), _) => match rng.as_deref_mut() {
-                    Some(rng) => dropout.thin(x, rng),
-                    None => x,
-                },
-                _ => layer.forward(x),
-            };
-        }
-        x
+        pass(&self.layers, x, Some(rng))
     }
 
     /// Recomputes the running statistics of every batch norm as the plain mean over `batches` (each

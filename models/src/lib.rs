@@ -16,7 +16,9 @@
 //! ```
 
 pub mod adjoint;
+pub mod autoencoder;
 mod channels_last;
+pub mod conditional;
 pub mod conv;
 pub mod dcgan;
 pub mod flex;

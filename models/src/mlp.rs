@@ -60,10 +60,28 @@ pub fn discriminator(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
+    conditional_discriminator(shape, 0, ndf, seed, device)
+}
+
+/// [`discriminator`] that is told the class: of images as so many values and `labels` more behind them (see
+/// [`conditional`](crate::conditional)), `[n, channels * size * size + labels, 1, 1]`; without labels, of images.
+///
+/// # Errors
+/// [`Unsupported`], as for [`generator`].
+pub fn conditional_discriminator(
+    shape: &Shape,
+    labels: usize,
+    ndf: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
     check(shape, [("ndf", ndf), ("ndf", ndf)])?;
     let init = &mut Init::new(seed, device);
     let mut layers = Vec::new();
-    let (mut from, mut kernel) = (shape.channels, shape.size);
+    let (mut from, mut kernel) = match labels {
+        0 => (shape.channels, shape.size),
+        labels => (shape.channels * shape.size.pow(2) + labels, 1),
+    };
     for to in [4 * ndf, 2 * ndf, ndf] {
         layers.push(gather(from, to, kernel, init));
         layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
@@ -75,7 +93,7 @@ pub fn discriminator(
 }
 
 /// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to `[n, to, kernel, kernel]`.
-fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+pub(crate) fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
     Layer::ConvTranspose(ConvTranspose {
         weight: weight([from, to, kernel, kernel], from, init),
         bias: Some(init.zeros([to])),
@@ -85,7 +103,7 @@ fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
 }
 
 /// A dense layer from a whole image: `[n, from, kernel, kernel]` to `[n, to, 1, 1]`.
-fn gather(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+pub(crate) fn gather(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
     Layer::Conv(Conv {
         weight: weight([to, from, kernel, kernel], from * kernel * kernel, init),
         bias: Some(init.zeros([to])),
@@ -100,7 +118,10 @@ fn weight(shape: [usize; 4], inputs: usize, init: &mut Init) -> Param<Tensor<4>>
     init.uniform(shape, 1.0 / (inputs as f32).sqrt())
 }
 
-fn check(shape: &Shape, widths: [(&'static str, usize); 2]) -> Result<(), Unsupported> {
+pub(crate) fn check(
+    shape: &Shape,
+    widths: [(&'static str, usize); 2],
+) -> Result<(), Unsupported> {
     if ![1, 3].contains(&shape.channels) {
         return Err(Unsupported::Channels(shape.channels));
     }

@@ -151,6 +151,7 @@ fn batch_norm_and_activation_are_burns() {
         ([4, 7, 5, 3], Function::Relu),
         ([3, 32, 8, 8], Function::LeakyRelu(0.2)),
         ([2, 16, 4, 4], Function::Tanh),
+        ([2, 16, 4, 4], Function::Sigmoid),
     ] {
         let name = format!("{shape:?} {function:?}");
         let make = || {
@@ -174,6 +175,7 @@ fn batch_norm_and_activation_are_burns() {
             Function::Relu => activation::relu(x),
             Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
             Function::Tanh => activation::tanh(x),
+            Function::Sigmoid => activation::sigmoid(x),
         };
         let x = random(shape, &device) * 3.0 + 1.0;
         let by = random(shape, &device);

@@ -98,7 +98,7 @@ impl<'a> Cpu<'a> {
         mut watch: impl FnMut(usize, &[f32]),
     ) -> Result<Image<'_>, LatentLength> {
         let length = self.model.latent();
-        latent.fill(&mut self.arena[..length])?;
+        latent.fill_for(&mut self.arena[..length], self.model.classes())?;
         let layers = self.model.layers();
         let last = &layers[layers.len() - 1];
         if let Some((factor, zero)) = self.model.quantised() {

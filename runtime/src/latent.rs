@@ -12,6 +12,7 @@ use core::fmt;
 pub struct Latent<'a> {
     source: Source<'a>,
     truncation: f32,
+    label: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +50,7 @@ impl<'a> Latent<'a> {
         Latent {
             source: Source::Seed(seed),
             truncation: 1.0,
+            label: None,
         }
     }
 
@@ -57,6 +59,7 @@ impl<'a> Latent<'a> {
         Latent {
             source: Source::Values(values),
             truncation: 1.0,
+            label: None,
         }
     }
 
@@ -66,6 +69,7 @@ impl<'a> Latent<'a> {
         Latent {
             source: Source::Between(from, to, t),
             truncation: 1.0,
+            label: None,
         }
     }
 
@@ -74,27 +78,78 @@ impl<'a> Latent<'a> {
         Latent { truncation, ..self }
     }
 
+    /// The same of class `label`, for conditional models: without it seeds take the classes in turn, seed 0 the first.
+    pub const fn labelled(self, label: u32) -> Latent<'a> {
+        Latent {
+            label: Some(label),
+            ..self
+        }
+    }
+
     /// Writes the latent's values.
     ///
     /// # Errors
     /// [`LatentLength`] where given values are not as many as `z` is long.
     pub fn fill(&self, z: &mut [f32]) -> Result<(), LatentLength> {
+        self.fill_for(z, 0)
+    }
+
+    /// Writes the latent of a model of `labels` classes: its values, and behind them one for each class, 1 for the label's
+    /// and 0 for the others (Mirza and Osindero 2014, section 3.2). A label beyond the last class counts on from the
+    /// first. Given values may have those of the classes with them; on the way from a seed to another so is the class.
+    ///
+    /// # Errors
+    /// [`LatentLength`] where given values are neither as many as `z` is long nor, with a label, as the part before the
+    /// classes.
+    pub fn fill_for(&self, z: &mut [f32], labels: usize) -> Result<(), LatentLength> {
+        let need = z.len();
+        let (z, classes) = z.split_at_mut(need.saturating_sub(labels));
         match self.source {
             Source::Seed(seed) => {
                 let mut normal = Normal::new(seed);
                 z.iter_mut().for_each(|v| *v = normal.sample());
+                mark(classes, self.class(seed), 1.0);
             }
-            Source::Values(values) if values.len() == z.len() => z.copy_from_slice(values),
             Source::Values(values) => {
-                return Err(LatentLength {
-                    need: z.len(),
-                    got: values.len(),
-                });
+                let whole = values.len() == need;
+                let before = values.len() == z.len() && self.label.is_some();
+                if !whole && !before {
+                    let got = values.len();
+                    return Err(LatentLength { need, got });
+                }
+                let (values, given) = values.split_at(z.len());
+                z.copy_from_slice(values);
+                match self.label {
+                    Some(label) => mark(classes, u64::from(label), 1.0),
+                    None => classes.copy_from_slice(given),
+                }
             }
-            Source::Between(from, to, t) => slerp(from, to, t, z),
+            Source::Between(from, to, t) => {
+                slerp(from, to, t, z);
+                let t = t.clamp(0.0, 1.0);
+                mark(classes, self.class(from), 1.0 - t);
+                add(classes, self.class(to), t);
+            }
         }
         z.iter_mut().for_each(|v| *v *= self.truncation);
         Ok(())
+    }
+
+    /// The class of a seed where none was asked for: their turn.
+    fn class(&self, seed: u64) -> u64 {
+        self.label.map_or(seed, u64::from)
+    }
+}
+
+/// Nought everywhere but `value` at the class.
+fn mark(classes: &mut [f32], class: u64, value: f32) {
+    classes.fill(0.0);
+    add(classes, class, value);
+}
+
+fn add(classes: &mut [f32], class: u64, value: f32) {
+    if !classes.is_empty() {
+        classes[(class % classes.len() as u64) as usize] += value;
     }
 }
 
@@ -402,6 +457,34 @@ mod tests {
         }
         // One seed twice is a point.
         assert!(off(&values::<64>(Latent::between(3, 3, 0.5)), &a) < 1e-6);
+    }
+
+    #[test]
+    fn classes_follow_the_values() {
+        let of = |latent: Latent| {
+            let mut z = [9.0; 5];
+            latent.fill_for(&mut z, 3).unwrap();
+            z
+        };
+        let free: [f32; 2] = values(Latent::from_seed(4));
+        let with = |classes: [f32; 3]| [free[0], free[1], classes[0], classes[1], classes[2]];
+        // Seeds take the classes in turn; a label that is asked for wins; truncation leaves it alone.
+        assert_eq!(of(Latent::from_seed(4)), with([0.0, 1.0, 0.0]));
+        assert_eq!(of(Latent::from_seed(4).labelled(2)), with([0.0, 0.0, 1.0]));
+        assert_eq!(
+            of(Latent::from_seed(4).truncated(0.0))[2..],
+            [0.0, 1.0, 0.0]
+        );
+        let between = of(Latent::between(4, 5, 0.25));
+        assert_eq!(between[2..], [0.0, 0.75, 0.25]);
+        assert_eq!(of(Latent::between(4, 5, 0.25).labelled(0))[2..], [1.0, 0.0, 0.0]);
+        // Values with and without their classes.
+        let given = [1.0, 2.0, 0.5, 0.5, 0.0];
+        assert_eq!(of(Latent::from_values(&given)), given);
+        let labelled = Latent::from_values(&given[..2]).labelled(1);
+        assert_eq!(of(labelled), [1.0, 2.0, 0.0, 1.0, 0.0]);
+        let error = Latent::from_values(&given[..2]).fill_for(&mut [0.0; 5], 3);
+        assert_eq!(error, Err(LatentLength { need: 5, got: 2 }));
     }
 
     #[test]

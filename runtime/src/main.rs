@@ -66,6 +66,9 @@ pub struct Generate {
     /// Seed of the first face; further ones count up
     #[arg(long, default_value_t = 0, conflicts_with = "latent")]
     pub seed: u64,
+    /// Class of every face, by its name or number, for a conditional model [default: the classes in turn; in a grid a row each]
+    #[arg(long, value_name = "NAME|NUMBER")]
+    pub label: Option<String>,
     /// Number of faces, as numbered files [default: 1, or the rows of --latent]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000), conflicts_with = "grid")]
     pub count: Option<u64>,

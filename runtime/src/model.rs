@@ -93,6 +93,7 @@ impl Precision {
 pub struct Model<'a> {
     record: Record<'a>,
     latent: usize,
+    classes: usize,
     range: (f32, f32),
     /// Factor and zero of the latent of an int8 model.
     quantised: Option<(f32, u8)>,
@@ -110,6 +111,8 @@ pub enum ModelError<'a> {
     Missing(&'static str),
     /// A key whose value is not what it should be.
     Value(&'static str, &'a str),
+    /// As many classes as the latent has values, or more: both.
+    Classes(usize, usize),
     /// More than [`LAYERS`] layers.
     Layers(usize),
     /// A line of the layer list that does not read: which, what it says.
@@ -154,6 +157,11 @@ impl fmt::Display for ModelError<'_> {
                 "the record has no {key:?}: it is not an exported generator"
             ),
             ModelError::Value(key, got) => write!(f, "{key:?} says {got:?}"),
+            ModelError::Classes(classes, latent) => write!(
+                f,
+                "{:?} has {classes} names, a latent of {latent} values has no room for so many and a seed",
+                key::LABELS
+            ),
             ModelError::Layers(got) => write!(f, "{got} layers, at most {LAYERS} are supported"),
             ModelError::Layer(i, line) => write!(f, "layer {i}: {line:?} is not a layer"),
             ModelError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
@@ -237,6 +245,7 @@ impl<'a> Model<'a> {
         let mut model = Model {
             record,
             latent: 0,
+            classes: 0,
             range: (-1.0, 1.0),
             quantised: None,
             packed: false,
@@ -252,6 +261,10 @@ impl<'a> Model<'a> {
             Ok(n @ 1..=crate::op::LARGEST) => n,
             _ => return Err(ModelError::Value(key::LATENT, text)),
         };
+        model.classes = model.labels().count();
+        if model.classes >= model.latent {
+            return Err(ModelError::Classes(model.classes, model.latent));
+        }
         let text = model.required(key::RANGE)?;
         model.range = range(text).ok_or(ModelError::Value(key::RANGE, text))?;
         let mut integers = "".lines();
@@ -518,6 +531,11 @@ impl<'a> Model<'a> {
     /// Names of the classes of a conditional generator, in order.
     pub fn labels(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.fact(key::LABELS).lines()
+    }
+
+    /// How many classes a conditional generator has: so many of its latent's values, the last ones, say which.
+    pub fn classes(&self) -> usize {
+        self.classes
     }
 }
 

@@ -61,7 +61,7 @@ fn every_size_that_can_be_trained() {
             let mut graph = trainer::export::graph(&g, 10, Facts::default());
             graph.fold();
             let want: Vec<f32> = g
-                .forward(noise::seeds(0, SEEDS, 10, &device))
+                .forward(noise::seeds(0, SEEDS, 10, 0, &device))
                 .into_data()
                 .try_to_vec()
                 .unwrap();

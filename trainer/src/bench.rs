@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor};
 use models::conv::{self, Window};
-use models::flex::Bend;
 use models::norm::{self, Normed};
 use models::{Layer, Sequential, dcgan};
 use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
 
 use crate::checkpoint::State;
-use crate::config::Config;
-use crate::fit;
-use crate::objective;
+use crate::config::{Config, Corruption, Network, Objective};
+use crate::networks;
+use crate::objective::{self, Batch};
 
 /// What was measured.
 #[derive(Serialize)]
@@ -71,14 +70,28 @@ pub struct Row {
 /// [`dcgan::Unsupported`] names what there is no network for.
 pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupported> {
     let device = Device::flex().autodiff();
-    let mut state = fit::fresh(cfg, &device)?;
+    let mut state = networks::fresh(cfg, &device)?;
     let peak = peak();
     let mut rows = Vec::new();
-    // A step runs G once forwards and once back; D three times forwards, twice back with and once without its weights.
+    // A step runs G once forwards and once back; D three times forwards, twice back with and once without its weights. An
+    // encoder runs once.
+    let of_d = match cfg.objective {
+        Objective::Gan => [3, 3, 2],
+        Objective::Autoencoder | Objective::Vae => [1, 0, 1],
+    };
+    let labels = cfg.labels.len();
+    let planes = match cfg.corruption {
+        Corruption::Grey => 1,
+        Corruption::None | Corruption::Noise => cfg.channels,
+    };
+    let seen = match (cfg.network, labels) {
+        (Network::Mlp, 1..) => [planes * cfg.size * cfg.size + labels, 1],
+        (Network::Dcgan, _) | (Network::Mlp, 0) => [planes + labels, cfg.size],
+    };
     parts(
         "G",
         &state.g,
-        [cfg.nz, 1],
+        [cfg.nz + labels, 1],
         cfg.batch,
         [1, 1, 1],
         true,
@@ -87,9 +100,9 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     parts(
         "D",
         &state.d,
-        [cfg.channels, cfg.size],
+        seen,
         cfg.batch,
-        [3, 3, 2],
+        of_d,
         false,
         &mut rows,
     );
@@ -110,8 +123,13 @@ pub fn whole(cfg: &Config, state: &mut State, span: Duration) -> f64 {
     let device = cfg.device.open();
     let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
     let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+    let classes = cfg.labels.len().max(1);
     median(span, || {
-        let losses = objective::step(state, real.clone(), cfg, &device);
+        let batch = Batch {
+            images: real.clone(),
+            labels: (0..cfg.step()).map(|i| i % classes).collect(),
+        };
+        let losses = objective::step(state, batch, cfg, &device);
         black_box(losses.into_data());
     })
 }
@@ -233,7 +251,10 @@ fn parts(
                     continue;
                 }
                 let x = ramp(batch * channels * side * side);
-                let bend = Bend::from(l.function);
+                // A logistic function is a backend's own, and next to nothing.
+                let Some(bend) = l.function.bend() else {
+                    continue;
+                };
                 let forward = median(span, || drop(black_box(norm::bend(&x, bend))));
                 let back = median(span, || drop(black_box(norm::unbend(&x, &x, bend))));
                 add("forward", forwards, 0.0, forward);

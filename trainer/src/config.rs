@@ -25,8 +25,24 @@ pub struct Config {
     pub drawn: usize,
     /// What is drawn: `faces` or `digits` (which have labels).
     pub draw: Drawing,
-    /// Which pair of networks: `dcgan` or `mlp` (dense layers).
+    /// What is learnt: `gan` (a generator against a discriminator), `autoencoder` or `vae` (an encoder and a decoder, which
+    /// is the generator).
+    pub objective: Objective,
+    /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers).
     pub network: Network,
+    /// Tell both networks of a `gan` the class of each image: a folder a class, or IDX files with their labels.
+    pub conditional: bool,
+    /// The classes of a conditional run; found in the data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// Layers between image and code of a dense autoencoder: how many values each has, the image's side first.
+    pub hidden: Vec<usize>,
+    /// What an autoencoder has to undo: `none`, `noise` or `grey` (it gets to see no colours).
+    pub corruption: Corruption,
+    /// Standard deviation of that noise, where black is 0 and white 1.
+    pub noise: f64,
+    /// Weight of a `vae`'s divergence from the prior: 1 is the bound on the likelihood; more orders codes, less sharpens.
+    pub kl: f64,
     /// Side of the images in pixels: 16, 32, 64 or 128; dense networks take 8 to 64.
     pub size: usize,
     /// 1 (grey) or 3 (colour).
@@ -45,7 +61,7 @@ pub struct Config {
     /// How the generator doubles a map: `transposed` (convolutions, the paper's) or `resize` (repeated pixels, then a
     /// convolution: no checkerboard; exported as the transposed convolution that it equals, at no cost).
     pub upsample: Upsample,
-    /// What the generator ends with: `tanh` or `linear` (clipped where it is shown).
+    /// What the generator ends with: `tanh` or `linear` (clipped where it is shown); an autoencoder's decoder with `sigmoid`.
     pub output: Output,
     /// What the two networks minimise: `bce`, `hinge`, `rpgan` or `wasserstein`.
     pub loss: Loss,
@@ -136,7 +152,14 @@ impl Default for Config {
             data: None,
             drawn: 20_000,
             draw: Drawing::Faces,
+            objective: Objective::Gan,
             network: Network::Dcgan,
+            conditional: false,
+            labels: Vec::new(),
+            hidden: vec![128, 64, 12],
+            corruption: Corruption::None,
+            noise: 0.2,
+            kl: 1.0,
             size: 32,
             channels: 3,
             nz: 64,
@@ -197,6 +220,30 @@ pub enum Drawing {
     Digits,
 }
 
+/// What is learnt, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// [`crate::gan`].
+    Gan,
+    /// [`crate::autoencoder`].
+    Autoencoder,
+    /// [`crate::vae`].
+    Vae,
+}
+
+/// What an autoencoder has to undo, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Corruption {
+    /// Nothing.
+    None,
+    /// Noise on every value (Vincent et al. 2008).
+    Noise,
+    /// The colours are gone.
+    Grey,
+}
+
 /// The pairs of networks, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -245,6 +292,8 @@ pub enum Output {
     Tanh,
     /// Nothing.
     Linear,
+    /// Logistic function, for autoencoders.
+    Sigmoid,
 }
 
 /// Where the discriminator's gradient is penalised, by name (Mescheder et al. 2018, eq. 9; Huang et al. 2025, section 2).
@@ -306,7 +355,7 @@ impl Device {
 }
 
 /// The recipes that come with the program: name, file.
-pub const RECIPES: [(&str, &str); 7] = [
+pub const RECIPES: [(&str, &str); 15] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
     (
         "dcgan-tutorial",
@@ -317,6 +366,20 @@ pub const RECIPES: [(&str, &str); 7] = [
     ("small-data", include_str!("../recipes/small-data.toml")),
     ("tiny", include_str!("../recipes/tiny.toml")),
     ("gan-mnist", include_str!("../recipes/gan-mnist.toml")),
+    ("cgan-mnist", include_str!("../recipes/cgan-mnist.toml")),
+    (
+        "cgan-mnist-conv",
+        include_str!("../recipes/cgan-mnist-conv.toml"),
+    ),
+    ("autoencoder", include_str!("../recipes/autoencoder.toml")),
+    (
+        "denoising-autoencoder",
+        include_str!("../recipes/denoising-autoencoder.toml"),
+    ),
+    ("vae", include_str!("../recipes/vae.toml")),
+    ("vae-conv", include_str!("../recipes/vae-conv.toml")),
+    ("duplicates", include_str!("../recipes/duplicates.toml")),
+    ("colourise", include_str!("../recipes/colourise.toml")),
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
@@ -600,6 +663,15 @@ impl Config {
                 return Err(ConfigError::Range(key, value.to_string(), want));
             }
         }
+        if self.labels.len() > 256 {
+            let got = format!("{} names", self.labels.len());
+            return Err(ConfigError::Range("labels", got, "at most 256 classes"));
+        }
+        if self.hidden.len() > 8 || self.hidden.iter().any(|n| !(1..=8_192).contains(n)) {
+            let got = format!("{:?}", self.hidden);
+            let want = "at most 8 layers of 1 to 8192 values";
+            return Err(ConfigError::Range("hidden", got, want));
+        }
         if let Some(want) = self.network.refuses(self.size) {
             return Err(ConfigError::Range("size", self.size.to_string(), want));
         }
@@ -633,6 +705,8 @@ impl Config {
             ),
             ("instance_noise", self.instance_noise, from_0),
             ("clip", self.clip, from_0),
+            ("noise", self.noise, (0.0, 2.0, "from 0 to 2")),
+            ("kl", self.kl, from_0),
             ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
             ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
         ];
@@ -678,16 +752,58 @@ impl Config {
                 "0 with a loss that has no labels (bce has)",
             );
         }
+        let plain = match self.objective {
+            Objective::Gan => Output::Tanh,
+            Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
+        };
         if dense
-            && (self.upsample != Upsample::Transposed
-                || self.output != Output::Tanh
-                || !self.g_norm)
+            && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
         {
             return off(
                 "network",
                 &self.network,
                 "dcgan for upsample, output and g_norm",
             );
+        }
+        match self.objective {
+            Objective::Gan => {
+                if self.output == Output::Sigmoid {
+                    return off("output", &self.output, "tanh or linear for a gan");
+                }
+                if self.corruption != Corruption::None {
+                    let want = "none but for an autoencoder";
+                    return off("corruption", &self.corruption, want);
+                }
+            }
+            Objective::Autoencoder | Objective::Vae => {
+                if self.output != Output::Sigmoid {
+                    return off("output", &self.output, "sigmoid for an autoencoder");
+                }
+                if self.ema > 0 {
+                    let want = "0 for an autoencoder: encoder and decoder go together";
+                    return off("ema", &self.ema, want);
+                }
+                if penalised
+                    || self.spectral
+                    || self.clip > 0.0
+                    || self.d_steps > 1
+                    || self.instance_noise > 0.0
+                    || !self.augment.is_none()
+                    || self.conditional
+                {
+                    return off(
+                        "objective",
+                        &self.objective,
+                        "gan for penalty, spectral, clip, d_steps, instance_noise, augment and conditional",
+                    );
+                }
+                if self.objective == Objective::Vae && self.corruption != Corruption::None {
+                    return off("corruption", &self.corruption, "none for a vae");
+                }
+                if self.corruption == Corruption::Grey && self.channels == 1 {
+                    return off("corruption", &self.corruption, "none or noise for grey images");
+                }
+            }
         }
         if self.instance_noise > 0.0 && self.ramp == 0 {
             return off(
@@ -697,6 +813,32 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    /// Output values of black and white.
+    pub fn range(&self) -> (f32, f32) {
+        match self.output {
+            Output::Tanh | Output::Linear => (-1.0, 1.0),
+            Output::Sigmoid => (0.0, 1.0),
+        }
+    }
+
+    /// These settings for data of these classes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where a conditional run has none.
+    pub fn classed(mut self, labels: &[String]) -> Result<Config, ConfigError> {
+        self.labels = match self.conditional {
+            true => labels.to_vec(),
+            false => Vec::new(),
+        };
+        if self.conditional && labels.len() < 2 {
+            let got = format!("true, and the data has {} classes", labels.len());
+            let want = "images in a folder for each class, or IDX files with their labels beside them";
+            return Err(ConfigError::Range("conditional", got, want));
+        }
+        self.check()?;
+        Ok(self)
     }
 
     /// Images of one step: a batch for each of the discriminator's.
@@ -716,6 +858,7 @@ impl Config {
             output: match self.output {
                 Output::Tanh => dcgan::Output::Tanh,
                 Output::Linear => dcgan::Output::Linear,
+                Output::Sigmoid => dcgan::Output::Sigmoid,
             },
         }
     }
@@ -827,6 +970,7 @@ fn check_keys(source: &str, table: &Table) -> Result<(), ConfigError> {
     let absent = [
         "data",
         "epochs",
+        "labels",
         "lr_end",
         "beta2_end",
         "gamma_end",

@@ -12,9 +12,9 @@ use runtime::model::Model;
 use runtime::record::Buffer;
 
 use crate::bench;
-use crate::config::{Config, Origin};
+use crate::config::{Config, Objective, Origin};
 use crate::export;
-use crate::fit;
+use crate::networks;
 use crate::report::clock;
 
 /// How long steps are measured.
@@ -27,6 +27,7 @@ const SEEDS: std::ops::Range<u64> = 0..2;
 pub struct Dry {
     settings: Vec<(String, String, Origin)>,
     parameters: [usize; 2],
+    second: &'static str,
     multiply_adds: u64,
     images_per_s: f64,
     left: u64,
@@ -87,15 +88,24 @@ impl Dry {
         left: u64,
     ) -> Result<Dry, DryError> {
         let device = cfg.device.open();
-        let mut state = fit::fresh(cfg, &device).map_err(DryError::Network)?;
+        let mut state = networks::fresh(cfg, &device).map_err(DryError::Network)?;
         let parameters = [state.g.num_params(), state.d.num_params()];
-        let mut graph = export::graph(&state.ema, cfg.nz, Facts::default());
+        let facts = Facts {
+            labels: cfg.labels.clone(),
+            range: cfg.range(),
+            ..Facts::default()
+        };
+        let mut graph = export::graph(&state.ema, cfg.nz, facts);
         graph.fold();
         let (multiply_adds, exported) = exported(&graph)?;
         let step = bench::whole(cfg, &mut state, SPAN);
         Ok(Dry {
             settings,
             parameters,
+            second: match cfg.objective {
+                Objective::Gan => "discriminator",
+                Objective::Autoencoder | Objective::Vae => "encoder",
+            },
             multiply_adds,
             images_per_s: cfg.step() as f64 / step,
             left,
@@ -151,7 +161,7 @@ impl fmt::Display for Dry {
             "\ngenerator        {g} parameters, {:.1} M multiply-adds a face",
             self.multiply_adds as f64 / 1e6
         )?;
-        writeln!(f, "discriminator    {d} parameters")?;
+        writeln!(f, "{:<16} {d} parameters", self.second)?;
         let seconds = self.left as f64 / self.images_per_s;
         let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         writeln!(

@@ -82,7 +82,8 @@ impl From<WriteError> for ExportError {
     }
 }
 
-/// The generator as `runtime` holds it: batch norm as it stands (see [`Graph::fold`]), latent of `nz` values.
+/// The generator as `runtime` holds it: batch norm as it stands (see [`Graph::fold`]), latent of `nz` values and one for
+/// each class that the facts name.
 pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
     let mut layers = Vec::new();
     for (i, layer) in generator.layers.iter().enumerate() {
@@ -145,6 +146,7 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     Function::Relu => Activation::Relu,
                     Function::LeakyRelu(slope) => Activation::LeakyRelu(slope),
                     Function::Tanh => Activation::Tanh,
+                    Function::Sigmoid => Activation::Sigmoid,
                 },
                 weight: Vec::new(),
                 bias: Vec::new(),
@@ -152,7 +154,7 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
         });
     }
     Graph {
-        latent: nz,
+        latent: nz + facts.labels.len(),
         layers,
         facts,
     }
@@ -191,7 +193,8 @@ pub fn export(
     device: &Device,
 ) -> Result<Exported, ExportError> {
     let device = device.clone().inner();
-    let want = floats(generator.forward(noise::seeds(0, SEEDS, nz, &device)));
+    let latents = noise::seeds(0, SEEDS, nz, facts.labels.len(), &device);
+    let want = floats(generator.forward(latents));
     files(graph(generator, nz, facts), &want, dir, name)
 }
 

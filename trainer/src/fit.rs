@@ -8,30 +8,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor, TensorData, activation};
-use models::Sequential;
-use models::dcgan::{self, Unsupported};
-use models::mlp;
+use models::dcgan::Unsupported;
 use serde::Serialize;
 
-use crate::adam::{Adam, Decay};
 use crate::checkpoint::{self, LoadError, State};
-use crate::config::{Config, Network};
+use crate::coder::evenly;
+use crate::config::{Config, Objective};
 use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
 use crate::events::Events;
 use crate::log::Log;
+use crate::networks::{Told, finished, fresh};
 use crate::noise::{self, Stream};
-use crate::objective::{self, Gauge};
+use crate::objective::{self, Batch, Gauge, Measured};
 use crate::report::{self, Row};
 use crate::run::{self, Run, WriteError};
 use crate::score::{self, Pictures, Quick, TooFew};
-use crate::spectral::Spectral;
 use crate::verdict::{self, Said, Verdict, Watch};
 
 /// Side of the grids of pictures, in pictures.
 const GRID: usize = 8;
+/// Pictures of each class in the grid of a conditional run.
+const EACH: usize = 10;
 /// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
 const GRID_LATENTS: usize = 512;
 /// Samples that are scored while a run goes on, and real images: a compromise of noise and time.
@@ -185,7 +184,7 @@ fn train(
         }
         if due(cfg.log) {
             let mut row = meter.row(state.images, data.len());
-            if cfg.score > 0 && due(cfg.score) {
+            if cfg.score > 0 && due(cfg.score) && cfg.objective == Objective::Gan {
                 let scored = scored(state, cfg, data, held, &device)?;
                 log.say(&scored.line())?;
                 report::append(&run.scores(), &scored)?;
@@ -214,16 +213,22 @@ fn train(
             let epoch = epoch(state.images, data.len());
             if epoch > self::epoch(before, data.len()) {
                 show_epoch(run, state, epoch, cfg, &device)?;
+                show(run, state, cfg, (data, held), &format!("_epoch_{epoch:04}"))?;
+                measured(run, state, cfg, held, log)?;
                 draw_curves(run, gauges)?;
             }
         } else if due(cfg.grid) {
-            let path = run.picture(&format!("fakes-{:09}", state.images));
+            let tag = format!("-{:09}", state.images);
+            let path = run.picture(&format!("fakes{tag}"));
             let grid = grid(state, cfg, &device);
-            report::write_sheet(&path, &grid, GRID)?;
+            let columns = columns(cfg);
+            report::write_sheet(&path, &grid, columns)?;
             if let Ok(png) = fs::read(&path) {
-                let side = (GRID * cfg.size) as u32;
-                events.picture(state.images, "fakes", [side; 2], &png)?;
+                let sides = [columns, grid.len() / columns].map(|n| (n * cfg.size) as u32);
+                events.picture(state.images, "fakes", sides, &png)?;
             }
+            show(run, state, cfg, (data, held), &tag)?;
+            measured(run, state, cfg, held, log)?;
             draw_curves(run, gauges)?;
         }
         if saving {
@@ -240,6 +245,66 @@ fn train(
     }
     log.end();
     Ok(Round::Done)
+}
+
+/// What the run does on images it has not seen, in `scores.jsonl`.
+#[derive(Serialize)]
+struct Unseen {
+    images: u64,
+    #[serde(flatten)]
+    measured: std::collections::BTreeMap<&'static str, f64>,
+}
+
+fn measured(
+    run: &Run,
+    state: &State,
+    cfg: &Config,
+    held: Option<&DataSet>,
+    log: &Log,
+) -> Result<(), FitError> {
+    let Some(held) = held.filter(|held| !held.is_empty()) else {
+        return Ok(());
+    };
+    let device = cfg.device.open();
+    let measured = objective::measure(state, cfg, held, &device).map_err(FitError::Data)?;
+    if measured.is_empty() {
+        return Ok(());
+    }
+    let images = state.images;
+    log.say(&format!("{images:>9} images  unseen:  {}", line(&measured)))?;
+    let measured = measured.into_iter().collect();
+    Ok(report::append(&run.scores(), &Unseen { images, measured })?)
+}
+
+/// `psnr 21.34  psnr_before 13.98`.
+pub fn line(measured: &[Measured]) -> String {
+    let each = measured.iter().map(|(name, value)| match value.abs() {
+        v if v < 0.1 => format!("{name} {value:.5}"),
+        _ => format!("{name} {value:.2}"),
+    });
+    each.collect::<Vec<_>>().join("  ")
+}
+
+/// Pictures of what the run makes of images.
+fn show(
+    run: &Run,
+    state: &State,
+    cfg: &Config,
+    (data, held): (&Arc<DataSet>, Option<&DataSet>),
+    tag: &str,
+) -> Result<(), FitError> {
+    let unseen = held.filter(|held| !held.is_empty()).unwrap_or(data);
+    let device = cfg.device.open();
+    let pictures = objective::pictures(state, cfg, [data, unseen], &device);
+    for picture in pictures.map_err(FitError::Data)? {
+        let path = run.picture(&format!("{}{tag}", picture.name));
+        report::write_png(&path, &picture.image.into())?;
+        if let Some(page) = picture.page {
+            // Of the newest only: it is large, and what turns it is the same.
+            run::write(&run.page(picture.name), page.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// Scores of the averaged generator's samples.
@@ -295,26 +360,30 @@ fn scored(
     let generator = finished(&state.ema, cfg, GRID_LATENTS, device);
     let mut fakes = Pictures::new(*data.form());
     for first in (0..SCORED).step_by(PASS) {
-        let z = noise::seeds(first as u64, PASS, cfg.nz, &device.clone().inner());
-        let values: Vec<f32> = generator
-            .forward(z)
+        let labels = cfg.labels.len();
+        let z = noise::seeds(first as u64, PASS, cfg.nz, labels, &device.clone().inner());
+        let values: Vec<f32> = signed(generator.forward(z), cfg)
             .into_data()
             .try_to_vec()
             .expect("a float tensor holds floats");
         fakes.push_values(&values);
     }
-    let evenly = |data: &DataSet, count: usize| {
-        let count = count.min(data.len());
-        let which: Vec<usize> = (0..count).map(|i| i * data.len() / count).collect();
-        Pictures::of(data, &which).map_err(FitError::Data)
+    let some = |data: &DataSet, count: usize| {
+        let which = evenly(data, count);
+        let labels: Vec<usize> = which.iter().filter_map(|&i| data.label(i)).collect();
+        let pictures = Pictures::of(data, &which).map_err(FitError::Data)?;
+        Ok::<_, FitError>((pictures, labels))
     };
-    let reals = evenly(data, SCORED)?;
+    let (reals, classes) = some(data, SCORED)?;
     let quick = score::quick(&fakes, &reals, cfg.seed).map_err(FitError::Score)?;
     let overfit = match held {
         Some(held) if !held.is_empty() => {
-            let held = evenly(held, PASS * 4)?;
-            let of = |images: &Pictures| opinion(state, images, device);
-            let (train, held, fake) = (of(&reals), of(&held), of(&fakes));
+            let (held, held_classes) = some(held, PASS * 4)?;
+            // Seeds take the classes in turn.
+            let turns: Vec<usize> = (0..SCORED).map(|i| i % cfg.labels.len().max(1)).collect();
+            let of = |images: &Pictures, labels: &[usize]| opinion(state, cfg, images, labels, device);
+            let (train, fake) = (of(&reals, &classes), of(&fakes, &turns));
+            let held = of(&held, &held_classes);
             Some((train - held) / (train - fake)).filter(|v| v.is_finite())
         }
         _ => None,
@@ -326,21 +395,33 @@ fn scored(
     })
 }
 
-/// D's mean logit of at most 256 images.
-fn opinion(state: &State, images: &Pictures, device: &Device) -> f64 {
+/// D's mean logit of at most 256 images of these classes.
+fn opinion(
+    state: &State,
+    cfg: &Config,
+    images: &Pictures,
+    labels: &[usize],
+    device: &Device,
+) -> f64 {
     let form = images.form();
     let (side, planes) = (form.size as usize, form.planes());
     let judge = state.judge(state.d.clone().no_grad());
     let (mut sum, mut count) = (0.0, 0);
     let all: Vec<&[u8]> = images.iter().take(PASS * 4).collect();
-    for part in all.chunks(PASS) {
+    for (i, part) in all.chunks(PASS).enumerate() {
         let values: Vec<f32> = part
             .iter()
             .flat_map(|image| image.iter().map(|&v| f32::from(v) / 127.5 - 1.0))
             .collect();
         let data = TensorData::new(values, [part.len(), planes, side, side]);
         // As it judges in training: where it has batch norm, by the batch.
-        let logits = judge.forward(Tensor::from_data(data, device));
+        let x = Tensor::from_data(data, device);
+        let first = i * PASS;
+        let x = match Told::new(cfg, labels.get(first..first + part.len()), device) {
+            Some(told) => told.beside(x),
+            None => x,
+        };
+        let logits = judge.forward(x);
         sum += f64::from(logits.inner().sum().into_scalar::<f32>());
         count += part.len();
     }
@@ -364,47 +445,6 @@ fn say(
     report::append(&run.verdicts(), &said)
 }
 
-/// Networks and optimisers as they are before the first step.
-///
-/// # Errors
-/// [`Unsupported`] names what there is no network for.
-pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
-    use rand::RngExt;
-    let seed = |stream| noise::rng(cfg.seed, stream, 0).random::<u64>();
-    let make = || {
-        let (shape, g_seed) = (&cfg.shape(), seed(Stream::Generator));
-        match cfg.network {
-            Network::Dcgan => {
-                dcgan::generator_as(cfg.style(), shape, cfg.nz, cfg.ngf, g_seed, device)
-            }
-            Network::Mlp => mlp::generator(shape, cfg.nz, cfg.ngf, g_seed, device),
-        }
-    };
-    let (shape, d_seed) = (&cfg.shape(), seed(Stream::Discriminator));
-    let d = match cfg.network {
-        Network::Dcgan => dcgan::discriminator(shape, cfg.ndf, cfg.d_norm, d_seed, device),
-        Network::Mlp => mlp::discriminator(shape, cfg.ndf, d_seed, device),
-    };
-    let d = d?;
-    let beta2 = Decay::new(cfg.beta2);
-    let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, beta2.clone()));
-    let spectral = cfg
-        .spectral
-        .then(|| Spectral::new(&d, seed(Stream::Spectral), &device.clone().inner()));
-    Ok(State {
-        g: make()?,
-        d,
-        // Made again rather than cloned: clones share their running statistics.
-        ema: make()?.valid(),
-        opt_g: adam(),
-        opt_d: adam(),
-        spectral,
-        beta2,
-        images: 0,
-        retries: 0,
-    })
-}
-
 /// The state to go on from: the newest checkpoint's, or a fresh one, whose first pictures are written.
 fn resume(
     run: &Run,
@@ -422,7 +462,8 @@ fn resume(
             .collect::<Result<_, _>>()
             .map_err(FitError::Data)?;
         report::write_sheet(&run.picture("reals"), &reals, GRID)?;
-        report::write_sheet(&run.picture("fakes_init"), &grid(&fresh, cfg, device), GRID)?;
+        let fakes = grid(&fresh, cfg, device);
+        report::write_sheet(&run.picture("fakes_init"), &fakes, columns(cfg))?;
         return Ok(fresh);
     };
     let state =
@@ -444,33 +485,14 @@ fn batch(
     cfg: &Config,
     state: &State,
     device: &Device,
-) -> Result<Tensor<4>, FitError> {
-    let mut values = batches.next().map_err(FitError::Data)?;
+) -> Result<Batch, FitError> {
+    let mut ready = batches.next().map_err(FitError::Data)?;
     let (size, channels) = (cfg.size, cfg.channels);
     if cfg.mirror {
         let mut rng = noise::rng(state.seed(cfg), Stream::Mirror, state.images);
-        noise::mirror(&mut values, channels * size * size, size, &mut rng);
+        noise::mirror(&mut ready.values, channels * size * size, size, &mut rng);
     }
-    let shape = [cfg.step(), channels, size, size];
-    Ok(Tensor::from_data(TensorData::new(values, shape), device))
-}
-
-/// The average generator ready for use: without gradients, batch norm's statistics recomputed over `latents`
-/// latents under the average's own weights.
-pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Device) -> Sequential {
-    average.settle();
-    let record = average.clone().into_record();
-    // A copy that shares no running statistics with the average that training goes on with.
-    let copy = fresh(cfg, device)
-        .expect("a network of these settings exists")
-        .g
-        .load_record(record);
-    let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
-    let passes = latents.div_ceil(PASS);
-    let batches: Vec<_> = (0..passes)
-        .map(|_| noise::latents(PASS, cfg.nz, &mut rng, device))
-        .collect();
-    copy.no_grad().restandardise(batches).valid()
+    Ok(Batch::new(ready, cfg, device))
 }
 
 /// Whole passes over `len` images.
@@ -478,7 +500,8 @@ fn epoch(images: u64, len: usize) -> u64 {
     images / len as u64
 }
 
-/// The grid at the end of an epoch, and D's verdict on each of its pictures as probabilities, 8 x 8.
+/// The grid at the end of an epoch and, of a GAN, D's verdict on each of its pictures as probabilities, in its rows and
+/// columns.
 fn show_epoch(
     run: &Run,
     state: &State,
@@ -487,11 +510,21 @@ fn show_epoch(
     device: &Device,
 ) -> Result<(), WriteError> {
     let fakes = fakes(state, cfg, device);
-    state.d.settle();
-    let verdict = activation::sigmoid(state.d.valid().forward(fakes.clone()));
     let name = format!("fake_images_epoch_{epoch:04}");
-    report::write_sheet(&run.picture(&name), &report::pictures(fakes), GRID)?;
-    report::write_square(&run.judged(epoch), verdict.reshape([GRID, GRID]))
+    let columns = columns(cfg);
+    report::write_sheet(&run.picture(&name), &report::pictures(fakes.clone()), columns)?;
+    if cfg.objective != Objective::Gan {
+        return Ok(());
+    }
+    state.d.settle();
+    let rows = fakes.dims()[0] / columns;
+    let labels: Vec<usize> = (0..fakes.dims()[0]).map(|i| i / columns).collect();
+    let seen = match Told::new(cfg, Some(&labels), &fakes.device()) {
+        Some(told) => told.beside(fakes),
+        None => fakes,
+    };
+    let verdict = activation::sigmoid(state.d.valid().forward(seen));
+    report::write_square(&run.judged(epoch), verdict.reshape([rows, columns]))
 }
 
 fn draw_curves(run: &Run, gauges: &[Gauge]) -> Result<(), WriteError> {
@@ -503,16 +536,36 @@ fn draw_curves(run: &Run, gauges: &[Gauge]) -> Result<(), WriteError> {
     run::write(&path, text.as_bytes())
 }
 
-/// The faces of seeds 0 to 63: the same latents at every tick, and `runtime`'s.
+/// The faces of seeds 0 to 63, or of a conditional run ten of each class: the same latents at every tick, and `runtime`'s.
 fn grid(state: &State, cfg: &Config, device: &Device) -> Vec<image::RgbImage> {
     report::pictures(fakes(state, cfg, device))
+}
+
+/// How many stand side by side in it.
+fn columns(cfg: &Config) -> usize {
+    match cfg.labels.len() {
+        0 => GRID,
+        _ => EACH,
+    }
 }
 
 /// The same as images `[64, c, h, w]` in [-1, 1].
 fn fakes(state: &State, cfg: &Config, device: &Device) -> Tensor<4> {
     let g = finished(&state.ema, cfg, GRID_LATENTS, device);
-    let z = noise::seeds(0, GRID * GRID, cfg.nz, &device.clone().inner());
-    g.forward(z)
+    let device = &device.clone().inner();
+    let z = match cfg.labels.len() {
+        0 => noise::seeds(0, GRID * GRID, cfg.nz, 0, device),
+        labels => noise::rows(EACH, cfg.nz, labels, device),
+    };
+    signed(g.forward(z), cfg)
+}
+
+/// A generator's values with black -1 and white 1.
+fn signed(images: Tensor<4>, cfg: &Config) -> Tensor<4> {
+    match cfg.range() {
+        (-1.0, 1.0) => images,
+        (black, white) => (images - black) * (2.0 / f64::from(white - black)) - 1.0,
+    }
 }
 
 /// Sums losses on the device between two rows.

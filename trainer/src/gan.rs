@@ -11,7 +11,8 @@ use crate::checkpoint::State;
 use crate::config::{Config, Penalty, Rates};
 use crate::ema;
 use crate::noise::{self, Stream};
-use crate::objective::{Gauge, Panel};
+use crate::networks::{self, Told};
+use crate::objective::{Batch, Gauge, Panel};
 
 /// What a step says of itself.
 pub const GAUGES: &[Gauge] = ALL.split_at(7).0;
@@ -67,7 +68,8 @@ const ALL: &[Gauge] = &[
     ),
 ];
 
-const fn gauge(
+/// A gauge.
+pub const fn gauge(
     key: &'static str,
     label: &'static str,
     name: &'static str,
@@ -83,12 +85,13 @@ const fn gauge(
     }
 }
 
-/// One step of both networks on real images, `[n, c, h, w]` in [-1, 1], `n` a batch for each of D's steps.
+/// One step of both networks on real images, a batch for each of D's steps. Where they are told classes, a fake is of the
+/// class of the real image that it stands beside.
 ///
 /// D first, on real images and as many fakes; then G through the new D, on the last of the same fakes (Goodfellow et al.
 /// 2014, algorithm 1). Returns a value for each gauge, left on the device.
-pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -> Tensor<1> {
-    let n = real.dims()[0];
+pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> Tensor<1> {
+    let n = batch.images.dims()[0];
     let (seed, at) = (state.seed(cfg), state.images);
     let rates = state.rates(cfg);
     state.beta2.set(rates.beta2);
@@ -98,14 +101,17 @@ pub fn step(state: &mut State, real: Tensor<4>, cfg: &Config, device: &Device) -
         rates,
         drops: noise::rng(seed, Stream::Dropout, at),
         changes: noise::rng(seed, Stream::Augment, at),
+        told: None,
     };
 
-    let batches = real.chunk(cfg.d_steps as usize, 0);
+    let reals = batch.images.chunk(cfg.d_steps as usize, 0);
     let mut sums: Option<Tensor<1>> = None;
     let mut last = None;
-    for real in batches {
-        let z = noise::latents(real.dims()[0], cfg.nz, &mut latents, device);
-        let fake = state.g.forward(z);
+    for (i, real) in reals.into_iter().enumerate() {
+        let n = real.dims()[0];
+        let z = noise::latents(n, cfg.nz, &mut latents, device);
+        eyes.told = Told::new(cfg, batch.labels.get(i * n..(i + 1) * n), device);
+        let fake = state.g.forward(networks::told_latents(z, &eyes.told));
         let said = d_phase(state, &real, fake.clone().detach(), cfg, &mut eyes);
         sums = Some(match sums {
             Some(sums) => sums + said,
@@ -141,10 +147,12 @@ struct Eyes {
     rates: Rates,
     drops: StdRng,
     changes: StdRng,
+    /// The images' classes, where D is told them.
+    told: Option<Told>,
 }
 
 impl Eyes {
-    /// Images changed as the settings have it.
+    /// Images changed as the settings have it, and their classes with them.
     fn see(&mut self, x: Tensor<4>) -> Tensor<4> {
         let mut x = x;
         if !self.augment.is_none() {
@@ -156,7 +164,10 @@ impl Eyes {
             let noise = noise::normal(x.dims(), &mut self.changes, &x.device());
             x = x + noise * self.rates.noise;
         }
-        x
+        match &self.told {
+            Some(told) => told.beside(x),
+            None => x,
+        }
     }
 }
 
@@ -247,6 +258,9 @@ fn judged(
     let gradient = judge
         .input_gradient(&trace)
         .expect("settings that do not go together were refused");
+    // By the pixels: classes are not something to be steady in.
+    let planes = gradient.dims()[1] - eyes.told.as_ref().map_or(0, Told::planes);
+    let gradient = gradient.narrow(1, 0, planes);
     let squared = (gradient.clone() * gradient).sum() / n;
     let logits = trace.last().cloned().expect("a network has layers");
     (logits, Some(squared))
@@ -279,14 +293,14 @@ impl ModuleMapper for Clip {
 
 /// Takes a network out of its place, to be put back changed: nobody else holds its weights then, and they are
 /// changed where they are.
-fn take(net: &mut Sequential) -> Sequential {
+pub fn take(net: &mut Sequential) -> Sequential {
     std::mem::replace(net, Sequential { layers: Vec::new() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit;
+    use crate::networks::fresh;
     use toml::Table;
 
     fn setting(more: &str) -> Config {
@@ -297,12 +311,17 @@ mod tests {
     /// A few steps on noise: the state, and what each step said.
     fn steps(cfg: &Config, count: usize) -> (State, Vec<Vec<f32>>) {
         let device = cfg.device.open();
-        let mut state = fit::fresh(cfg, &device).unwrap();
+        let mut state = fresh(cfg, &device).unwrap();
         let said = (0..count)
             .map(|i| {
                 let mut rng = noise::rng(9, Stream::Mirror, i as u64);
                 let real = noise::normal([cfg.step(), 3, 16, 16], &mut rng, &device);
-                let said = step(&mut state, real, cfg, &device);
+                let labels = (0..cfg.step()).map(|i| i % cfg.labels.len().max(1)).collect();
+                let batch = Batch {
+                    images: real,
+                    labels,
+                };
+                let said = step(&mut state, batch, cfg, &device);
                 said.into_data().try_to_vec().unwrap()
             })
             .collect();
@@ -311,7 +330,17 @@ mod tests {
 
     #[test]
     fn a_step_says_as_much_as_there_are_gauges() {
-        let cases = [("", GAUGES), ("penalty = 'r1'\nd_norm = false", PENALISED)];
+        let told = "conditional = true\nlabels = ['a', 'b', 'c']";
+        let cases = [
+            ("", GAUGES),
+            ("penalty = 'r1'\nd_norm = false", PENALISED),
+            (told, GAUGES),
+            (&format!("{told}\nnetwork = 'mlp'"), GAUGES),
+            (
+                &format!("{told}\npenalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'"),
+                PENALISED,
+            ),
+        ];
         for (more, gauges) in cases {
             let (_, said) = steps(&setting(more), 2);
             assert_eq!(said[0].len(), gauges.len(), "{more}");

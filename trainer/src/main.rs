@@ -25,7 +25,7 @@ use trainer::evaluate::{self, Evaluate, Target};
 use trainer::fit::{self, End};
 use trainer::log::Log;
 use trainer::run::Run;
-use trainer::{bench, export, import, memory, page, report};
+use trainer::{bench, export, import, memory, networks, page, report};
 
 /// Latents over which batch norm's statistics are recomputed before export.
 const EXPORT_LATENTS: usize = 10_000;
@@ -436,6 +436,7 @@ fn fit(args: &FitArgs) -> Ended {
         }
     };
     let mut data = open(&cfg)?;
+    let cfg = cfg.classed(data.labels())?;
     let held = (cfg.held_out > 0.0).then(|| data.hold_out(cfg.held_out));
     let data = Arc::new(data);
     let mut log = io::stdout();
@@ -557,8 +558,8 @@ fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts 
             cfg.ndf,
             cfg.seed
         ),
-        range: (-1.0, 1.0),
-        labels: Vec::new(),
+        range: cfg.range(),
+        labels: cfg.labels.clone(),
     }
 }
 
@@ -570,7 +571,7 @@ fn write_export(
     facts: Facts,
 ) -> Ended {
     let device = cfg.device.open();
-    let generator = fit::finished(average, cfg, EXPORT_LATENTS, &device);
+    let generator = networks::finished(average, cfg, EXPORT_LATENTS, &device);
     let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
     say_exported(&exported, "the trained generator");
     Ok(ExitCode::SUCCESS)
@@ -665,8 +666,13 @@ fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
         return Target::file(path);
     }
     let (cfg, average, _) = newest(path)?;
-    let generator = fit::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
-    let mut graph = export::graph(&generator, cfg.nz, Facts::default());
+    let generator = networks::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
+    let facts = Facts {
+        range: cfg.range(),
+        labels: cfg.labels.clone(),
+        ..Facts::default()
+    };
+    let mut graph = export::graph(&generator, cfg.nz, facts);
     graph.fold();
     Ok(Target {
         name: path.display().to_string(),
@@ -700,6 +706,9 @@ fn report_page(root: &Path) -> Ended {
 
 fn bench(args: &BenchArgs) -> Ended {
     let cfg = Config::new(args.settings.recipe.as_deref(), &args.settings.table()?)?;
+    // A step costs the same whatever the classes are called.
+    let ten: Vec<String> = (0..10).map(|label| label.to_string()).collect();
+    let cfg = cfg.classed(&ten)?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.into())
         .build_global()?;
@@ -750,7 +759,7 @@ fn newest(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Erro
     let path = checkpoint::list(&run)
         .pop()
         .ok_or_else(|| format!("{} holds no checkpoint yet", root.display()))?;
-    let fresh = fit::fresh(&cfg, &cfg.device.open())?.ema;
+    let fresh = networks::fresh(&cfg, &cfg.device.open())?.ema;
     let (average, images) = checkpoint::load_average(&path, fresh)?;
     Ok((cfg, average, images))
 }

@@ -26,6 +26,10 @@ pub enum Stream {
     Augment = 7,
     /// Where spectral normalisation begins.
     Spectral = 8,
+    /// What an autoencoder's input is spoilt with.
+    Corruption = 9,
+    /// Where about its mean a variational autoencoder's code is taken.
+    Codes = 10,
 }
 
 /// The generator of `stream` at image number `image` of the run `seed`.
@@ -49,15 +53,36 @@ pub fn normal<const D: usize>(shape: [usize; D], rng: &mut StdRng, device: &Devi
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The latents of the seeds `first..first + n`, as `runtime` makes them: `[n, nz, 1, 1]`.
-pub fn seeds(first: u64, n: usize, nz: usize, device: &Device) -> Tensor<4> {
-    let mut values = vec![0.0; n * nz];
-    for (i, z) in values.chunks_exact_mut(nz).enumerate() {
-        Latent::from_seed(first.wrapping_add(i as u64))
-            .fill(z)
+/// The latents of the seeds `first..first + n`, as `runtime` makes them for a model of `labels` classes:
+/// `[n, nz + labels, 1, 1]`.
+pub fn seeds(first: u64, n: usize, nz: usize, labels: usize, device: &Device) -> Tensor<4> {
+    let each = (0..n).map(|i| Latent::from_seed(first.wrapping_add(i as u64)));
+    filled(each, nz, labels, device)
+}
+
+/// The latents of a sheet with a row for each class, of the seeds `0..columns`: `[labels * columns, nz + labels, 1, 1]`.
+pub fn rows(columns: usize, nz: usize, labels: usize, device: &Device) -> Tensor<4> {
+    let each = (0..labels * columns).map(|i| {
+        let seed = Latent::from_seed((i % columns) as u64);
+        seed.labelled((i / columns) as u32)
+    });
+    filled(each, nz, labels, device)
+}
+
+fn filled(
+    latents: impl ExactSizeIterator<Item = Latent<'static>>,
+    nz: usize,
+    labels: usize,
+    device: &Device,
+) -> Tensor<4> {
+    let (n, length) = (latents.len(), nz + labels);
+    let mut values = vec![0.0; n * length];
+    for (z, latent) in values.chunks_exact_mut(length).zip(latents) {
+        latent
+            .fill_for(z, labels)
             .expect("a seed makes a latent of any length");
     }
-    Tensor::from_data(TensorData::new(values, [n, nz, 1, 1]), device)
+    Tensor::from_data(TensorData::new(values, [n, length, 1, 1]), device)
 }
 
 /// Mirrors about half of the images of a batch (`rows` of `width` values, `rows` a multiple of the rows of one

@@ -100,6 +100,11 @@ impl Run {
         self.root.join(format!("{name}.png"))
     }
 
+    /// The path of a page.
+    pub fn page(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}.html"))
+    }
+
     /// The path of what D says of the grid at the end of an epoch.
     pub fn judged(&self, epoch: u64) -> PathBuf {
         self.root.join(format!("d_outputs_epoch_{epoch:04}.npy"))

@@ -11,6 +11,7 @@ use trainer::data::{DataSet, Form};
 use trainer::export;
 use trainer::fit::{self, End};
 use trainer::log::Log;
+use trainer::networks;
 use trainer::run::Run;
 
 const COUNT: u32 = 40;
@@ -58,7 +59,7 @@ fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
         panic!("nobody stopped it")
     };
     let device = cfg.device.open();
-    let generator = fit::finished(&state.ema, cfg, 64, &device);
+    let generator = networks::finished(&state.ema, cfg, 64, &device);
     let facts = runtime::graph::Facts::default();
     let files = export::export(&generator, cfg.nz, facts, dir, "bars", &device).unwrap();
     assert!(files.onnx.exists());

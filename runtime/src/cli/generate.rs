@@ -21,27 +21,95 @@ use crate::{Filter, Generate};
 const MANY: usize = 8;
 
 /// Where faces come from.
-enum Source {
+struct Source {
+    values: Values,
+    label: Label,
+}
+
+enum Values {
     /// Consecutive seeds from this one.
     Seeds(u64),
     /// Rows of a file.
     Rows(Vec<Vec<f32>>),
 }
 
+/// Which class a face is of.
+enum Label {
+    /// The model has none, or the latents say.
+    None,
+    /// This one.
+    One(u32, String),
+    /// A row of the grid each: faces a row, and the names.
+    Rows(usize, Vec<String>),
+    /// Seeds take them in turn: the names.
+    Turns(Vec<String>),
+}
+
 impl Source {
     fn latent(&self, i: usize) -> Latent<'_> {
-        match self {
-            Source::Seeds(first) => Latent::from_seed(first.wrapping_add(i as u64)),
-            Source::Rows(rows) => Latent::from_values(&rows[i]),
-        }
+        let label = match &self.label {
+            Label::None | Label::Turns(_) => None,
+            Label::One(label, _) => Some(*label),
+            Label::Rows(columns, names) => Some((i / columns % names.len()) as u32),
+        };
+        let latent = match (&self.values, &self.label) {
+            // The same seeds in every row: what differs is the class.
+            (Values::Seeds(first), Label::Rows(columns, _)) => {
+                Latent::from_seed(first.wrapping_add((i % columns) as u64))
+            }
+            (Values::Seeds(first), _) => Latent::from_seed(first.wrapping_add(i as u64)),
+            (Values::Rows(rows), _) => Latent::from_values(&rows[i]),
+        };
+        label.map_or(latent, |label| latent.labelled(label))
     }
 
     /// What a face is called: by this it can be made again.
     fn name(&self, i: usize) -> String {
-        match self {
-            Source::Seeds(first) => format!("seed {}", first.wrapping_add(i as u64)),
-            Source::Rows(_) => format!("row {i}"),
+        let seed = match (&self.values, &self.label) {
+            (Values::Rows(_), _) => return format!("row {i}"),
+            (Values::Seeds(first), Label::Rows(columns, _)) => {
+                first.wrapping_add((i % columns) as u64)
+            }
+            (Values::Seeds(first), _) => first.wrapping_add(i as u64),
+        };
+        match &self.label {
+            Label::None => format!("seed {seed}"),
+            Label::One(_, name) => format!("seed {seed}, label {name}"),
+            Label::Rows(columns, names) => {
+                format!("seed {seed}, label {}", names[i / columns % names.len()])
+            }
+            Label::Turns(names) => {
+                let turn = (seed % names.len() as u64) as usize;
+                format!("seed {seed}, label {} by its turn (see --label)", names[turn])
+            }
         }
+    }
+}
+
+/// Which classes the faces are of.
+fn label(args: &Generate, model: &Model<'_>) -> Result<Label, String> {
+    let names: Vec<String> = model.labels().map(ToString::to_string).collect();
+    let Some(asked) = &args.label else {
+        return Ok(match (args.latent.is_some(), args.grid) {
+            _ if names.is_empty() => Label::None,
+            (true, _) => Label::None,
+            (false, Some((_, columns))) => Label::Rows(columns, names),
+            (false, None) => Label::Turns(names),
+        });
+    };
+    if names.is_empty() {
+        return Err(format!(
+            "--label {asked}: the model is not conditional, it has no labels; leave --label away"
+        ));
+    }
+    let number = || asked.parse().ok().filter(|&n: &usize| n < names.len());
+    let by_name = names.iter().position(|name| name == asked);
+    match by_name.or_else(number) {
+        Some(i) => Ok(Label::One(i as u32, names[i].clone())),
+        None => Err(format!(
+            "--label {asked}: the model's labels are {}",
+            names.join(", ")
+        )),
     }
 }
 
@@ -59,9 +127,22 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         output::folder(path)?;
     }
     let mut bytes = Bytes::load(args.model.as_deref())?;
-    let source = match &args.latent {
-        Some(path) => Source::Rows(npy::read(path, bytes.model()?.latent())?),
-        None => Source::Seeds(args.seed),
+    let source = {
+        let model = bytes.model()?;
+        let label = label(args, &model)?;
+        // With a label the classes' values may be left away.
+        let lengths = [
+            model.latent(),
+            match label {
+                Label::One(..) => model.latent() - model.classes(),
+                Label::None | Label::Rows(..) | Label::Turns(_) => model.latent(),
+            },
+        ];
+        let values = match &args.latent {
+            Some(path) => Values::Rows(npy::read(path, lengths)?),
+            None => Values::Seeds(args.seed),
+        };
+        Source { values, label }
     };
     let count = count(args, &source)?;
     if count > MANY {
@@ -122,7 +203,7 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.save_latent {
         npy::write(
             path,
-            &latents(&source, count, model.latent(), args.truncation)?,
+            &latents(&source, count, &model, args.truncation)?,
         )?;
     }
     Ok(())
@@ -176,11 +257,11 @@ fn count(args: &Generate, source: &Source) -> Result<usize, String> {
         (Some((rows, columns)), _) => Some(rows * columns),
         (None, count) => count.map(|n| n as usize),
     };
-    match (source, asked) {
-        (Source::Seeds(_), asked) => Ok(asked.unwrap_or(1)),
-        (Source::Rows(rows), None) => Ok(rows.len()),
-        (Source::Rows(rows), Some(asked)) if asked <= rows.len() => Ok(asked),
-        (Source::Rows(rows), Some(asked)) => {
+    match (&source.values, asked) {
+        (Values::Seeds(_), asked) => Ok(asked.unwrap_or(1)),
+        (Values::Rows(rows), None) => Ok(rows.len()),
+        (Values::Rows(rows), Some(asked)) if asked <= rows.len() => Ok(asked),
+        (Values::Rows(rows), Some(asked)) => {
             Err(format!("{asked} faces of {} latents", rows.len()))
         }
     }
@@ -243,13 +324,14 @@ fn numbered(path: &Path, i: usize, digits: usize) -> PathBuf {
 fn latents(
     source: &Source,
     count: usize,
-    length: usize,
+    model: &Model<'_>,
     truncation: f32,
 ) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let mut rows = Vec::with_capacity(count);
     for i in 0..count {
-        let mut row = vec![0.0; length];
-        source.latent(i).truncated(truncation).fill(&mut row)?;
+        let mut row = vec![0.0; model.latent()];
+        let latent = source.latent(i).truncated(truncation);
+        latent.fill_for(&mut row, model.classes())?;
         rows.push(row);
     }
     Ok(rows)

@@ -64,11 +64,11 @@ impl std::error::Error for NpyError {
     }
 }
 
-/// The rows of a file, each a latent of `latent` values.
+/// The rows of a file, each a latent of one of two `lengths`, of which the first is the model's.
 ///
 /// # Errors
 /// [`NpyError`] names the file.
-pub fn read(path: &Path, latent: usize) -> Result<Vec<Vec<f32>>, NpyError> {
+pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError> {
     let failed = |e: io::Error| NpyError::Read(path.into(), e);
     let bytes = fs::read(path).map_err(failed)?;
     let file = NpyFile::new(&bytes[..]).map_err(failed)?;
@@ -79,8 +79,9 @@ pub fn read(path: &Path, latent: usize) -> Result<Vec<Vec<f32>>, NpyError> {
         [rows, n] | [rows, n, 1, 1] => (rows, n),
         _ => return Err(NpyError::Shape(path.into(), shape)),
     };
-    if length != latent as u64 {
-        return Err(NpyError::Length(path.into(), length as usize, latent));
+    let latent = length as usize;
+    if !lengths.contains(&latent) {
+        return Err(NpyError::Length(path.into(), latent, lengths[0]));
     }
     if rows == 0 || rows.saturating_mul(length) > bytes.len() as u64 {
         return Err(NpyError::Shape(path.into(), shape));

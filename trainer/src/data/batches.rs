@@ -12,6 +12,15 @@ use super::set::DataSet;
 /// Batches that each thread keeps ready: enough to bridge a step, few enough to cost no memory to speak of.
 const AHEAD: usize = 2;
 
+/// Images that a step learns from, and their classes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ready {
+    /// Images after each other, planes of values in [-1, 1].
+    pub values: Vec<f32>,
+    /// Which of [`DataSet::labels`] each has; empty where the data has none.
+    pub labels: Vec<usize>,
+}
+
 /// An endless row of batches in the order of [`Order`]. Which batch comes next depends on the seed and on how many
 /// images were seen, not on the threads that prepare it.
 #[derive(Debug)]
@@ -20,7 +29,7 @@ pub struct Batches {
     images: usize,
     /// Thread `t` of `n` prepares batches `t`, `t + n`, `t + 2n` and so on; so each has a queue of its own and what
     /// comes out is in order.
-    queues: Vec<Receiver<Result<Vec<f32>, DataError>>>,
+    queues: Vec<Receiver<Result<Ready, DataError>>>,
     threads: Vec<JoinHandle<()>>,
     failed: Option<io::Error>,
     next: usize,
@@ -75,7 +84,7 @@ impl Batches {
         clippy::should_implement_trait,
         reason = "never ends, so an Option would only be in the way"
     )]
-    pub fn next(&mut self) -> Result<Vec<f32>, DataError> {
+    pub fn next(&mut self) -> Result<Ready, DataError> {
         if self.batch > self.images {
             return Err(DataError::BatchTooLarge {
                 batch: self.batch,
@@ -110,18 +119,22 @@ fn prepare(
     seed: u64,
     mut at: u64,
     stride: u64,
-    queue: &SyncSender<Result<Vec<f32>, DataError>>,
+    queue: &SyncSender<Result<Ready, DataError>>,
 ) {
     let scale: [f32; 256] = std::array::from_fn(|v| v as f32 / 127.5 - 1.0);
     let mut order = Order::new(data.len(), seed);
     loop {
         let mut values = Vec::with_capacity(batch * data.form().values());
+        let mut labels = Vec::new();
         let filled = (at..at + batch as u64).try_for_each(|i| {
-            data.with(order.image(i), |pixels| {
+            let i = order.image(i);
+            labels.extend(data.label(i));
+            data.with(i, |pixels| {
                 values.extend(pixels.iter().map(|&v| scale[usize::from(v)]))
             })
         });
-        if queue.send(filled.map(|()| values)).is_err() {
+        let ready = filled.map(|()| Ready { values, labels });
+        if queue.send(ready).is_err() {
             return;
         }
         at += stride;
@@ -160,7 +173,7 @@ mod tests {
         count: usize,
     ) -> Vec<Vec<f32>> {
         let mut batches = Batches::new(data.clone(), batch, 9, first, workers);
-        (0..count).map(|_| batches.next().unwrap()).collect()
+        (0..count).map(|_| batches.next().unwrap().values).collect()
     }
 
     #[test]
@@ -208,6 +221,27 @@ mod tests {
             for c in 0..3 {
                 let want = f32::from(pixel[c]) / 127.5 - 1.0;
                 assert_eq!(values[c * 64 + (y * 8 + x) as usize], want);
+            }
+        }
+    }
+
+    #[test]
+    fn labels_come_with_their_images() {
+        let form = Form { size: 8, ..FORM };
+        let data = Arc::new(DataSet::digits(30, 0, &form, 1));
+        let mut batches = Batches::new(data.clone(), 7, 3, 0, 2);
+        for _ in 0..9 {
+            let Ready { values, labels } = batches.next().unwrap();
+            assert_eq!(labels.len(), 7);
+            for (image, label) in values.chunks_exact(64).zip(labels) {
+                let is = |i: &usize| {
+                    let same = |planes: &[u8]| {
+                        let mut pairs = planes.iter().zip(image);
+                        pairs.all(|(&p, &v)| f32::from(p) / 127.5 - 1.0 == v)
+                    };
+                    data.with(*i, same).unwrap() && data.label(*i) == Some(label)
+                };
+                assert!((0..30).any(|i| is(&i)), "no image of label {label} like this");
             }
         }
     }

@@ -21,7 +21,7 @@ mod set;
 pub mod sheet;
 mod source;
 
-pub use batches::Batches;
+pub use batches::{Batches, Ready};
 pub use crop::{Crop, UnknownCrop};
 pub use decode::FORMATS;
 pub use error::{DataError, Reason, Skipped};

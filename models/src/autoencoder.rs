@@ -1,0 +1,188 @@
+//! Autoencoders of dense layers (Hinton and Salakhutdinov 2006): an encoder from images to codes, a decoder from codes
+//! to images, and the decoder as a generator. Those of convolutions are [`dcgan::encoder`](crate::dcgan::encoder) and a
+//! [`dcgan`](crate::dcgan) generator that ends in a logistic function.
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::dcgan::{Shape, Unsupported};
+use crate::init::Init;
+use crate::layer::{ConvTranspose, Function, Layer, Sequential};
+use crate::mlp;
+
+/// Maps images `[n, channels, size, size]` to `values` values, `[n, values, 1, 1]`: dense layers of `hidden` values with
+/// ReLU, then one to the code. For digits with `hidden` 128, 64, 12:
+///
+/// ```text
+/// 1 x 28 x 28 -> 128 -> 64 -> 12 -> 3
+/// ```
+///
+/// # Errors
+/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+pub fn encoder(
+    shape: &Shape,
+    hidden: &[usize],
+    values: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    check(shape, hidden, values)?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let (mut from, mut kernel) = (shape.channels, shape.size);
+    for &to in hidden {
+        layers.push(mlp::gather(from, to, kernel, init));
+        layers.push(Layer::activation(Function::Relu));
+        (from, kernel) = (to, 1);
+    }
+    layers.push(mlp::gather(from, values, kernel, init));
+    Ok(Sequential { layers })
+}
+
+/// Maps codes `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (0, 1): the encoder's layers the other way round,
+/// then a logistic function.
+///
+/// # Errors
+/// As [`encoder`].
+pub fn decoder(
+    shape: &Shape,
+    hidden: &[usize],
+    nz: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Sequential, Unsupported> {
+    check(shape, hidden, nz)?;
+    let init = &mut Init::new(seed, device);
+    let mut layers = Vec::new();
+    let mut from = nz;
+    for &to in hidden.iter().rev() {
+        layers.push(mlp::spread(from, to, 1, init));
+        layers.push(Layer::activation(Function::Relu));
+        from = to;
+    }
+    layers.push(mlp::spread(from, shape.channels, shape.size, init));
+    layers.push(Layer::activation(Function::Sigmoid));
+    Ok(Sequential { layers })
+}
+
+/// A decoder behind a dense layer of `nz` values that leaves what passes as it is, until [`set_codes`] tells it where codes
+/// lie: what makes a generator of latents from N(0, 1) of it.
+pub fn generator(decoder: Sequential, nz: usize, device: &Device) -> Sequential {
+    let mut one = vec![0.0f32; nz * nz];
+    one.iter_mut().step_by(nz + 1).for_each(|v| *v = 1.0);
+    let first = Layer::ConvTranspose(ConvTranspose {
+        weight: Param::from_data(TensorData::new(one, [nz, nz, 1, 1]), device),
+        bias: Some(Param::from_tensor(Tensor::zeros([nz], device))),
+        stride: 1,
+        padding: 0,
+    });
+    let mut layers = vec![first];
+    layers.extend(decoder.layers);
+    Sequential { layers }
+}
+
+/// Where codes lie: their mean, and the lower triangular root of their covariance, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// A mean a value.
+    pub mean: Vec<f64>,
+    /// `root` times its transpose is the covariance.
+    pub root: Vec<f64>,
+}
+
+/// What the first layer of a [`generator`] says of codes; none where it is another network.
+pub fn codes(generator: &Sequential) -> Option<Codes> {
+    let Some(Layer::ConvTranspose(l)) = generator.layers.first() else {
+        return None;
+    };
+    let [nz, to, 1, 1] = l.weight.dims() else {
+        return None;
+    };
+    let floats = |t: TensorData| -> Vec<f64> { t.iter::<f64>().collect() };
+    let weight = floats(l.weight.val().into_data());
+    let mean = floats(l.bias.as_ref()?.val().into_data());
+    // The weight is [in, out]: the root's transpose.
+    let root = (0..nz * nz).map(|i| weight[(i % nz) * nz + i / nz]);
+    (nz == to).then(|| Codes {
+        mean,
+        root: root.collect(),
+    })
+}
+
+/// Tells the first layer of a [`generator`] where codes lie, so that it makes such codes of latents from N(0, 1).
+///
+/// # Panics
+/// Where `generator` is not one of [`generator`], or codes are of another length.
+pub fn set_codes(mut generator: Sequential, codes: &Codes, device: &Device) -> Sequential {
+    let nz = codes.mean.len();
+    let Some(Layer::ConvTranspose(l)) = generator.layers.first_mut() else {
+        panic!("not a decoder behind a layer for its codes");
+    };
+    let floats = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
+    let root = floats(&codes.root);
+    let weight: Vec<f32> = (0..nz * nz).map(|i| root[(i % nz) * nz + i / nz]).collect();
+    let weight = Tensor::from_data(TensorData::new(weight, [nz, nz, 1, 1]), device);
+    let bias = Tensor::from_data(TensorData::new(floats(&codes.mean), [nz]), device);
+    // The parameters keep their names: records know them by these.
+    l.weight = l.weight.clone().map(|_| weight);
+    l.bias = l.bias.clone().map(|b| b.map(|_| bias));
+    generator
+}
+
+fn check(shape: &Shape, hidden: &[usize], values: usize) -> Result<(), Unsupported> {
+    let least = hidden.iter().copied().min().unwrap_or(1);
+    mlp::check(shape, [("nz", values), ("hidden", least)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::Module;
+
+    const DIGITS: Shape = Shape {
+        size: 28,
+        channels: 1,
+    };
+
+    #[test]
+    fn there_and_back() {
+        let device = Device::flex();
+        let hidden = [128, 64, 12];
+        let e = encoder(&DIGITS, &hidden, 3, 0, &device).unwrap();
+        let code = e.forward(Tensor::ones([2, 1, 28, 28], &device));
+        assert_eq!(code.dims(), [2, 3, 1, 1]);
+        let dense = |sizes: &[usize]| -> usize { sizes.windows(2).map(|s| s[0] * s[1] + s[1]).sum() };
+        assert_eq!(e.num_params(), dense(&[784, 128, 64, 12, 3]));
+        let d = decoder(&DIGITS, &hidden, 3, 0, &device).unwrap();
+        let x = d.forward(code);
+        assert_eq!(x.dims(), [2, 1, 28, 28]);
+        let [low, high] = [x.clone().min(), x.max()].map(|v| v.into_scalar::<f32>());
+        assert!(low > 0.0 && high < 1.0, "{low} {high}");
+    }
+
+    #[test]
+    fn a_generator_makes_codes_of_latents() {
+        let device = Device::flex();
+        let d = decoder(&DIGITS, &[4], 2, 0, &device).unwrap();
+        let g = generator(d.clone(), 2, &device);
+        let z = |a: f32, b: f32| Tensor::from_data(TensorData::new(vec![a, b], [1, 2, 1, 1]), &device);
+        let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
+        assert!(off(g.forward(z(0.3, -2.0)), d.forward(z(0.3, -2.0))) < 1e-6);
+        let lie = Codes {
+            mean: vec![1.0, -1.0],
+            root: vec![2.0, 0.0, 0.5, 3.0],
+        };
+        let g = set_codes(g, &lie, &device);
+        assert_eq!(codes(&g), Some(lie));
+        // 2 * 0.5 + 1, 0.5 * 0.5 + 3 * 2 - 1
+        assert!(off(g.forward(z(0.5, 2.0)), d.forward(z(2.0, 5.25))) < 1e-6);
+    }
+
+    #[test]
+    fn refusals() {
+        let device = Device::flex();
+        let error = |hidden: &[usize], nz| decoder(&DIGITS, hidden, nz, 0, &device).unwrap_err();
+        assert_eq!(error(&[8, 0], 3), Unsupported::Width("hidden"));
+        assert_eq!(error(&[8], 0), Unsupported::Width("nz"));
+    }
+}

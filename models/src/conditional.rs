@@ -1,0 +1,73 @@
+//! What a conditional network is told (Mirza and Osindero 2014, section 3.2): the class as values, 1 for the one that is
+//! meant and 0 for the others.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// The classes of `n` images as `[n, labels, 1, 1]`; classes are counted from 0 and below `labels`.
+pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
+    let mut values = vec![0.0f32; classes.len() * labels];
+    for (row, &class) in values.chunks_exact_mut(labels.max(1)).zip(classes) {
+        row[class] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, [classes.len(), labels, 1, 1]), device)
+}
+
+/// Latents `[n, nz, 1, 1]` with their classes `[n, labels, 1, 1]` behind them: what a conditional generator takes.
+pub fn latents(z: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
+    Tensor::cat(vec![z, classes], 1)
+}
+
+/// Images `[n, c, h, w]` with a plane for every class behind theirs, of ones for the one that is meant and of zeros for
+/// the others: what a discriminator of convolutions takes.
+pub fn planes(x: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
+    let [n, _, h, w] = x.dims();
+    let labels = classes.dims()[1];
+    Tensor::cat(vec![x, classes.expand([n, labels, h, w])], 1)
+}
+
+/// Images `[n, c, h, w]` as values, with one for every class behind them, `[n, c * h * w + labels, 1, 1]`: what a
+/// discriminator of dense layers takes.
+pub fn values(x: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    Tensor::cat(vec![x.reshape([n, c * h * w, 1, 1]), classes], 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dcgan::{self, Shape};
+    use crate::mlp;
+
+    #[test]
+    fn each_form_reaches_its_discriminator() {
+        let device = Device::flex();
+        let shape = Shape {
+            size: 16,
+            channels: 3,
+        };
+        let x = Tensor::ones([2, 3, 16, 16], &device);
+        let classes = one_hot(&[4, 0], 5, &device);
+        let conv = dcgan::encoder(&shape, [5, 1], 2, false, 0, &device).unwrap();
+        let dense = mlp::conditional_discriminator(&shape, 5, 2, 0, &device).unwrap();
+        let logits = [
+            conv.forward(planes(x.clone(), classes.clone())),
+            dense.forward(values(x, classes)),
+        ];
+        for logits in logits {
+            assert_eq!(logits.dims(), [2, 1, 1, 1]);
+            let values: Vec<f32> = logits.into_data().try_to_vec().unwrap();
+            assert_ne!(values[0], values[1], "the same image of another class");
+        }
+    }
+
+    #[test]
+    fn classes_stand_behind_latents() {
+        let device = Device::flex();
+        let z = latents(
+            Tensor::full([2, 3, 1, 1], 7.0, &device),
+            one_hot(&[1, 0], 2, &device),
+        );
+        let values: Vec<f32> = z.into_data().try_to_vec().unwrap();
+        assert_eq!(values, [7.0, 7.0, 7.0, 0.0, 1.0, 7.0, 7.0, 7.0, 1.0, 0.0]);
+    }
+}
