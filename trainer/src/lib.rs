@@ -6,6 +6,7 @@
 //! [`export`] (burn record and ONNX, checked).
 
 pub mod adam;
+pub mod anomalies;
 pub mod augment;
 pub mod autoencoder;
 pub mod bench;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod curves;
 pub mod data;
 pub mod dry;
+pub mod duplicates;
 pub mod ema;
 pub mod evaluate;
 pub mod events;

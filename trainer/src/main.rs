@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use cli::codes::{self, Anomalies, Duplicates, Reconstruct, Restore};
 use cli::inspect::{self, Inspect};
 use cli::latents::{self, Arithmetic, Interpolate, Sample};
 use runtime::graph::Facts;
@@ -18,7 +19,7 @@ use runtime::op::{Activation, Op};
 use runtime::record::Buffer;
 use toml::{Table, Value};
 use trainer::checkpoint;
-use trainer::config::{self, Config, Device, Drawing, RECIPES};
+use trainer::config::{self, Config, Corruption, Device, Drawing, RECIPES};
 use trainer::data::{Crop, DataSet, Form};
 use trainer::dry::Dry;
 use trainer::evaluate::{self, Evaluate, Target};
@@ -70,6 +71,21 @@ enum Verb {
     /// Add and take away latents: smiling woman - woman + man
     #[command(after_help = ARITHMETIC_EXAMPLES)]
     Arithmetic(Arithmetic),
+    /// Say how well an autoencoder gives images back, and show it
+    #[command(after_help = RECONSTRUCT_EXAMPLES)]
+    Reconstruct(Reconstruct),
+    /// Take the noise off images with a denoising autoencoder
+    #[command(after_help = DENOISE_EXAMPLES)]
+    Denoise(Restore),
+    /// Give grey images colours with an autoencoder that learnt it
+    #[command(after_help = COLOURISE_EXAMPLES)]
+    Colourise(Restore),
+    /// List images by how odd an autoencoder finds them
+    #[command(after_help = ANOMALIES_EXAMPLES)]
+    Anomalies(Anomalies),
+    /// Find near-duplicates by an autoencoder's codes
+    #[command(after_help = DUPLICATES_EXAMPLES)]
+    Duplicates(Duplicates),
     /// Look at the images a run would see: a sheet, or a folder of PNG files
     #[command(after_help = DATA_EXAMPLES)]
     Data(DataArgs),
@@ -97,6 +113,32 @@ Examples:
 const ARITHMETIC_EXAMPLES: &str = "\
 Examples:
   trainer arithmetic face.bpk --plus 4,9,31 --minus 2,7,8 --plus 11,40,52 --out panel.png";
+
+const RECONSTRUCT_EXAMPLES: &str = "\
+Examples:
+  trainer reconstruct runs/00000-digits                               of what the run held out
+  trainer reconstruct runs/00000-digits --data test/ --out sheet.png --codes codes.png";
+
+const DENOISE_EXAMPLES: &str = "\
+Examples:
+  trainer fit --data mnist/ --recipe denoising-autoencoder --out runs/denoise
+  trainer denoise runs/denoise noisy.png restored.png
+  trainer denoise runs/denoise noisy/ restored/";
+
+const COLOURISE_EXAMPLES: &str = "\
+Examples:
+  trainer fit --data faces.zip --recipe colourise --out runs/colours
+  trainer colourise runs/colours grey.png coloured.png";
+
+const ANOMALIES_EXAMPLES: &str = "\
+Examples:
+  trainer fit --data good/ --recipe denoising-autoencoder --out runs/good
+  trainer anomalies runs/good --data new/ --out odd";
+
+const DUPLICATES_EXAMPLES: &str = "\
+Examples:
+  trainer fit --data photos/ --recipe duplicates --out runs/codes
+  trainer duplicates runs/codes --data photos/ --out twice";
 
 const IMPORT_EXAMPLES: &str = "\
 Examples:
@@ -380,6 +422,11 @@ fn main() -> ExitCode {
         | Verb::Sample(_)
         | Verb::Interpolate(_)
         | Verb::Arithmetic(_)
+        | Verb::Reconstruct(_)
+        | Verb::Denoise(_)
+        | Verb::Colourise(_)
+        | Verb::Anomalies(_)
+        | Verb::Duplicates(_)
         | Verb::Data(_)
         | Verb::Recipes { .. } => {}
     }
@@ -394,6 +441,11 @@ fn main() -> ExitCode {
         Verb::Arithmetic(args) => with(&args.target, |t| {
             latents::arithmetic(&args, std::env::args(), t)
         }),
+        Verb::Reconstruct(args) => done(codes::reconstruct(&args)),
+        Verb::Denoise(args) => done(codes::restore(&args, Corruption::Noise)),
+        Verb::Colourise(args) => done(codes::restore(&args, Corruption::Grey)),
+        Verb::Anomalies(args) => done(codes::anomalies(&args)),
+        Verb::Duplicates(args) => done(codes::duplicates(&args)),
         Verb::Data(args) => data(&args),
         Verb::Bench(args) => bench(&args),
         Verb::Recipes { name } => recipes(name.as_deref()),
@@ -685,6 +737,10 @@ fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
 fn with(path: &Path, what: impl FnOnce(&Target) -> Result<(), Box<dyn Error>>) -> Ended {
     what(&target(path)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn done(result: Result<(), Box<dyn Error>>) -> Ended {
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 fn evaluate(args: &Evaluate) -> Ended {

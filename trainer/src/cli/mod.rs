@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+pub mod codes;
 pub mod inspect;
 pub mod latents;
 

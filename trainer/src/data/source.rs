@@ -96,7 +96,7 @@ impl Found {
     }
 }
 
-/// Looks through a folder or archive for what may be an image.
+/// Looks through a folder or archive for what may be an image; a single image is one.
 ///
 /// # Errors
 /// [`DataError`] names the path: missing, unreadable, no archive, damaged, encrypted.
@@ -114,6 +114,12 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
             place: Place::Path(path),
         };
         walk.files.into_iter().map(entry).collect()
+    } else if is.is_file() && folder::head(path, 16).is_ok_and(|head| begins_as_image(&head)) {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        vec![Entry {
+            name: name.to_string_lossy().into(),
+            place: Place::Path(path.into()),
+        }]
     } else if is.is_file() {
         let (archive, listing) = Archive::open(path)?;
         found.hidden = listing.hidden;
