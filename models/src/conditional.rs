@@ -3,6 +3,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::layer::{Layer, Sequential};
+
 /// The classes of `n` images as `[n, labels, 1, 1]`; classes are counted from 0 and below `labels`.
 pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
     let mut values = vec![0.0f32; classes.len() * labels];
@@ -32,6 +34,38 @@ pub fn values(x: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
     Tensor::cat(vec![x.reshape([n, c * h * w, 1, 1]), classes], 1)
 }
 
+/// A network whose first layer hears its last `labels` inputs as loudly as all others together: of many inputs of one
+/// size each a single 1 among them would be lost for a long time, and with it the class. For a first layer that sees
+/// everything at once: a generator's, or a dense discriminator's.
+pub fn heard(mut net: Sequential, labels: usize) -> Sequential {
+    let (weight, axis) = match net.layers.first_mut() {
+        Some(Layer::ConvTranspose(l)) => (&mut l.weight, 0),
+        Some(Layer::Conv(l)) => (&mut l.weight, 1),
+        _ => return net,
+    };
+    let inputs = weight.dims()[axis];
+    let others = inputs.saturating_sub(labels);
+    if labels == 0 || others == 0 {
+        return net;
+    }
+    let louder = (others as f32).sqrt();
+    let factors: Vec<f32> = (0..inputs)
+        .map(|i| if i < others { 1.0 } else { louder })
+        .collect();
+    let mut shape = [1; 4];
+    shape[axis] = inputs;
+    *weight = weight.clone().map(|w| {
+        let inner = w.clone().inner();
+        let factors = Tensor::from_data(TensorData::new(factors, shape), &inner.device());
+        let scaled = inner * factors;
+        match w.device().is_autodiff() {
+            true => Tensor::from_inner(scaled).set_require_grad(w.is_require_grad()),
+            false => scaled,
+        }
+    });
+    net
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,7 +82,7 @@ mod tests {
         let x = Tensor::ones([2, 3, 16, 16], &device);
         let classes = one_hot(&[4, 0], 5, &device);
         let conv = dcgan::encoder(&shape, [5, 1], 2, false, 0, &device).unwrap();
-        let dense = mlp::conditional_discriminator(&shape, 5, 2, 0, &device).unwrap();
+        let dense = mlp::conditional_discriminator(&shape, 5, 2, 0.0, 0, &device).unwrap();
         let logits = [
             conv.forward(planes(x.clone(), classes.clone())),
             dense.forward(values(x, classes)),
@@ -58,6 +92,26 @@ mod tests {
             let values: Vec<f32> = logits.into_data().try_to_vec().unwrap();
             assert_ne!(values[0], values[1], "the same image of another class");
         }
+    }
+
+    #[test]
+    fn a_class_is_heard_as_loudly_as_the_rest() {
+        let device = Device::flex();
+        let shape = Shape {
+            size: 16,
+            channels: 1,
+        };
+        let g = mlp::generator(&shape, 64 + 10, 32, 0, &device).unwrap();
+        let Layer::ConvTranspose(first) = &heard(g, 10).layers[0] else {
+            panic!("no layer")
+        };
+        let weight = first.weight.val();
+        let size = |from: usize, count: usize| {
+            let part = weight.clone().narrow(0, from, count);
+            (part.clone() * part).mean().into_scalar::<f32>().sqrt()
+        };
+        let ratio = size(64, 10) / size(0, 64);
+        assert!((ratio - 8.0).abs() < 1.0, "{ratio}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub const SIZES: [usize; 2] = [8, 64];
 
 /// Slope of LeakyReLU in the discriminator.
 const SLOPE: f32 = 0.2;
-/// Share of a discriminator's values that a training step leaves out.
-const DROPOUT: f32 = 0.3;
+/// Share of a discriminator's values that a training step leaves out where nothing else is asked for.
+pub const DROPOUT: f32 = 0.3;
 
 /// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1): dense layers of `ngf`, `2 ngf` and
 /// `4 ngf` values with ReLU, then one to the image and tanh. For digits, `nz` 64 and `ngf` 256:
@@ -60,11 +60,12 @@ pub fn discriminator(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
-    conditional_discriminator(shape, 0, ndf, seed, device)
+    conditional_discriminator(shape, 0, ndf, DROPOUT, seed, device)
 }
 
 /// [`discriminator`] that is told the class: of images as so many values and `labels` more behind them (see
-/// [`conditional`](crate::conditional)), `[n, channels * size * size + labels, 1, 1]`; without labels, of images.
+/// [`conditional`](crate::conditional)), `[n, channels * size * size + labels, 1, 1]`; without labels, of images. `dropout`
+/// is a share below 1; 0 leaves these layers away.
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -72,6 +73,7 @@ pub fn conditional_discriminator(
     shape: &Shape,
     labels: usize,
     ndf: usize,
+    dropout: f32,
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
@@ -85,7 +87,9 @@ pub fn conditional_discriminator(
     for to in [4 * ndf, 2 * ndf, ndf] {
         layers.push(gather(from, to, kernel, init));
         layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
-        layers.push(Layer::dropout(DROPOUT));
+        if dropout > 0.0 {
+            layers.push(Layer::dropout(dropout));
+        }
         (from, kernel) = (to, 1);
     }
     layers.push(gather(from, 1, 1, init));

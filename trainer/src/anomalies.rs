@@ -10,17 +10,24 @@ use crate::coder::Coder;
 use crate::config::{Config, Objective};
 use crate::data::{DataError, DataSet};
 
+/// The least variance of an image that counts: a flat one has none, and is not to be divided by.
+const FLAT: f64 = 1e-4;
+/// Deviations of a distance that are still usual (Iglewicz and Hoaglin 1993).
+const FAR: f64 = 3.5;
+
 /// How odd an image is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Oddity {
     /// Which image of the set.
     pub image: usize,
-    /// Mean squared error of its reconstruction, black 0 and white 1.
+    /// The share of its variance that its reconstruction misses: mean squared error over variance, so that much ink is not
+    /// odd in itself.
     pub error: f64,
     /// How far its code lies from those of training, in deviations (Mahalanobis 1936); from N(0, 1) for a variational
     /// autoencoder.
     pub distance: f64,
-    /// Both together: each as a number of its usual deviations above the set's median, the larger of the two.
+    /// The error as a number of usual deviations above the set's median; the distance counts where it is far beyond what
+    /// is usual.
     pub score: f64,
 }
 
@@ -38,10 +45,12 @@ pub fn rank(
     let which: Vec<usize> = (0..data.len()).collect();
     let (mut errors, mut codes) = (Vec::new(), Vec::new());
     coder.each(data, &which, false, |coded| {
-        let off = coded.originals - coded.restored;
-        let n = off.dims()[0];
-        let each: Tensor<2> = (off.clone() * off).reshape([n as i32, -1]).mean_dim(1);
-        errors.extend(each.into_data().iter::<f64>());
+        let n = coded.originals.dims()[0] as i32;
+        let rows = |x: Tensor<4>| -> Tensor<2> { x.reshape([n, -1]) };
+        let off = rows(coded.originals.clone() - coded.restored);
+        let (variance, _) = rows(coded.originals).var_mean(1);
+        let missed = (off.clone() * off).mean_dim(1) / variance.clamp_min(FLAT);
+        errors.extend(missed.into_data().iter::<f64>());
         codes.extend(coded.codes.into_data().iter::<f64>());
     })?;
     let distances = distances(&codes, cfg, network::codes(&state.ema));
@@ -51,7 +60,7 @@ pub fn rank(
             image,
             error: errors[image],
             distance: distances[image],
-            score: by_error[image].max(by_distance[image]),
+            score: by_error[image] + (by_distance[image] - FAR).max(0.0),
         })
         .collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.image.cmp(&b.image)));

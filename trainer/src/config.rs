@@ -58,6 +58,8 @@ pub struct Config {
     /// Batch norm in the discriminator, as in the paper. It couples the images of a batch, so that no gradient penalty goes
     /// with it.
     pub d_norm: bool,
+    /// Share of its values that a dense discriminator leaves out in a training step.
+    pub dropout: f64,
     /// How the generator doubles a map: `transposed` (convolutions, the paper's) or `resize` (repeated pixels, then a
     /// convolution: no checkerboard; exported as the transposed convolution that it equals, at no cost).
     pub upsample: Upsample,
@@ -167,6 +169,7 @@ impl Default for Config {
             ndf: 32,
             g_norm: true,
             d_norm: true,
+            dropout: 0.3,
             upsample: Upsample::Transposed,
             output: Output::Tanh,
             loss: Loss::Bce,
@@ -709,6 +712,7 @@ impl Config {
             ("kl", self.kl, from_0),
             ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
             ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
+            ("dropout", self.dropout, (0.0, 0.9, "from 0 to 0.9")),
         ];
         for (key, value, (least, most, want)) in ranges {
             if !(least..=most).contains(&value) {
@@ -738,11 +742,11 @@ impl Config {
                 "none with d_norm, which couples images: set d_norm=false",
             );
         }
-        if penalised && dense {
+        if penalised && dense && self.dropout > 0.0 {
             return off(
                 "penalty",
                 &self.penalty,
-                "none with a network that has dropout",
+                "none with a network that has dropout: set dropout=0",
             );
         }
         if self.smooth > 0.0 && self.loss != Loss::Bce {

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::data::{Crop, DataSet, Form};
 use crate::report;
 use crate::run;
+use crate::score::classifier::{self, Labelled, Reading};
 use crate::score::extractor::{Extractor, Resize, Spec};
 use crate::score::features::Features;
 use crate::score::kernel::{self, Kernel};
@@ -123,6 +124,9 @@ pub struct Scores {
     /// Scores of pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixels: Option<Pixels>,
+    /// Whether samples of a conditional generator show the class that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Scores of features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<OfFeatures>,
@@ -215,6 +219,16 @@ impl Target {
             data: None,
             crop: Crop::Centre,
         })
+    }
+
+    /// The classes of a conditional generator.
+    ///
+    /// # Errors
+    /// One that names the generator.
+    pub fn classes(&self) -> Result<Vec<String>, Box<dyn Error>> {
+        let model = Model::parse(self.record.bytes());
+        let model = model.map_err(|e| format!("{}: {e}", self.name))?;
+        Ok(model.labels().map(ToString::to_string).collect())
     }
 
     /// The samples of `count` seeds, on all cores.
@@ -388,6 +402,45 @@ fn pixels(
         }
         None => Pictures::of(&data, &spread(&held, SEARCHED))?,
     };
+    let classes = target.classes()?;
+    if !classes.is_empty() && classes == data.labels() {
+        let other = match &args.held_out {
+            Some(path) => Some(DataSet::open(path, &form, workers)?),
+            None => None,
+        };
+        let of = |data: &DataSet, which: &[usize]| -> Result<_, Box<dyn Error>> {
+            let labels: Vec<usize> = which.iter().filter_map(|&i| data.label(i)).collect();
+            Ok((Pictures::of(data, which)?, labels))
+        };
+        let (images, labels) = of(&data, &train)?;
+        let (test, test_labels) = match &other {
+            Some(other) => of(other, &(0..other.len()).collect::<Vec<_>>())?,
+            None => of(&data, &held)?,
+        };
+        if test_labels.len() != test.len() {
+            return Err("--held-out: the images have no labels, as those of --data have".into());
+        }
+        // Seeds take the classes in turn.
+        let asked: Vec<usize> = (0..fakes.len())
+            .map(|i| ((args.seed + i as u64) % classes.len() as u64) as usize)
+            .collect();
+        result.reading = Some(classifier::read(
+            Labelled {
+                images: &images,
+                labels: &labels,
+            },
+            Labelled {
+                images: &test,
+                labels: &test_labels,
+            },
+            Labelled {
+                images: &fakes,
+                labels: &asked,
+            },
+            classes.len(),
+            args.seed,
+        )?);
+    }
     let name = path.file_name().unwrap_or(path.as_os_str());
     result.model = Some(target.name.clone());
     result.data = Some(name.to_string_lossy().into());
@@ -479,6 +532,19 @@ impl std::fmt::Display for Scores {
                 f,
                 "nearest training  {:.2} levels from samples, {:.2} from held-out images: ratio {:.3}",
                 m.fakes, m.held_out, m.ratio
+            )?;
+        }
+        if let Some(r) = &self.reading {
+            let least = r.classes.iter().copied().fold(1.0, f64::min);
+            writeln!(
+                f,
+                "read as asked     {:.1} % of {} samples, {:.1} % of the worst class, by a classifier that reads {:.1} % of \
+                 {} unseen real images",
+                100.0 * r.asked,
+                r.count,
+                100.0 * least,
+                100.0 * r.real,
+                r.real_count
             )?;
         }
         if let Some(s) = &self.features {

@@ -48,7 +48,7 @@ fn seed(cfg: &Config, stream: Stream) -> u64 {
 fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
     let (shape, seed) = (&cfg.shape(), seed(cfg, Stream::Generator));
     let nz = cfg.nz + cfg.labels.len();
-    match (cfg.network, cfg.objective) {
+    let generator = match (cfg.network, cfg.objective) {
         (Network::Dcgan, _) => {
             dcgan::generator_as(cfg.style(), shape, nz, cfg.ngf, seed, device)
         }
@@ -56,7 +56,8 @@ fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::decoder(shape, &cfg.hidden, nz, seed, device)
         }
-    }
+    }?;
+    Ok(conditional::heard(generator, cfg.labels.len()))
 }
 
 /// The network that sees images: a discriminator, or an encoder.
@@ -76,7 +77,9 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
             dcgan::encoder(shape, [labels, values], cfg.ndf, cfg.d_norm, seed, device)
         }
         (Network::Mlp, Objective::Gan) => {
-            mlp::conditional_discriminator(shape, labels, cfg.ndf, seed, device)
+            let dropout = cfg.dropout as f32;
+            let d = mlp::conditional_discriminator(shape, labels, cfg.ndf, dropout, seed, device)?;
+            Ok(conditional::heard(d, labels))
         }
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::encoder(shape, &cfg.hidden, values, seed, device)

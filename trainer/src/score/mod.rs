@@ -3,6 +3,7 @@
 //!
 //! Everything here takes bytes, as a PNG would hold them: what is scored is what people see.
 
+pub mod classifier;
 pub mod extractor;
 pub mod features;
 pub mod frechet;

@@ -1,0 +1,119 @@
+//! What Vulkan finds on this machine.
+
+use std::fmt;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use burn::tensor::{Device, DeviceKind};
+use burn_wgpu::wgpu;
+use burn_wgpu::WgpuBackend;
+
+/// Something that runs kernels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapter {
+    /// What it calls itself.
+    pub name: String,
+    /// Its driver, with the version.
+    pub driver: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it computes with 16-bit floats.
+    pub half: bool,
+    /// The largest buffer that a kernel sees, in bytes.
+    pub largest_buffer: u64,
+    /// Which of its kind.
+    ordinal: usize,
+}
+
+/// What an adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A card.
+    Discrete,
+    /// A part of the processor.
+    Integrated,
+    /// Of a virtual machine.
+    Virtual,
+    /// The CPU in disguise.
+    Software,
+    /// Nobody knows.
+    Other,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Discrete => "discrete GPU",
+            Kind::Integrated => "integrated GPU",
+            Kind::Virtual => "virtual GPU",
+            Kind::Software => "software",
+            Kind::Other => "unknown",
+        })
+    }
+}
+
+impl Adapter {
+    /// Whether it is a piece of hardware.
+    pub fn is_real(&self) -> bool {
+        match self.kind {
+            Kind::Discrete | Kind::Integrated | Kind::Virtual => true,
+            Kind::Software | Kind::Other => false,
+        }
+    }
+
+    /// The burn device of it; what the driver says where it refuses.
+    pub fn open(&self) -> Result<Device, String> {
+        let options = Device::wgpu_options()
+            .device_kind(self.device_kind())
+            .graphics_api(WgpuBackend::Vulkan);
+        match options.init() {
+            Ok(device) => Ok(device),
+            // A device can be configured once in a process; afterwards it is there.
+            Err(e) if e.to_string().contains("already") => Ok(Device::vulkan(self.device_kind())),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    fn device_kind(&self) -> DeviceKind {
+        match self.kind {
+            Kind::Discrete => DeviceKind::DiscreteGpu(self.ordinal),
+            Kind::Integrated => DeviceKind::IntegratedGpu(self.ordinal),
+            Kind::Virtual => DeviceKind::VirtualGpu(self.ordinal),
+            Kind::Software => DeviceKind::Cpu,
+            Kind::Other => DeviceKind::DefaultDevice,
+        }
+    }
+}
+
+/// The adapters of this machine; none without a Vulkan loader or driver.
+pub fn adapters() -> Vec<Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::VULKAN;
+    let instance = wgpu::Instance::new(descriptor);
+    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::VULKAN));
+    let mut all: Vec<Adapter> = Vec::new();
+    for adapter in found {
+        let info = adapter.get_info();
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
+            wgpu::DeviceType::VirtualGpu => Kind::Virtual,
+            wgpu::DeviceType::Cpu => Kind::Software,
+            wgpu::DeviceType::Other => Kind::Other,
+        };
+        let limits = adapter.limits();
+        let ordinal = all.iter().filter(|a| a.kind == kind).count();
+        let driver = std::format!("{} {}", info.driver, info.driver_info);
+        all.push(Adapter {
+            name: info.name,
+            driver: driver.trim().to_string(),
+            kind,
+            half: adapter.features().contains(wgpu::Features::SHADER_F16),
+            largest_buffer: limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size),
+            ordinal,
+        });
+    }
+    all
+}
