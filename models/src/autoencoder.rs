@@ -151,7 +151,8 @@ mod tests {
         let e = encoder(&DIGITS, &hidden, 3, 0, &device).unwrap();
         let code = e.forward(Tensor::ones([2, 1, 28, 28], &device));
         assert_eq!(code.dims(), [2, 3, 1, 1]);
-        let dense = |sizes: &[usize]| -> usize { sizes.windows(2).map(|s| s[0] * s[1] + s[1]).sum() };
+        let dense =
+            |sizes: &[usize]| -> usize { sizes.windows(2).map(|s| s[0] * s[1] + s[1]).sum() };
         assert_eq!(e.num_params(), dense(&[784, 128, 64, 12, 3]));
         let d = decoder(&DIGITS, &hidden, 3, 0, &device).unwrap();
         let x = d.forward(code);
@@ -165,7 +166,8 @@ mod tests {
         let device = Device::flex();
         let d = decoder(&DIGITS, &[4], 2, 0, &device).unwrap();
         let g = generator(d.clone(), 2, &device);
-        let z = |a: f32, b: f32| Tensor::from_data(TensorData::new(vec![a, b], [1, 2, 1, 1]), &device);
+        let z =
+            |a: f32, b: f32| Tensor::from_data(TensorData::new(vec![a, b], [1, 2, 1, 1]), &device);
         let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
         assert!(off(g.forward(z(0.3, -2.0)), d.forward(z(0.3, -2.0))) < 1e-6);
         let lie = Codes {

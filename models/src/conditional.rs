@@ -11,7 +11,10 @@ pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
     for (row, &class) in values.chunks_exact_mut(labels.max(1)).zip(classes) {
         row[class] = 1.0;
     }
-    Tensor::from_data(TensorData::new(values, [classes.len(), labels, 1, 1]), device)
+    Tensor::from_data(
+        TensorData::new(values, [classes.len(), labels, 1, 1]),
+        device,
+    )
 }
 
 /// Latents `[n, nz, 1, 1]` with their classes `[n, labels, 1, 1]` behind them: what a conditional generator takes.

@@ -122,10 +122,7 @@ fn weight(shape: [usize; 4], inputs: usize, init: &mut Init) -> Param<Tensor<4>>
     init.uniform(shape, 1.0 / (inputs as f32).sqrt())
 }
 
-pub(crate) fn check(
-    shape: &Shape,
-    widths: [(&'static str, usize); 2],
-) -> Result<(), Unsupported> {
+pub(crate) fn check(shape: &Shape, widths: [(&'static str, usize); 2]) -> Result<(), Unsupported> {
     if ![1, 3].contains(&shape.channels) {
         return Err(Unsupported::Channels(shape.channels));
     }

@@ -292,3 +292,49 @@ fn threads_do_not_matter() {
     assert!(one == run(2), "two threads");
     assert!(one == run(3), "three threads");
 }
+
+/// Other devices compute the family's transposed convolutions as convolutions and matrix products: the same values, and
+/// the same gradients by everything.
+#[test]
+fn transposed_convolutions_in_other_words() {
+    use burn::tensor::module;
+    use burn::tensor::ops::ConvTransposeOptions;
+    type Said = fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>) -> Tensor<4>;
+    let device = Device::flex().autodiff();
+    let cases: [(Said, [usize; 4], [usize; 4], usize, usize); 3] = [
+        (conv::doubled, [2, 5, 4, 4], [5, 3, 4, 4], 2, 1),
+        (conv::doubled, [1, 3, 3, 6], [3, 7, 4, 4], 2, 1),
+        (conv::spread, [3, 6, 1, 1], [6, 4, 4, 4], 1, 0),
+    ];
+    for (said, x, weight, stride, padding) in cases {
+        let leaves = || {
+            let x = random(x, &device).require_grad();
+            let bias = random([1, weight[1], 1, 1], &device)
+                .reshape([weight[1]])
+                .detach()
+                .require_grad();
+            (x, random(weight, &device).require_grad(), bias)
+        };
+        let (x, w, b) = leaves();
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+        let want = module::conv_transpose2d(x.clone(), w.clone(), Some(b.clone()), options);
+        let got = said(x.clone(), w.clone(), Some(b.clone()));
+        assert_eq!(got.dims(), want.dims());
+        let by = random(want.dims(), &device);
+        let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
+        assert!(off(got.clone(), want.clone()) < 1e-5);
+        let gradients = |y: Tensor<4>| {
+            let grads = (y * by.clone()).sum().backward();
+            let b = b.grad(&grads).unwrap();
+            let length = b.dims()[0];
+            [
+                x.grad(&grads).unwrap(),
+                w.grad(&grads).unwrap(),
+                b.reshape([1, length, 1, 1]),
+            ]
+        };
+        for (got, want) in gradients(got).into_iter().zip(gradients(want)) {
+            assert!(off(got, want) < 1e-4);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::vec;
 use std::vec::Vec;
 
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, DeviceKind, FloatDType, Tensor, TensorData, activation, module};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation, module};
 
 use crate::backend::Backend;
 use crate::cpu::Cpu;

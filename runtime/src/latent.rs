@@ -477,7 +477,10 @@ mod tests {
         );
         let between = of(Latent::between(4, 5, 0.25));
         assert_eq!(between[2..], [0.0, 0.75, 0.25]);
-        assert_eq!(of(Latent::between(4, 5, 0.25).labelled(0))[2..], [1.0, 0.0, 0.0]);
+        assert_eq!(
+            of(Latent::between(4, 5, 0.25).labelled(0))[2..],
+            [1.0, 0.0, 0.0]
+        );
         // Values with and without their classes.
         let given = [1.0, 2.0, 0.5, 0.5, 0.0];
         assert_eq!(of(Latent::from_values(&given)), given);

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cli::device::Device;
 
 mod cli {
     pub mod bench;
     pub mod convert;
+    pub mod device;
     pub mod generate;
+    #[cfg(feature = "gpu")]
+    pub mod gpu;
     pub mod inspect;
     pub mod load;
     pub mod npy;
@@ -45,6 +49,8 @@ enum Verb {
     Convert(Convert),
     /// Measure how fast faces are made here
     Bench(Bench),
+    /// List where faces can be made: the CPU, and Vulkan adapters
+    Devices,
 }
 
 const GENERATE_EXAMPLES: &str = "\
@@ -87,6 +93,12 @@ pub struct Generate {
     /// Threads that make files of many faces [default: as many as there are cores]
     #[arg(long, value_parser = threads)]
     pub threads: Option<usize>,
+    /// Where faces are made: auto, cpu, vulkan, or vulkan:N of `runtime devices`
+    #[arg(long, default_value_t)]
+    pub device: Device,
+    /// On a GPU, compute in 16-bit floats
+    #[arg(long)]
+    pub half: bool,
     /// Factor on the latent: below 1 faces are more ordinary and better formed
     #[arg(long, default_value_t = 1.0, value_parser = truncation)]
     pub truncation: f32,
@@ -165,6 +177,12 @@ pub struct Bench {
     /// Faces at a time
     #[arg(long, default_value_t = 1, value_parser = batch)]
     pub batch: usize,
+    /// What is measured: cpu, auto, vulkan, or vulkan:N of `runtime devices`
+    #[arg(long, default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// On a GPU, compute in 16-bit floats
+    #[arg(long)]
+    pub half: bool,
     /// The fastest kernels only
     #[arg(long)]
     pub best: bool,
@@ -221,6 +239,7 @@ fn main() -> ExitCode {
         Verb::Inspect { model } => cli::inspect::run(model.as_deref()),
         Verb::Convert(args) => cli::convert::run(&args),
         Verb::Bench(args) => cli::bench::run(&args),
+        Verb::Devices => cli::device::list(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -38,6 +38,10 @@ pub fn program(name: &str) -> PathBuf {
                 "-p",
                 "tests",
             ])
+            .args(match cfg!(feature = "gpu") {
+                true => &["--features", "tests/gpu"][..],
+                false => &[],
+            })
             .current_dir(root())
             .status();
         assert!(

@@ -129,6 +129,10 @@ mod tests {
             root: vec![2.0, 0.0, 0.0, 0.5],
         };
         let far = distances(&[1.0, 0.0, 5.0, 0.0, 1.0, 1.0], &cfg, Some(known));
-        assert!(far.iter().zip([0.0, 2.0, 2.0]).all(|(a, b)| (a - b).abs() < 1e-9));
+        assert!(
+            far.iter()
+                .zip([0.0, 2.0, 2.0])
+                .all(|(a, b)| (a - b).abs() < 1e-9)
+        );
     }
 }

@@ -24,7 +24,13 @@ use crate::picture::{self, Picture, Points};
 /// What a step says of itself.
 pub const GAUGES: &[Gauge] = &[
     gauge("mse", "  MSE ", "mean squared error", 5, Some(Panel::Loss)),
-    gauge("psnr", "  PSNR ", "PSNR of a batch", 2, Some(Panel::Likeness)),
+    gauge(
+        "psnr",
+        "  PSNR ",
+        "PSNR of a batch",
+        2,
+        Some(Panel::Likeness),
+    ),
 ];
 
 /// Steps between two looks at where codes lie: it costs a wait for the device.
@@ -97,7 +103,12 @@ fn look(generator: Sequential, codes: Tensor<4>, looks: u64, device: &Device) ->
         (known.mean, second)
     };
     let mix = |old: f64, new: f64| old * (1.0 - share) + new * share;
-    let mean: Vec<f64> = known.0.iter().zip(&now.0).map(|(&a, &b)| mix(a, b)).collect();
+    let mean: Vec<f64> = known
+        .0
+        .iter()
+        .zip(&now.0)
+        .map(|(&a, &b)| mix(a, b))
+        .collect();
     let second = Mat::from_fn(nz, nz, |i, j| mix(known.1[(i, j)], now.1[(i, j)]));
     let mut covariance = second - outer(&mean);
     (0..nz).for_each(|i| covariance[(i, i)] += LEAST);
@@ -198,15 +209,14 @@ pub fn points(coder: &Coder<'_>, cfg: &Config, data: &DataSet) -> Result<Picture
 }
 
 /// The mean of some images; none of none.
-fn mean(
-    data: &DataSet,
-    which: impl Iterator<Item = usize>,
-) -> Result<Option<RgbImage>, DataError> {
+fn mean(data: &DataSet, which: impl Iterator<Item = usize>) -> Result<Option<RgbImage>, DataError> {
     let mut sum = vec![0u64; data.form().values()];
     let mut count = 0;
     for i in which {
         data.with(i, |pixels| {
-            sum.iter_mut().zip(pixels).for_each(|(s, &v)| *s += u64::from(v));
+            sum.iter_mut()
+                .zip(pixels)
+                .for_each(|(s, &v)| *s += u64::from(v));
         })?;
         count += 1;
     }
@@ -256,8 +266,8 @@ fn squares(x: Tensor<4>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Crop, Form};
     use crate::data::Batches;
+    use crate::data::{Crop, Form};
     use crate::networks::fresh;
     use std::sync::Arc;
     use toml::Table;
@@ -286,13 +296,18 @@ mod tests {
     }
 
     fn setting(recipe: &str, more: &str) -> Config {
-        let flags: Table = format!("size = 16\nbatch = 16\nlr = 2e-3\n{more}").parse().unwrap();
+        let flags: Table = format!("size = 16\nbatch = 16\nlr = 2e-3\n{more}")
+            .parse()
+            .unwrap();
         Config::new(Some(recipe), &flags).unwrap()
     }
 
     #[test]
     fn it_learns_and_its_decoder_makes_images_of_latents() {
-        let cfg = setting("autoencoder", "hidden = [64, 16]\nnz = 4\nramp = 0\nlr_end = 2e-3");
+        let cfg = setting(
+            "autoencoder",
+            "hidden = [64, 16]\nnz = 4\nramp = 0\nlr_end = 2e-3",
+        );
         let (_, first) = trained(&cfg, 1);
         let (state, last) = trained(&cfg, 150);
         assert!(last[0] < 0.6 * first[0], "{first:?} {last:?}");
@@ -303,7 +318,9 @@ mod tests {
         let data = digits(16);
         let mut codes = Vec::new();
         coder
-            .each(&data, &evenly(&data, 200), true, |c| codes.extend(c.codes.into_data().iter::<f64>()))
+            .each(&data, &evenly(&data, 200), true, |c| {
+                codes.extend(c.codes.into_data().iter::<f64>())
+            })
             .unwrap();
         let (mean, second) = moments(&codes, 4);
         let known = network::codes(&state.ema).unwrap();
@@ -313,7 +330,10 @@ mod tests {
             assert!(off < 0.6, "mean of value {i} is off by {off} deviations");
             let row: f64 = known.root[i * 4..][..4].iter().map(|v| v * v).sum();
             let ratio = row.sqrt() / deviation;
-            assert!((0.5..2.0).contains(&ratio), "deviation of value {i}: {ratio} of what it is");
+            assert!(
+                (0.5..2.0).contains(&ratio),
+                "deviation of value {i}: {ratio} of what it is"
+            );
         }
     }
 

@@ -97,15 +97,7 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
         true,
         &mut rows,
     );
-    parts(
-        "D",
-        &state.d,
-        seen,
-        cfg.batch,
-        of_d,
-        false,
-        &mut rows,
-    );
+    parts("D", &state.d, seen, cfg.batch, of_d, false, &mut rows);
     let step = whole(cfg, &mut state, span);
     let sum: f64 = rows.iter().map(|r| r.multiply_adds * r.times as f64).sum();
     Ok(Report {

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::augment::Augment;
 use crate::data::Crop;
+use crate::device::Device;
 use crate::loss::Loss;
 
 /// The settings of a run. The defaults are those of `drawn`, the recipe for a first run on two CPU cores.
@@ -130,7 +131,7 @@ pub struct Config {
     pub mirror: bool,
     /// Threads that read and decode images; 0: one a core.
     pub workers: usize,
-    /// Where to train: `flex` (CPU).
+    /// Where to train: `flex` (the CPU), `vulkan`, `vulkan:N` or `auto` (a GPU if there is one).
     pub device: Device,
     /// Seed of everything: weights, order of the data, latents.
     pub seed: u64,
@@ -340,23 +341,6 @@ pub struct Rates {
     pub noise: f64,
 }
 
-/// Where a run trains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Device {
-    /// The CPU, all cores.
-    Flex,
-}
-
-impl Device {
-    /// The burn device, with gradients.
-    pub fn open(self) -> burn::tensor::Device {
-        match self {
-            Device::Flex => burn::tensor::Device::flex().autodiff(),
-        }
-    }
-}
-
 /// The recipes that come with the program: name, file.
 pub const RECIPES: [(&str, &str); 15] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
@@ -386,7 +370,8 @@ pub const RECIPES: [(&str, &str); 15] = [
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
-const FREE: [&str; 10] = [
+const FREE: [&str; 11] = [
+    "device",
     "score",
     "images",
     "epochs",
@@ -760,8 +745,7 @@ impl Config {
             Objective::Gan => Output::Tanh,
             Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
         };
-        if dense
-            && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
+        if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
         {
             return off(
                 "network",
@@ -805,7 +789,11 @@ impl Config {
                     return off("corruption", &self.corruption, "none for a vae");
                 }
                 if self.corruption == Corruption::Grey && self.channels == 1 {
-                    return off("corruption", &self.corruption, "none or noise for grey images");
+                    return off(
+                        "corruption",
+                        &self.corruption,
+                        "none or noise for grey images",
+                    );
                 }
             }
         }
@@ -838,7 +826,8 @@ impl Config {
         };
         if self.conditional && labels.len() < 2 {
             let got = format!("true, and the data has {} classes", labels.len());
-            let want = "images in a folder for each class, or IDX files with their labels beside them";
+            let want =
+                "images in a folder for each class, or IDX files with their labels beside them";
             return Err(ConfigError::Range("conditional", got, want));
         }
         self.check()?;

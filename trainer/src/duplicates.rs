@@ -65,7 +65,10 @@ fn groups(codes: &[Bits], most: u32) -> Vec<Group> {
         let after = i + 1..codes.len();
         after.filter(off).map(|j| (i, j)).collect()
     };
-    let pairs: Vec<(usize, usize)> = (0..codes.len()).into_par_iter().flat_map_iter(near).collect();
+    let pairs: Vec<(usize, usize)> = (0..codes.len())
+        .into_par_iter()
+        .flat_map_iter(near)
+        .collect();
     // Each image points at one of its group with a smaller number, or at itself.
     let mut parent: Vec<usize> = (0..codes.len()).collect();
     fn root(parent: &mut [usize], mut i: usize) -> usize {

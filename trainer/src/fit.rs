@@ -381,7 +381,8 @@ fn scored(
             let (held, held_classes) = some(held, PASS * 4)?;
             // Seeds take the classes in turn.
             let turns: Vec<usize> = (0..SCORED).map(|i| i % cfg.labels.len().max(1)).collect();
-            let of = |images: &Pictures, labels: &[usize]| opinion(state, cfg, images, labels, device);
+            let of =
+                |images: &Pictures, labels: &[usize]| opinion(state, cfg, images, labels, device);
             let (train, fake) = (of(&reals, &classes), of(&fakes, &turns));
             let held = of(&held, &held_classes);
             Some((train - held) / (train - fake)).filter(|v| v.is_finite())
@@ -512,7 +513,11 @@ fn show_epoch(
     let fakes = fakes(state, cfg, device);
     let name = format!("fake_images_epoch_{epoch:04}");
     let columns = columns(cfg);
-    report::write_sheet(&run.picture(&name), &report::pictures(fakes.clone()), columns)?;
+    report::write_sheet(
+        &run.picture(&name),
+        &report::pictures(fakes.clone()),
+        columns,
+    )?;
     if cfg.objective != Objective::Gan {
         return Ok(());
     }

@@ -10,8 +10,8 @@ use crate::augment::Augment;
 use crate::checkpoint::State;
 use crate::config::{Config, Penalty, Rates};
 use crate::ema;
-use crate::noise::{self, Stream};
 use crate::networks::{self, Told};
+use crate::noise::{self, Stream};
 use crate::objective::{Batch, Gauge, Panel};
 
 /// What a step says of itself.
@@ -316,7 +316,9 @@ mod tests {
             .map(|i| {
                 let mut rng = noise::rng(9, Stream::Mirror, i as u64);
                 let real = noise::normal([cfg.step(), 3, 16, 16], &mut rng, &device);
-                let labels = (0..cfg.step()).map(|i| i % cfg.labels.len().max(1)).collect();
+                let labels = (0..cfg.step())
+                    .map(|i| i % cfg.labels.len().max(1))
+                    .collect();
                 let batch = Batch {
                     images: real,
                     labels,

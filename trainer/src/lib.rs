@@ -15,6 +15,7 @@ pub mod coder;
 pub mod config;
 pub mod curves;
 pub mod data;
+pub mod device;
 pub mod dry;
 pub mod duplicates;
 pub mod ema;

@@ -19,8 +19,9 @@ use runtime::op::{Activation, Op};
 use runtime::record::Buffer;
 use toml::{Table, Value};
 use trainer::checkpoint;
-use trainer::config::{self, Config, Corruption, Device, Drawing, RECIPES};
+use trainer::config::{self, Config, Corruption, Drawing, RECIPES};
 use trainer::data::{Crop, DataSet, Form};
+use trainer::device::Device;
 use trainer::dry::Dry;
 use trainer::evaluate::{self, Evaluate, Target};
 use trainer::fit::{self, End};
@@ -232,7 +233,7 @@ struct Settings {
     /// Threads that read and decode images; 0: one a core
     #[arg(long)]
     workers: Option<i64>,
-    /// Where to train
+    /// Where to train: flex (the CPU), vulkan, vulkan:N of `runtime devices`, or auto
     #[arg(long)]
     device: Option<Device>,
     /// Seed of weights, data order and latents
@@ -383,10 +384,7 @@ impl Settings {
         put("beta1", self.beta1.map(Value::from));
         put("beta2", self.beta2.map(Value::from));
         put("workers", self.workers.map(Value::from));
-        let device = self.device.as_ref().map(|d| match d {
-            Device::Flex => Value::from("flex"),
-        });
-        put("device", device);
+        put("device", self.device.map(|d| Value::from(d.to_string())));
         put("seed", self.seed.map(Value::from));
         for text in &self.set {
             let (key, value) = config::set(text)?;
@@ -500,6 +498,9 @@ fn fit(args: &FitArgs) -> Ended {
             "at most as many as there are images",
         );
         return Err(error.into());
+    }
+    if let Some(chosen) = cfg.device.prepare()? {
+        let _ = writeln!(log, "{chosen}");
     }
     if args.dry_run {
         let settings = match run.options().exists() {

@@ -49,9 +49,7 @@ fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
     let (shape, seed) = (&cfg.shape(), seed(cfg, Stream::Generator));
     let nz = cfg.nz + cfg.labels.len();
     let generator = match (cfg.network, cfg.objective) {
-        (Network::Dcgan, _) => {
-            dcgan::generator_as(cfg.style(), shape, nz, cfg.ngf, seed, device)
-        }
+        (Network::Dcgan, _) => dcgan::generator_as(cfg.style(), shape, nz, cfg.ngf, seed, device),
         (Network::Mlp, Objective::Gan) => mlp::generator(shape, nz, cfg.ngf, seed, device),
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::decoder(shape, &cfg.hidden, nz, seed, device)

@@ -129,9 +129,8 @@ impl Points {
             }
         }
         let widest = (0..3).map(|i| most[i] - least[i]).fold(1e-6, f32::max);
-        let place = |p: &[f32; 3]| {
-            std::array::from_fn(|i| (2.0 * p[i] - least[i] - most[i]) / widest)
-        };
+        let place =
+            |p: &[f32; 3]| std::array::from_fn(|i| (2.0 * p[i] - least[i] - most[i]) / widest);
         self.at.iter().map(place).collect()
     }
 
@@ -148,8 +147,14 @@ impl Points {
         };
         let project = |p: [f32; 3]| {
             let [x, y, z] = p;
-            let (x, z) = (x * turn.cos() + z * turn.sin(), z * turn.cos() - x * turn.sin());
-            let (y, z) = (y * tilt.cos() - z * tilt.sin(), z * tilt.cos() + y * tilt.sin());
+            let (x, z) = (
+                x * turn.cos() + z * turn.sin(),
+                z * turn.cos() - x * turn.sin(),
+            );
+            let (y, z) = (
+                y * tilt.cos() - z * tilt.sin(),
+                z * tilt.cos() + y * tilt.sin(),
+            );
             (middle + x * scale, middle - y * scale, z)
         };
         let Some(mut canvas) = Pixmap::new(side, side) else {
@@ -224,7 +229,9 @@ impl Points {
                 continue;
             }
             let n = of.len() as f32;
-            let (x, y) = of.iter().fold((0.0, 0.0), |(x, y), p| (x + p.1 / n, y + p.2 / n));
+            let (x, y) = of
+                .iter()
+                .fold((0.0, 0.0), |(x, y), p| (x + p.1 / n, y + p.2 / n));
             let (w, h) = mean.dimensions();
             let colour = Rgb(COLOURS[label % COLOURS.len()]);
             let mut framed = RgbImage::from_pixel(w + 4, h + 4, colour);
@@ -316,7 +323,13 @@ mod tests {
     #[test]
     fn points_are_where_they_should_be() {
         let codes = [-1.0, -1.0, 1.0, 1.0];
-        let points = Points::new(&codes, 2, vec![0, 1], vec!["a".into(), "</script>".into()], vec![]);
+        let points = Points::new(
+            &codes,
+            2,
+            vec![0, 1],
+            vec!["a".into(), "</script>".into()],
+            vec![],
+        );
         let picture = points.picture("codes");
         let at = |x, y| picture.image.get_pixel(x, y).0;
         let near = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).all(|(a, b)| a.abs_diff(b) < 70);

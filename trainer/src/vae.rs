@@ -114,7 +114,9 @@ pub fn measure(
     let [mut reconstruction, mut kl] = [0.0; 2];
     let which: Vec<usize> = (0..data.len()).collect();
     coder.each(data, &which, false, |coded| {
-        let log_variances = coded.log_variances.unwrap_or_else(|| coded.codes.zeros_like());
+        let log_variances = coded
+            .log_variances
+            .unwrap_or_else(|| coded.codes.zeros_like());
         let shape = coded.codes.dims();
         let e = noise::latents(shape[0], cfg.nz, &mut rng, &coded.codes.device());
         let z = coded.codes.clone() + (log_variances.clone() * 0.5).exp() * e;

@@ -14,6 +14,7 @@ use runtime::model::Model;
 use runtime::record::Buffer;
 use runtime::simd::{Isa, peak, read_speed};
 
+use super::device::{Chosen, choose};
 use super::load::{self, Bytes};
 use super::output;
 use crate::{Bench, Precision};
@@ -108,6 +109,11 @@ fn most() -> Option<u64> {
 /// # Errors
 /// One that names the file.
 pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
+    match choose(args.device)? {
+        Chosen::Cpu => {}
+        #[cfg(feature = "gpu")]
+        Chosen::Gpu(adapter, _) => return super::gpu::bench(args, &adapter),
+    }
     let converted;
     let loaded;
     let bytes = match args.precision {

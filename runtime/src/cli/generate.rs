@@ -13,12 +13,16 @@ use runtime::image::Image;
 use runtime::latent::Latent;
 use runtime::model::Model;
 
+use super::device::{Chosen, choose};
 use super::load::Bytes;
 use super::{npy, output};
 use crate::{Filter, Generate};
 
 /// From more faces than this on, packing a model takes less time than it saves.
 const MANY: usize = 8;
+
+/// Face `i`, the next after the last that was asked for.
+type OneByOne<'a> = dyn FnMut(usize) -> Result<RgbImage, Box<dyn Error>> + 'a;
 
 /// Where faces come from.
 struct Source {
@@ -80,7 +84,10 @@ impl Source {
             }
             Label::Turns(names) => {
                 let turn = (seed % names.len() as u64) as usize;
-                format!("seed {seed}, label {} by its turn (see --label)", names[turn])
+                format!(
+                    "seed {seed}, label {} by its turn (see --label)",
+                    names[turn]
+                )
             }
         }
     }
@@ -126,7 +133,12 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.save_latent {
         output::folder(path)?;
     }
-    let mut bytes = Bytes::load(args.model.as_deref())?;
+    let chosen = choose(args.device)?;
+    let mut bytes = match chosen {
+        Chosen::Cpu => Bytes::load(args.model.as_deref())?,
+        #[cfg(feature = "gpu")]
+        Chosen::Gpu(..) => Bytes::plain(args.model.as_deref())?,
+    };
     let source = {
         let model = bytes.model()?;
         let label = label(args, &model)?;
@@ -145,7 +157,11 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         Source { values, label }
     };
     let count = count(args, &source)?;
-    if count > MANY {
+    let on_cpu = matches!(chosen, Chosen::Cpu);
+    if on_cpu && args.half {
+        return Err("--half is for a GPU: the CPU computes in the record's own precision".into());
+    }
+    if on_cpu && count > MANY {
         bytes = bytes.packed();
     }
     let model = bytes.model()?;
@@ -161,14 +177,36 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         }
         Ok(())
     };
+    let latent = |i: usize| source.latent(i).truncated(args.truncation);
     let face = |cpu: &mut Cpu<'_>, i: usize| -> Result<RgbImage, Box<dyn Error>> {
-        let latent = source.latent(i).truncated(args.truncation);
-        Ok(enlarge(picture(&cpu.generate(&latent)?), args))
+        Ok(enlarge(picture(&cpu.generate(&latent(i))?), args))
+    };
+    #[cfg(feature = "gpu")]
+    let mut spare = vec![0.0; model.arena_len()];
+    // Faces in order, from wherever they are made.
+    let mut own: Option<Box<OneByOne<'_>>> = match chosen {
+        Chosen::Cpu => None,
+        #[cfg(feature = "gpu")]
+        Chosen::Gpu(adapter, asked) => match runtime::gpu::Gpu::new(&model, &adapter, args.half) {
+            Ok(gpu) => {
+                let cpu = Cpu::new(&model, &mut spare)?;
+                let mut maker = super::gpu::Maker::new(gpu, cpu, count);
+                Some(Box::new(move |i| Ok(enlarge(maker.face(i, latent)?, args))))
+            }
+            Err(error) if asked => return Err(error.into()),
+            Err(error) => {
+                eprintln!("device: CPU ({error})");
+                None
+            }
+        },
     };
     if let Some((rows, columns)) = args.grid {
         let mut arena = vec![0.0; model.arena_len()];
         let mut cpu = Cpu::new(&model, &mut arena)?;
-        let mut face = |i: usize| face(&mut cpu, i);
+        let mut face = |i: usize| match &mut own {
+            Some(own) => own(i),
+            None => face(&mut cpu, i),
+        };
         emit(grid(rows, columns, count, &mut face)?, &args.out)?;
         let last = source.name(count - 1);
         eprintln!("{}: {} to {last}", args.out.display(), source.name(0));
@@ -189,7 +227,12 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
                 eprintln!("{}: {}", path(i).display(), source.name(i));
             }
         };
-        if count == 1 {
+        if let Some(own) = &mut own {
+            for i in 0..count {
+                emit(own(i)?, &path(i))?;
+                told(i);
+            }
+        } else if count == 1 {
             // Errors keep their causes: a closed pipe is none.
             let mut arena = vec![0.0; model.arena_len()];
             emit(face(&mut Cpu::new(&model, &mut arena)?, 0)?, &path(0))?;
@@ -201,10 +244,7 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         }
     }
     if let Some(path) = &args.save_latent {
-        npy::write(
-            path,
-            &latents(&source, count, &model, args.truncation)?,
-        )?;
+        npy::write(path, &latents(&source, count, &model, args.truncation)?)?;
     }
     Ok(())
 }
@@ -267,7 +307,8 @@ fn count(args: &Generate, source: &Source) -> Result<usize, String> {
     }
 }
 
-fn picture(image: &Image<'_>) -> RgbImage {
+/// An image as a picture.
+pub fn picture(image: &Image<'_>) -> RgbImage {
     let mut picture = RgbImage::new(image.width() as u32, image.height() as u32);
     for (to, pixel) in picture.pixels_mut().zip(image.pixels()) {
         *to = Rgb(pixel);

@@ -93,6 +93,26 @@ impl Bytes {
         Ok(Bytes::Owned(path.into(), record))
     }
 
+    /// [`Bytes::load`] with weights as a GPU takes them: not packed.
+    ///
+    /// # Errors
+    /// As [`Bytes::load`].
+    #[cfg(feature = "gpu")]
+    pub fn plain(path: Option<&Path>) -> Result<Bytes, LoadError> {
+        let bytes = Bytes::load(path)?;
+        let is_onnx = path.is_some_and(|p| read(p).is_ok_and(|b| !is_record(b.bytes())));
+        match (path, is_onnx) {
+            (Some(path), true) => {
+                let mut graph = graph(path)?;
+                graph.fold();
+                let record = graph.to_record();
+                let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
+                Ok(Bytes::Owned(path.into(), Buffer::from(&record)))
+            }
+            _ => Ok(bytes),
+        }
+    }
+
     /// The model in them.
     ///
     /// # Errors

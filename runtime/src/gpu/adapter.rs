@@ -5,8 +5,8 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use burn::tensor::{Device, DeviceKind};
-use burn_wgpu::wgpu;
 use burn_wgpu::WgpuBackend;
+use burn_wgpu::wgpu;
 
 /// Something that runs kernels.
 #[derive(Clone, Debug, PartialEq)]

@@ -202,7 +202,11 @@ pub fn restore(args: &Restore, corruption: Corruption) -> Result<(), Box<dyn Err
     if let Some(error) = failed {
         return Err(error);
     }
-    print(format!("wrote {} images to {}\n", data.len(), args.out.display()))?;
+    print(format!(
+        "wrote {} images to {}\n",
+        data.len(),
+        args.out.display()
+    ))?;
     Ok(())
 }
 
@@ -222,7 +226,8 @@ fn file_name(data: &DataSet, i: usize) -> String {
 }
 
 fn name(data: &DataSet, i: usize) -> String {
-    data.name(i).map_or_else(|| format!("image {i}"), Into::into)
+    data.name(i)
+        .map_or_else(|| format!("image {i}"), Into::into)
 }
 
 /// A field of a CSV file (RFC 4180).
@@ -267,7 +272,11 @@ pub fn anomalies(args: &Anomalies) -> Result<(), Box<dyn Error>> {
     for odd in ranked.iter().take(5) {
         print(format!("{:>9.2}  {}\n", odd.score, name(&data, odd.image)))?;
     }
-    print(format!("wrote {} and {}\n", list.display(), sheet.display()))?;
+    print(format!(
+        "wrote {} and {}\n",
+        list.display(),
+        sheet.display()
+    ))?;
     Ok(())
 }
 
@@ -318,6 +327,10 @@ pub fn duplicates(args: &Duplicates) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     report::write_sheet(&sheet, &pictures, SHOWN[1])?;
-    print(format!("wrote {} and {}\n", list.display(), sheet.display()))?;
+    print(format!(
+        "wrote {} and {}\n",
+        list.display(),
+        sheet.display()
+    ))?;
     Ok(())
 }

@@ -241,7 +241,10 @@ mod tests {
                     };
                     data.with(*i, same).unwrap() && data.label(*i) == Some(label)
                 };
-                assert!((0..30).any(|i| is(&i)), "no image of label {label} like this");
+                assert!(
+                    (0..30).any(|i| is(&i)),
+                    "no image of label {label} like this"
+                );
             }
         }
     }

@@ -71,7 +71,10 @@ pub fn read(
     let (real, asked) = (right(test), right(samples));
     let of_class = |class: usize| {
         let each = asked.iter().zip(samples.labels);
-        let of: Vec<bool> = each.filter(|(_, l)| **l == class).map(|(r, _)| *r).collect();
+        let of: Vec<bool> = each
+            .filter(|(_, l)| **l == class)
+            .map(|(r, _)| *r)
+            .collect();
         share(&of)
     };
     Ok(Reading {
@@ -148,7 +151,10 @@ fn tensor(part: &[&[u8]], images: &Pictures, device: &Device) -> Tensor<4> {
     let planes = images.form().planes();
     let border = (side - size) / 2;
     let mut values = vec![-1.0f32; part.len() * planes * side * side];
-    for (image, to) in part.iter().zip(values.chunks_exact_mut(planes * side * side)) {
+    for (image, to) in part
+        .iter()
+        .zip(values.chunks_exact_mut(planes * side * side))
+    {
         for (row, pixels) in image.chunks_exact(size).enumerate() {
             let (plane, y) = (row / size, row % size + border);
             let at = (plane * side + y) * side + border;
