@@ -11,6 +11,7 @@ mod device;
 mod framebuffer;
 mod headless;
 mod keep;
+mod maker;
 mod options;
 mod run;
 mod screen;
@@ -29,11 +30,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use firmware_demo::Kiosk;
-use runtime::cpu::Cpu;
 use runtime::model::Model;
 use runtime::record::Buffer;
 
 use crate::keep::Keeper;
+use crate::maker::Maker;
 use crate::options::{Display, Options};
 use crate::run::Run;
 use crate::screen::{Fault, Screen};
@@ -83,7 +84,8 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         None => format!("the model of the program: {e}"),
     })?;
     let mut arena = vec![0.0; model.arena_len()];
-    let mut kiosk = Kiosk::new(Cpu::new(&model, &mut arena)?, options.show());
+    let maker = Maker::open(options.compute, &model, &mut arena)?;
+    let mut kiosk = Kiosk::new(maker, options.show());
     let (keeper, position) = Keeper::open(&options)?;
     kiosk.seek(position);
     kiosk.hold(options.hold);

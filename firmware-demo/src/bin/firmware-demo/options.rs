@@ -7,6 +7,8 @@ use clap::{Parser, ValueEnum};
 use embedded_graphics::geometry::Size;
 use firmware_demo::{Clock, Fit, Hours, Scaling, Show, Turn};
 
+use crate::maker::Compute;
+
 /// Endless faces of nobody, on any display
 ///
 /// Without arguments: in a window where there is a display, else in the terminal, else into kiosk.gif. Keys: space
@@ -27,6 +29,9 @@ pub struct Options {
     /// Burn record [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Where the faces are made
+    #[arg(long, value_enum, default_value_t = Compute::Cpu)]
+    pub compute: Compute,
     /// Pixels of the display, as 320x240 [default: what the display says, or 480x480 (files 240x240)]
     #[arg(long, value_name = "WxH")]
     pub size: Option<Pixels>,

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use firmware_demo::{Kiosk, KioskError};
-use runtime::cpu::Cpu;
+
+use crate::maker::Maker;
 
 /// The program's kiosk.
-pub type Faces<'a> = Kiosk<Cpu<'a>>;
+pub type Faces<'a> = Kiosk<Maker<'a>>;
 
 /// A display that is open.
 pub trait Screen {
