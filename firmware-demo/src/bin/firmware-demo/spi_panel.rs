@@ -218,7 +218,7 @@ fn with_faces(options: &Options, work: impl FnOnce(&mut Faces<'_>)) {
     let model = Model::parse(record).unwrap();
     let mut arena = vec![0.0; model.arena_len()];
     work(&mut Kiosk::new(
-        Cpu::new(&model, &mut arena).unwrap(),
+        crate::maker::Maker::Cpu(Cpu::new(&model, &mut arena).unwrap()),
         options.show(),
     ));
 }
