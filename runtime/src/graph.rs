@@ -96,6 +96,8 @@ pub enum GraphError {
     },
     /// A value that is no finite number: layer, its name, tensor.
     NotFinite(usize, String, &'static str),
+    /// A weight beyond 16-bit floats: layer, its name, the weight.
+    Beyond(usize, String, f32),
     /// A name that is empty, has a space, or was there before.
     Name(usize, String),
     /// The last layer makes no image of 1 or 3 channels.
@@ -127,6 +129,10 @@ impl fmt::Display for GraphError {
             GraphError::NotFinite(i, name, tensor) => write!(
                 f,
                 "layer {i} ({name}): the {tensor} holds a value that is no finite number"
+            ),
+            GraphError::Beyond(i, name, weight) => write!(
+                f,
+                "layer {i} ({name}): the weight {weight} is beyond 16-bit floats, which end at 65504"
             ),
             GraphError::Name(i, name) => write!(
                 f,

@@ -8,6 +8,7 @@
 //! - [`op`]: what a layer computes, one file an operation, each with its obvious loop.
 //! - [`int8`]: what a layer computes in integers, the same bytes on every device.
 //! - [`packed`]: what it computes in floats whose order suits the CPU.
+//! - [`half`]: floats of 16 bits, which take half as much room.
 //! - [`plan`]: how much memory a model needs, to the byte, and where each layer reads and writes.
 //! - [`latent`]: seeds to latents, the same on every device.
 //! - [`backend`] and [`cpu`]: executing a model over the caller's memory; [`simd`] has the fast loops.
@@ -50,6 +51,7 @@ pub mod cpu;
 pub mod gpu;
 #[cfg(feature = "alloc")]
 pub mod graph;
+pub mod half;
 pub mod image;
 pub mod int8;
 pub mod latent;

@@ -139,6 +139,8 @@ pub enum Precision {
     F32,
     /// 32-bit floats in the order in which they are used: faster, for this program only
     Packed,
+    /// Weights of 16-bit floats, half the size, computed with as 32-bit ones
+    F16,
     /// Bytes: integers from latent to pixel, a quarter of the size
     Int8,
 }
@@ -148,6 +150,7 @@ impl std::fmt::Display for Precision {
         f.write_str(match self {
             Precision::F32 => "f32",
             Precision::Packed => "packed",
+            Precision::F16 => "f16",
             Precision::Int8 => "int8",
         })
     }

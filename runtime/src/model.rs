@@ -2,12 +2,13 @@
 
 use core::fmt;
 
+use crate::half;
 use crate::int8::{self, Int8, Layout};
 use crate::op::{Activation, Op, Shape, ShapeError, Window};
 use crate::packed::Packed;
 use crate::plan;
 use crate::record::{self, Record, RecordError, Tensor};
-use crate::simd::cast;
+use crate::simd::{self, cast};
 
 /// Most layers of a model: the view has room for as many, in itself.
 pub const LAYERS: usize = 32;
@@ -73,6 +74,8 @@ pub enum Precision {
     F32,
     /// 32-bit floats in the order in which they are used.
     Packed,
+    /// Weights of 16-bit floats in the order in which they are used, computed with as 32-bit ones.
+    F16,
     /// Bytes: integers from latent to pixel.
     Int8,
 }
@@ -83,6 +86,7 @@ impl Precision {
         match self {
             Precision::F32 => "f32",
             Precision::Packed => "packed",
+            Precision::F16 => "f16",
             Precision::Int8 => "int8",
         }
     }
@@ -98,6 +102,7 @@ pub struct Model<'a> {
     /// Factor and zero of the latent of an int8 model.
     quantised: Option<(f32, u8)>,
     packed: bool,
+    half: bool,
     layers: [Layer<'a>; LAYERS],
     len: usize,
 }
@@ -136,6 +141,8 @@ pub enum ModelError<'a> {
     },
     /// A layer's tensor of an element type other than its model's: layer, name, wanted, got.
     Type(usize, &'a str, &'static str, &'a str),
+    /// A weight of a layer of an f16 model that is no number.
+    NotFinite(usize, &'a str),
     /// A layer of an int8 or packed model for which those have no kernel: why.
     Blocks(usize, &'a str, &'static str),
     /// An int8 layer's line of zero and shift that is missing or does not read.
@@ -187,6 +194,9 @@ impl fmt::Display for ModelError<'_> {
                     f,
                     "layer {i} ({name}): int8 and packed models have no {why}"
                 )
+            }
+            ModelError::NotFinite(i, name) => {
+                write!(f, "layer {i} ({name}): a weight is not finite")
             }
             ModelError::Zero(i, name) => write!(
                 f,
@@ -249,6 +259,7 @@ impl<'a> Model<'a> {
             range: (-1.0, 1.0),
             quantised: None,
             packed: false,
+            half: false,
             layers: [Layer::NOTHING; LAYERS],
             len: 0,
         };
@@ -271,6 +282,7 @@ impl<'a> Model<'a> {
         match record.get(key::PRECISION) {
             None | Some("f32") => {}
             Some("packed") => model.packed = true,
+            Some("f16") => (model.packed, model.half) = (true, true),
             Some("int8") => {
                 let text = model.required(key::INT8)?;
                 integers = text.lines();
@@ -412,6 +424,7 @@ impl<'a> Model<'a> {
     ) -> Result<Packed<'a>, ModelError<'a>> {
         let mut packed = Packed {
             weight: &[],
+            half: &[],
             bias: &[],
             image,
         };
@@ -424,7 +437,18 @@ impl<'a> Model<'a> {
             let found = self.floats(i, layer.name, tensor, need)?;
             found.ok_or(ModelError::NoTensor(i, layer.name, tensor))
         };
-        packed.weight = required("weight", need)?;
+        match self.half && !simd::one_by_one(&layer.op, layer.input, image) {
+            false => packed.weight = required("weight", need)?,
+            true => {
+                let name = layer.name;
+                let bytes = self.tensor(i, name, "weight", "F16", need, 2)?;
+                let bytes = bytes.ok_or(ModelError::NoTensor(i, name, "weight"))?;
+                packed.half = cast::halves(bytes).ok_or(ModelError::Misaligned)?;
+                if !packed.half.iter().all(|h| half::is_finite(*h)) {
+                    return Err(ModelError::NotFinite(i, name));
+                }
+            }
+        }
         packed.bias = required("bias", layout.bias_len())?;
         Ok(packed)
     }
@@ -476,6 +500,7 @@ impl<'a> Model<'a> {
     pub fn precision(&self) -> Precision {
         match self.quantised {
             Some(_) => Precision::Int8,
+            None if self.half => Precision::F16,
             None if self.packed => Precision::Packed,
             None => Precision::F32,
         }

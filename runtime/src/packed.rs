@@ -10,8 +10,11 @@ use crate::simd;
 /// A packed layer's floats; empty for operations that only move values.
 #[derive(Clone, Copy, Debug)]
 pub struct Packed<'a> {
-    /// Blocks of weights: see [`Layout::weight`].
+    /// Blocks of weights: see [`Layout::weight`]; empty where they are halves.
     pub weight: &'a [f32],
+    /// The same as 16-bit floats, all finite: see [`crate::half`]. A layer that makes the image of a few
+    /// channels has none: its weights are used one by one.
+    pub half: &'a [u16],
     /// A value a lane of every block of every group.
     pub bias: &'a [f32],
     /// The layer's output is the image.
@@ -48,7 +51,11 @@ pub fn reference(layer: &Layer<'_>, packed: &Packed<'_>, x: &[f32], y: &mut [f32
                         continue;
                     };
                     for at in 0..depth {
-                        let w = packed.weight[layout.weight(group, lane, tap, at)];
+                        let place = layout.weight(group, lane, tap, at);
+                        let w = match packed.half {
+                            [] => packed.weight[place],
+                            half => crate::half::widen(half[place]),
+                        };
                         sum += x[pixel * depth + at] * w;
                     }
                 }

@@ -392,3 +392,73 @@ fn what_int8_cannot_do_is_refused() {
     ));
     assert!(matches!(Model::parse(&[]), Err(ModelError::Record(_))));
 }
+
+#[test]
+fn halves_make_the_same_pictures_on_every_kernel() {
+    for (name, graph) in cases() {
+        let record = Buffer::from(graph.halve().unwrap());
+        let model = Model::parse(record.bytes()).unwrap();
+        assert_eq!(model.precision(), Precision::F16, "{name}");
+        let packed = graph.pack().unwrap();
+        let least = graph.to_record().unwrap().len() / 2;
+        assert!(
+            (least / 2..packed.len()).contains(&record.bytes().len()),
+            "{name}: {} bytes of {}",
+            record.bytes().len(),
+            packed.len()
+        );
+        let of = |record: &Buffer, isa| {
+            let model = Model::parse(record.bytes()).unwrap();
+            let mut arena = vec![f32::NAN; model.arena_len()];
+            let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+            cpu.generate(&Latent::from_seed(3))
+                .unwrap()
+                .values()
+                .to_vec()
+        };
+        let furthest = |a: &[f32], b: &[f32]| {
+            assert_eq!(a.len(), b.len());
+            // NaN is further off than any number.
+            let off = |(a, b): (&f32, &f32)| match (a - b).abs() {
+                off if off.is_finite() => off,
+                _ => f32::INFINITY,
+            };
+            a.iter().zip(b).map(off).fold(0.0, f32::max)
+        };
+        let want = of(&record, None);
+        let exact = of(&Buffer::from(packed), None);
+        let off = furthest(&want, &exact);
+        assert!(off < 1e-2, "{name}: {off} from 32 bits");
+        for isa in Isa::all().into_iter().flatten() {
+            let off = furthest(&of(&record, Some(isa)), &want);
+            assert!(off < 2e-5, "{name}, {}: {off}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn what_halves_cannot_hold() {
+    let (_, mut graph) = cases().into_iter().next().unwrap();
+    let weight = &mut graph.layers[0].weight;
+    weight[1] = -70_000.0;
+    let error = graph.halve().unwrap_err().to_string();
+    assert!(error.contains("-70000 is beyond 16-bit floats"), "{error}");
+    graph.layers[0].weight[1] = 0.5;
+    // The first weight of the record, turned into what is no number.
+    let whole = graph.halve().unwrap();
+    let half = runtime::half::narrow(0.5).to_le_bytes();
+    let name = graph.layers[0].name.clone();
+    let places = whole.windows(2).enumerate();
+    let named = places
+        .filter(|(_, pair)| *pair == half)
+        .map(|(at, _)| {
+            let mut damaged = whole.clone();
+            damaged[at..at + 2].copy_from_slice(&0x7c00u16.to_le_bytes());
+            let damaged = Buffer::from(damaged);
+            Model::parse_unsummed(damaged.bytes())
+                .map(|_| ())
+                .map_err(|e| e.to_string())
+        })
+        .filter(|parsed| parsed == &Err(format!("layer 0 ({name}): a weight is not finite")));
+    assert!(named.count() > 0);
+}

@@ -127,6 +127,7 @@ pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
             let record = match precision {
                 Precision::F32 => graph.to_record(),
                 Precision::Packed => graph.pack(),
+                Precision::F16 => graph.halve(),
                 Precision::Int8 => graph.quantise(super::convert::CALIBRATION),
             };
             converted = Buffer::from(record?);

@@ -49,6 +49,7 @@ pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
         (true, _) => onnx::write(&graph).map_err(|e| failed(&e))?,
         (false, Precision::F32) => graph.to_record().map_err(|e| failed(&e))?,
         (false, Precision::Packed) => graph.pack().map_err(|e| failed(&e))?,
+        (false, Precision::F16) => graph.halve().map_err(|e| failed(&e))?,
         (false, Precision::Int8) => graph.quantise(CALIBRATION).map_err(|e| failed(&e))?,
     };
     if args.precision != Precision::F32 {

@@ -130,7 +130,7 @@ impl Bytes {
     pub fn packed(self) -> Bytes {
         let packed = self.model().ok().and_then(|model| match model.precision() {
             Precision::F32 => Graph::from_model(&model).pack().ok(),
-            Precision::Packed | Precision::Int8 => None,
+            Precision::Packed | Precision::F16 | Precision::Int8 => None,
         });
         match (packed, self) {
             (Some(record), Bytes::Owned(path, _)) => Bytes::Owned(path, record.into()),
@@ -168,7 +168,7 @@ pub fn graph(path: &Path) -> Result<Graph, LoadError> {
     let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
     match model.precision() {
         Precision::F32 => Ok(Graph::from_model(&model)),
-        Precision::Packed | Precision::Int8 => {
+        Precision::Packed | Precision::F16 | Precision::Int8 => {
             Err(LoadError::Final(path.into(), model.precision()))
         }
     }

@@ -4,7 +4,9 @@ use alloc::format;
 
 use super::write::{Tensor, Values};
 use super::*;
+use crate::half;
 use crate::int8::{LANES, Layout};
+use crate::simd;
 
 impl Graph {
     /// The bytes of a record with weights in the order in which they are used: as large as that of
@@ -13,6 +15,19 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] where the graph is no generator, or has a window beyond what blocks can be made for.
     pub fn pack(&self) -> Result<Vec<u8>, GraphError> {
+        self.blocks(false)
+    }
+
+    /// [`Graph::pack`] with weights of 16-bit floats, half as large; biases, and the few weights of the layer that makes the
+    /// image, stay as they are.
+    ///
+    /// # Errors
+    /// As [`Graph::pack`], and where a weight is beyond 16-bit floats.
+    pub fn halve(&self) -> Result<Vec<u8>, GraphError> {
+        self.blocks(true)
+    }
+
+    fn blocks(&self, halved: bool) -> Result<Vec<u8>, GraphError> {
         let graph = self.multiplied();
         let shapes = graph.shapes()?;
         let (mut lines, mut tensors) = (String::new(), Vec::new());
@@ -20,6 +35,7 @@ impl Graph {
         for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
             graph.line(i, &mut lines);
             let layout = Layout::floats(&layer.op, input, *output, i + 1 == shapes.len());
+            let from = input;
             input = *output;
             let layout = match layout {
                 Some(layout) => layout,
@@ -43,15 +59,25 @@ impl Graph {
                     bias[of] = layer.bias.get(channel).copied().unwrap_or(0.0);
                 }
             }
-            for (kind, values) in [("weight", weight), ("bias", bias)] {
+            let weight = match halved && !simd::one_by_one(&layer.op, from, i + 1 == shapes.len()) {
+                false => Values::Owned(weight),
+                true => {
+                    if let Some(w) = weight.iter().find(|w| w.abs() > half::MOST) {
+                        return Err(GraphError::Beyond(i, layer.name.clone(), *w));
+                    }
+                    Values::F16(weight.into_iter().map(half::narrow).collect())
+                }
+            };
+            for (kind, values) in [("weight", weight), ("bias", Values::Owned(bias))] {
                 tensors.push(Tensor {
                     name: format!("{}.{kind}", layer.name),
                     shape: vec![values.len()],
-                    values: Values::Owned(values),
+                    values,
                 });
             }
         }
-        let more = [(key::PRECISION, "packed".to_string())];
+        let precision = if halved { "f16" } else { "packed" };
+        let more = [(key::PRECISION, precision.to_string())];
         Ok(graph.record(&lines, &tensors, more.into_iter()))
     }
 

@@ -124,6 +124,7 @@ pub(super) struct Tensor<'a> {
 pub(super) enum Values<'a> {
     F32(&'a [f32]),
     Owned(Vec<f32>),
+    F16(Vec<u16>),
     I8(Vec<i8>),
     I32(Vec<i32>),
     U8(Vec<u8>),
@@ -134,6 +135,7 @@ impl Values<'_> {
     fn dtype(&self) -> &'static str {
         match self {
             Values::F32(_) | Values::Owned(_) => "F32",
+            Values::F16(_) => "F16",
             Values::I8(_) => "I8",
             Values::I32(_) => "I32",
             Values::U8(_) => "U8",
@@ -145,6 +147,7 @@ impl Values<'_> {
         match self {
             Values::F32(values) => values.len(),
             Values::Owned(values) => values.len(),
+            Values::F16(values) => values.len(),
             Values::I8(values) => values.len(),
             Values::I32(values) => values.len(),
             Values::U8(values) => values.len(),
@@ -155,6 +158,7 @@ impl Values<'_> {
         match self {
             Values::F32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             Values::Owned(values) => Values::F32(values).write(to),
+            Values::F16(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             Values::I8(values) => to.extend(values.iter().map(|v| *v as u8)),
             Values::I32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
             Values::U8(values) => to.extend(values),

@@ -14,6 +14,13 @@ pub fn words(bytes: &[u8]) -> Option<&[i32]> {
     (before.is_empty() && after.is_empty()).then_some(words)
 }
 
+/// Bytes as 16-bit numbers: `None` where they do not lie at a multiple of 2 or are not whole ones.
+pub fn halves(bytes: &[u8]) -> Option<&[u16]> {
+    // SAFETY: every pattern of 16 bits is a u16.
+    let (before, halves, after) = unsafe { bytes.align_to::<u16>() };
+    (before.is_empty() && after.is_empty()).then_some(halves)
+}
+
 /// Bytes with a sign.
 pub fn signed(bytes: &[u8]) -> &[i8] {
     // SAFETY: the two have the same size and alignment, and no invalid patterns.

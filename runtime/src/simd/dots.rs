@@ -6,7 +6,7 @@ use core::arch::aarch64::*;
 use core::arch::x86_64::*;
 
 use super::cast::prefetch;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Stored};
 use crate::int8::{LANES, QUAD, requantise};
 
 /// 16 sums.
@@ -108,27 +108,27 @@ pub(super) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
 
 /// `N` registers of floats, 16 in all.
 #[derive(Clone, Copy)]
-pub(super) struct Row<L, const N: usize>([L; N]);
+pub(super) struct Row<L, W, const N: usize>([L; N], core::marker::PhantomData<W>);
 
-impl<L: Lanes, const N: usize> Dots for Row<L, N> {
+impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
     const WIDE: usize = L::POSITIONS;
     const DEEP: usize = L::BLOCKS;
     const QUAD: usize = 1;
     type X = f32;
-    type Weight = f32;
+    type Weight = W;
     type Sum = f32;
     type Weights = [L; N];
 
     #[inline(always)]
     unsafe fn zero() -> Self {
         // SAFETY: as promised by the caller; so below.
-        Row([unsafe { L::splat(0.0) }; N])
+        Row([unsafe { L::splat(0.0) }; N], core::marker::PhantomData)
     }
 
     #[inline(always)]
-    unsafe fn weights(from: *const f32) -> [L; N] {
+    unsafe fn weights(from: *const W) -> [L; N] {
         // SAFETY: 16 are there, L::N in each register.
-        core::array::from_fn(|i| unsafe { L::load(from.add(i * L::N)) })
+        core::array::from_fn(|i| unsafe { W::load(from.add(i * L::N)) })
     }
 
     #[inline(always)]
@@ -136,9 +136,8 @@ impl<L: Lanes, const N: usize> Dots for Row<L, N> {
         // SAFETY: a float is there.
         let x = unsafe { L::splat(*x) };
         // SAFETY: as for `zero`.
-        Row(core::array::from_fn(|i| unsafe {
-            self.0[i].add_product(x, weights[i])
-        }))
+        let sums = core::array::from_fn(|i| unsafe { self.0[i].add_product(x, weights[i]) });
+        Row(sums, core::marker::PhantomData)
     }
 
     #[inline(always)]

@@ -17,7 +17,7 @@
 //! added up, and stored sums would be 2.25 times as many.
 
 use super::cast::prefetch;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Stored};
 use crate::int8::{LANES, Layout};
 use crate::model::Layer;
 use crate::op::Shape;
@@ -65,10 +65,11 @@ struct Job<'a> {
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Lanes>(
+pub(super) unsafe fn run<L: Lanes, W: Stored>(
     layout: &Layout,
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    weight: &[W],
     x: &[f32],
     scratch: &mut [f32],
     y: &mut [f32],
@@ -94,7 +95,7 @@ pub(super) unsafe fn run<L: Lanes>(
             // SAFETY: as promised by the caller; so below.
             unsafe { spread::<L>(input, (tile / columns, tile % columns), x, to) };
         }
-        let weights = packed.weight.chunks_exact(packed.weight.len() / 4);
+        let weights = weight.chunks_exact(weight.len() / 4);
         for (phase, weight) in weights.enumerate() {
             let mut lane = 0;
             while lane < layer.output.c {
@@ -103,12 +104,12 @@ pub(super) unsafe fn run<L: Lanes>(
                     * unsafe {
                         match L::SIDE {
                             2.. if left >= 2 => {
-                                job.lanes::<L, 2>((phase, lane), weight, inputs, sums);
+                                job.lanes::<L, W, 2>((phase, lane), weight, inputs, sums);
                                 job.finish::<L, 2>((phase, lane), tiles.clone(), sums, y);
                                 2
                             }
                             _ => {
-                                job.lanes::<L, 1>((phase, lane), weight, inputs, sums);
+                                job.lanes::<L, W, 1>((phase, lane), weight, inputs, sums);
                                 job.finish::<L, 1>((phase, lane), tiles.clone(), sums, y);
                                 1
                             }
@@ -178,16 +179,16 @@ impl Job<'_> {
     /// # Safety
     /// The CPU has the instructions of `L`.
     #[inline(always)]
-    unsafe fn lanes<L: Lanes, const S: usize>(
+    unsafe fn lanes<L: Lanes, W: Stored, const S: usize>(
         &self,
         (phase, lane): (usize, usize),
-        weight: &[f32],
+        weight: &[W],
         inputs: &[f32],
         sums: &mut [f32],
     ) {
         let tap = self.depth * LANES;
         assert!(weight.len() == self.lanes * 4 * self.depth && lane + S * L::N <= self.lanes);
-        let weight: [&[f32]; S] = core::array::from_fn(|s| {
+        let weight: [&[W]; S] = core::array::from_fn(|s| {
             let lane = lane + s * L::N;
             &weight[lane / LANES * 4 * tap + lane % LANES..]
         });
@@ -219,9 +220,9 @@ impl Job<'_> {
                         let n = LANES.min(end - at);
                         match ahead {
                             Some(ahead) => {
-                                add::<L, S, true>(&mut sum, x.as_ptr(), from, tap, n, ahead)
+                                add::<L, W, S, true>(&mut sum, x.as_ptr(), from, tap, n, ahead)
                             }
-                            None => add::<L, S, false>(&mut sum, x.as_ptr(), from, tap, n, 0),
+                            None => add::<L, W, S, false>(&mut sum, x.as_ptr(), from, tap, n, 0),
                         }
                     };
                 }
@@ -302,10 +303,10 @@ impl Job<'_> {
 /// The CPU has the instructions of `L`; at `x` are `n` floats at each multiple `5 r + c` of 16, r and c to 2; at each
 /// weight are `n` rows of 16 from the first lane on, and again at one, two and three times `tap`.
 #[inline(always)]
-unsafe fn add<L: Lanes, const S: usize, const AHEAD: bool>(
+unsafe fn add<L: Lanes, W: Stored, const S: usize, const AHEAD: bool>(
     sums: &mut [[L; S]; POINTS],
     x: *const f32,
-    weight: [*const f32; S],
+    weight: [*const W; S],
     tap: usize,
     n: usize,
     ahead: usize,
@@ -348,16 +349,16 @@ unsafe fn add<L: Lanes, const S: usize, const AHEAD: bool>(
 /// # Safety
 /// The CPU has the instructions of `L`; weights are at both places from each pointer.
 #[inline(always)]
-unsafe fn taps<L: Lanes, const S: usize>(
+unsafe fn taps<L: Lanes, W: Stored, const S: usize>(
     g: &mut [[L; S]; 3],
-    weight: &[*const f32; S],
+    weight: &[*const W; S],
     (first, last): (usize, usize),
 ) {
     for s in 0..S {
         // SAFETY: as promised by the caller.
         unsafe {
-            g[0][s] = L::load(weight[s].add(first));
-            g[2][s] = L::load(weight[s].add(last));
+            g[0][s] = W::load(weight[s].add(first));
+            g[2][s] = W::load(weight[s].add(last));
             g[1][s] = g[0][s].add(g[2][s]);
         }
     }

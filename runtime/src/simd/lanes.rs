@@ -31,6 +31,12 @@ pub(super) trait Lanes: Copy {
     /// There are as many.
     unsafe fn load(from: *const f32) -> Self;
 
+    /// The `N` floats of the 16-bit ones from `from`, all finite; see [`crate::half`].
+    ///
+    /// # Safety
+    /// There are as many, and the CPU turns them into floats.
+    unsafe fn widen(from: *const u16) -> Self;
+
     /// Writes the `N` floats to `to`.
     ///
     /// # Safety
@@ -56,6 +62,31 @@ pub(super) trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
 }
 
+/// A weight as it is stored.
+pub(super) trait Stored: Copy {
+    /// [`Lanes::N`] of them as floats.
+    ///
+    /// # Safety
+    /// As [`Lanes::load`] and [`Lanes::widen`].
+    unsafe fn load<L: Lanes>(from: *const Self) -> L;
+}
+
+impl Stored for f32 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(from: *const f32) -> L {
+        // SAFETY: as promised by the caller.
+        unsafe { L::load(from) }
+    }
+}
+
+impl Stored for u16 {
+    #[inline(always)]
+    unsafe fn load<L: Lanes>(from: *const u16) -> L {
+        // SAFETY: as promised by the caller.
+        unsafe { L::widen(from) }
+    }
+}
+
 /// Four floats, for the compiler to do with as the target can.
 #[derive(Clone, Copy)]
 pub(super) struct Portable([f32; 4]);
@@ -76,6 +107,12 @@ impl Lanes for Portable {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: four floats are there, as promised by the caller.
         Portable(unsafe { from.cast::<[f32; 4]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn widen(from: *const u16) -> Self {
+        // SAFETY: four are there, as promised by the caller.
+        Portable(unsafe { from.cast::<[u16; 4]>().read() }.map(crate::half::widen))
     }
 
     #[inline(always)]
@@ -102,7 +139,7 @@ impl Lanes for Portable {
 
 /// Implements [`Lanes`] for a register type by four intrinsics.
 macro_rules! lanes {
-    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -125,6 +162,12 @@ macro_rules! lanes {
             unsafe fn load(from: *const f32) -> Self {
                 // SAFETY: the floats are there, as promised by the caller.
                 $name(unsafe { $load(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn widen($from: *const u16) -> Self {
+                // SAFETY: they are there, and the instruction is, as promised by the caller.
+                $name(unsafe { $widen })
             }
 
             #[inline(always)]
@@ -157,13 +200,22 @@ macro_rules! lanes {
 
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx2(__m256) 8 2 6 1 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c)
+    Avx2(__m256) 8 2 6 1 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c),
+    |from| _mm256_cvtph_ps(_mm_loadu_si128(from.cast()))
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx512(__m512) 16 4 12 4 2, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, |c, a, b| _mm512_fmadd_ps(a, b, c)
+    Avx512(__m512) 16 4 12 4 2, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, |c, a, b| _mm512_fmadd_ps(a, b, c),
+    |from| _mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4 6 1 2, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b)
+    Neon(float32x4_t) 4 4 6 1 2, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
+    |from| {
+        let bits = vmovl_u16(vld1_u16(from));
+        let small = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
+        let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
+        let value = vmulq_n_f32(vreinterpretq_f32_u32(small), crate::half::SCALE);
+        vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(value), sign))
+    }
 );

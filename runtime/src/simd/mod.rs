@@ -17,7 +17,7 @@
 
 use crate::int8::{self as integers, Int8, Layout};
 use crate::model::Layer;
-use crate::op::{self, Op, Window};
+use crate::op::{self, Op, Shape, Window};
 use crate::packed::{self as floats, Packed};
 
 pub mod cast;
@@ -179,7 +179,12 @@ impl Isa {
                 multiplied::<Portable, 4>(&layout, layer, packed, x, scratch, y)
             },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa::all` found AVX2 and FMA.
+            // SAFETY: needs no instruction that is not in every CPU of the target.
+            Kind::Avx2 if !f16c() => unsafe {
+                multiplied::<Portable, 4>(&layout, layer, packed, x, scratch, y)
+            },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2 and FMA, and `f16c` looked for the rest.
             Kind::Avx2 => unsafe { packed_avx2(&layout, layer, packed, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F.
@@ -203,9 +208,14 @@ enum PackedWay {
     Tiles,
 }
 
-fn packed_way(layer: &Layer<'_>, image: bool) -> PackedWay {
-    match layer.op {
-        Op::ConvTranspose { out, window } if window == DOUBLE && layer.input.plane() > 1 => {
+/// Whether the weights of a packed layer are used one by one, and stay 32-bit floats in f16 records.
+pub(crate) fn one_by_one(op: &Op, input: Shape, image: bool) -> bool {
+    matches!(packed_way(op, input, image), PackedWay::Image)
+}
+
+fn packed_way(op: &Op, input: Shape, image: bool) -> PackedWay {
+    match *op {
+        Op::ConvTranspose { out, window } if window == DOUBLE && input.plane() > 1 => {
             match out {
                 // Of few outputs the weights of all four phases lie side by side.
                 1..=4 if image => PackedWay::Image,
@@ -225,7 +235,7 @@ fn packed_way(layer: &Layer<'_>, image: bool) -> PackedWay {
 
 /// Values (`f32`) of scratch that [`Isa::run_packed`] wants for a layer that multiplies, whatever the instruction set.
 pub(crate) fn packed_scratch_len(layer: &Layer<'_>, image: bool, layout: &Layout) -> usize {
-    match packed_way(layer, image) {
+    match packed_way(&layer.op, layer.input, image) {
         PackedWay::Fewer => fewer::scratch_len(layer.input),
         PackedWay::Image => window::scratch_len(layer.input, 1),
         // Zeros, for where a tap lies outside of the input.
@@ -249,20 +259,31 @@ unsafe fn multiplied<L: Lanes, const N: usize>(
 ) {
     // SAFETY: as promised by the caller.
     unsafe {
-        match packed_way(layer, packed.image) {
-            PackedWay::Fewer => fewer::run::<L>(layout, layer, packed, x, scratch, y),
+        match packed_way(&layer.op, layer.input, packed.image) {
+            PackedWay::Fewer => match packed.half {
+                [] => fewer::run::<L, f32>(layout, layer, packed, packed.weight, x, scratch, y),
+                half => fewer::run::<L, u16>(layout, layer, packed, half, x, scratch, y),
+            },
             PackedWay::Image => window::image::<L>(layer, packed, x, scratch, y),
-            PackedWay::Tiles => {
-                tiles::floats::<dots::Row<L, N>>(layout, layer, packed, x, scratch, y)
-            }
+            PackedWay::Tiles => match packed.half {
+                [] => {
+                    let weight = packed.weight;
+                    tiles::floats::<dots::Row<L, f32, N>>(
+                        layout, layer, packed, weight, x, scratch, y,
+                    )
+                }
+                half => tiles::floats::<dots::Row<L, u16, N>>(
+                    layout, layer, packed, half, x, scratch, y,
+                ),
+            },
         }
     }
 }
 
 /// # Safety
-/// The CPU has AVX2 and FMA.
+/// The CPU has AVX2, FMA and F16C.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn packed_avx2(
     layout: &Layout,
     layer: &Layer<'_>,
@@ -289,6 +310,15 @@ unsafe fn packed_avx512(
 ) {
     // SAFETY: as promised by the caller.
     unsafe { multiplied::<lanes::Avx512, 1>(layout, layer, packed, x, scratch, y) }
+}
+
+/// Whether the CPU turns 16-bit floats into floats: all that have AVX2 do, but nothing says that they must.
+#[cfg(target_arch = "x86_64")]
+fn f16c() -> bool {
+    #[cfg(feature = "std")]
+    return std::arch::is_x86_feature_detected!("f16c");
+    #[cfg(not(feature = "std"))]
+    return cfg!(target_feature = "f16c");
 }
 
 /// Whether the CPU multiplies bytes in 512-bit registers.

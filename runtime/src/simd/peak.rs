@@ -50,7 +50,7 @@ unsafe fn avx2(int8: bool) {
     unsafe {
         match int8 {
             true => drop(black_box(sums::<dots::Avx2>(&[1; 4], &[1; 64], false))),
-            false => drop(black_box(sums::<Row<lanes::Avx2, 2>>(
+            false => drop(black_box(sums::<Row<lanes::Avx2, f32, 2>>(
                 &[0.5; 4], &[0.5; 64], false,
             ))),
         }
@@ -66,7 +66,7 @@ unsafe fn avx512(int8: bool) {
     unsafe {
         match int8 {
             true => drop(black_box(sums::<Vnni>(&[1; 4], &[1; 64], false))),
-            false => drop(black_box(sums::<Row<lanes::Avx512, 1>>(
+            false => drop(black_box(sums::<Row<lanes::Avx512, f32, 1>>(
                 &[0.5; 4], &[0.5; 64], false,
             ))),
         }
@@ -82,7 +82,7 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
         },
         // SAFETY: as above.
         (Kind::Portable, false) => unsafe {
-            black_box(sums::<Row<Portable, 4>>(&[0.5; 4], &[0.5; 64], true));
+            black_box(sums::<Row<Portable, f32, 4>>(&[0.5; 4], &[0.5; 64], true));
         },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Isa::all` found AVX-512 F, and VNNI was looked for.

@@ -56,16 +56,17 @@ pub(super) unsafe fn floats<D>(
     layout: &Layout,
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    weight: &[D::Weight],
     x: &[f32],
     border: &mut [f32],
     y: &mut [f32],
 ) where
-    D: Dots<X = f32, Weight = f32, Sum = f32>,
+    D: Dots<X = f32, Sum = f32>,
 {
     border.fill(0.0);
     let mut values = Values { layer, packed, y };
     // SAFETY: as promised by the caller.
-    unsafe { run::<D, _>(layout, packed.weight, x, border, &mut values) }
+    unsafe { run::<D, _>(layout, weight, x, border, &mut values) }
 }
 
 /// # Safety
