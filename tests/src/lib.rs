@@ -39,7 +39,7 @@ pub fn program(name: &str) -> PathBuf {
                 "tests",
             ])
             .args(match cfg!(feature = "gpu") {
-                true => &["--features", "tests/gpu"][..],
+                true => &["--features", "runtime/gpu,trainer/gpu"][..],
                 false => &[],
             })
             .current_dir(root())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::string::{String, ToString};
+use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
 use burn::tensor::{Device, DeviceKind};
@@ -52,6 +53,9 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What this process has opened: a device can be brought up once.
+static OPENED: Mutex<Vec<(Kind, usize, Device)>> = Mutex::new(Vec::new());
+
 impl Adapter {
     /// Whether it is a piece of hardware.
     pub fn is_real(&self) -> bool {
@@ -63,15 +67,17 @@ impl Adapter {
 
     /// The burn device of it; what the driver says where it refuses.
     pub fn open(&self) -> Result<Device, String> {
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = opened.iter().find(|o| o.0 == self.kind && o.1 == self.ordinal);
+        if let Some((_, _, device)) = here {
+            return Ok(device.clone());
+        }
         let options = Device::wgpu_options()
             .device_kind(self.device_kind())
             .graphics_api(WgpuBackend::Vulkan);
-        match options.init() {
-            Ok(device) => Ok(device),
-            // A device can be configured once in a process; afterwards it is there.
-            Err(e) if e.to_string().contains("already") => Ok(Device::vulkan(self.device_kind())),
-            Err(e) => Err(e.to_string()),
-        }
+        let device = options.init().map_err(|e| e.to_string())?;
+        opened.push((self.kind, self.ordinal, device.clone()));
+        Ok(device)
     }
 
     fn device_kind(&self) -> DeviceKind {
