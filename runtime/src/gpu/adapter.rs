@@ -68,7 +68,9 @@ impl Adapter {
     /// The burn device of it; what the driver says where it refuses.
     pub fn open(&self) -> Result<Device, String> {
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = opened.iter().find(|o| o.0 == self.kind && o.1 == self.ordinal);
+        let here = opened
+            .iter()
+            .find(|o| o.0 == self.kind && o.1 == self.ordinal);
         if let Some((_, _, device)) = here {
             return Ok(device.clone());
         }

@@ -1,0 +1,198 @@
+//! What settings can be, and which do not go together.
+
+use std::fmt;
+
+use super::{Config, ConfigError, Corruption, Network, Objective, Output, Penalty, Upsample};
+use crate::loss::Loss;
+
+impl Config {
+    /// Whether every value makes sense, and all of them together.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let at_least_one = [
+            ("batch", self.batch as u64),
+            ("nz", self.nz as u64),
+            ("ngf", self.ngf as u64),
+            ("ndf", self.ndf as u64),
+            ("drawn", self.drawn as u64),
+            ("log", self.log),
+            ("grid", self.grid),
+            ("checkpoint", self.checkpoint),
+            ("keep", self.keep as u64),
+            ("penalty_every", self.penalty_every),
+            ("d_steps", self.d_steps),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                return Err(ConfigError::Range(key, "0".into(), "at least 1"));
+            }
+        }
+        // Widths beyond these are a slip of the keyboard, and would end in a failed allocation.
+        let at_most = [
+            ("batch", self.batch, 65_536, "at most 65536"),
+            ("nz", self.nz, 4_096, "at most 4096"),
+            ("ngf", self.ngf, 1_024, "at most 1024"),
+            ("ndf", self.ndf, 1_024, "at most 1024"),
+            ("workers", self.workers, 1_024, "at most 1024"),
+            ("d_steps", self.d_steps as usize, 100, "at most 100"),
+        ];
+        for (key, value, limit, want) in at_most {
+            if value > limit {
+                return Err(ConfigError::Range(key, value.to_string(), want));
+            }
+        }
+        if self.labels.len() > 256 {
+            let got = format!("{} names", self.labels.len());
+            return Err(ConfigError::Range("labels", got, "at most 256 classes"));
+        }
+        if self.hidden.len() > 8 || self.hidden.iter().any(|n| !(1..=8_192).contains(n)) {
+            let got = format!("{:?}", self.hidden);
+            let want = "at most 8 layers of 1 to 8192 values";
+            return Err(ConfigError::Range("hidden", got, want));
+        }
+        if let Some(want) = self.network.refuses(self.size) {
+            return Err(ConfigError::Range("size", self.size.to_string(), want));
+        }
+        if ![1, 3].contains(&self.channels) {
+            let want = "1 (grey) or 3 (colour)";
+            return Err(ConfigError::Range(
+                "channels",
+                self.channels.to_string(),
+                want,
+            ));
+        }
+        let end = |value: Option<f64>, start: f64| value.unwrap_or(start);
+        let above_0 = (f64::MIN_POSITIVE, f64::MAX, "above 0");
+        let from_0 = (0.0, f64::MAX, "0 or more");
+        let share = (0.0, 1.0, "from 0 to 1");
+        let rate = (0.0, 1.0 - f64::EPSILON, "at least 0 and below 1");
+        let ranges = [
+            ("lr", self.lr, above_0),
+            ("lr_end", end(self.lr_end, self.lr), above_0),
+            ("lr_d", self.lr_d, above_0),
+            ("beta1", self.beta1, rate),
+            ("beta2", self.beta2, rate),
+            ("beta2_end", end(self.beta2_end, self.beta2), rate),
+            ("gamma", self.gamma, from_0),
+            ("gamma_end", end(self.gamma_end, self.gamma), from_0),
+            ("augment_p", self.augment_p, share),
+            (
+                "augment_p_end",
+                end(self.augment_p_end, self.augment_p),
+                share,
+            ),
+            ("instance_noise", self.instance_noise, from_0),
+            ("clip", self.clip, from_0),
+            ("noise", self.noise, (0.0, 2.0, "from 0 to 2")),
+            ("kl", self.kl, from_0),
+            ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
+            ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
+            ("dropout", self.dropout, (0.0, 0.9, "from 0 to 0.9")),
+        ];
+        for (key, value, (least, most, want)) in ranges {
+            if !(least..=most).contains(&value) {
+                return Err(ConfigError::Range(key, value.to_string(), want));
+            }
+        }
+        self.agree()?;
+        if self.epochs.is_some_and(|e| !(e.is_finite() && e >= 0.0)) {
+            let got = format!("{:?}", self.epochs.unwrap_or_default());
+            return Err(ConfigError::Range("epochs", got, "0 or more"));
+        }
+        Ok(())
+    }
+
+    /// Settings that do not go together.
+    fn agree(&self) -> Result<(), ConfigError> {
+        let off = |key, value: &dyn fmt::Debug, want| {
+            let value = format!("{value:?}").to_lowercase();
+            Err(ConfigError::Range(key, value, want))
+        };
+        let penalised = self.penalty != Penalty::None;
+        let dense = self.network != Network::Dcgan;
+        if penalised && self.d_norm {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with d_norm, which couples images: set d_norm=false",
+            );
+        }
+        if penalised && dense && self.dropout > 0.0 {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with a network that has dropout: set dropout=0",
+            );
+        }
+        if self.smooth > 0.0 && self.loss != Loss::Bce {
+            return off(
+                "smooth",
+                &self.smooth,
+                "0 with a loss that has no labels (bce has)",
+            );
+        }
+        let plain = match self.objective {
+            Objective::Gan => Output::Tanh,
+            Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
+        };
+        if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
+        {
+            return off(
+                "network",
+                &self.network,
+                "dcgan for upsample, output and g_norm",
+            );
+        }
+        match self.objective {
+            Objective::Gan => {
+                if self.output == Output::Sigmoid {
+                    return off("output", &self.output, "tanh or linear for a gan");
+                }
+                if self.corruption != Corruption::None {
+                    let want = "none but for an autoencoder";
+                    return off("corruption", &self.corruption, want);
+                }
+            }
+            Objective::Autoencoder | Objective::Vae => {
+                if self.output != Output::Sigmoid {
+                    return off("output", &self.output, "sigmoid for an autoencoder");
+                }
+                if self.ema > 0 {
+                    let want = "0 for an autoencoder: encoder and decoder go together";
+                    return off("ema", &self.ema, want);
+                }
+                if penalised
+                    || self.spectral
+                    || self.clip > 0.0
+                    || self.d_steps > 1
+                    || self.instance_noise > 0.0
+                    || !self.augment.is_none()
+                    || self.conditional
+                {
+                    return off(
+                        "objective",
+                        &self.objective,
+                        "gan for penalty, spectral, clip, d_steps, instance_noise, augment and conditional",
+                    );
+                }
+                if self.objective == Objective::Vae && self.corruption != Corruption::None {
+                    return off("corruption", &self.corruption, "none for a vae");
+                }
+                if self.corruption == Corruption::Grey && self.channels == 1 {
+                    return off(
+                        "corruption",
+                        &self.corruption,
+                        "none or noise for grey images",
+                    );
+                }
+            }
+        }
+        if self.instance_noise > 0.0 && self.ramp == 0 {
+            return off(
+                "ramp",
+                &self.ramp,
+                "the images over which instance_noise falls to 0",
+            );
+        }
+        Ok(())
+    }
+}

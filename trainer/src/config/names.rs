@@ -1,0 +1,130 @@
+//! Settings that are one of a few names.
+
+use serde::{Deserialize, Serialize};
+
+/// What is drawn where there is no data, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drawing {
+    /// [`crate::data::drawn`].
+    Faces,
+    /// [`crate::data::digits`].
+    Digits,
+}
+
+/// What is learnt, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// [`crate::gan`].
+    Gan,
+    /// [`crate::autoencoder`].
+    Autoencoder,
+    /// [`crate::vae`].
+    Vae,
+}
+
+/// What an autoencoder has to undo, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Corruption {
+    /// Nothing.
+    None,
+    /// Noise on every value (Vincent et al. 2008).
+    Noise,
+    /// The colours are gone.
+    Grey,
+}
+
+/// The pairs of networks, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// [`models::dcgan`].
+    Dcgan,
+    /// [`models::mlp`].
+    Mlp,
+}
+
+impl Network {
+    /// What sizes of image it takes, in words, where `size` is none of them.
+    pub(super) fn refuses(self, size: usize) -> Option<&'static str> {
+        let (takes, want) = match self {
+            Network::Dcgan => (
+                models::dcgan::SIZES.contains(&size),
+                "16, 32, 64 or 128 for the network dcgan",
+            ),
+            Network::Mlp => {
+                let [least, most] = models::mlp::SIZES;
+                (
+                    (least..=most).contains(&size),
+                    "8 to 64 for the network mlp",
+                )
+            }
+        };
+        (!takes).then_some(want)
+    }
+}
+
+/// How the generator doubles a map, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upsample {
+    /// Transposed convolution.
+    Transposed,
+    /// Repeated pixels, then a convolution.
+    Resize,
+}
+
+/// What the generator ends with, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Nothing.
+    Linear,
+    /// Logistic function, for autoencoders.
+    Sigmoid,
+}
+
+/// Where the discriminator's gradient is penalised, by name (Mescheder et al. 2018, eq. 9; Huang et al. 2025, section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Penalty {
+    /// Nowhere.
+    None,
+    /// At real images.
+    R1,
+    /// At fakes.
+    R2,
+    /// At both.
+    R1r2,
+}
+
+impl Penalty {
+    /// Whether there is one at real images, and at fakes.
+    pub fn at(self) -> [bool; 2] {
+        match self {
+            Penalty::None => [false, false],
+            Penalty::R1 => [true, false],
+            Penalty::R2 => [false, true],
+            Penalty::R1r2 => [true, true],
+        }
+    }
+}
+
+/// The numbers of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Step length of the generator.
+    pub lr: f64,
+    /// Adam's second moment.
+    pub beta2: f64,
+    /// Weight of the penalty.
+    pub gamma: f64,
+    /// Probability of an augmentation.
+    pub augment_p: f64,
+    /// Deviation of the noise on images.
+    pub noise: f64,
+}
