@@ -50,8 +50,7 @@ impl fmt::Display for GpuError {
             ),
             GpuError::TooLarge(need, most) => write!(
                 f,
-                "the model wants a buffer of {need} bytes, the adapter takes at most {most}: fewer faces at a time, or \
-                 --device cpu"
+                "the model wants a buffer of {need} bytes, the adapter takes at most {most}: --device cpu"
             ),
             GpuError::NoHalf(name) => write!(f, "{name} has no 16-bit floats"),
             GpuError::Driver(what) => write!(f, "the GPU failed: {what}"),
@@ -71,8 +70,8 @@ pub struct Gpu {
     output: Shape,
     range: (f32, f32),
     half: bool,
-    /// Bytes of the largest tensor of one face, and of the largest that the adapter takes.
-    largest: [u64; 2],
+    /// Faces that the adapter takes at once.
+    most: usize,
     /// The faces of the last call.
     values: Vec<f32>,
 }
@@ -101,10 +100,14 @@ impl Gpu {
         if half && !adapter.half {
             return Err(GpuError::NoHalf(adapter.name.clone()));
         }
-        let values = |l: &Layer<'_>| l.weight.len().max(l.output.values());
-        let largest = model.layers().iter().map(values).max().unwrap_or(0) as u64 * 4;
-        if largest > adapter.largest_buffer {
-            return Err(GpuError::TooLarge(largest, adapter.largest_buffer));
+        let largest = |of: fn(&Layer<'_>) -> usize| {
+            let each = model.layers().iter().map(of);
+            each.max().unwrap_or(0).max(1) as u64 * size_of::<f32>() as u64
+        };
+        let (weights, face) = (largest(|l| l.weight.len()), largest(values));
+        let limit = adapter.largest_buffer;
+        if weights.max(face) > limit {
+            return Err(GpuError::TooLarge(weights.max(face), limit));
         }
         guarded(|| {
             let device = adapter.open().map_err(GpuError::Driver)?;
@@ -121,7 +124,7 @@ impl Gpu {
                 output: model.output(),
                 range: model.range(),
                 half,
-                largest: [largest, adapter.largest_buffer],
+                most: (limit / face).min(1 << 16) as usize,
                 values: Vec::new(),
             };
             gpu.run(&[Latent::from_seed(0)])?;
@@ -129,23 +132,17 @@ impl Gpu {
         })
     }
 
-    /// Faces that fit into one call.
-    pub fn most(&self) -> usize {
-        let [one, most] = self.largest;
-        (most / one.max(1)).clamp(1, 1 << 16) as usize
-    }
-
-    /// Makes a face of each latent at once. They are read with [`Gpu::image`], until the next call.
+    /// Makes a face of each latent, as many at once as the adapter takes. They are read with [`Gpu::image`], until the next
+    /// call.
     ///
     /// # Errors
-    /// [`GpuError::Latent`], [`GpuError::TooLarge`] where there are more than [`Gpu::most`], or [`GpuError::Driver`] where the
-    /// device is lost.
+    /// [`GpuError::Latent`], or [`GpuError::Driver`] where the device is lost.
     pub fn generate_all(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
-        if latents.len() > self.most() {
-            let [one, most] = self.largest;
-            return Err(GpuError::TooLarge(one * latents.len() as u64, most));
-        }
-        guarded(AssertUnwindSafe(|| self.run(latents)))
+        self.values.clear();
+        guarded(AssertUnwindSafe(|| {
+            let mut parts = latents.chunks(self.most);
+            parts.try_for_each(|part| self.run(part))
+        }))
     }
 
     /// Face `i` of the last call.
@@ -157,6 +154,7 @@ impl Gpu {
         Image::new(&self.values[i * n..(i + 1) * n], self.output, self.range)
     }
 
+    /// Adds a face of each latent to those that are there.
     fn run(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
         let n = latents.len();
         let mut z = vec![0.0; n * self.latent];
@@ -175,7 +173,11 @@ impl Gpu {
         let data = x.cast(FloatDType::F32).try_into_data();
         let data = data.map_err(|e| GpuError::Driver(e.to_string()))?;
         let values = data.try_into_vec::<f32>();
-        self.values = values.map_err(|e| GpuError::Driver(std::format!("{e:?}")))?;
+        let values = values.map_err(|e| GpuError::Driver(std::format!("{e:?}")))?;
+        match self.values.is_empty() {
+            true => self.values = values,
+            false => self.values.extend(values),
+        }
         Ok(())
     }
 }
@@ -198,6 +200,21 @@ fn guarded<T>(
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         Err(GpuError::Driver(line))
     })
+}
+
+/// Values of the largest tensor of one face that a layer makes on its way.
+fn values(layer: &Layer<'_>) -> usize {
+    let Shape { c, h, w } = layer.output;
+    match layer.op {
+        Op::ConvTranspose { window, .. } if doubles(window) => 4 * c * (h / 2 + 1) * (w / 2 + 1),
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Affine
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => layer.output.values(),
+    }
 }
 
 fn upload(layer: &Layer<'_>, float: FloatDType, device: &Device) -> Uploaded {

@@ -52,7 +52,7 @@ impl<'a> Maker<'a> {
             return Ok(face.clone());
         }
         if let Some(gpu) = &mut self.gpu {
-            let last = (i + BATCH.min(gpu.most())).min(self.count);
+            let last = (i + BATCH).min(self.count);
             let latents: Vec<Latent<'_>> = (i..last).map(latent).collect();
             match gpu.generate_all(&latents) {
                 Ok(()) => {
