@@ -297,11 +297,11 @@ fn threads_do_not_matter() {
 /// the same gradients by everything.
 #[test]
 fn transposed_convolutions_in_other_words() {
-    use burn::tensor::module;
-    use burn::tensor::ops::ConvTransposeOptions;
     type Said = fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>) -> Tensor<4>;
+    /// The function, sides of `x` and of the weight, stride and padding.
+    type Case = (Said, [usize; 4], [usize; 4], usize, usize);
     let device = Device::flex().autodiff();
-    let cases: [(Said, [usize; 4], [usize; 4], usize, usize); 3] = [
+    let cases: [Case; 3] = [
         (conv::doubled, [2, 5, 4, 4], [5, 3, 4, 4], 2, 1),
         (conv::doubled, [1, 3, 3, 6], [3, 7, 4, 4], 2, 1),
         (conv::spread, [3, 6, 1, 1], [6, 4, 4, 4], 1, 0),

@@ -96,6 +96,8 @@ pub enum GraphError {
     },
     /// A value that is no finite number: layer, its name, tensor.
     NotFinite(usize, String, &'static str),
+    /// As many classes as the latent has values, or more: both.
+    Classes(usize, usize),
     /// A weight beyond 16-bit floats: layer, its name, the weight.
     Beyond(usize, String, f32),
     /// A name that is empty, has a space, or was there before.
@@ -129,6 +131,10 @@ impl fmt::Display for GraphError {
             GraphError::NotFinite(i, name, tensor) => write!(
                 f,
                 "layer {i} ({name}): the {tensor} holds a value that is no finite number"
+            ),
+            GraphError::Classes(classes, latent) => write!(
+                f,
+                "{classes} classes in a latent of {latent} values leave no room for a seed"
             ),
             GraphError::Beyond(i, name, weight) => write!(
                 f,
@@ -211,6 +217,10 @@ impl Graph {
     pub fn shapes(&self) -> Result<Vec<Shape>, GraphError> {
         if self.layers.is_empty() || self.latent == 0 {
             return Err(GraphError::Empty);
+        }
+        let classes = self.facts.labels.len();
+        if classes >= self.latent {
+            return Err(GraphError::Classes(classes, self.latent));
         }
         let mut shape = Shape::new(self.latent, 1, 1);
         let mut shapes = Vec::with_capacity(self.layers.len());

@@ -51,7 +51,7 @@ fn facts_come_back_as_they_were() {
             data: text("two lines\nof \"quoted\" text, é and 顔"),
             trained: text(&"long ".repeat(20_000)),
             range: (0.0, 1.0),
-            labels: vec![text("smiling"), text("with a space"), text("ü")],
+            labels: vec![text("with a space, ü")],
         },
         Facts {
             range: (1.0, -0.333_333_34),
@@ -66,6 +66,20 @@ fn facts_come_back_as_they_were() {
             graph
         );
     }
+}
+
+#[test]
+fn classes_leave_room_for_a_seed() {
+    let labels = ["smiling", "not"].map(str::to_string).into();
+    let graph = graph(Facts {
+        labels,
+        ..Facts::default()
+    });
+    let error = graph.to_record().unwrap_err().to_string();
+    assert!(
+        error.contains("2 classes") && error.contains("latent of 2"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -14,10 +14,11 @@ use trainer::noise;
 const SEEDS: usize = 3;
 
 /// What an independent engine makes of an ONNX model and the first seeds.
-fn engine(model: Vec<u8>, latent: usize) -> Vec<f32> {
+fn engine(model: Vec<u8>, latent: usize, labels: usize) -> Vec<f32> {
     let mut z = vec![0.0; SEEDS * latent];
     for (seed, z) in z.chunks_exact_mut(latent).enumerate() {
-        Latent::from_seed(seed as u64).fill(z).unwrap();
+        let latent = Latent::from_seed(seed as u64);
+        latent.fill_for(z, labels).unwrap();
     }
     let z = NdTensor::from_data([SEEDS, latent], z);
     let model = rten::Model::load(model).unwrap();
@@ -67,7 +68,7 @@ fn every_size_that_can_be_trained() {
                 .unwrap();
             assert!(want.iter().any(|v| v.abs() > 0.01), "no blank pictures");
             let record = ours(&graph.to_record().unwrap());
-            let other = engine(onnx::write(&graph).unwrap(), 10);
+            let other = engine(onnx::write(&graph).unwrap(), 10, 0);
             assert!(furthest(&record, &want) < 1e-5, "record, {shape:?}");
             assert!(furthest(&other, &want) < 1e-5, "another engine, {shape:?}");
         }
@@ -142,7 +143,7 @@ fn every_operation_and_activation() {
     };
     let model = onnx::write(&graph).unwrap();
     let want = ours(&graph.to_record().unwrap());
-    let off = furthest(&engine(model.clone(), 6), &want);
+    let off = furthest(&engine(model.clone(), 6, 2), &want);
     assert!(off < 1e-5, "another engine is off by {off}");
     let mut read = onnx::read(&model).unwrap();
     assert_eq!(read.facts, graph.facts);

@@ -306,10 +306,10 @@ mod tests {
     fn it_learns_and_its_decoder_makes_images_of_latents() {
         let cfg = setting(
             "autoencoder",
-            "hidden = [64, 16]\nnz = 4\nramp = 0\nlr_end = 2e-3",
+            "hidden = [64, 16]\nnz = 4\nramp = 9_600\nlr_end = 1e-4",
         );
         let (_, first) = trained(&cfg, 1);
-        let (state, last) = trained(&cfg, 150);
+        let (state, last) = trained(&cfg, 600);
         assert!(last[0] < 0.6 * first[0], "{first:?} {last:?}");
         assert!((last[1] + 10.0 * last[0].log10()).abs() < 1e-3);
         // Codes that latents are turned into lie where the images' codes lie.

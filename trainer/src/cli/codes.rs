@@ -72,7 +72,7 @@ pub struct Duplicates {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Bits of the code in which two images may differ
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=4096))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub bits: u32,
 }
 
@@ -117,7 +117,7 @@ impl Trained {
             crop: self.cfg.crop,
         };
         let data = DataSet::open(path, &form, self.cfg.threads())?;
-        crate::describe(&data, &mut std::io::stderr());
+        crate::describe(&data, &mut std::io::stdout());
         Ok(data)
     }
 }

@@ -109,39 +109,6 @@ impl Config {
         };
         let penalised = self.penalty != Penalty::None;
         let dense = self.network != Network::Dcgan;
-        if penalised && self.d_norm {
-            return off(
-                "penalty",
-                &self.penalty,
-                "none with d_norm, which couples images: set d_norm=false",
-            );
-        }
-        if penalised && dense && self.dropout > 0.0 {
-            return off(
-                "penalty",
-                &self.penalty,
-                "none with a network that has dropout: set dropout=0",
-            );
-        }
-        if self.smooth > 0.0 && self.loss != Loss::Bce {
-            return off(
-                "smooth",
-                &self.smooth,
-                "0 with a loss that has no labels (bce has)",
-            );
-        }
-        let plain = match self.objective {
-            Objective::Gan => Output::Tanh,
-            Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
-        };
-        if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
-        {
-            return off(
-                "network",
-                &self.network,
-                "dcgan for upsample, output and g_norm",
-            );
-        }
         match self.objective {
             Objective::Gan => {
                 if self.output == Output::Sigmoid {
@@ -185,6 +152,39 @@ impl Config {
                     );
                 }
             }
+        }
+        if penalised && self.d_norm {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with d_norm, which couples images: set d_norm=false",
+            );
+        }
+        if penalised && dense && self.dropout > 0.0 {
+            return off(
+                "penalty",
+                &self.penalty,
+                "none with a network that has dropout: set dropout=0",
+            );
+        }
+        if self.smooth > 0.0 && self.loss != Loss::Bce {
+            return off(
+                "smooth",
+                &self.smooth,
+                "0 with a loss that has no labels (bce has)",
+            );
+        }
+        let plain = match self.objective {
+            Objective::Gan => Output::Tanh,
+            Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
+        };
+        if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
+        {
+            return off(
+                "network",
+                &self.network,
+                "dcgan for upsample, output and g_norm",
+            );
         }
         if self.instance_noise > 0.0 && self.ramp == 0 {
             return off(
