@@ -98,7 +98,7 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         (Kind::Neon, false) => unsafe {
-            black_box(sums::<Row<super::lanes::Neon, 4>>(
+            black_box(sums::<Row<super::lanes::Neon, f32, 4>>(
                 &[0.5; 4], &[0.5; 64], false,
             ));
         },
