@@ -119,6 +119,7 @@ fn exported(graph: &Graph) -> Result<(u64, Vec<Exported>), DryError> {
     let records = [
         ("f32", graph.to_record()),
         ("packed", graph.pack()),
+        ("f16", graph.halve()),
         ("int8", graph.quantise(SEEDS)),
     ];
     let (mut multiply_adds, mut all) = (0, Vec::new());

@@ -13,6 +13,15 @@ use runtime::model::Model;
 
 use crate::evaluate::Target;
 
+/// What latents a generator takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// How many values.
+    pub length: usize,
+    /// How many of them, the last ones, say which class.
+    pub classes: usize,
+}
+
 /// A walk from latent to latent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -24,8 +33,8 @@ pub enum Path {
 
 /// The latents of a walk through `seeds`: `steps` stops from each to the next, the next excluded, and the last seed.
 /// `closed` goes on to the first again.
-pub fn walk(seeds: &[u64], steps: usize, path: Path, closed: bool, length: usize) -> Vec<Vec<f32>> {
-    let each: Vec<Vec<f32>> = seeds.iter().map(|&s| of_seed(s, length)).collect();
+pub fn walk(seeds: &[u64], steps: usize, path: Path, closed: bool, space: Space) -> Vec<Vec<f32>> {
+    let each: Vec<Vec<f32>> = seeds.iter().map(|&s| of_seed(s, space)).collect();
     let count = each.len();
     let mut all = Vec::new();
     let legs = match closed {
@@ -34,7 +43,14 @@ pub fn walk(seeds: &[u64], steps: usize, path: Path, closed: bool, length: usize
     };
     for leg in 0..legs {
         let (from, to) = (&each[leg], &each[(leg + 1) % count]);
-        all.extend((0..steps).map(|step| between(from, to, step as f32 / steps as f32, path)));
+        all.extend((0..steps).map(|step| {
+            let t = step as f32 / steps as f32;
+            // From class to class in a straight line: there is no sphere of them.
+            let values = space.length - space.classes;
+            let mut z = between(&from[..values], &to[..values], t, path);
+            z.extend(between(&from[values..], &to[values..], t, Path::Line));
+            z
+        }));
     }
     match closed {
         true => {}
@@ -60,10 +76,10 @@ fn between(a: &[f32], b: &[f32], t: f32, path: Path) -> Vec<f32> {
     a.iter().zip(b).map(|(a, b)| wa * a + wb * b).collect()
 }
 
-fn of_seed(seed: u64, length: usize) -> Vec<f32> {
-    let mut z = vec![0.0; length];
+fn of_seed(seed: u64, space: Space) -> Vec<f32> {
+    let mut z = vec![0.0; space.length];
     // A seed makes a latent of any length.
-    let _ = Latent::from_seed(seed).fill(&mut z);
+    let _ = Latent::from_seed(seed).fill_for(&mut z, space.classes);
     z
 }
 
@@ -73,11 +89,11 @@ pub struct Terms(pub Vec<(f32, Vec<u64>)>);
 
 impl Terms {
     /// The sum of the groups' mean latents: single latents are unstable, means of three are not (section 6.3.2).
-    pub fn latent(&self, length: usize) -> Vec<f32> {
-        let mut sum = vec![0.0; length];
+    pub fn latent(&self, space: Space) -> Vec<f32> {
+        let mut sum = vec![0.0; space.length];
         for (sign, seeds) in &self.0 {
             for &seed in seeds {
-                let z = of_seed(seed, length);
+                let z = of_seed(seed, space);
                 let weight = sign / seeds.len() as f32;
                 sum.iter_mut().zip(z).for_each(|(s, z)| *s += weight * z);
             }
@@ -136,14 +152,17 @@ pub fn pictures(target: &Target, latents: &[Vec<f32>]) -> Result<Vec<RgbImage>, 
         .collect()
 }
 
-/// How many values a generator's latent has.
+/// What latents a generator takes.
 ///
 /// # Errors
 /// One that names the generator.
-pub fn length(target: &Target) -> Result<usize, Box<dyn Error>> {
+pub fn space(target: &Target) -> Result<Space, Box<dyn Error>> {
     let model = Model::parse(target.record.bytes());
     let model = model.map_err(|e| format!("{}: {e}", target.name))?;
-    Ok(model.latent())
+    Ok(Space {
+        length: model.latent(),
+        classes: model.classes(),
+    })
 }
 
 /// The sum of the groups' mean pictures: what adding latents is compared with. Values beyond black and white are clipped.
@@ -171,36 +190,53 @@ pub fn foil(groups: &[(f32, Vec<RgbImage>)]) -> RgbImage {
 mod tests {
     use super::*;
 
+    fn plain(length: usize) -> Space {
+        Space { length, classes: 0 }
+    }
+
     #[test]
     fn a_walk_has_its_seeds_as_stops_and_keeps_its_distance() {
-        let all = walk(&[1, 2, 3], 4, Path::Sphere, false, 64);
+        let all = walk(&[1, 2, 3], 4, Path::Sphere, false, plain(64));
         assert_eq!(all.len(), 9);
         for (stop, seed) in [(0, 1), (4, 2), (8, 3)] {
             let off: f32 = all[stop]
                 .iter()
-                .zip(of_seed(seed, 64))
+                .zip(of_seed(seed, plain(64)))
                 .map(|(a, b)| (a - b).abs())
                 .sum();
             assert!(off < 1e-4, "{off}");
         }
         let long = |z: &Vec<f32>| z.iter().map(|v| v * v).sum::<f32>().sqrt();
-        let line = walk(&[1, 2], 2, Path::Line, false, 64);
-        let sphere = walk(&[1, 2], 2, Path::Sphere, false, 64);
+        let line = walk(&[1, 2], 2, Path::Line, false, plain(64));
+        let sphere = walk(&[1, 2], 2, Path::Sphere, false, plain(64));
         assert!(long(&line[1]) < 0.9 * long(&sphere[1]));
-        assert_eq!(walk(&[1, 2, 3], 4, Path::Sphere, true, 8).len(), 12);
-        assert_eq!(walk(&[5], 4, Path::Sphere, false, 8).len(), 1);
+        assert_eq!(walk(&[1, 2, 3], 4, Path::Sphere, true, plain(8)).len(), 12);
+        assert_eq!(walk(&[5], 4, Path::Sphere, false, plain(8)).len(), 1);
+    }
+
+    #[test]
+    fn classes_change_along_a_line() {
+        let space = Space {
+            length: 6,
+            classes: 2,
+        };
+        let all = walk(&[2, 3], 4, Path::Sphere, false, space);
+        let classes: Vec<&[f32]> = all.iter().map(|z| &z[4..]).collect();
+        assert_eq!(classes[0], [1.0, 0.0]);
+        assert_eq!(classes[1], [0.75, 0.25]);
+        assert_eq!(classes[4], [0.0, 1.0]);
     }
 
     #[test]
     fn terms_add_up() {
         let terms = Terms(vec![(1.0, vec![4, 9]), (-1.0, vec![2]), (1.0, vec![2])]);
-        let want: Vec<f32> = of_seed(4, 5)
+        let want: Vec<f32> = of_seed(4, plain(5))
             .iter()
-            .zip(of_seed(9, 5))
+            .zip(of_seed(9, plain(5)))
             .map(|(a, b)| (a + b) / 2.0)
             .collect();
         let off: f32 = terms
-            .latent(5)
+            .latent(plain(5))
             .iter()
             .zip(want)
             .map(|(a, b)| (a - b).abs())

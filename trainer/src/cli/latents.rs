@@ -92,8 +92,8 @@ pub fn interpolate(args: &Interpolate, target: &Target) -> Result<(), Box<dyn Er
         true => latents::Path::Line,
         false => latents::Path::Sphere,
     };
-    let (length, steps) = (latents::length(target)?, usize::from(args.steps));
-    let z = latents::walk(&args.seeds, steps, path, gif, length);
+    let (space, steps) = (latents::space(target)?, usize::from(args.steps));
+    let z = latents::walk(&args.seeds, steps, path, gif, space);
     let pictures = latents::pictures(target, &z)?;
     match gif {
         true => write_gif(&args.out, pictures, args.fps)?,
@@ -122,8 +122,8 @@ pub fn arithmetic(
         return Err(format!("--noise is {}: 0 or more", args.noise).into());
     }
     let terms = terms(args, order)?;
-    let length = latents::length(target)?;
-    let z = terms.latent(length);
+    let space = latents::space(target)?;
+    let z = terms.latent(space);
     let around = Terms::neighbours(&z, 8, args.noise, 0);
     let mut nine = latents::pictures(target, &around)?;
     nine.insert(4, latents::pictures(target, &[z])?.remove(0));
@@ -132,10 +132,10 @@ pub fn arithmetic(
     for (sign, seeds) in &terms.0 {
         let each: Vec<Vec<f32>> = seeds
             .iter()
-            .map(|&s| Terms(vec![(1.0, vec![s])]).latent(length))
+            .map(|&s| Terms(vec![(1.0, vec![s])]).latent(space))
             .collect();
         let exemplars = latents::pictures(target, &each)?;
-        let mean = Terms(vec![(1.0, seeds.clone())]).latent(length);
+        let mean = Terms(vec![(1.0, seeds.clone())]).latent(space);
         let mut row = exemplars.clone();
         row.extend(latents::pictures(target, &[mean])?);
         rows.push(trainer::data::sheet::sheet(&row, row.len()));
@@ -202,10 +202,10 @@ fn terms(args: &Arithmetic, order: impl Iterator<Item = String>) -> Result<Terms
 /// # Errors
 /// One that names the generator or the picture.
 pub fn sample(args: &Sample, target: &Target) -> Result<(), Box<dyn Error>> {
-    let (side, length) = (usize::from(args.grid), latents::length(target)?);
+    let (side, space) = (usize::from(args.grid), latents::space(target)?);
     let last = args.seed.wrapping_add((side * side) as u64 - 1);
     let z: Vec<Vec<f32>> = (0..(side * side) as u64)
-        .map(|i| Terms(vec![(1.0, vec![args.seed.wrapping_add(i)])]).latent(length))
+        .map(|i| Terms(vec![(1.0, vec![args.seed.wrapping_add(i)])]).latent(space))
         .collect();
     report::write_sheet(&args.out, &latents::pictures(target, &z)?, side)?;
     print(format!(
