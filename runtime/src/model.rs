@@ -236,6 +236,12 @@ impl<'a> Model<'a> {
     /// [`ModelError`] names the layer or key. After `Ok` no method of the model or of what runs it fails.
     pub fn parse(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
         let model = Model::parse_unsummed(bytes)?;
+        for (i, layer) in model.layers().iter().enumerate() {
+            let mut halves = layer.packed.iter().flat_map(|packed| packed.half);
+            if !halves.all(|h| half::is_finite(*h)) {
+                return Err(ModelError::NotFinite(i, layer.name));
+            }
+        }
         let text = model.required(key::CHECKSUM)?;
         let want =
             u32::from_str_radix(text, 16).map_err(|_| ModelError::Value(key::CHECKSUM, text))?;
@@ -444,9 +450,6 @@ impl<'a> Model<'a> {
                 let bytes = self.tensor(i, name, "weight", "F16", need, 2)?;
                 let bytes = bytes.ok_or(ModelError::NoTensor(i, name, "weight"))?;
                 packed.half = cast::halves(bytes).ok_or(ModelError::Misaligned)?;
-                if !packed.half.iter().all(|h| half::is_finite(*h)) {
-                    return Err(ModelError::NotFinite(i, name));
-                }
             }
         }
         packed.bias = required("bias", layout.bias_len())?;

@@ -99,18 +99,20 @@ impl Bytes {
     /// As [`Bytes::load`].
     #[cfg(feature = "gpu")]
     pub fn plain(path: Option<&Path>) -> Result<Bytes, LoadError> {
-        let bytes = Bytes::load(path)?;
-        let is_onnx = path.is_some_and(|p| read(p).is_ok_and(|b| !is_record(b.bytes())));
-        match (path, is_onnx) {
-            (Some(path), true) => {
-                let mut graph = graph(path)?;
+        let Some(path) = path else {
+            return Bytes::load(None);
+        };
+        let bytes = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
+        let record = match is_record(bytes.bytes()) {
+            true => bytes,
+            false => {
+                let mut graph = from_onnx(path, bytes.bytes())?;
                 graph.fold();
                 let record = graph.to_record();
-                let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
-                Ok(Bytes::Owned(path.into(), Buffer::from(&record)))
+                Buffer::from(record.map_err(|e| LoadError::Graph(path.into(), e))?)
             }
-            _ => Ok(bytes),
-        }
+        };
+        Ok(Bytes::Owned(path.into(), record))
     }
 
     /// The model in them.
