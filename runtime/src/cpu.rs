@@ -10,7 +10,7 @@ use crate::model::{Layer, Model};
 use crate::op;
 use crate::packed;
 use crate::plan;
-use crate::simd::{Isa, cast};
+use crate::simd::{Isa, Part, Places, cast};
 
 /// A model and the memory to run it in.
 pub struct Cpu<'a> {
@@ -126,7 +126,7 @@ impl<'a> Cpu<'a> {
             return match self.isa {
                 Some(isa) => {
                     let border = &mut scratch[..plan::scratch_len(layer)];
-                    isa.run_int8(layer, int8, x, border, y)
+                    isa.run_int8(layer, int8, Part::WHOLE, x, border, Places::new(y))
                 }
                 None => int8::reference(layer, int8, x, y),
             };
@@ -135,10 +135,10 @@ impl<'a> Cpu<'a> {
         match (self.isa, &layer.packed) {
             (Some(isa), Some(packed)) => {
                 let border = &mut scratch[..plan::scratch_len(layer)];
-                isa.run_packed(layer, packed, x, border, y);
+                isa.run_packed(layer, packed, Part::WHOLE, x, border, Places::new(y));
             }
             (None, Some(packed)) => packed::reference(layer, packed, x, y),
-            (Some(isa), None) => isa.run(layer, x, scratch, y),
+            (Some(isa), None) => isa.run(layer, Part::WHOLE, x, scratch, Places::new(y)),
             (None, None) => {
                 let shapes = [layer.input, layer.output];
                 op::reference(&layer.op, shapes, x, layer.weight, layer.bias, y);

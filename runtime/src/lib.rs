@@ -15,7 +15,7 @@
 //! - [`image`]: what comes out, as pixels.
 //!
 //! With `alloc`, [`graph`] is the owned, editable form: batch norm is folded there and records are written there.
-//! With `onnx`, `onnx` translates a graph from and to ONNX. With `gpu`, `gpu` runs a model through burn on Vulkan.
+//! With `std`, `crew` makes one image by several threads. With `onnx`, `onnx` translates a graph from and to ONNX. With `gpu`, `gpu` runs a model through burn on Vulkan.
 //!
 //! ```
 //! use runtime::{cpu::Cpu, latent::Latent, model::Model};
@@ -47,6 +47,8 @@ compile_error!("records are little-endian and used in place: big-endian targets 
 
 pub mod backend;
 pub mod cpu;
+#[cfg(feature = "std")]
+pub mod crew;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(feature = "alloc")]

@@ -90,7 +90,7 @@ pub struct Generate {
     /// Burn record or ONNX [default: the model that comes with the program]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Threads that make files of many faces [default: as many as there are cores]
+    /// Threads: of many faces each makes its own, one face is made by all [default: as many as there are cores]
     #[arg(long, value_parser = threads)]
     pub threads: Option<usize>,
     /// Where faces are made: auto, cpu, vulkan, or vulkan:N of `runtime devices`
@@ -174,7 +174,7 @@ pub struct Bench {
     /// Measure the model in this precision [default: as it is stored; ONNX: packed]
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
-    /// Threads, each with faces of its own
+    /// Threads: each with faces of its own; with fewer faces than threads, all at each
     #[arg(long, default_value_t = 1, value_parser = threads)]
     pub threads: usize,
     /// Faces at a time

@@ -547,7 +547,12 @@ impl<'a> Model<'a> {
 
     /// Values (`f32`) of the arena that [`crate::cpu::Cpu`] wants: exact, scratch included.
     pub fn arena_len(&self) -> usize {
-        plan::arena_len(self)
+        plan::arena_len(self, 1)
+    }
+
+    /// Values (`f32`) of the arena with which so many threads make one image together: exact, a scratch a thread.
+    pub fn arena_len_of(&self, threads: usize) -> usize {
+        plan::arena_len(self, threads)
     }
 
     /// A fact of the record, by its [`key`]: [`key::NAME`], [`key::LICENSE`], [`key::DATA`], [`key::TRAINED`]; empty

@@ -3,6 +3,8 @@
 //! A layer's input lies at one end, its output goes to the other; the next layer reads it from there. The arena is
 //! as long as the most demanding layer wants: input + output + scratch.
 
+use core::ops::Range;
+
 use crate::int8;
 use crate::model::{Layer, Model};
 use crate::packed;
@@ -28,36 +30,42 @@ fn ends(layer: &Layer<'_>) -> [usize; 2] {
     }
 }
 
-/// Values (`f32`) that must be at hand while a layer runs.
-pub fn layer_len(layer: &Layer<'_>) -> usize {
+/// Values (`f32`) that must be at hand while `threads` threads run a layer, each with scratch of its own.
+pub fn layer_len(layer: &Layer<'_>, threads: usize) -> usize {
     let [input, output] = ends(layer);
-    let len = input + output + scratch_len(layer);
+    let len = input + output + threads * scratch_len(layer);
     match layer.int8 {
         Some(_) => len.div_ceil(size_of::<f32>()),
         None => len,
     }
 }
 
-/// Values (`f32`) of the arena of a model. A latent begins as values, whatever the layers.
-pub fn arena_len(model: &Model<'_>) -> usize {
-    let layers = model.layers().iter().map(layer_len);
+/// Values (`f32`) of the arena of a model that `threads` threads run together. A latent begins as values, whatever the
+/// layers.
+pub fn arena_len(model: &Model<'_>, threads: usize) -> usize {
+    let layers = model.layers().iter().map(|l| layer_len(l, threads));
     layers.max().unwrap_or(0).max(model.latent())
 }
 
-/// The arena (values, or bytes of int8 layers) cut for layer `i`: input, scratch, output. Even layers read from the
-/// front, odd ones from the back.
+/// Where the input, the scratch and the output of layer `i` lie in an arena of `len` values (bytes of int8 layers). Even
+/// layers read from the front, odd ones from the back.
+pub fn places(len: usize, i: usize, layer: &Layer<'_>) -> [Range<usize>; 3] {
+    let [input, output] = ends(layer);
+    match i % 2 {
+        0 => [0..input, input..len - output, len - output..len],
+        _ => [len - input..len, output..len - input, 0..output],
+    }
+}
+
+/// The arena (values, or bytes of int8 layers) cut for layer `i`: input, scratch, output.
 pub fn cut<'m, T>(
     arena: &'m mut [T],
     i: usize,
     layer: &Layer<'_>,
 ) -> (&'m mut [T], &'m mut [T], &'m mut [T]) {
-    let [input, output] = ends(layer);
-    let (front, back) = match i % 2 {
-        0 => (input, output),
-        _ => (output, input),
-    };
-    let (front, rest) = arena.split_at_mut(front);
-    let (scratch, back) = rest.split_at_mut(rest.len() - back);
+    let [_, scratch, _] = places(arena.len(), i, layer);
+    let (front, rest) = arena.split_at_mut(scratch.start);
+    let (scratch, back) = rest.split_at_mut(scratch.len());
     match i % 2 {
         0 => (front, scratch, back),
         _ => (back, scratch, front),
@@ -66,9 +74,6 @@ pub fn cut<'m, T>(
 
 /// The output of the last layer, of `len` layers.
 pub fn result<'m, T>(arena: &'m [T], len: usize, layer: &Layer<'_>) -> &'m [T] {
-    let [_, output] = ends(layer);
-    match len % 2 {
-        0 => &arena[..output],
-        _ => &arena[arena.len() - output..],
-    }
+    let [_, _, output] = places(arena.len(), len - 1, layer);
+    &arena[output]
 }

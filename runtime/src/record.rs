@@ -6,10 +6,13 @@
 
 use core::fmt;
 
+use crate::simd::Isa;
+
 /// `BURN`, as a little-endian number.
 const MAGIC: u32 = 0x4255_524e;
 const VERSION: u16 = 1;
-const HEADER: usize = 10;
+/// Bytes before the metadata.
+pub(crate) const HEADER: usize = 10;
 /// Of the data section and of every tensor, in bytes.
 pub const ALIGNMENT: usize = 256;
 /// Most dimensions of a tensor.
@@ -233,24 +236,35 @@ fn descriptor<'a>(cbor: &mut Cbor<'a>) -> Result<(Tensor<'a>, [u64; 2]), RecordE
 /// of the state for a given word, so a change of one word always shows; the rotation brings high bits down, where the
 /// product spreads them again. Lanes, because a record of megabytes is checked before the first face appears.
 pub fn checksum(data: &[u8]) -> u32 {
-    const PRIME: u32 = 0x0100_0193;
-    const BASIS: u32 = 0x811c_9dc5;
-    const LANES: usize = 16;
-    let step = |state: u32, word: u32| (state ^ word).wrapping_mul(PRIME).rotate_left(13);
     let mut lanes = [BASIS; LANES];
-    let mut blocks = data.chunks_exact(4 * LANES);
-    let mut mix = |block: &[u8]| {
-        for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(4)) {
-            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-            *lane = step(*lane, word);
-        }
-    };
-    blocks.by_ref().for_each(&mut mix);
-    let rest = blocks.remainder();
-    let mut last = [0; 4 * LANES];
+    let (blocks, rest) = data.as_chunks();
+    Isa::best().mix(&mut lanes, blocks);
+    let mut last = [0; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
-    mix(&last);
+    mix(&mut lanes, &[last]);
     lanes.into_iter().fold(BASIS ^ data.len() as u32, step)
+}
+
+const BASIS: u32 = 0x811c_9dc5;
+/// Lanes of the checksum, and bytes of a word of each.
+const LANES: usize = 16;
+const BLOCK: usize = 4 * LANES;
+
+fn step(state: u32, word: u32) -> u32 {
+    const PRIME: u32 = 0x0100_0193;
+    (state ^ word).wrapping_mul(PRIME).rotate_left(13)
+}
+
+/// The step of every lane, block by block: compiled for each instruction set.
+#[inline(always)]
+pub(crate) fn mix(lanes: &mut [u32; LANES], blocks: &[[u8; BLOCK]]) {
+    let mut state = *lanes;
+    for block in blocks {
+        for (lane, word) in state.iter_mut().zip(block.as_chunks().0) {
+            *lane = step(*lane, u32::from_le_bytes(*word));
+        }
+    }
+    *lanes = state;
 }
 
 /// The entries of a CBOR map.
@@ -426,6 +440,13 @@ impl Buffer {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[self.begin..][..self.len]
+    }
+
+    /// The bytes, wherever they lie.
+    pub fn into_vec(mut self) -> alloc::vec::Vec<u8> {
+        self.bytes.copy_within(self.begin..self.begin + self.len, 0);
+        self.bytes.truncate(self.len);
+        self.bytes
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "std")]
 
 use runtime::cpu::Cpu;
+use runtime::crew::{Crew, CrewError};
 use runtime::graph::{Facts, Graph, GraphError, Layer};
 use runtime::latent::Latent;
 use runtime::model::{Model, ModelError, Precision};
@@ -434,6 +435,68 @@ fn halves_make_the_same_pictures_on_every_kernel() {
             assert!(off < 2e-5, "{name}, {}: {off}", isa.name());
         }
     }
+}
+
+#[test]
+fn any_number_of_threads_makes_the_same_face() {
+    for (name, graph) in cases() {
+        let records = [
+            graph.to_record().unwrap(),
+            graph.pack().unwrap(),
+            graph.halve().unwrap(),
+            graph.quantise(0..2).unwrap(),
+        ];
+        for record in records.map(Buffer::from) {
+            let model = Model::parse(record.bytes()).unwrap();
+            for isa in Isa::all().into_iter().flatten() {
+                let mut arena = vec![f32::NAN; model.arena_len()];
+                let mut cpu = Cpu::with(&model, &mut arena, Some(isa)).unwrap();
+                let want = [3, 4].map(|seed| {
+                    let image = cpu.generate(&Latent::from_seed(seed)).unwrap();
+                    (image.values().to_vec(), image.bytes().to_vec())
+                });
+                for threads in [0, 1, 2, 3, 8] {
+                    let mut arena = vec![f32::NAN; model.arena_len_of(threads.max(1))];
+                    Crew::with(&model, &mut arena, isa, threads, |crew| {
+                        for turn in 0..6 {
+                            let seed = 3 + turn % 2;
+                            let image = crew.generate(&Latent::from_seed(seed)).unwrap();
+                            let want = &want[turn as usize % 2];
+                            let same = image.values() == want.0 && image.bytes() == want.1;
+                            let what = model.precision().name();
+                            assert!(same, "{name}, {what}, {}, {threads}", isa.name());
+                        }
+                        // A latent of another length is an error, and the next one is not.
+                        assert!(crew.generate(&Latent::from_values(&[0.0; 999])).is_err());
+                        assert!(crew.generate(&Latent::from_seed(1)).is_ok());
+                    })
+                    .unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crew_wants_a_scratch_a_thread() {
+    let record = Buffer::from(cases()[0].1.pack().unwrap());
+    let model = Model::parse(record.bytes()).unwrap();
+    assert!(model.arena_len_of(3) > model.arena_len());
+    let mut arena = vec![0.0; model.arena_len_of(3) - 1];
+    let error = Crew::with(&model, &mut arena, Isa::best(), 3, |_| ()).unwrap_err();
+    let CrewError::Arena(error) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(error.need, error.got + 1);
+    // Work that panics takes the other threads along.
+    let mut arena = vec![0.0; model.arena_len_of(3)];
+    let work = || {
+        Crew::with(&model, &mut arena, Isa::best(), 3, |crew| {
+            crew.generate(&Latent::from_seed(1)).unwrap();
+            panic!("of the work");
+        })
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
 }
 
 #[test]

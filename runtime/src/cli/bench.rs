@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::cpu::Cpu;
+use runtime::crew::Crew;
 use runtime::latent::Latent;
 use runtime::model::Model;
 use runtime::record::Buffer;
@@ -118,7 +119,11 @@ pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
     let loaded;
     let bytes = match args.precision {
         None => {
-            loaded = Bytes::load(args.model.as_deref())?;
+            let stored = Bytes::load(args.model.as_deref())?;
+            loaded = match stored.is_made() {
+                true => stored.packed(),
+                false => stored,
+            };
             loaded.bytes()
         }
         Some(precision) => {
@@ -157,8 +162,46 @@ pub fn run(args: &Bench) -> Result<(), Box<dyn Error>> {
     Ok(output::print(text.as_bytes())?)
 }
 
-/// Times of batches: each thread has its own arena.
+/// Times of batches.
 fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn Error>> {
+    match args.batch < args.threads {
+        true => together(model, isa, args),
+        false => shared_out(model, isa, args),
+    }
+}
+
+/// Calls `batch` for as long as was asked for, after a few times that bring weights into the caches.
+fn timed(args: &Bench, mut batch: impl FnMut()) -> Times {
+    let (mut times, began) = (Vec::new(), Instant::now());
+    for i in 0.. {
+        let start = Instant::now();
+        batch();
+        if i >= 3 {
+            times.push(start.elapsed().as_secs_f64());
+            if began.elapsed() >= Duration::from_secs_f64(args.seconds) {
+                break;
+            }
+        }
+    }
+    Times::new(times)
+}
+
+/// Fewer faces than threads: all of them make each.
+fn together(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn Error>> {
+    let mut arena = vec![0.0; model.arena_len_of(args.threads)];
+    let times = Crew::with(model, &mut arena, isa, args.threads, |crew| {
+        timed(args, || {
+            for face in 0..args.batch {
+                // Latents of seeds are of any length.
+                let _ = black_box(crew.generate(&Latent::from_seed(face as u64)));
+            }
+        })
+    });
+    Ok(times?)
+}
+
+/// Threads take faces of their own, and each has its own arena.
+fn shared_out(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn Error>> {
     let (threads, batch) = (args.threads, args.batch);
     let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
     let mut cpus = Vec::new();
@@ -180,8 +223,7 @@ fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn E
     let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
     let mut cpus = cpus.into_iter();
     let mut own = cpus.next().ok_or("no threads")?;
-    let mut times = Vec::new();
-    std::thread::scope(|scope| {
+    let times = std::thread::scope(|scope| {
         for mut cpu in cpus {
             let (barrier, over, faces) = (&barrier, &over, &faces);
             scope.spawn(move || {
@@ -195,25 +237,17 @@ fn batches(model: &Model<'_>, isa: Isa, args: &Bench) -> Result<Times, Box<dyn E
                 }
             });
         }
-        let began = Instant::now();
-        // The first ones bring weights into the caches.
-        for i in 0.. {
+        let times = timed(args, || {
             next.store(0, Ordering::SeqCst);
-            let start = Instant::now();
             barrier.wait();
             faces(&mut own);
             barrier.wait();
-            if i >= 3 {
-                times.push(start.elapsed().as_secs_f64());
-                if began.elapsed() >= Duration::from_secs_f64(args.seconds) {
-                    break;
-                }
-            }
-        }
+        });
         over.store(true, Ordering::SeqCst);
         barrier.wait();
+        times
     });
-    Ok(Times::new(times))
+    Ok(times)
 }
 
 /// Median milliseconds of every layer.

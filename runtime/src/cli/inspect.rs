@@ -82,7 +82,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
             layer.output.to_string(),
             grouped(layer.parameters() as u64),
             grouped(layer.op.multiply_adds(layer.input, layer.output)),
-            grouped(4 * plan::layer_len(layer) as u64)
+            grouped(4 * plan::layer_len(layer, 1) as u64)
         )?;
     }
     Ok(text)

@@ -1,10 +1,12 @@
 //! Products of a matrix and a vector: every weight is used once, so memory is the limit.
 
+use core::ops::Range;
+
 use super::lanes::Lanes;
 use crate::op::bias_of;
 
 /// `y = x W + b` for `weight` `[in, out]` (rows of outputs): a transposed convolution of one pixel, whose `plane`
-/// outputs of a channel share its bias.
+/// outputs of a channel share its bias. `y` are some of the outputs, from `first` on.
 ///
 /// # Safety
 /// The CPU has the instructions of `L`.
@@ -13,19 +15,24 @@ pub(super) unsafe fn rows<L: Lanes>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
-    plane: usize,
+    (plane, first): (usize, usize),
     y: &mut [f32],
 ) {
-    for (o, y) in y.chunks_exact_mut(plane).enumerate() {
-        y.fill(bias_of(bias, o));
+    let mut at = 0;
+    while at < y.len() {
+        let (o, begun) = ((first + at) / plane, (first + at) % plane);
+        let end = y.len().min(at + plane - begun);
+        y[at..end].fill(bias_of(bias, o));
+        at = end;
     }
-    let out = y.len();
+    let (row, out) = (weight.len() / x.len(), y.len());
     // Four rows at a time: y is read and written a quarter as often.
-    let mut weights = weight.chunks_exact(4 * out);
+    let mut weights = weight.chunks_exact(4 * row);
     let mut inputs = x.chunks_exact(4);
     for (w, x) in weights.by_ref().zip(inputs.by_ref()) {
         let whole = out - out % L::N;
-        // SAFETY: every access is at `at + L::N <= out` of a row of `out` values.
+        let w: [&[f32]; 4] = core::array::from_fn(|r| &w[r * row + first..][..out]);
+        // SAFETY: every access is at `at + L::N <= out` of `out` values.
         unsafe {
             let x: [L; 4] = [
                 L::splat(x[0]),
@@ -37,35 +44,42 @@ pub(super) unsafe fn rows<L: Lanes>(
                 let to = y.as_mut_ptr().add(at);
                 let mut sum = L::load(to);
                 for (r, x) in x.iter().enumerate() {
-                    sum = sum.add_product(*x, L::load(w.as_ptr().add(r * out + at)));
+                    sum = sum.add_product(*x, L::load(w[r].as_ptr().add(at)));
                 }
                 sum.store(to);
             }
         }
         for at in whole..out {
             for r in 0..4 {
-                y[at] += x[r] * w[r * out + at];
+                y[at] += x[r] * w[r][at];
             }
         }
     }
-    let left = weights.remainder().chunks_exact(out);
+    let left = weights.remainder().chunks_exact(row);
     for (w, x) in left.zip(inputs.remainder()) {
-        for (y, w) in y.iter_mut().zip(w) {
+        for (y, w) in y.iter_mut().zip(&w[first..]) {
             *y += x * w;
         }
     }
 }
 
-/// `y = W x + b` for `weight` `[out, in]`.
+/// `y = W x + b` for `weight` `[out, in]`, of some of the outputs.
 ///
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn dots<L: Lanes>(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+pub(super) unsafe fn dots<L: Lanes>(
+    x: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    outputs: Range<usize>,
+    y: &mut [f32],
+) {
     const LARGEST: usize = 16;
     let step = 4 * L::N;
     let whole = x.len() - x.len() % step;
-    for (o, (y, w)) in y.iter_mut().zip(weight.chunks_exact(x.len())).enumerate() {
+    let weights = weight[outputs.start * x.len()..].chunks_exact(x.len());
+    for (o, (y, w)) in outputs.zip(y.iter_mut().zip(weights)) {
         let mut lanes = [0.0; LARGEST];
         // SAFETY: every access is below `whole`, which both rows have; `lanes` is as long as the longest register.
         unsafe {

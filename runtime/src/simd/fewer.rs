@@ -18,6 +18,7 @@
 
 use super::cast::prefetch;
 use super::lanes::{Lanes, Stored};
+use super::parts::{Part, Places};
 use crate::int8::{LANES, Layout};
 use crate::model::Layer;
 use crate::op::Shape;
@@ -63,16 +64,16 @@ struct Job<'a> {
 }
 
 /// # Safety
-/// The CPU has the instructions of `L`.
+/// The CPU has the instructions of `L`; nobody else does the same part.
 #[inline(always)]
 pub(super) unsafe fn run<L: Lanes, W: Stored>(
     layout: &Layout,
     layer: &Layer<'_>,
-    packed: &Packed<'_>,
-    weight: &[W],
+    (packed, weight): (&Packed<'_>, &[W]),
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     let input = layer.input;
     let (rows, columns) = tiles(input);
@@ -85,6 +86,11 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
         columns,
     };
     let all = rows * columns;
+    // A part has some registers of outputs of the phases. Each spreads all inputs, which is little beside the products, and
+    // reads its own weights only.
+    let side = L::SIDE * L::N;
+    let sides = layer.output.c.div_ceil(side);
+    let of_phase = weight.len() / 4;
     let scratch = &mut scratch[..scratch_len(input)];
     let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let scratch = &mut scratch[aside.min(LINE - 1)..];
@@ -95,26 +101,21 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
             // SAFETY: as promised by the caller; so below.
             unsafe { spread::<L>(input, (tile / columns, tile % columns), x, to) };
         }
-        let weights = weight.chunks_exact(weight.len() / 4);
-        for (phase, weight) in weights.enumerate() {
-            let mut lane = 0;
-            while lane < layer.output.c {
-                let left = (job.lanes - lane) / L::N;
-                lane += L::N
-                    * unsafe {
-                        match L::SIDE {
-                            2.. if left >= 2 => {
-                                job.lanes::<L, W, 2>((phase, lane), weight, inputs, sums);
-                                job.finish::<L, 2>((phase, lane), tiles.clone(), sums, y);
-                                2
-                            }
-                            _ => {
-                                job.lanes::<L, W, 1>((phase, lane), weight, inputs, sums);
-                                job.finish::<L, 1>((phase, lane), tiles.clone(), sums, y);
-                                1
-                            }
-                        }
-                    };
+        for unit in part.share(4 * sides) {
+            let (phase, lane) = (unit / sides, unit % sides * side);
+            let weight = &weight[phase * of_phase..][..of_phase];
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match L::SIDE {
+                    2.. if lane + 2 * L::N <= job.lanes => {
+                        job.lanes::<L, W, 2>((phase, lane), weight, inputs, sums);
+                        job.finish::<L, 2>((phase, lane), tiles.clone(), sums, y);
+                    }
+                    _ => {
+                        job.lanes::<L, W, 1>((phase, lane), weight, inputs, sums);
+                        job.finish::<L, 1>((phase, lane), tiles.clone(), sums, y);
+                    }
+                }
             }
         }
     }
@@ -244,7 +245,7 @@ impl Job<'_> {
         (phase, lane): (usize, usize),
         tiles: core::ops::Range<usize>,
         sums: &[f32],
-        y: &mut [f32],
+        y: Places<'_, f32>,
     ) {
         let (down, right) = (phase / 2, phase % 2);
         let output = self.layer.output;
@@ -281,7 +282,8 @@ impl Job<'_> {
                 // The second half of a tile at the end of an odd number of rows or columns is nowhere.
                 if at_row < output.h && at_column < output.w {
                     let to = (at_row * output.w + at_column) * output.c + lane;
-                    let to = &mut y[to..][..here];
+                    // SAFETY: these outputs are those of the caller.
+                    let to = unsafe { y.cut(to, here) };
                     if here < S * L::N {
                         to.copy_from_slice(&values[..here]);
                         continue;

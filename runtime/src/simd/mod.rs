@@ -13,26 +13,33 @@
 //! - Of packed layers, those of kernel 4, stride 2 and padding 1 take nine products where sixteen were ([`fewer`]); where
 //!   such a one makes the image, pixels fill the registers in place of its few channels ([`window`]).
 //! - What is left, and what only moves values, is done by the obvious loops.
+//!
+//! Each loop does a [`Part`] of its layer, so that several threads can make one face ([`crew`]).
 #![allow(unsafe_code)]
 
 use crate::int8::{self as integers, Int8, Layout};
 use crate::model::Layer;
 use crate::op::{self, Op, Shape, Window};
 use crate::packed::{self as floats, Packed};
+use crate::record::mix;
 
 pub mod cast;
+#[cfg(feature = "std")]
+pub(crate) mod crew;
 mod dense;
 mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 mod dsp;
 mod fewer;
 mod lanes;
+mod parts;
 #[cfg(feature = "std")]
 mod peak;
 mod tiles;
 mod window;
 
 use lanes::{Lanes, Portable};
+pub(crate) use parts::{Part, Places};
 #[cfg(feature = "std")]
 pub use peak::{peak, read_speed};
 
@@ -104,98 +111,143 @@ impl Isa {
         }
     }
 
-    /// Runs a layer: `y` of `x`. `scratch` has [`scratch_len`] values at least.
-    pub(crate) fn run(self, layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+    /// Runs a part of a layer: `y` of `x`. `scratch` has [`scratch_len`] values at least.
+    pub(crate) fn run(
+        self,
+        layer: &Layer<'_>,
+        part: Part,
+        x: &[f32],
+        scratch: &mut [f32],
+        y: Places<'_, f32>,
+    ) {
         match self.0 {
             // SAFETY: needs no instruction that is not in every CPU of the target.
-            Kind::Portable => unsafe { run::<Portable>(layer, x, scratch, y) },
+            Kind::Portable => unsafe { run::<Portable>(layer, part, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2 and FMA.
-            Kind::Avx2 => unsafe { avx2(layer, x, scratch, y) },
+            Kind::Avx2 => unsafe { avx2(layer, part, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F.
-            Kind::Avx512 => unsafe { avx512(layer, x, scratch, y) },
+            Kind::Avx512 => unsafe { avx512(layer, part, x, scratch, y) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
-            Kind::Neon => unsafe { run::<lanes::Neon>(layer, x, scratch, y) },
+            Kind::Neon => unsafe { run::<lanes::Neon>(layer, part, x, scratch, y) },
         }
     }
 }
 
 impl Isa {
-    /// Runs an int8 layer: bytes to bytes. `scratch` has [`integers::scratch_len`] bytes at least.
+    /// Runs a part of an int8 layer: bytes to bytes. `scratch` has [`integers::scratch_len`] bytes at least.
     pub(crate) fn run_int8(
         self,
         layer: &Layer<'_>,
         int8: &Int8<'_>,
+        part: Part,
         x: &[u8],
         scratch: &mut [u8],
-        y: &mut [u8],
+        y: Places<'_, u8>,
     ) {
         let Some(layout) = Layout::bytes(&layer.op, layer.input, layer.output, int8.image) else {
-            return integers::moved(layer, x, y);
+            return part.alone(y, |y| integers::moved(layer, x, y));
         };
         match self.0 {
             #[cfg(all(feature = "dsp", target_arch = "arm"))]
             // SAFETY: who switches the feature on says that the CPU has the extension.
-            Kind::Portable => unsafe { tiles::bytes::<dsp::Dsp>(&layout, int8, x, scratch, y) },
+            Kind::Portable => unsafe {
+                tiles::bytes::<dsp::Dsp>(&layout, int8, part, x, scratch, y)
+            },
             #[cfg(not(all(feature = "dsp", target_arch = "arm")))]
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Portable => unsafe {
-                tiles::bytes::<dots::Portable>(&layout, int8, x, scratch, y)
+                tiles::bytes::<dots::Portable>(&layout, int8, part, x, scratch, y)
             },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2.
-            Kind::Avx2 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            Kind::Avx2 => unsafe { int8_avx2(&layout, int8, part, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, and `vnni` looked for the rest.
-            Kind::Avx512 if vnni() => unsafe { int8_vnni(&layout, int8, x, scratch, y) },
+            Kind::Avx512 if vnni() => unsafe { int8_vnni(&layout, int8, part, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies AVX2.
-            Kind::Avx512 => unsafe { int8_avx2(&layout, int8, x, scratch, y) },
+            Kind::Avx512 => unsafe { int8_avx2(&layout, int8, part, x, scratch, y) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
-            Kind::Neon => unsafe { tiles::bytes::<dots::Neon>(&layout, int8, x, scratch, y) },
+            Kind::Neon => unsafe { tiles::bytes::<dots::Neon>(&layout, int8, part, x, scratch, y) },
         }
     }
 }
 
 impl Isa {
-    /// Runs a packed layer. `scratch` has [`floats::scratch_len`] values at least.
+    /// Runs a part of a packed layer. `scratch` has [`floats::scratch_len`] values at least.
     pub(crate) fn run_packed(
         self,
         layer: &Layer<'_>,
         packed: &Packed<'_>,
+        part: Part,
         x: &[f32],
         scratch: &mut [f32],
-        y: &mut [f32],
+        y: Places<'_, f32>,
     ) {
         let Some(layout) = packed.layout(layer) else {
-            return floats::moved(layer, layer.input.c, layer.output.c, x, y);
+            let (from, to) = (layer.input.c, layer.output.c);
+            return part.alone(y, |y| floats::moved(layer, from, to, x, y));
         };
         match self.0 {
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Portable => unsafe {
-                multiplied::<Portable, 4>(&layout, layer, packed, x, scratch, y)
+                multiplied::<Portable, 4>(&layout, layer, packed, part, x, scratch, y)
             },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: needs no instruction that is not in every CPU of the target.
             Kind::Avx2 if !f16c() => unsafe {
-                multiplied::<Portable, 4>(&layout, layer, packed, x, scratch, y)
+                multiplied::<Portable, 4>(&layout, layer, packed, part, x, scratch, y)
             },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2 and FMA, and `f16c` looked for the rest.
-            Kind::Avx2 => unsafe { packed_avx2(&layout, layer, packed, x, scratch, y) },
+            Kind::Avx2 => unsafe { packed_avx2(&layout, layer, packed, part, x, scratch, y) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F.
-            Kind::Avx512 => unsafe { packed_avx512(&layout, layer, packed, x, scratch, y) },
+            Kind::Avx512 => unsafe { packed_avx512(&layout, layer, packed, part, x, scratch, y) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets with it.
             Kind::Neon => unsafe {
-                multiplied::<lanes::Neon, 4>(&layout, layer, packed, x, scratch, y)
+                multiplied::<lanes::Neon, 4>(&layout, layer, packed, part, x, scratch, y)
             },
         }
     }
+}
+
+impl Isa {
+    /// The blocks of a record's checksum: see [`crate::record::checksum`].
+    pub(crate) fn mix(self, lanes: &mut [u32; 16], blocks: &[[u8; 64]]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2.
+            Kind::Avx2 => unsafe { mix_avx2(lanes, blocks) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F.
+            Kind::Avx512 => unsafe { mix_avx512(lanes, blocks) },
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => mix(lanes, blocks),
+            Kind::Portable => mix(lanes, blocks),
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn mix_avx2(lanes: &mut [u32; 16], blocks: &[[u8; 64]]) {
+    mix(lanes, blocks);
+}
+
+/// # Safety
+/// The CPU has AVX-512 F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn mix_avx512(lanes: &mut [u32; 16], blocks: &[[u8; 64]]) {
+    mix(lanes, blocks);
 }
 
 /// How a packed layer is computed.
@@ -253,27 +305,45 @@ unsafe fn multiplied<L: Lanes, const N: usize>(
     layout: &Layout,
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     // SAFETY: as promised by the caller.
     unsafe {
         match packed_way(&layer.op, layer.input, packed.image) {
             PackedWay::Fewer => match packed.half {
-                [] => fewer::run::<L, f32>(layout, layer, packed, packed.weight, x, scratch, y),
-                half => fewer::run::<L, u16>(layout, layer, packed, half, x, scratch, y),
+                [] => fewer::run::<L, f32>(
+                    layout,
+                    layer,
+                    (packed, packed.weight),
+                    part,
+                    x,
+                    scratch,
+                    y,
+                ),
+                half => fewer::run::<L, u16>(layout, layer, (packed, half), part, x, scratch, y),
             },
-            PackedWay::Image => window::image::<L>(layer, packed, x, scratch, y),
+            PackedWay::Image => window::image::<L>(layer, packed, part, x, scratch, y),
             PackedWay::Tiles => match packed.half {
-                [] => {
-                    let weight = packed.weight;
-                    tiles::floats::<dots::Row<L, f32, N>>(
-                        layout, layer, packed, weight, x, scratch, y,
-                    )
-                }
+                [] => tiles::floats::<dots::Row<L, f32, N>>(
+                    layout,
+                    layer,
+                    (packed, packed.weight),
+                    part,
+                    x,
+                    scratch,
+                    y,
+                ),
                 half => tiles::floats::<dots::Row<L, u16, N>>(
-                    layout, layer, packed, half, x, scratch, y,
+                    layout,
+                    layer,
+                    (packed, half),
+                    part,
+                    x,
+                    scratch,
+                    y,
                 ),
             },
         }
@@ -288,12 +358,13 @@ unsafe fn packed_avx2(
     layout: &Layout,
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { multiplied::<lanes::Avx2, 2>(layout, layer, packed, x, scratch, y) }
+    unsafe { multiplied::<lanes::Avx2, 2>(layout, layer, packed, part, x, scratch, y) }
 }
 
 /// # Safety
@@ -304,12 +375,13 @@ unsafe fn packed_avx512(
     layout: &Layout,
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     // SAFETY: as promised by the caller.
-    unsafe { multiplied::<lanes::Avx512, 1>(layout, layer, packed, x, scratch, y) }
+    unsafe { multiplied::<lanes::Avx512, 1>(layout, layer, packed, part, x, scratch, y) }
 }
 
 /// Whether the CPU turns 16-bit floats into floats: all that have AVX2 do, but nothing says that they must.
@@ -334,36 +406,56 @@ fn vnni() -> bool {
 /// The CPU has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn int8_avx2(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+unsafe fn int8_avx2(
+    layout: &Layout,
+    int8: &Int8<'_>,
+    part: Part,
+    x: &[u8],
+    scratch: &mut [u8],
+    y: Places<'_, u8>,
+) {
     // SAFETY: as promised by the caller.
-    unsafe { tiles::bytes::<dots::Avx2>(layout, int8, x, scratch, y) }
+    unsafe { tiles::bytes::<dots::Avx2>(layout, int8, part, x, scratch, y) }
 }
 
 /// # Safety
 /// The CPU has AVX-512 F and VNNI.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vnni,avx2")]
-unsafe fn int8_vnni(layout: &Layout, int8: &Int8<'_>, x: &[u8], scratch: &mut [u8], y: &mut [u8]) {
+unsafe fn int8_vnni(
+    layout: &Layout,
+    int8: &Int8<'_>,
+    part: Part,
+    x: &[u8],
+    scratch: &mut [u8],
+    y: Places<'_, u8>,
+) {
     // SAFETY: as promised by the caller.
-    unsafe { tiles::bytes::<dots::Vnni>(layout, int8, x, scratch, y) }
+    unsafe { tiles::bytes::<dots::Vnni>(layout, int8, part, x, scratch, y) }
 }
 
 /// # Safety
 /// The CPU has AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+unsafe fn avx2(layer: &Layer<'_>, part: Part, x: &[f32], scratch: &mut [f32], y: Places<'_, f32>) {
     // SAFETY: as promised by the caller.
-    unsafe { run::<lanes::Avx2>(layer, x, scratch, y) }
+    unsafe { run::<lanes::Avx2>(layer, part, x, scratch, y) }
 }
 
 /// # Safety
 /// The CPU has AVX-512 F.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn avx512(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+unsafe fn avx512(
+    layer: &Layer<'_>,
+    part: Part,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: Places<'_, f32>,
+) {
     // SAFETY: as promised by the caller.
-    unsafe { run::<lanes::Avx512>(layer, x, scratch, y) }
+    unsafe { run::<lanes::Avx512>(layer, part, x, scratch, y) }
 }
 
 /// The window that doubles the sides.
@@ -372,6 +464,9 @@ const DOUBLE: Window = Window {
     stride: 2,
     padding: 1,
 };
+
+/// Floats of the longest register.
+const REGISTER: usize = 16;
 
 /// How a layer is computed.
 enum Way {
@@ -415,22 +510,37 @@ pub fn scratch_len(layer: &Layer<'_>) -> usize {
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-unsafe fn run<L: Lanes>(layer: &Layer<'_>, x: &[f32], scratch: &mut [f32], y: &mut [f32]) {
+unsafe fn run<L: Lanes>(
+    layer: &Layer<'_>,
+    part: Part,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: Places<'_, f32>,
+) {
     let (weight, bias) = (layer.weight, layer.bias);
     match way(layer) {
         // SAFETY: as promised by the caller, here and below.
-        Way::Window(padding) => unsafe { window::run::<L>(layer, padding, x, scratch, y) },
+        Way::Window(padding) => unsafe { window::run::<L>(layer, padding, part, x, scratch, y) },
         Way::Rows => {
-            unsafe { dense::rows::<L>(x, weight, bias, layer.output.plane(), y) };
+            let (all, plane) = (layer.output.values(), layer.output.plane());
+            // Whole registers: what is left behind the last one is summed in another way.
+            let registers = part.share(all.div_ceil(REGISTER));
+            let outputs = registers.start * REGISTER..all.min(registers.end * REGISTER);
+            // SAFETY: the outputs of the part are its own.
+            let y = unsafe { y.cut(outputs.start, outputs.len()) };
+            unsafe { dense::rows::<L>(x, weight, bias, (plane, outputs.start), y) };
             layer.activation.apply(y);
         }
         Way::Dots => {
-            unsafe { dense::dots::<L>(x, weight, bias, y) };
+            let outputs = part.share(layer.output.values());
+            // SAFETY: so are its outputs.
+            let y = unsafe { y.cut(outputs.start, outputs.len()) };
+            unsafe { dense::dots::<L>(x, weight, bias, outputs, y) };
             layer.activation.apply(y);
         }
-        Way::Reference => {
+        Way::Reference => part.alone(y, |y| {
             op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
             layer.activation.apply(y);
-        }
+        }),
     }
 }

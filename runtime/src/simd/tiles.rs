@@ -1,7 +1,10 @@
 //! Layers with weights in blocks: sums of a few positions and a few blocks of lanes stay in registers while the input
 //! goes by.
 
+use core::ops::Range;
+
 use super::dots::{Bytes, Dots};
+use super::parts::{Part, Places};
 use crate::int8::{Int8, LANES, Layout, TABLE, View};
 use crate::model::Layer;
 use crate::packed::Packed;
@@ -17,7 +20,8 @@ struct Group<'a> {
     places: [usize; LANES],
     depth: usize,
     columns: usize,
-    positions: usize,
+    /// Which of the positions are made.
+    positions: Range<usize>,
 }
 
 /// What becomes of sums.
@@ -32,41 +36,42 @@ trait Finish<D> {
 /// Runs an int8 layer that multiplies. `border` has [`crate::int8::scratch_len`] bytes.
 ///
 /// # Safety
-/// The CPU has the instructions of `D`.
+/// The CPU has the instructions of `D`; nobody else does the same part.
 #[inline(always)]
 pub(super) unsafe fn bytes<D: Bytes>(
     layout: &Layout,
     int8: &Int8<'_>,
+    part: Part,
     x: &[u8],
     border: &mut [u8],
-    y: &mut [u8],
+    y: Places<'_, u8>,
 ) {
     border.fill(int8.before);
     let mut pixels = Pixels { int8, y };
     // SAFETY: as promised by the caller.
-    unsafe { run::<D, _>(layout, int8.weight, x, border, &mut pixels) }
+    unsafe { run::<D, _>(layout, int8.weight, part, x, border, &mut pixels) }
 }
 
 /// Runs a packed layer that multiplies. `border` has [`crate::packed::scratch_len`] values.
 ///
 /// # Safety
-/// The CPU has the instructions of `D`.
+/// The CPU has the instructions of `D`; nobody else does the same part.
 #[inline(always)]
 pub(super) unsafe fn floats<D>(
     layout: &Layout,
     layer: &Layer<'_>,
-    packed: &Packed<'_>,
-    weight: &[D::Weight],
+    (packed, weight): (&Packed<'_>, &[D::Weight]),
+    part: Part,
     x: &[f32],
     border: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) where
     D: Dots<X = f32, Sum = f32>,
 {
     border.fill(0.0);
     let mut values = Values { layer, packed, y };
     // SAFETY: as promised by the caller.
-    unsafe { run::<D, _>(layout, weight, x, border, &mut values) }
+    unsafe { run::<D, _>(layout, weight, part, x, border, &mut values) }
 }
 
 /// # Safety
@@ -75,11 +80,14 @@ pub(super) unsafe fn floats<D>(
 unsafe fn run<D: Dots, F: Finish<D>>(
     layout: &Layout,
     weight: &[D::Weight],
+    part: Part,
     x: &[D::X],
     border: &[D::X],
     finish: &mut F,
 ) {
     let (depth, lanes) = (layout.depth(), layout.blocks() * LANES);
+    // A part has blocks of its own, whose weights nobody else reads, or where there are few, positions.
+    let by_blocks = layout.blocks() >= part.of() * D::DEEP;
     let mut begin = 0;
     for index in 0..layout.groups() {
         let (rows, columns) = layout.grid(index);
@@ -97,11 +105,18 @@ unsafe fn run<D: Dots, F: Finish<D>>(
             },
             depth,
             columns,
-            positions: rows * columns,
+            positions: match by_blocks {
+                true => 0..rows * columns,
+                false => part.share(rows * columns),
+            },
         };
-        let mut block = 0;
-        while block < layout.blocks() {
-            let left = layout.blocks() - block;
+        let its = match by_blocks {
+            true => part.share(layout.blocks()),
+            false => 0..layout.blocks(),
+        };
+        let mut block = its.start;
+        while block < its.end {
+            let left = its.end - block;
             // SAFETY: as promised by the caller.
             block += unsafe {
                 match D::DEEP {
@@ -130,9 +145,9 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
 ) -> usize {
     let of_block = group.view.rows * group.view.columns * group.depth * LANES;
     let weight = &weight[block * of_block..(block + B) * of_block];
-    let mut at = 0;
-    while at < group.positions {
-        let left = group.positions - at;
+    let mut at = group.positions.start;
+    while at < group.positions.end {
+        let left = group.positions.end - at;
         // SAFETY: as promised by the caller.
         at += unsafe {
             match D::WIDE {
@@ -208,30 +223,35 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
 
 impl Group<'_> {
     /// Writes the lanes of a block to their places.
+    ///
+    /// # Safety
+    /// The outputs of the block at the position are the caller's.
     #[inline(always)]
-    fn place<T: Copy>(
+    unsafe fn place<T: Copy>(
         &self,
         block: usize,
         position: (usize, usize),
         values: &[T; LANES],
-        y: &mut [T],
+        y: Places<'_, T>,
     ) {
         let of = block * LANES;
         let lanes = LANES.min(self.layout.lanes() - of);
         if self.layout.is_row() {
             let (down, across, first) = self.stride;
-            let to = &mut y[first + position.0 * down + position.1 * across + of..];
-            match (to.first_chunk_mut::<LANES>(), lanes) {
-                (Some(to), LANES) => *to = *values,
-                _ => to[..lanes].copy_from_slice(&values[..lanes]),
+            // SAFETY: as promised by the caller; so below.
+            let to = unsafe { y.cut(first + position.0 * down + position.1 * across + of, lanes) };
+            match to.first_chunk_mut::<LANES>() {
+                Some(to) => *to = *values,
+                None => to.copy_from_slice(&values[..lanes]),
             }
             return;
         }
         if self.layout.blocks() == 1 {
             let (down, across, _) = self.stride;
-            let y = &mut y[position.0 * down + position.1 * across..];
+            let first = position.0 * down + position.1 * across;
             for (place, value) in self.places.iter().zip(&values[..lanes]) {
-                y[*place] = *value;
+                // SAFETY: as above.
+                unsafe { y.put(first + *place, *value) };
             }
             return;
         }
@@ -239,7 +259,8 @@ impl Group<'_> {
         while lanes > lane {
             let run = self.layout.run(of + lane).min(lanes - lane);
             let to = self.layout.place(self.index, position, of + lane);
-            y[to..to + run].copy_from_slice(&values[lane..lane + run]);
+            // SAFETY: as above.
+            unsafe { y.cut(to, run) }.copy_from_slice(&values[lane..lane + run]);
             lane += run;
         }
     }
@@ -255,7 +276,7 @@ impl Group<'_> {
 /// Bytes, requantised.
 struct Pixels<'a> {
     int8: &'a Int8<'a>,
-    y: &'a mut [u8],
+    y: Places<'a, u8>,
 }
 
 impl<D: Bytes> Finish<D> for Pixels<'_> {
@@ -273,7 +294,8 @@ impl<D: Bytes> Finish<D> for Pixels<'_> {
             None => values.map(|v| v as u8),
             Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
         };
-        group.place(block, at, &bytes, self.y);
+        // SAFETY: nobody else has the block at this position.
+        unsafe { group.place(block, at, &bytes, self.y) };
     }
 }
 
@@ -281,7 +303,7 @@ impl<D: Bytes> Finish<D> for Pixels<'_> {
 struct Values<'a> {
     layer: &'a Layer<'a>,
     packed: &'a Packed<'a>,
-    y: &'a mut [f32],
+    y: Places<'a, f32>,
 }
 
 impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
@@ -296,6 +318,7 @@ impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
             *v += bias;
         }
         self.layer.activation.apply(&mut values);
-        group.place(block, at, &values, self.y);
+        // SAFETY: nobody else has the block at this position.
+        unsafe { group.place(block, at, &values, self.y) };
     }
 }

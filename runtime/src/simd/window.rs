@@ -4,7 +4,10 @@
 //! padded plane shifted by a constant: output position `j = row * stride + column` needs `plane[j + shift]`. So outputs
 //! are computed in long runs of whole registers, the few columns between rows along with them and thrown away.
 
+use core::ops::Range;
+
 use super::lanes::Lanes;
+use super::parts::{Part, Places};
 use crate::int8::LANES;
 use crate::model::Layer;
 use crate::op::{Op, Shape, bias_of};
@@ -57,29 +60,31 @@ struct Job<'a> {
     /// From an input channel's weights to the next one's, and from an output channel's.
     weight_in: usize,
     weight_out: usize,
-    /// Rows and columns of a phase.
-    rows: usize,
+    /// Rows of a phase that are made, and its columns.
+    rows: Range<usize>,
     columns: usize,
+    /// Output channels that are made.
+    channels: Range<usize>,
     /// From an output of a phase to the one in the next column, and in the next row.
     step: usize,
     step_row: usize,
 }
 
 /// # Safety
-/// The CPU has the instructions of `L`.
+/// The CPU has the instructions of `L`; nobody else does the same part.
 #[inline(always)]
 pub(super) unsafe fn run<L: Lanes>(
     layer: &Layer<'_>,
     padding: usize,
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     let (input, output) = (layer.input, layer.output);
     let row = input.w + 2 * padding;
     let plane = (input.h + 2 * padding) * row;
     let planes = &mut scratch[..scratch_len(input, padding)];
-    pad(input, padding, x, planes);
     let (transposed, kernel) = match layer.op {
         Op::ConvTranspose { window, .. } => (true, window.kernel),
         Op::Conv { window, .. } => (false, window.kernel),
@@ -88,6 +93,14 @@ pub(super) unsafe fn run<L: Lanes>(
         }
     };
     let area = kernel * kernel;
+    let all = if transposed { input.h } else { output.h };
+    // Each part pads its own planes: by channels that is done again and again, by rows it is not, but all weights are read.
+    let (channels, rows) = match output.c >= DEEP * part.of() {
+        true => (part.share(output.c), 0..all),
+        false => (0..output.c, part.share(all)),
+    };
+    let below = if transposed { 2 } else { kernel - 1 };
+    pad(input, padding, rows.start..rows.end + below, x, planes);
     let job = Job {
         layer,
         bias: layer.bias,
@@ -98,7 +111,8 @@ pub(super) unsafe fn run<L: Lanes>(
         weight: layer.weight,
         weight_in: if transposed { output.c * area } else { area },
         weight_out: if transposed { area } else { input.c * area },
-        rows: if transposed { input.h } else { output.h },
+        rows,
+        channels,
         columns: if transposed { input.w } else { output.w },
         step: if transposed { 2 } else { 1 },
         step_row: if transposed { 2 * output.w } else { output.w },
@@ -116,20 +130,22 @@ pub(super) unsafe fn run<L: Lanes>(
 /// that fill registers, not channels.
 ///
 /// # Safety
-/// The CPU has the instructions of `L`.
+/// The CPU has the instructions of `L`; nobody else does the same part.
 #[inline(always)]
 pub(super) unsafe fn image<L: Lanes>(
     layer: &Layer<'_>,
     packed: &Packed<'_>,
+    part: Part,
     x: &[f32],
     scratch: &mut [f32],
-    y: &mut [f32],
+    y: Places<'_, f32>,
 ) {
     let (input, output) = (layer.input, layer.output);
     let row = input.w + 2;
     let plane = (input.h + 2) * row;
     let planes = &mut scratch[..scratch_len(input, 1)];
-    pad_last(input, x, planes);
+    let rows = part.share(input.h);
+    pad_last(input, rows.start..rows.end + 2, x, planes);
     let job = Job {
         layer,
         bias: packed.bias,
@@ -140,7 +156,8 @@ pub(super) unsafe fn image<L: Lanes>(
         weight: packed.weight,
         weight_in: LANES,
         weight_out: 1,
-        rows: input.h,
+        rows,
+        channels: 0..output.c,
         columns: input.w,
         step: 2,
         step_row: 2 * output.w,
@@ -160,26 +177,24 @@ pub(super) unsafe fn image<L: Lanes>(
 }
 
 impl Job<'_> {
-    /// All output channels, a few at a time: their weights are at hand for each of the phases.
+    /// The output channels, a few at a time: their weights are at hand for each of the phases.
     ///
     /// # Safety
-    /// The CPU has the instructions of `L`.
+    /// The CPU has the instructions of `L`; the rows and channels of `y` that the job makes are its own.
     #[inline(always)]
-    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: &mut [f32]) {
-        let output = self.layer.output;
-        let mut o = 0;
-        while o < output.c {
-            let deep = match output.c - o {
+    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: Places<'_, f32>) {
+        // More parts than rows.
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut o = self.channels.start;
+        while o < self.channels.end {
+            let deep = match self.channels.end - o {
                 DEEP.. => DEEP,
                 4 | 5 => 4,
                 n => n,
             };
-            let y = &mut y[o * output.plane()..][..deep * output.plane()];
-            let mut block = Block {
-                o,
-                y,
-                output: output.plane(),
-            };
+            let block = Block { o, y };
             for phase in phases {
                 // SAFETY: as promised by the caller.
                 unsafe {
@@ -197,12 +212,19 @@ impl Job<'_> {
     }
 }
 
+/// Rows of the input that lie in some rows of the planes, and both of a plane as they are filled.
+fn filled(input: Shape, padding: usize, rows: &Range<usize>) -> Range<usize> {
+    let inside = |r: usize| r.saturating_sub(padding).min(input.h);
+    inside(rows.start)..inside(rows.end)
+}
+
 /// As [`pad`] by one, of an input that has its channels last.
-fn pad_last(input: Shape, x: &[f32], planes: &mut [f32]) {
+fn pad_last(input: Shape, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
     let row = input.w + 2;
     let plane = (input.h + 2) * row;
-    planes.fill(0.0);
-    for (r, x) in x.chunks_exact(input.w * input.c).enumerate() {
+    clear(input.c, plane, rows.start * row..rows.end * row, planes);
+    for r in filled(input, 1, &rows) {
+        let x = &x[r * input.w * input.c..][..input.w * input.c];
         for from in (0..input.c).step_by(LANES) {
             let channels = from..input.c.min(from + LANES);
             for channel in channels {
@@ -215,17 +237,30 @@ fn pad_last(input: Shape, x: &[f32], planes: &mut [f32]) {
     }
 }
 
-/// Copies the input into planes with a border of zeros.
-fn pad(input: Shape, padding: usize, x: &[f32], planes: &mut [f32]) {
+/// Copies the input into planes with a border of zeros: those rows of them that are needed.
+fn pad(input: Shape, padding: usize, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
     let row = input.w + 2 * padding;
     let plane = (input.h + 2 * padding) * row;
-    planes.fill(0.0);
+    clear(input.c, plane, rows.start * row..rows.end * row, planes);
     for (x, to) in x
         .chunks_exact(input.plane())
         .zip(planes.chunks_exact_mut(plane))
     {
-        for (r, x) in x.chunks_exact(input.w).enumerate() {
+        for r in filled(input, padding, &rows) {
+            let x = &x[r * input.w..][..input.w];
             to[(r + padding) * row + padding..][..input.w].copy_from_slice(x);
+        }
+    }
+}
+
+/// Zeros in a range of each plane. What is read beyond, by the last register of a row, is not kept.
+fn clear(channels: usize, plane: usize, range: Range<usize>, planes: &mut [f32]) {
+    match range.len() == plane {
+        true => planes.fill(0.0),
+        false => {
+            for plane in planes.chunks_exact_mut(plane).take(channels) {
+                plane[range.clone()].fill(0.0);
+            }
         }
     }
 }
@@ -273,19 +308,17 @@ fn whole(kernel: usize, row: usize) -> Phase {
 struct Block<'b> {
     /// First output channel.
     o: usize,
-    /// Their planes, of `output` values each.
-    y: &'b mut [f32],
-    output: usize,
+    y: Places<'b, f32>,
 }
 
 impl Block<'_> {
     /// # Safety
-    /// The CPU has the instructions of `L`.
+    /// As [`Job::run`].
     #[inline(always)]
-    unsafe fn run<L: Lanes, const D: usize>(&mut self, job: &Job<'_>, phase: &Phase) {
+    unsafe fn run<L: Lanes, const D: usize>(&self, job: &Job<'_>, phase: &Phase) {
         // The last columns of the last row are no outputs.
-        let all = (job.rows - 1) * job.row + job.columns;
-        let mut at = 0;
+        let all = (job.rows.end - 1) * job.row + job.columns;
+        let mut at = job.rows.start * job.row;
         while at < all {
             let registers = (all - at).div_ceil(L::N).min(L::WIDE);
             // SAFETY: as promised by the caller.
@@ -304,10 +337,10 @@ impl Block<'_> {
     /// `D` output channels of `W` registers of outputs from position `at`.
     ///
     /// # Safety
-    /// The CPU has the instructions of `L`.
+    /// As [`Job::run`].
     #[inline(always)]
     unsafe fn tile<L: Lanes, const D: usize, const W: usize>(
-        &mut self,
+        &self,
         job: &Job<'_>,
         phase: &Phase,
         at: usize,
@@ -354,11 +387,12 @@ impl Block<'_> {
         for (d, run) in run.iter_mut().enumerate() {
             let run = &mut run[..W * L::N];
             job.layer.activation.apply(run);
-            let y = &mut self.y[d * self.output..][..self.output];
+            let first = (self.o + d) * job.layer.output.plane() + phase.first;
             let (mut r, mut c) = (at / job.row, at % job.row);
             for v in run {
-                if c < job.columns && r < job.rows {
-                    y[phase.first + r * job.step_row + c * job.step] = *v;
+                if c < job.columns && r < job.rows.end {
+                    // SAFETY: a row and a channel of the job's own, one phase at a time.
+                    unsafe { self.y.put(first + r * job.step_row + c * job.step, *v) };
                 }
                 c += 1;
                 if c == job.row {
