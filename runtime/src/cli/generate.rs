@@ -1,6 +1,6 @@
 //! `runtime generate`: seeds or latents to pictures.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,9 +9,11 @@ use std::sync::mpsc;
 use image::imageops::{self, FilterType};
 use image::{ImageFormat, Rgb, RgbImage};
 use runtime::cpu::Cpu;
+use runtime::crew::Crew;
 use runtime::image::Image;
 use runtime::latent::Latent;
 use runtime::model::Model;
+use runtime::simd::Isa;
 
 use super::device::{Chosen, choose};
 use super::load::Bytes;
@@ -134,11 +136,7 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         output::folder(path)?;
     }
     let chosen = choose(args.device)?;
-    let mut bytes = match chosen {
-        Chosen::Cpu => Bytes::load(args.model.as_deref())?,
-        #[cfg(feature = "gpu")]
-        Chosen::Gpu(..) => Bytes::plain(args.model.as_deref())?,
-    };
+    let mut bytes = Bytes::load(args.model.as_deref())?;
     let source = {
         let model = bytes.model()?;
         let label = label(args, &model)?;
@@ -200,14 +198,24 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
             }
         },
     };
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = args.threads.unwrap_or_else(cores);
     if let Some((rows, columns)) = args.grid {
-        let mut arena = vec![0.0; model.arena_len()];
-        let mut cpu = Cpu::new(&model, &mut arena)?;
-        let mut face = |i: usize| match &mut own {
-            Some(own) => own(i),
-            None => face(&mut cpu, i),
-        };
-        emit(grid(rows, columns, count, &mut face)?, &args.out)?;
+        let mut sheet = Sheet::new(rows, columns, [model.output().w, model.output().h], args)?;
+        match &mut own {
+            Some(own) => {
+                (0..count).try_for_each(|i| Ok::<(), Box<dyn Error>>(sheet.put(i, &own(i)?)))?
+            }
+            None => {
+                let one = |cpu: &mut Cpu<'_>, i: usize| {
+                    face(cpu, i).map_err(|e| crate::chain(e.as_ref()))
+                };
+                many(&model, count, threads, &one, &mut |i, face| {
+                    sheet.put(i, &face)
+                })?;
+            }
+        }
+        emit(sheet.picture, &args.out)?;
         let last = source.name(count - 1);
         eprintln!("{}: {} to {last}", args.out.display(), source.name(0));
     } else {
@@ -233,14 +241,15 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
                 told(i);
             }
         } else if count == 1 {
-            // Errors keep their causes: a closed pipe is none.
-            let mut arena = vec![0.0; model.arena_len()];
-            emit(face(&mut Cpu::new(&model, &mut arena)?, 0)?, &path(0))?;
+            // One face by all threads. Errors keep their causes: a closed pipe is none.
+            let mut arena = vec![0.0; model.arena_len_of(threads)];
+            let face = Crew::with(&model, &mut arena, Isa::best(), threads, |crew| {
+                crew.generate(&latent(0)).map(|image| picture(&image))
+            });
+            emit(enlarge(face??, args), &path(0))?;
             told(0);
         } else {
-            let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
-            let threads = args.threads.unwrap_or_else(cores).min(count);
-            many(&model, count, threads, &one, &told)?;
+            many(&model, count, threads, &one, &mut |i, ()| told(i))?;
         }
     }
     if let Some(path) = &args.save_latent {
@@ -249,15 +258,15 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Makes the faces from 0 to `count` on a few threads, which compute, encode and write; tells of them in order.
-fn many(
+/// Makes the faces from 0 to `count` on a few threads, each face by one; what `one` gives is told in order.
+fn many<T: Send>(
     model: &Model<'_>,
     count: usize,
     threads: usize,
-    one: &(impl Fn(&mut Cpu<'_>, usize) -> Result<(), String> + Sync),
-    told: &impl Fn(usize),
+    one: &(impl Fn(&mut Cpu<'_>, usize) -> Result<T, String> + Sync),
+    told: &mut impl FnMut(usize, T),
 ) -> Result<(), Box<dyn Error>> {
-    let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
+    let mut arenas = vec![vec![0.0; model.arena_len()]; threads.min(count)];
     let mut cpus = Vec::new();
     for arena in &mut arenas {
         cpus.push(Cpu::new(model, arena)?);
@@ -278,12 +287,11 @@ fn many(
             });
         }
         drop(done);
-        let (mut ahead, mut first) = (BTreeSet::new(), 0);
+        let (mut ahead, mut first) = (BTreeMap::new(), 0);
         for (i, result) in dones {
-            result?;
-            ahead.insert(i);
-            while ahead.remove(&first) {
-                told(first);
+            ahead.insert(i, result?);
+            while let Some(made) = ahead.remove(&first) {
+                told(first, made);
                 first += 1;
             }
         }
@@ -329,30 +337,41 @@ fn enlarge(picture: RgbImage, args: &Generate) -> RgbImage {
 }
 
 /// Faces side by side, row by row.
-fn grid(
-    rows: usize,
+struct Sheet {
+    picture: RgbImage,
     columns: usize,
-    count: usize,
-    face: &mut impl FnMut(usize) -> Result<RgbImage, Box<dyn Error>>,
-) -> Result<RgbImage, Box<dyn Error>> {
-    let first = face(0)?;
-    let (w, h) = first.dimensions();
-    let side = |n: usize, side: u32| u32::try_from(n).ok().and_then(|n| n.checked_mul(side));
-    let sheet = side(columns, w).zip(side(rows, h)).filter(|(w, h)| {
-        // What no picture format takes is better refused before it is allocated.
-        *w as u64 * *h as u64 <= 1 << 29
-    });
-    let (wide, high) = sheet.ok_or("the picture would have more than 536,870,912 pixels")?;
-    let mut sheet = RgbImage::new(wide, high);
-    for i in 0..count {
-        let face = if i == 0 { first.clone() } else { face(i)? };
-        let (x, y) = (
-            (i % columns) as i64 * w as i64,
-            (i / columns) as i64 * h as i64,
-        );
-        imageops::replace(&mut sheet, &face, x, y);
+    /// Of a face.
+    size: [u32; 2],
+}
+
+impl Sheet {
+    /// An empty one, for faces of `w` x `h` before they are enlarged.
+    fn new(
+        rows: usize,
+        columns: usize,
+        [w, h]: [usize; 2],
+        args: &Generate,
+    ) -> Result<Sheet, String> {
+        let scale = args.scale as usize;
+        let side = |n: usize, of: usize| Some(n.checked_mul(of)?.checked_mul(scale)?);
+        let sides = side(columns, w).zip(side(rows, h)).filter(|(w, h)| {
+            // What no picture format takes is better refused before it is allocated.
+            w.checked_mul(*h).is_some_and(|pixels| pixels <= 1 << 29)
+        });
+        let (wide, high) = sides.ok_or("the picture would have more than 536,870,912 pixels")?;
+        Ok(Sheet {
+            picture: RgbImage::new(wide as u32, high as u32),
+            columns,
+            size: [(w * scale) as u32, (h * scale) as u32],
+        })
     }
-    Ok(sheet)
+
+    /// Puts face `i` where it belongs.
+    fn put(&mut self, i: usize, face: &RgbImage) {
+        let [w, h] = self.size.map(i64::from);
+        let (x, y) = ((i % self.columns) as i64, (i / self.columns) as i64);
+        imageops::replace(&mut self.picture, face, x * w, y * h);
+    }
 }
 
 /// `face.png` as `face-007.png`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
@@ -65,12 +65,19 @@ impl std::error::Error for LoadError {
 pub enum Bytes {
     /// Of the program itself.
     Embedded(&'static [u8]),
-    /// Of a file, or made from one.
-    Owned(PathBuf, Buffer),
+    /// Of a file, which is memory for as long as this lives: nothing is copied, and what the first face does not need is not
+    /// read. Whoever replaces a record, as all programs here do, by another of the same name leaves this one alone. What is
+    /// written into the file itself in that time may be seen, and cutting it short ends this program: what stays for
+    /// long, a kiosk, reads its model.
+    Mapped(PathBuf, vmap::Map),
+    /// Of a file that cannot be mapped, such as a pipe.
+    Read(PathBuf, Buffer),
+    /// Made of the model in a file.
+    Made(PathBuf, Buffer),
 }
 
 impl Bytes {
-    /// The record in `path`, or made of the ONNX model in it; without a path, the one that comes with the program.
+    /// The record in `path`, or made of the ONNX model in it, folded; without a path, the one that comes with the program.
     ///
     /// # Errors
     /// [`LoadError`] names the file.
@@ -79,40 +86,27 @@ impl Bytes {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
-        let bytes = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
-        let record = match is_record(bytes.bytes()) {
-            true => bytes,
-            false => {
-                let mut graph = from_onnx(path, bytes.bytes())?;
-                graph.fold();
-                // What blocks cannot be made for runs without.
-                let record = graph.pack().or_else(|_| graph.to_record());
-                Buffer::from(record.map_err(|e| LoadError::Graph(path.into(), e))?)
-            }
-        };
-        Ok(Bytes::Owned(path.into(), record))
+        let bytes = Bytes::open(path)?;
+        if is_record(bytes.bytes()) {
+            return Ok(bytes);
+        }
+        let mut graph = from_onnx(path, bytes.bytes())?;
+        graph.fold();
+        let record = graph.to_buffer();
+        let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
+        Ok(Bytes::Made(path.into(), record))
     }
 
-    /// [`Bytes::load`] with weights as a GPU takes them: not packed.
-    ///
-    /// # Errors
-    /// As [`Bytes::load`].
-    #[cfg(feature = "gpu")]
-    pub fn plain(path: Option<&Path>) -> Result<Bytes, LoadError> {
-        let Some(path) = path else {
-            return Bytes::load(None);
-        };
-        let bytes = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
-        let record = match is_record(bytes.bytes()) {
-            true => bytes,
-            false => {
-                let mut graph = from_onnx(path, bytes.bytes())?;
-                graph.fold();
-                let record = graph.to_record();
-                Buffer::from(record.map_err(|e| LoadError::Graph(path.into(), e))?)
-            }
-        };
-        Ok(Bytes::Owned(path.into(), record))
+    /// A file as it is: mapped, or where that cannot be, read.
+    fn open(path: &Path) -> Result<Bytes, LoadError> {
+        let failed = |e| LoadError::Read(path.into(), e);
+        let mut file = File::open(path).map_err(failed)?;
+        if let Ok(map) = vmap::Map::with_options().map(&file) {
+            return Ok(Bytes::Mapped(path.into(), map));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Bytes::Read(path.into(), Buffer::from(bytes)))
     }
 
     /// The model in them.
@@ -122,9 +116,17 @@ impl Bytes {
     pub fn model(&self) -> Result<Model<'_>, LoadError> {
         let (bytes, path) = match self {
             Bytes::Embedded(bytes) => (*bytes, Path::new("the model of the program")),
-            Bytes::Owned(path, buffer) => (buffer.bytes(), path.as_path()),
+            Bytes::Mapped(path, map) => (&map[..], path.as_path()),
+            Bytes::Read(path, buffer) | Bytes::Made(path, buffer) => {
+                (buffer.bytes(), path.as_path())
+            }
         };
         Model::parse(bytes).map_err(|e| LoadError::Record(path.into(), e.to_string()))
+    }
+
+    /// Whether they were made of a model of another format.
+    pub fn is_made(&self) -> bool {
+        matches!(self, Bytes::Made(..))
     }
 
     /// The same model with weights in the order in which they are used, where it is one of floats that can be packed:
@@ -135,9 +137,12 @@ impl Bytes {
             Precision::Packed | Precision::F16 | Precision::Int8 => None,
         });
         match (packed, self) {
-            (Some(record), Bytes::Owned(path, _)) => Bytes::Owned(path, record.into()),
+            (
+                Some(record),
+                Bytes::Mapped(path, _) | Bytes::Read(path, _) | Bytes::Made(path, _),
+            ) => Bytes::Made(path, record.into()),
             (Some(record), Bytes::Embedded(_)) => {
-                Bytes::Owned("the model of the program".into(), record.into())
+                Bytes::Made("the model of the program".into(), record.into())
             }
             (None, bytes) => bytes,
         }
@@ -147,7 +152,8 @@ impl Bytes {
     pub fn bytes(&self) -> &[u8] {
         match self {
             Bytes::Embedded(bytes) => bytes,
-            Bytes::Owned(_, buffer) => buffer.bytes(),
+            Bytes::Mapped(_, map) => map,
+            Bytes::Read(_, buffer) | Bytes::Made(_, buffer) => buffer.bytes(),
         }
     }
 
@@ -162,12 +168,11 @@ impl Bytes {
 /// # Errors
 /// [`LoadError`] names the file.
 pub fn graph(path: &Path) -> Result<Graph, LoadError> {
-    let buffer = read(path).map_err(|e| LoadError::Read(path.into(), e))?;
-    if !is_record(buffer.bytes()) {
-        return from_onnx(path, buffer.bytes());
+    let bytes = Bytes::open(path)?;
+    if !is_record(bytes.bytes()) {
+        return from_onnx(path, bytes.bytes());
     }
-    let model = Model::parse(buffer.bytes());
-    let model = model.map_err(|e| LoadError::Record(path.into(), e.to_string()))?;
+    let model = bytes.model()?;
     match model.precision() {
         Precision::F32 => Ok(Graph::from_model(&model)),
         Precision::Packed | Precision::F16 | Precision::Int8 => {
@@ -185,51 +190,6 @@ pub fn graph_or_own(path: Option<&Path>) -> Result<Graph, LoadError> {
         Some(path) => graph(path),
         None => Ok(Graph::from_model(&Bytes::load(None)?.model()?)),
     }
-}
-
-/// Threads that read a file: most of the time goes into memory that is touched for the first time.
-const READERS: usize = 4;
-/// Bytes that are worth a thread.
-const PART: usize = 1 << 21;
-
-/// A file's bytes, where a model can borrow them.
-fn read(path: &Path) -> io::Result<Buffer> {
-    let mut file = File::open(path)?;
-    let about = file.metadata()?;
-    // What has no length before it is read, a pipe for one, is read to its end.
-    if !about.is_file() {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        return Ok(Buffer::from(bytes));
-    }
-    let len = usize::try_from(about.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let readers = cores.min(READERS).min(len.div_ceil(PART)).max(1);
-    Buffer::filled(len, |to| match readers {
-        1 => file.read_exact(to),
-        _ => in_parts(path, to, len.div_ceil(readers)),
-    })
-}
-
-/// Reads a file in parts, a thread each.
-fn in_parts(path: &Path, to: &mut [u8], part: usize) -> io::Result<()> {
-    std::thread::scope(|scope| {
-        let parts = to.chunks_mut(part).enumerate();
-        let parts: Vec<_> = parts
-            .map(|(i, to)| {
-                scope.spawn(move || {
-                    let mut file = File::open(path)?;
-                    file.seek(io::SeekFrom::Start((i * part) as u64))?;
-                    file.read_exact(to)
-                })
-            })
-            .collect();
-        for part in parts {
-            // A thread that reads does not panic.
-            part.join().map_err(|_| io::ErrorKind::Other)??;
-        }
-        Ok(())
-    })
 }
 
 /// Whether the bytes begin as a burn record does.

@@ -95,8 +95,9 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
         Op::Affine => (1, outs),
         Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return,
     };
-    for (i, w) in linear.weight.iter_mut().enumerate() {
-        *w *= affine.weight[i / run % outs / plane];
+    for (o, weights) in linear.weight.chunks_mut(run.max(1)).enumerate() {
+        let factor = affine.weight[o % outs / plane];
+        weights.iter_mut().for_each(|w| *w *= factor);
     }
 }
 

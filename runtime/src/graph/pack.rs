@@ -78,7 +78,7 @@ impl Graph {
         }
         let precision = if halved { "f16" } else { "packed" };
         let more = [(key::PRECISION, precision.to_string())];
-        Ok(graph.record(&lines, &tensors, more.into_iter()))
+        Ok(graph.record(&lines, &tensors, more.into_iter()).into_vec())
     }
 
     /// The same generator of layers that multiply or move, and no other: scales and lone activations become

@@ -11,7 +11,6 @@ use super::*;
 use crate::cpu::Cpu;
 use crate::int8::{self, LANES, Layout, TABLE};
 use crate::latent::Latent;
-use crate::record::Buffer;
 
 mod calibrate;
 
@@ -40,7 +39,7 @@ impl Graph {
     pub fn quantise(&self, seeds: Range<u64>) -> Result<Vec<u8>, GraphError> {
         let graph = self.multiplied();
         let shapes = graph.shapes()?;
-        let buffer = Buffer::from(graph.to_record()?);
+        let buffer = graph.to_buffer()?;
         // A record that was just written is read, and its arena is as long as it has to be.
         let damaged = |_| GraphError::Empty;
         let model = Model::parse(buffer.bytes()).map_err(damaged)?;
@@ -105,7 +104,7 @@ impl Graph {
             }
         }
         let more = [(key::PRECISION, "int8".to_string()), (key::INT8, text)];
-        self.record(&lines, &tensors, more.into_iter())
+        self.record(&lines, &tensors, more.into_iter()).into_vec()
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::format;
 
 use super::*;
+use crate::record::{Buffer, HEADER};
 
 impl Graph {
     /// The bytes of a burn record that [`Model::parse`] reads, and burn too. Fold first: what is written is what runs.
@@ -10,6 +11,14 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] where the graph is no generator; see [`Graph::shapes`].
     pub fn to_record(&self) -> Result<Vec<u8>, GraphError> {
+        Ok(self.to_buffer()?.into_vec())
+    }
+
+    /// As [`Graph::to_record`], where a model can borrow it.
+    ///
+    /// # Errors
+    /// As [`Graph::to_record`].
+    pub fn to_buffer(&self) -> Result<Buffer, GraphError> {
         let shapes = self.shapes()?;
         if self.layers.len() > model::LAYERS {
             return Err(GraphError::Layers(self.layers.len()));
@@ -60,43 +69,59 @@ impl Graph {
         Ok(self.record(&lines, &tensors, more.into_iter()))
     }
 
-    /// The bytes of a record of these layers and tensors, with `more` keys.
+    /// A record of these layers and tensors, with `more` keys.
     pub(super) fn record(
         &self,
         lines: &str,
         tensors: &[Tensor<'_>],
         more: impl Iterator<Item = (&'static str, String)>,
-    ) -> Vec<u8> {
-        let mut data = Vec::new();
+    ) -> Buffer {
+        let mut end = 0usize;
         let mut places = Vec::new();
         for tensor in tensors {
-            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
-            let start = data.len();
-            tensor.values.write(&mut data);
-            places.push((start as u64, data.len() as u64));
+            let start = end.next_multiple_of(ALIGNMENT);
+            end = start + tensor.values.size();
+            places.push((start as u64, end as u64));
         }
-        let mut strings = self.strings(lines, record::checksum(&data));
+        // The checksum stands before what it is of, and takes as many letters whatever it is.
+        let mut strings = self.strings(lines, 0);
         strings.extend(more);
         strings.sort();
-        let cbor = metadata(tensors, &places, &strings);
-        let mut bytes = Vec::with_capacity(data.len() + cbor.len() + 2 * ALIGNMENT);
-        bytes.extend(0x4255_524eu32.to_le_bytes());
-        bytes.extend(1u16.to_le_bytes());
-        bytes.extend((cbor.len() as u32).to_le_bytes());
-        bytes.extend(cbor);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        bytes.extend(data);
-        bytes
+        let length = metadata(tensors, &places, &strings).len();
+        let data = (HEADER + length).next_multiple_of(ALIGNMENT);
+        let filled = Buffer::filled(data + end, |bytes| {
+            let (before, bytes) = bytes.split_at_mut(data);
+            for (tensor, (start, end)) in tensors.iter().zip(&places) {
+                tensor
+                    .values
+                    .write(&mut bytes[*start as usize..*end as usize]);
+            }
+            let sum = checksum(record::checksum(bytes));
+            let known = strings.iter_mut().find(|(key, _)| *key == key::CHECKSUM);
+            known
+                .into_iter()
+                .for_each(|(_, value)| value.clone_from(&sum));
+            before[..4].copy_from_slice(&0x4255_524eu32.to_le_bytes());
+            before[4..6].copy_from_slice(&1u16.to_le_bytes());
+            before[6..HEADER].copy_from_slice(&(length as u32).to_le_bytes());
+            let cbor = metadata(tensors, &places, &strings);
+            before[HEADER..][..length].copy_from_slice(&cbor);
+            Ok::<(), core::convert::Infallible>(())
+        });
+        match filled {
+            Ok(buffer) => buffer,
+            Err(never) => match never {},
+        }
     }
 
     /// The metadata of every record.
-    fn strings(&self, lines: &str, checksum: u32) -> Vec<(&'static str, String)> {
+    fn strings(&self, lines: &str, sum: u32) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
         let mut strings = vec![
             (key::FORMAT, model::FORMAT.into()),
             (key::LATENT, self.latent.to_string()),
             (key::LAYERS, lines.into()),
-            (key::CHECKSUM, format!("{checksum:08x}")),
+            (key::CHECKSUM, checksum(sum)),
             (key::RANGE, format!("{} {}", facts.range.0, facts.range.1)),
         ];
         // A label is a line.
@@ -111,6 +136,11 @@ impl Graph {
         strings.extend(known.into_iter().filter(|(_, value)| !value.is_empty()));
         strings
     }
+}
+
+/// A checksum as it is written.
+fn checksum(sum: u32) -> String {
+    format!("{sum:08x}")
 }
 
 /// A tensor to be written.
@@ -154,15 +184,32 @@ impl Values<'_> {
         }
     }
 
-    fn write(&self, to: &mut Vec<u8>) {
+    /// Bytes that they take.
+    fn size(&self) -> usize {
+        self.len()
+            * match self {
+                Values::F32(_) | Values::Owned(_) | Values::I32(_) => 4,
+                Values::F16(_) => 2,
+                Values::I8(_) | Values::U8(_) => 1,
+            }
+    }
+
+    /// Writes them to as many bytes.
+    fn write(&self, to: &mut [u8]) {
         match self {
-            Values::F32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            Values::Owned(values) => Values::F32(values).write(to),
-            Values::F16(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            Values::I8(values) => to.extend(values.iter().map(|v| *v as u8)),
-            Values::I32(values) => to.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            Values::U8(values) => to.extend(values),
+            Values::F32(values) => put(to, values, |v| v.to_le_bytes()),
+            Values::Owned(values) => put(to, values, |v| v.to_le_bytes()),
+            Values::F16(values) => put(to, values, |v| v.to_le_bytes()),
+            Values::I8(values) => put(to, values, |v| v.to_le_bytes()),
+            Values::I32(values) => put(to, values, |v| v.to_le_bytes()),
+            Values::U8(values) => to.copy_from_slice(values),
         }
+    }
+}
+
+fn put<T, const N: usize>(to: &mut [u8], values: &[T], bytes: impl Fn(&T) -> [u8; N]) {
+    for (to, v) in to.as_chunks_mut().0.iter_mut().zip(values) {
+        *to = bytes(v);
     }
 }
 

@@ -46,8 +46,13 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
         )));
     }
     let (name, latent) = input(graph)?;
+    let mut uses = BTreeMap::new();
+    for name in graph.node.iter().flat_map(|node| &node.input) {
+        *uses.entry(name.clone()).or_default() += 1;
+    }
     let mut chain = Chain {
         constants: BTreeMap::new(),
+        uses,
         graph: Graph {
             latent,
             layers: Vec::new(),
@@ -234,6 +239,8 @@ impl Node<'_> {
 /// The chain as far as it was walked.
 struct Chain {
     constants: BTreeMap<String, Constant>,
+    /// How many inputs of nodes each tensor is.
+    uses: BTreeMap<String, usize>,
     graph: Graph,
     /// The tensor at hand, the shape of one sample of it, and how many axes it has, the batch among them.
     at: String,
@@ -420,6 +427,19 @@ impl Chain {
             .ok_or_else(|| node.fail(format!("input {i} is not of floats")))
     }
 
+    /// Floats that are the layer's from now on: those of a constant that nothing else uses are not copied.
+    fn take(&mut self, node: &Node<'_>, i: usize) -> Result<Vec<f32>, OnnxError> {
+        let floats = self.floats(node, i)?;
+        let name = node.input(i).unwrap_or_default();
+        if self.uses.get(name) != Some(&1) {
+            return Ok(floats.to_vec());
+        }
+        match self.constants.remove(name).map(|c| c.values) {
+            Some(Values::Floats(values)) => Ok(values),
+            Some(Values::Ints(_)) | None => Ok(vec![]),
+        }
+    }
+
     /// Adds a layer.
     fn push(
         &mut self,
@@ -528,7 +548,7 @@ impl Chain {
         if node.input(0) != Some(&self.at) {
             return Err(node.fail("the data is not the first input"));
         }
-        let (weight, dims) = (self.floats(node, 1)?, &self.input(node, 1)?.dims);
+        let dims = &self.input(node, 1)?.dims;
         let [a, b, kh, kw] = dims[..] else {
             return Err(node.fail(format!("the weight has sides {dims:?}, not four")));
         };
@@ -545,7 +565,7 @@ impl Chain {
             )));
         }
         let window = self.window(node, kh)?;
-        let weight = weight.to_vec();
+        let weight = self.take(node, 1)?;
         let bias = match node.input(2) {
             Some(_) => self.floats(node, 2)?.to_vec(),
             None => vec![],
