@@ -1,9 +1,12 @@
-"""onnxruntime and PyTorch beside `runtime bench`, in turns, on one ONNX file: medians of milliseconds a face.
+"""onnxruntime, OpenVINO and PyTorch beside `runtime bench`, in turns, on one ONNX file: medians of milliseconds a face.
 
-    python compare.py path/to/runtime dcgan64.onnx [threads] [batch] [rounds]
+    python compare.py path/to/runtime dcgan64.onnx [threads] [batch] [rounds] [path/to/engines]
+
+With the program of this folder, tract and rten too, which make one face at a time.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -16,7 +19,9 @@ import torch
 from collections import defaultdict
 
 program, path = sys.argv[1:3]
-threads, batch, rounds = [int(a) for a in sys.argv[3:]] + [1, 1, 7][len(sys.argv) - 3 :]
+numbers = [int(a) for a in sys.argv[3:6]]
+threads, batch, rounds = numbers + [1, 1, 7][len(numbers) :]
+engines = sys.argv[6] if len(sys.argv) > 6 else None
 SECONDS = 0.6
 
 
@@ -38,6 +43,22 @@ def onnxruntime_face():
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     latent = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), np.float32)
     return lambda: session.run(None, {session.get_inputs()[0].name: latent})
+
+
+def openvino_face():
+    from importlib.util import find_spec
+
+    if not find_spec("openvino"):
+        return None
+    import openvino
+
+    core = openvino.Core()
+    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    model = core.read_model(path)
+    model.reshape([batch, 100, 1, 1])
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    latent = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), np.float32)
+    return lambda: request.infer([latent])
 
 
 def torch_face():
@@ -72,6 +93,12 @@ def torch_face():
     return face
 
 
+def other(engine: str) -> float:
+    environment = os.environ | {"RTEN_NUM_THREADS": str(threads)}
+    command = [engines, engine, path, str(SECONDS)]
+    return float(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
+
+
 def ours(precision: str) -> float:
     command = [program, "bench", "--model", path, "--best", "--json", "--precision", precision]
     command += ["--threads", str(threads), "--batch", str(batch), "--seconds", str(SECONDS)]
@@ -79,13 +106,19 @@ def ours(precision: str) -> float:
     return out["rows"][0]["median_ms"] / batch
 
 
-others = {"onnxruntime " + onnxruntime.__version__: onnxruntime_face(), "PyTorch " + torch.__version__: torch_face()}
+others = {
+    "onnxruntime " + onnxruntime.__version__: onnxruntime_face(),
+    "OpenVINO": openvino_face(),
+    "PyTorch " + torch.__version__: torch_face(),
+}
 results = defaultdict(list)
 for _ in range(rounds):
     for name, face in others.items():
         if face:
             results[name].append(timed(face))
-    for precision in ["f32", "packed", "int8"]:
+    for engine in ["tract", "rten"] if engines else []:
+        results[engine].append(other(engine))
+    for precision in ["f32", "packed", "f16", "int8"]:
         results["runtime " + precision].append(ours(precision))
 first = next(iter(results))
 for name, values in results.items():

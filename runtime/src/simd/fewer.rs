@@ -13,8 +13,9 @@
 //! input pair `x0 x1` see `x-1 x0 x1` and `x0 x1 x2`: five values, `x-1 - x0`, `x0`, `x1 - x0`, `x1`, `x2 - x1`, serve
 //! both, the one in the middle with the other sign. A *tile* is 2 x 2 inputs and the 4 x 4 outputs they make.
 //!
-//! Sums of taps are made in registers, each time they are used: the weights are read from further away than they are
-//! added up, and stored sums would be 2.25 times as many.
+//! Sums of taps are made when they are used, where registers are many in the registers and for each tile, else ahead, of
+//! some channels for all tiles at hand ([`ready`]): the weights are read from further away than they are added up, and
+//! sums stored in the record would be 2.25 times as many.
 
 use super::cast::prefetch;
 use super::lanes::{Lanes, Stored};
@@ -23,6 +24,8 @@ use crate::int8::{LANES, Layout};
 use crate::model::Layer;
 use crate::op::Shape;
 use crate::packed::Packed;
+
+mod ready;
 
 /// Values along an axis that both phases need.
 const VALUES: usize = 5;
@@ -47,7 +50,8 @@ fn tiles(input: Shape) -> (usize, usize) {
 /// Values (`f32`) of scratch: inputs and sums of as many tiles as are worked on at a time.
 pub(super) fn scratch_len(input: Shape) -> usize {
     let (rows, columns) = tiles(input);
-    (rows * columns).min(TILES) * (input.c.div_ceil(LANES) * GROUP + SUMS) + LINE - 1
+    let tiles = (rows * columns).min(TILES);
+    tiles * (input.c.div_ceil(LANES) * GROUP + SUMS) + ready::scratch_len(input.c) + LINE - 1
 }
 
 /// What all tiles have in common.
@@ -94,6 +98,7 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
     let scratch = &mut scratch[..scratch_len(input)];
     let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let scratch = &mut scratch[aside.min(LINE - 1)..];
+    let (ready, scratch) = scratch.split_at_mut(ready::scratch_len(input.c));
     let (inputs, sums) = scratch.split_at_mut(all.min(TILES) * job.spread);
     for from in (0..all).step_by(TILES) {
         let tiles = from..all.min(from + TILES);
@@ -106,14 +111,24 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
             let weight = &weight[phase * of_phase..][..of_phase];
             // SAFETY: as promised by the caller.
             unsafe {
-                match L::SIDE {
-                    2.. if lane + 2 * L::N <= job.lanes => {
-                        job.lanes::<L, W, 2>((phase, lane), weight, inputs, sums);
-                        job.finish::<L, 2>((phase, lane), tiles.clone(), sums, y);
+                let at = (phase, lane);
+                match (L::SIDE, L::TILES) {
+                    (2.., 1) if lane + 2 * L::N <= job.lanes => {
+                        job.lanes::<L, W, 2>(at, weight, inputs, sums);
+                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
+                    }
+                    (_, 1) => {
+                        job.lanes::<L, W, 1>(at, weight, inputs, sums);
+                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
+                    }
+                    // Where two registers are no more than a block, there are as many.
+                    (2.., _) => {
+                        job.by_ready::<L, W, 2>(at, weight, inputs, ready, sums);
+                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
                     }
                     _ => {
-                        job.lanes::<L, W, 1>((phase, lane), weight, inputs, sums);
-                        job.finish::<L, 1>((phase, lane), tiles.clone(), sums, y);
+                        job.by_ready::<L, W, 1>(at, weight, inputs, ready, sums);
+                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
                     }
                 }
             }
@@ -175,6 +190,24 @@ unsafe fn spread<L: Lanes>(input: Shape, (row, column): (usize, usize), x: &[f32
 }
 
 impl Job<'_> {
+    /// The weights of `S` registers of outputs from `lane` on: four taps of each channel, 16 after 16.
+    ///
+    /// # Panics
+    /// Where there are not as many.
+    #[inline(always)]
+    fn weights<'w, L: Lanes, W, const S: usize>(
+        &self,
+        weight: &'w [W],
+        lane: usize,
+    ) -> [&'w [W]; S] {
+        let tap = self.depth * LANES;
+        assert!(weight.len() == self.lanes * 4 * self.depth && lane + S * L::N <= self.lanes);
+        core::array::from_fn(|s| {
+            let lane = lane + s * L::N;
+            &weight[lane / LANES * 4 * tap + lane % LANES..]
+        })
+    }
+
     /// The sums of `S` registers of outputs from `lane` of a phase, of all tiles in `inputs`.
     ///
     /// # Safety
@@ -188,11 +221,7 @@ impl Job<'_> {
         sums: &mut [f32],
     ) {
         let tap = self.depth * LANES;
-        assert!(weight.len() == self.lanes * 4 * self.depth && lane + S * L::N <= self.lanes);
-        let weight: [&[W]; S] = core::array::from_fn(|s| {
-            let lane = lane + s * L::N;
-            &weight[lane / LANES * 4 * tap + lane % LANES..]
-        });
+        let weight: [&[W]; S] = self.weights::<L, W, S>(weight, lane);
         for chunk in (0..self.depth).step_by(CHUNK) {
             let end = self.depth.min(chunk + CHUNK);
             let tiles = inputs.chunks_exact(self.spread);

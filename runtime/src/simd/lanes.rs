@@ -16,8 +16,10 @@ pub(super) trait Lanes: Copy {
     /// See [`Lanes::POSITIONS`].
     const BLOCKS: usize;
     /// Registers of outputs side by side, one or two, of which nine sums and two rows of three weights fill the register
-    /// file and not more.
+    /// file and not more; or with [`Lanes::TILES`], three sums each and three weights.
     const SIDE: usize;
+    /// Tiles side by side, 1, 2 or 4; 1 where there are registers for the nine sums of two registers of outputs.
+    const TILES: usize;
 
     /// All lanes `v`.
     ///
@@ -97,6 +99,7 @@ impl Lanes for Portable {
     const POSITIONS: usize = 2;
     const BLOCKS: usize = 1;
     const SIDE: usize = 1;
+    const TILES: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
@@ -139,7 +142,7 @@ impl Lanes for Portable {
 
 /// Implements [`Lanes`] for a register type by four intrinsics.
 macro_rules! lanes {
-    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal $tiles:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(super) struct $name($register);
@@ -151,6 +154,7 @@ macro_rules! lanes {
             const POSITIONS: usize = $positions;
             const BLOCKS: usize = $blocks;
             const SIDE: usize = $side;
+            const TILES: usize = $tiles;
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
@@ -200,17 +204,17 @@ macro_rules! lanes {
 
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx2(__m256) 8 2 6 1 1, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c),
+    Avx2(__m256) 8 2 6 1 2 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c),
     |from| _mm256_cvtph_ps(_mm_loadu_si128(from.cast()))
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx512(__m512) 16 4 12 4 2, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, |c, a, b| _mm512_fmadd_ps(a, b, c),
+    Avx512(__m512) 16 4 12 4 2 1, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, |c, a, b| _mm512_fmadd_ps(a, b, c),
     |from| _mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4 6 1 2, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
+    Neon(float32x4_t) 4 4 6 1 2 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
     |from| {
         let bits = vmovl_u16(vld1_u16(from));
         let small = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
