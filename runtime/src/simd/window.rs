@@ -21,6 +21,11 @@ const SLACK: usize = 15;
 const DEEP: usize = 6;
 /// The longest run of outputs at a time, in floats.
 const RUN: usize = 64;
+/// Most sets of outputs that have their taps in common.
+const PHASES: usize = 4;
+/// Input channels at a time, whose weights stay in the first cache for all phases: they lie a power of two apart, or
+/// a small multiple of one, so that a few of them fill what the cache has for them. (8 were as fast, 4 were slower.)
+const CHANNELS: usize = 16;
 
 /// Values of scratch: the padded planes.
 pub(super) fn scratch_len(input: Shape, padding: usize) -> usize {
@@ -195,16 +200,14 @@ impl Job<'_> {
                 n => n,
             };
             let block = Block { o, y };
-            for phase in phases {
-                // SAFETY: as promised by the caller.
-                unsafe {
-                    match deep {
-                        DEEP => block.run::<L, DEEP>(self, phase),
-                        4 => block.run::<L, 4>(self, phase),
-                        3 => block.run::<L, 3>(self, phase),
-                        2 => block.run::<L, 2>(self, phase),
-                        _ => block.run::<L, 1>(self, phase),
-                    }
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match deep {
+                    DEEP => block.run::<L, DEEP>(self, phases),
+                    4 => block.run::<L, 4>(self, phases),
+                    3 => block.run::<L, 3>(self, phases),
+                    2 => block.run::<L, 2>(self, phases),
+                    _ => block.run::<L, 1>(self, phases),
                 }
             }
             o += deep;
@@ -304,9 +307,9 @@ fn whole(kernel: usize, row: usize) -> Phase {
     phase
 }
 
-/// A few output channels of one phase.
+/// A few output channels.
 struct Block<'b> {
-    /// First output channel.
+    /// The first of them.
     o: usize,
     y: Places<'b, f32>,
 }
@@ -315,7 +318,7 @@ impl Block<'_> {
     /// # Safety
     /// As [`Job::run`].
     #[inline(always)]
-    unsafe fn run<L: Lanes, const D: usize>(&self, job: &Job<'_>, phase: &Phase) {
+    unsafe fn run<L: Lanes, const D: usize>(&self, job: &Job<'_>, phases: &[Phase]) {
         // The last columns of the last row are no outputs.
         let all = (job.rows.end - 1) * job.row + job.columns;
         let mut at = job.rows.start * job.row;
@@ -324,10 +327,10 @@ impl Block<'_> {
             // SAFETY: as promised by the caller.
             unsafe {
                 match registers {
-                    4 => self.tile::<L, D, 4>(job, phase, at),
-                    3 => self.tile::<L, D, 3>(job, phase, at),
-                    2 => self.tile::<L, D, 2>(job, phase, at),
-                    _ => self.tile::<L, D, 1>(job, phase, at),
+                    4 => self.tile::<L, D, 4>(job, phases, at),
+                    3 => self.tile::<L, D, 3>(job, phases, at),
+                    2 => self.tile::<L, D, 2>(job, phases, at),
+                    _ => self.tile::<L, D, 1>(job, phases, at),
                 }
             }
             at += registers * L::N;
@@ -342,29 +345,61 @@ impl Block<'_> {
     unsafe fn tile<L: Lanes, const D: usize, const W: usize>(
         &self,
         job: &Job<'_>,
-        phase: &Phase,
+        phases: &[Phase],
         at: usize,
     ) {
-        let taps = &phase.taps[..phase.len];
-        let furthest = taps.iter().map(|t| t.shift).max().unwrap_or(0);
+        let taps = || phases.iter().flat_map(|phase| &phase.taps[..phase.len]);
+        let furthest = taps().map(|t| t.shift).max().unwrap_or(0);
         let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
         assert!(
             end <= job.planes.len(),
             "registers within the padded planes"
         );
         let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
-        let place = taps.iter().map(|t| t.place).max().unwrap_or(0);
+        let place = taps().map(|t| t.place).max().unwrap_or(0);
         assert!(last + place < job.weight.len(), "taps within the weights");
-        let mut run = [[0.0f32; RUN]; D];
-        // SAFETY: the two assertions bound every load: shifts and places are at most the furthest, channels at most
-        // the last. A run holds W registers of L: 64 floats at the most.
+        // SAFETY: as promised by the caller.
+        let mut sums: [[[L; W]; D]; PHASES] = core::array::from_fn(|p| {
+            core::array::from_fn(|d| {
+                let of = phases.get(p).map_or(0, |phase| phase.bias) + self.o + d;
+                [unsafe { L::splat(bias_of(job.bias, of)) }; W]
+            })
+        });
+        for from in (0..job.depth).step_by(CHANNELS) {
+            let channels = from..job.depth.min(from + CHANNELS);
+            for (phase, sums) in phases.iter().zip(&mut sums) {
+                // SAFETY: the two assertions bound every load: shifts and places are at most the furthest, channels at
+                // most the last.
+                unsafe { self.add::<L, D, W>(job, phase, at, channels.clone(), sums) };
+            }
+        }
+        for (phase, sums) in phases.iter().zip(sums) {
+            // SAFETY: as promised by the caller.
+            unsafe { self.finish(job, phase, at, sums) };
+        }
+    }
+
+    /// Adds the products of some input channels.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`; the job's planes and weights have what the phase's taps ask for.
+    #[inline(always)]
+    unsafe fn add<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        job: &Job<'_>,
+        phase: &Phase,
+        at: usize,
+        channels: Range<usize>,
+        sums: &mut [[L; W]; D],
+    ) {
+        let mut sum = *sums;
+        let weight = channels.start * job.weight_in + self.o * job.weight_out;
+        // SAFETY: as promised by the caller.
         unsafe {
-            let mut sum: [[L; W]; D] =
-                core::array::from_fn(|d| [L::splat(bias_of(job.bias, phase.bias + self.o + d)); W]);
-            let mut plane = job.planes.as_ptr().add(at);
-            let mut weight = job.weight.as_ptr().add(self.o * job.weight_out);
-            for _ in 0..job.depth {
-                for tap in taps {
+            let mut plane = job.planes.as_ptr().add(channels.start * job.plane + at);
+            let mut weight = job.weight.as_ptr().add(weight);
+            for _ in channels {
+                for tap in &phase.taps[..phase.len] {
                     let from = plane.add(tap.shift);
                     let x: [L; W] = core::array::from_fn(|w| L::load(from.add(w * L::N)));
                     for (d, sum) in sum.iter_mut().enumerate() {
@@ -378,14 +413,29 @@ impl Block<'_> {
                 plane = plane.wrapping_add(job.plane);
                 weight = weight.wrapping_add(job.weight_in);
             }
-            for (run, sum) in run.iter_mut().zip(sum) {
-                for (w, sum) in sum.into_iter().enumerate() {
-                    sum.store(run.as_mut_ptr().add(w * L::N));
-                }
-            }
         }
-        for (d, run) in run.iter_mut().enumerate() {
+        *sums = sum;
+    }
+
+    /// Writes the outputs of a phase, those that are some.
+    ///
+    /// # Safety
+    /// As [`Job::run`].
+    #[inline(always)]
+    unsafe fn finish<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        job: &Job<'_>,
+        phase: &Phase,
+        at: usize,
+        sums: [[L; W]; D],
+    ) {
+        for (d, sums) in sums.into_iter().enumerate() {
+            let mut run = [0.0f32; RUN];
             let run = &mut run[..W * L::N];
+            for (sum, to) in sums.into_iter().zip(run.chunks_exact_mut(L::N)) {
+                // SAFETY: there is room for a register.
+                unsafe { sum.store(to.as_mut_ptr()) };
+            }
             job.layer.activation.apply(run);
             let first = (self.o + d) * job.layer.output.plane() + phase.first;
             let (mut r, mut c) = (at / job.row, at % job.row);
