@@ -215,6 +215,20 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] names the layer.
     pub fn shapes(&self) -> Result<Vec<Shape>, GraphError> {
+        let shapes = self.fit()?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
+                // Without a way out: so it is done many at a time.
+                if !values.iter().fold(true, |all, v| all & v.is_finite()) {
+                    return Err(GraphError::NotFinite(i, layer.name.clone(), tensor));
+                }
+            }
+        }
+        Ok(shapes)
+    }
+
+    /// [`Graph::shapes`] without a look at every weight.
+    fn fit(&self) -> Result<Vec<Shape>, GraphError> {
         if self.layers.is_empty() || self.latent == 0 {
             return Err(GraphError::Empty);
         }
@@ -252,10 +266,6 @@ impl Graph {
                         need,
                         got: values.len(),
                     });
-                }
-                // Without a way out: so it is done many at a time.
-                if !values.iter().fold(true, |all, v| all & v.is_finite()) {
-                    return Err(GraphError::NotFinite(i, layer.name.clone(), tensor));
                 }
             }
             shape = next;

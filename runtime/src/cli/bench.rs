@@ -59,15 +59,20 @@ struct Frame {
     cold: f64,
     /// Most bytes that this process has had in memory, where the system tells.
     most: Option<u64>,
+    /// Bytes that are in memory beside files: what a face takes beyond the record and the program.
+    beside: Option<u64>,
 }
 
 impl Frame {
     fn of(args: &Bench, size: usize) -> Result<Frame, Box<dyn Error>> {
+        // Before what is measured next takes memory of its own.
+        let beside = memory("RssAnon:");
         Ok(Frame {
             size,
             read: read_speed(size),
             cold: cold(args)?,
-            most: most(),
+            most: memory("VmHWM:"),
+            beside,
         })
     }
 }
@@ -97,10 +102,10 @@ fn cold(args: &Bench) -> Result<f64, Box<dyn Error>> {
     Ok(Times::new(times).ms(0.5))
 }
 
-/// Most bytes that this process has had in memory: `VmHWM` of Linux.
-fn most() -> Option<u64> {
+/// Bytes of memory that Linux says of this process under a name, such as `VmHWM:`, the most that it has had.
+fn memory(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kilobytes << 10)
 }
@@ -349,13 +354,15 @@ fn table(
         let (number, unit) = how_much.split_once(' ').unwrap_or((&how_much, ""));
         writeln!(text, "{what:<24}{number:>22} {unit}")?;
     }
-    if let Some(most) = frame.most {
-        let most = megabytes(most as f64);
-        writeln!(
-            text,
-            "{:<24}{most:>22.1} MB, this process",
-            "memory at most"
-        )?;
+    let memories = [
+        ("memory at most", frame.most, "this process"),
+        ("memory beside files", frame.beside, "record and program apart"),
+    ];
+    for (what, bytes, of) in memories {
+        if let Some(bytes) = bytes {
+            let bytes = megabytes(bytes as f64);
+            writeln!(text, "{what:<24}{bytes:>22.1} MB, {of}")?;
+        }
     }
     Ok(text)
 }
@@ -384,9 +391,11 @@ fn json(
         )?;
         kernels.push(text);
     }
+    let number = |n: Option<u64>| n.map_or("null".into(), |n| n.to_string());
     Ok(format!(
         "{{\"precision\": \"{}\", \"threads\": {}, \"batch\": {}, \"multiply_adds\": {}, \"record_bytes\": {}, \
          \"arena_bytes\": {}, \"read_bytes_per_s\": {:.0}, \"cold_start_ms\": {:.3}, \"peak_memory_bytes\": {}, \
+         \"memory_beside_files_bytes\": {}, \
          \"rows\": [{}]}}\n",
         model.precision().name(),
         args.threads,
@@ -396,7 +405,8 @@ fn json(
         4 * model.arena_len(),
         frame.read,
         frame.cold,
-        frame.most.map_or("null".into(), |most| most.to_string()),
+        number(frame.most),
+        number(frame.beside),
         kernels.join(", ")
     ))
 }

@@ -13,7 +13,7 @@ impl Graph {
     ///
     /// A graph whose layers do not fit each other is left as it is: [`Graph::shapes`] says why.
     pub fn fold(&mut self) {
-        let Ok(shapes) = self.shapes() else { return };
+        let Ok(shapes) = self.fit() else { return };
         let mut input = Shape::new(self.latent, 1, 1);
         let mut done: Vec<(Layer, Shape)> = Vec::with_capacity(self.layers.len());
         for (layer, output) in self.layers.drain(..).zip(shapes) {

@@ -30,11 +30,11 @@ const OLDEST: i64 = 11;
 /// # Errors
 /// [`OnnxError`] names the node or tensor that is not supported.
 pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
-    let model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
+    let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
         let what = e.to_string();
         OnnxError::NotOnnx(what)
     })?;
-    let Some(graph) = model.graph.as_ref() else {
+    let Some(mut graph) = model.graph.take() else {
         return Err(OnnxError::NotOnnx("there is no graph in it".into()));
     };
     let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
@@ -45,7 +45,7 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
             "operation set {opset} is not supported: export with {OLDEST} or newer"
         )));
     }
-    let (name, latent) = input(graph)?;
+    let (name, latent) = input(&graph)?;
     let mut uses = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
@@ -56,17 +56,19 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
         graph: Graph {
             latent,
             layers: Vec::new(),
-            facts: facts(&model),
+            facts: facts(&model, &graph.name),
         },
         at: name,
         shape: Shape::new(latent, 1, 1),
-        rank: input_rank(graph)?,
+        rank: input_rank(&graph)?,
         used: BTreeSet::new(),
         clipped: None,
     };
-    for tensor in &graph.initializer {
-        let constant = Constant::read(tensor)?;
-        chain.constants.insert(tensor.name.clone(), constant);
+    // Each is given up once it is read: what comes after takes its room.
+    for mut tensor in core::mem::take(&mut graph.initializer) {
+        let constant = Constant::read(&tensor)?;
+        let name = core::mem::take(&mut tensor.name);
+        chain.constants.insert(name, constant);
     }
     for node in &graph.node {
         if !standard(&node.domain) {
@@ -101,7 +103,7 @@ fn has(model: &ModelProto, key: &str) -> bool {
 }
 
 /// What our own files say about themselves; of others, the graph's name.
-fn facts(model: &ModelProto) -> Facts {
+fn facts(model: &ModelProto, graph: &str) -> Facts {
     let get = |key: &str| {
         let found = model.metadata_props.iter().find(|p| p.key == key);
         found.map(|p| p.value.clone()).unwrap_or_default()
@@ -112,7 +114,7 @@ fn facts(model: &ModelProto) -> Facts {
         (black.is_finite() && white.is_finite() && black != white).then_some((black, white))
     });
     let name = match get(key::NAME) {
-        name if name.is_empty() => model.graph.name.clone(),
+        name if name.is_empty() => graph.into(),
         name => name,
     };
     Facts {
