@@ -15,6 +15,8 @@ use crate::config::{Config, Corruption, Network, Objective};
 use crate::networks;
 use crate::objective::{self, Batch};
 
+pub mod gpu;
+
 /// What was measured.
 #[derive(Serialize)]
 pub struct Report {

@@ -104,7 +104,8 @@ const BENCH_EXAMPLES: &str = "\
 Examples:
   trainer bench                                    a step of the default recipe, and how long its run would take
   trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
-  trainer bench --recipe faces --json";
+  trainer bench --recipe faces --json
+  trainer bench --device vulkan --batch 128        a step on a GPU, and its transposed convolutions beside burn's";
 
 const INTERPOLATE_EXAMPLES: &str = "\
 Examples:
@@ -769,7 +770,14 @@ fn bench(args: &BenchArgs) -> Ended {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads.into())
         .build_global()?;
-    let report = bench::measure(&cfg, Duration::from_secs(args.seconds))?;
+    let span = Duration::from_secs(args.seconds);
+    if let Some(chosen) = cfg.device.prepare()? {
+        eprintln!("{chosen}");
+    }
+    if cfg.device.open() != burn::tensor::Device::flex().autodiff() {
+        return bench_gpu(&bench::gpu::measure(&cfg, span)?, args.json);
+    }
+    let report = bench::measure(&cfg, span)?;
     if args.json {
         cli::print(format!("{}\n", serde_json::to_string(&report)?))?;
         return Ok(ExitCode::SUCCESS);
@@ -805,6 +813,36 @@ fn bench(args: &BenchArgs) -> Ended {
         report.limit(),
         report.multiply_adds / 1e6,
         report.peak / 1e9
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench_gpu(report: &bench::gpu::Report, json: bool) -> Ended {
+    if json {
+        cli::print(format!("{}\n", serde_json::to_string(report)?))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    cli::print(format!(
+        "{:<40} {:>10} {:>10} {:>8}\n",
+        "forward and gradients", "ms", "burn's ms", "ratio"
+    ))?;
+    for row in &report.rows {
+        let (ours, generic) = (row.ours * 1e3, row.generic * 1e3);
+        cli::print(format!(
+            "{:<40} {ours:>10.2} {generic:>10.2} {:>8.2}\n",
+            row.name,
+            generic / ours
+        ))?;
+    }
+    let sum = |of: fn(&bench::gpu::Row) -> f64| report.rows.iter().map(of).sum::<f64>();
+    let (ours, generic) = (sum(|r| r.ours), sum(|r| r.generic));
+    cli::print(format!(
+        "batch {}: {:.1} images/s; a step takes {:.1} ms, {:.0} % of it these, of which burn's own would take {:.1} ms more\n",
+        report.batch,
+        report.images_per_s(),
+        report.step * 1e3,
+        100.0 * ours / report.step,
+        (generic - ours) * 1e3
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -356,7 +356,11 @@ fn table(
     }
     let memories = [
         ("memory at most", frame.most, "this process"),
-        ("memory beside files", frame.beside, "record and program apart"),
+        (
+            "memory beside files",
+            frame.beside,
+            "record and program apart",
+        ),
     ];
     for (what, bytes, of) in memories {
         if let Some(bytes) = bytes {
