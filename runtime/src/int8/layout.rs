@@ -74,6 +74,29 @@ impl Layout {
         })
     }
 
+    /// Of floats in maps, for a processor of many threads: any window, phases never side by side. `None` for operations
+    /// that multiply nothing.
+    #[cfg(feature = "gpu")]
+    pub fn threads(op: &Op, input: Shape, output: Shape) -> Option<Layout> {
+        let one = input.plane() == 1;
+        let kind = match *op {
+            Op::Dense { .. } => Kind::Matrix,
+            Op::Conv { window, .. } => Kind::Conv(window),
+            Op::ConvTranspose { window, .. } if one && window.padding == 0 => Kind::Matrix,
+            Op::ConvTranspose { window, .. } => Kind::Phases(window),
+            Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return None,
+        };
+        Some(Layout {
+            kind,
+            input,
+            output,
+            quad: 1,
+            step: output.c,
+            planes: false,
+            dense: matches!(op, Op::Dense { .. }),
+        })
+    }
+
     fn new(op: &Op, input: Shape, output: Shape, quad: usize, step: usize) -> Option<Layout> {
         let one = input.plane() == 1;
         let kind = match *op {
@@ -360,11 +383,11 @@ pub struct View {
     /// Columns of taps.
     pub columns: usize,
     /// Rows of the input from one row of positions to the next.
-    step: usize,
+    pub step: usize,
     /// Row and column under the first tap of the first position. Wrapping: what is above or left is beyond any.
-    from: (usize, usize),
+    pub from: (usize, usize),
     /// Whether taps go up and left.
-    back: bool,
+    pub back: bool,
     input: (usize, usize),
 }
 
