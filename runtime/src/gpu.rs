@@ -19,6 +19,7 @@ mod error;
 mod fallback;
 mod kernel;
 mod layer;
+mod time;
 
 pub use adapter::{Adapter, Kind, adapters};
 pub use error::GpuError;
@@ -79,11 +80,13 @@ impl Gpu {
         if half && !adapter.half {
             return Err(GpuError::NoHalf(adapter.name.clone()));
         }
+        let device = Device::open(adapter, half)?;
         let limit = adapter.largest_buffer;
         let float = if half { 2 } else { 4 };
         let mut face = (4 * model.output().values()).max(4 * model.latent()) as u64;
         for layer in model.layers() {
-            let weights = layer::weights(layer).map_or(u64::MAX, |n| float * n as u64);
+            let weights =
+                layer::weights(layer, device.eight).map_or(u64::MAX, |n| float * n as u64);
             if weights > limit {
                 return Err(GpuError::TooLarge(weights, limit));
             }
@@ -94,7 +97,6 @@ impl Gpu {
         if face > limit {
             return Err(GpuError::TooLarge(face, limit));
         }
-        let device = Device::open(adapter, half)?;
         let last = model.layers().len() - 1;
         let layers = model.layers().iter().enumerate();
         let layers = layers.map(|(i, l)| Layer::new(&device, l, i == last, half));
@@ -128,6 +130,11 @@ impl Gpu {
         self.values.clear();
         let mut parts = latents.chunks(self.most);
         parts.try_for_each(|part| self.run(part))
+    }
+
+    /// How many faces the adapter makes at once, at most.
+    pub fn at_once(&self) -> usize {
+        self.most
     }
 
     /// Face `i` of the last call.

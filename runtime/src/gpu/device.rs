@@ -15,6 +15,8 @@ pub struct Device {
     said: Said,
     /// What it can measure time with, if it can.
     pub clock: bool,
+    /// Whether it is a CPU in disguise, whose threads run in step by eight: another kernel suits it.
+    pub eight: bool,
 }
 
 /// wgpu tells of errors by callbacks, from any thread.
@@ -34,6 +36,11 @@ impl Device {
         let clock = adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY;
         let mut features = clock;
         features.set(wgpu::Features::SHADER_F16, half);
+        let info = adapter.handle.get_info();
+        let eight = adapter.kind == super::Kind::Software
+            && (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
+            && adapter.handle.features().contains(wgpu::Features::SUBGROUP);
+        features.set(wgpu::Features::SUBGROUP, eight);
         let opened = pollster::block_on(adapter.handle.request_device(&wgpu::DeviceDescriptor {
             required_features: features,
             required_limits: adapter.handle.limits(),
@@ -54,6 +61,7 @@ impl Device {
             queue,
             said,
             clock,
+            eight,
         })
     }
 

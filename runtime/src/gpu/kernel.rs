@@ -10,6 +10,9 @@ const ROW: usize = 32_768;
 /// Columns of a tile.
 const TILE: usize = 64;
 
+/// Lanes of eight threads.
+const EIGHT: usize = 32;
+
 /// What a pipeline is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -27,14 +30,17 @@ pub enum Kind {
     Tile(usize),
     /// Few columns or few lanes, blocks of so many: 4, 16, 32 or 64.
     Slim(usize),
+    /// A CPU in disguise, blocks of 32 lanes.
+    Eight,
     /// What multiplies nothing.
     Move,
 }
 
-/// Lanes of a block of a layer of `lanes`.
-pub fn block(lanes: usize) -> usize {
+/// Lanes of a block of a layer of `lanes`; `eight`: on a CPU in disguise.
+pub fn block(lanes: usize, eight: bool) -> usize {
     match lanes {
         0..=4 => 4,
+        _ if eight => EIGHT,
         5..=16 => 16,
         17..=32 => 32,
         _ => 64,
@@ -42,11 +48,13 @@ pub fn block(lanes: usize) -> usize {
 }
 
 impl Kind {
-    /// For `groups` products with `columns` columns each and `blocks` blocks of `block` lanes.
-    pub fn of(groups: usize, columns: usize, blocks: usize, block: usize) -> Kind {
+    /// For `groups` products with `columns` columns each and `blocks` blocks of `block` lanes; `eight`: on a CPU
+    /// in disguise.
+    pub fn of(groups: usize, columns: usize, blocks: usize, block: usize, eight: bool) -> Kind {
         // As many workgroups as keep a small GPU busy; with fewer, each thread has to do less.
         let tiles = groups * columns.div_ceil(TILE) * blocks;
         match block {
+            EIGHT if eight => Kind::Eight,
             32 | 64 if tiles >= 32 => Kind::Tile(block),
             _ => Kind::Slim(block),
         }
@@ -57,6 +65,7 @@ impl Kind {
         match self {
             Kind::Tile(_) => TILE,
             Kind::Slim(block) => 4 * 256 / (block / 4 * slices(block)),
+            Kind::Eight => 16,
             Kind::Move => 64,
         }
     }
@@ -65,6 +74,7 @@ impl Kind {
         match self {
             Kind::Tile(_) => "tile",
             Kind::Slim(_) => "slim",
+            Kind::Eight => "eight",
             Kind::Move => "move_values",
         }
     }
@@ -73,6 +83,7 @@ impl Kind {
     fn constants(self) -> String {
         let lanes = match self {
             Kind::Tile(block) | Kind::Slim(block) => block,
+            Kind::Eight => EIGHT,
             Kind::Move => 64,
         };
         std::format!(
@@ -95,6 +106,11 @@ fn slices(block: usize) -> usize {
 
 impl Kernel {
     fn source(self) -> String {
+        // Subgroups are not everywhere: a text of its own.
+        let eight = match self.kind {
+            Kind::Eight => include_str!("eight.wgsl"),
+            Kind::Tile(_) | Kind::Slim(_) | Kind::Move => "",
+        };
         let stored = match self.half {
             true => "enable f16;\nalias Stored = vec4<f16>;\n",
             false => "alias Stored = vec4<f32>;\n",
@@ -117,6 +133,7 @@ impl Kernel {
         };
         [
             stored,
+            eight,
             &self.kind.constants(),
             put,
             include_str!("kernels.wgsl"),

@@ -90,19 +90,17 @@ fn row(group: Group, quad: u32) -> Row {
     return Row(i32(tap / group.taps), i32(tap % group.taps), quad % layer.depth);
 }
 
-// The row `by` vectors on.
-fn later(group: Group, before: Row, by: u32) -> Row {
-    var next = before;
-    next.depth += by;
-    while (next.depth >= layer.depth) {
-        next.depth -= layer.depth;
-        next.x += 1;
-        if (next.x == i32(group.taps)) {
-            next.x = 0;
-            next.y += 1;
-        }
-    }
-    return next;
+// The row that is `by` after another, both as row() has them: sums with carries, as of hours, minutes and seconds.
+fn later(group: Group, before: Row, by: Row) -> Row {
+    var depth = before.depth + by.depth;
+    var x = before.x + by.x;
+    var y = before.y + by.y;
+    let over = depth >= layer.depth;
+    depth -= select(0u, layer.depth, over);
+    x += select(0, 1, over);
+    let taps = i32(group.taps);
+    let down = x >= taps;
+    return Row(y + select(0, 1, down), x - select(0, taps, down), depth);
 }
 
 // Four values of the product's second matrix. Rows after the last have weights of nought.
@@ -187,6 +185,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     let near = column(group, first + thread / 4u);
     let far = column(group, first + thread / 4u + 32u);
     var r = row(group, quad);
+    let next = row(group, 4u);
     let rows = (group.quads + 3u) / 4u;
     var w = group.weights + block * rows * 16u * LANES + thread;
     // It sums four columns.
@@ -207,7 +206,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         if (TALL) {
             w_tile[thread + 128u] = vec4<f32>(weights[w + 128u]);
         }
-        r = later(group, r, 4u);
+        r = later(group, r, next);
         w += 16u * LANES;
         workgroupBarrier();
         for (var q = 0u; q < 4u; q++) {
@@ -272,6 +271,7 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     var a2 = vec4<f32>();
     var a3 = vec4<f32>();
     var r = row(group, slice);
+    let next = row(group, SLICES);
     let rows = (group.quads + 3u) / 4u;
     var w = group.weights + (block * rows * 16u + 4u * slice) * LANES + lane;
     for (var q = slice; q < group.quads; q += SLICES) {
@@ -286,7 +286,7 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         a2 = products(m, under(group, c2, r), a2);
         a3 = products(m, under(group, c3, r), a3);
         w += 4u * SLICES * LANES;
-        r = later(group, r, SLICES);
+        r = later(group, r, next);
     }
     // The slices' sums: each of the first four slices adds up one column.
     sums[thread] = a0;

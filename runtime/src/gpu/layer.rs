@@ -20,6 +20,8 @@ pub struct Layer {
     pub weight: wgpu::Buffer,
     pub bias: wgpu::Buffer,
     pub image: bool,
+    /// On a CPU in disguise.
+    eight: bool,
     /// Positions of one face in each group; of an operation that multiplies nothing, vectors of its output.
     positions: Vec<usize>,
     /// Lanes of a block and how many blocks, of an operation that multiplies.
@@ -48,12 +50,12 @@ pub fn values(shape: Shape) -> usize {
 }
 
 /// Values of a layer's weights on the device, with their padding; `None` where they cannot be counted.
-pub fn weights(layer: &model::Layer<'_>) -> Option<usize> {
+pub fn weights(layer: &model::Layer<'_>, eight: bool) -> Option<usize> {
     let Some(layout) = Layout::threads(&layer.op, layer.input, layer.output) else {
         return Some(0);
     };
     let lanes = lanes(&layout, layer.output);
-    let wide = lanes.checked_next_multiple_of(kernel::block(lanes))?;
+    let wide = lanes.checked_next_multiple_of(kernel::block(lanes, eight))?;
     (0..layout.groups()).try_fold(0usize, |sum, group| {
         let rows = quads(layer, &layout, group).next_multiple_of(4) * QUAD;
         sum.checked_add(rows.checked_mul(wide)?)
@@ -74,11 +76,11 @@ fn quads(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
 }
 
 /// A layer that multiplies, as a product for each group.
-fn product(layer: &model::Layer<'_>, layout: &Layout) -> Numbers {
+fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     let (input, output) = (layer.input, layer.output);
     let dense = matches!(layer.op, Op::Dense { .. });
     let lanes = lanes(layout, output);
-    let block = kernel::block(lanes);
+    let block = kernel::block(lanes, eight);
     let wide = lanes.next_multiple_of(block);
     let pixel = depth(output.c) * QUAD;
     // The layout's lane of one of ours, unless it is padding.
@@ -92,7 +94,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout) -> Numbers {
     };
     let mut numbers = Numbers {
         groups: Vec::new(),
-        weight: vec![0.0; weights(layer).unwrap_or(0)],
+        weight: vec![0.0; weights(layer, eight).unwrap_or(0)],
         bias: vec![0.0; wide],
         positions: Vec::new(),
         lanes,
@@ -177,11 +179,11 @@ impl Layer {
         let (input, output) = (layer.input, layer.output);
         let layout = Layout::threads(&layer.op, input, output);
         let numbers = match &layout {
-            Some(layout) => product(layer, layout),
+            Some(layout) => product(layer, layout, device.eight),
             None => moved(layer),
         };
         let blocks = layout.map(|_| {
-            let block = kernel::block(numbers.lanes);
+            let block = kernel::block(numbers.lanes, device.eight);
             (block, numbers.lanes.div_ceil(block))
         });
         let (activation, slope) = match layer.activation {
@@ -245,6 +247,7 @@ impl Layer {
                 storage,
             ),
             image,
+            eight: device.eight,
             positions: numbers.positions,
             blocks,
         }
@@ -255,7 +258,7 @@ impl Layer {
         let most = self.positions.iter().max().copied().unwrap_or(0) * faces;
         let groups = self.positions.len();
         let (kind, blocks) = match self.blocks {
-            Some((block, blocks)) => (Kind::of(groups, most, blocks, block), blocks),
+            Some((block, blocks)) => (Kind::of(groups, most, blocks, block, self.eight), blocks),
             None => (Kind::Move, 1),
         };
         (
