@@ -20,12 +20,11 @@ fn found() -> Vec<Adapter> {
         assert!(!required, "Vulkan finds no adapter, and one is required");
         eprintln!("no adapter: not tested");
     }
-    let software = all.iter().filter(|a| a.kind == Kind::Software).cloned();
-    let cards = software.map(|a| Adapter {
-        kind: Kind::Discrete,
-        ..a
-    });
-    let cards: Vec<Adapter> = cards.collect();
+    let mut cards: Vec<Adapter> = all.clone();
+    cards.retain(|a| a.kind == Kind::Software);
+    for card in &mut cards {
+        card.kind = Kind::Discrete;
+    }
     all.extend(cards);
     all
 }

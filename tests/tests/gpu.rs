@@ -232,7 +232,7 @@ mod on_vulkan {
         let Some(adapter) = found().into_iter().next() else {
             return;
         };
-        let gpu = adapter.open().unwrap().autodiff();
+        let gpu = trainer::device::on(&adapter).unwrap().autodiff();
         let gan = "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nupsample = 'resize'";
         let cases = [
             (None, ""),
