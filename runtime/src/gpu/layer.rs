@@ -67,18 +67,27 @@ fn lanes(layout: &Layout, output: Shape) -> usize {
     layout.lanes() / output.c * depth(output.c) * QUAD
 }
 
+/// Taps of a group; a dense layer has all pixels of its input as taps of one position.
+fn taps(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
+    match is_dense(layer) {
+        true => layer.input.plane(),
+        false => layout.taps(group),
+    }
+}
+
 /// Vectors of input under all taps of a group.
 fn quads(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
-    match layer.op {
-        Op::Dense { .. } => layer.input.plane() * depth(layer.input.c),
-        _ => layout.taps(group) * depth(layer.input.c),
-    }
+    taps(layer, layout, group) * depth(layer.input.c)
+}
+
+fn is_dense(layer: &model::Layer<'_>) -> bool {
+    matches!(layer.op, Op::Dense { .. })
 }
 
 /// A layer that multiplies, as a product for each group.
 fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     let (input, output) = (layer.input, layer.output);
-    let dense = matches!(layer.op, Op::Dense { .. });
+    let dense = is_dense(layer);
     let lanes = lanes(layout, output);
     let block = kernel::block(lanes, eight);
     let wide = lanes.next_multiple_of(block);
@@ -88,10 +97,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
         let (at, channel) = (lane / pixel, lane % pixel);
         (lane < lanes && channel < output.c).then_some(at * output.c + channel)
     };
-    let by = match layer.op {
-        Op::ConvTranspose { window, .. } if layout.groups() > 1 => window.stride,
-        _ => 1,
-    };
+    let by = layout.by();
     let mut numbers = Numbers {
         groups: Vec::new(),
         weight: vec![0.0; weights(layer, eight).unwrap_or(0)],
@@ -111,13 +117,13 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
         let (rows, columns) = layout.grid(group);
         let quads = quads(layer, layout, group);
         let high = quads.next_multiple_of(4) * QUAD;
-        // A dense layer has all pixels of its input as taps of one position.
-        let taps = if dense { input.plane() } else { view.columns };
+        let count = taps(layer, layout, group);
+        let columns_of_taps = if dense { count } else { view.columns };
         numbers.positions.push(rows * columns);
         numbers.groups.push([
             rows as u32,
             columns as u32,
-            taps as u32,
+            columns_of_taps as u32,
             quads as u32,
             // Wrapping, as the view has it.
             view.from.0 as u32,
@@ -129,19 +135,24 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
             0,
             0,
         ]);
-        let under = depth(input.c) * QUAD;
-        for lane in 0..lanes {
-            let Some(of) = own(lane) else { continue };
+        // From one channel to the next the operation's own weights are as far apart, but for some dense layers.
+        let source = |lane: usize, tap: usize, channel: usize| match dense {
+            true => layout.source(group, lane, 0, tap * input.c + channel),
+            false => layout.source(group, lane, tap, channel),
+        };
+        let apart = layout.apart();
+        for (lane, of) in (0..lanes).filter_map(|lane| Some((lane, own(lane)?))) {
             let to = first + lane / block * high * block + lane % block;
-            for row in 0..quads * QUAD {
-                let (tap, channel) = (row / under, row % under);
-                let source = match dense {
-                    _ if channel >= input.c => None,
-                    true => layout.source(group, of, 0, tap * input.c + channel),
-                    false => layout.source(group, of, tap, channel),
+            for tap in 0..count {
+                let Some(at) = source(of, tap, 0) else {
+                    continue;
                 };
-                if let Some(source) = source {
-                    numbers.weight[to + row * block] = layer.weight[source];
+                let row = tap * depth(input.c) * QUAD;
+                for channel in 0..input.c {
+                    let at = apart.map(|apart| at + channel * apart);
+                    let at = at.or_else(|| source(of, tap, channel));
+                    numbers.weight[to + (row + channel) * block] =
+                        at.map_or(0.0, |at| layer.weight[at]);
                 }
             }
         }
@@ -203,9 +214,9 @@ impl Layer {
             | Op::Activate => (0, 1),
         };
         // A dense layer sees one row of pixels.
-        let (rows, columns) = match layer.op {
-            Op::Dense { .. } => (1, input.plane()),
-            _ => (input.h, input.w),
+        let (rows, columns) = match is_dense(layer) {
+            true => (1, input.plane()),
+            false => (input.h, input.w),
         };
         let facts = [
             depth(input.c),

@@ -225,13 +225,18 @@ impl Layout {
         view.under((tap / view.columns, tap % view.columns), position)
     }
 
-    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
-    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
-        let by = match self.kind {
+    /// Pixels of the output from one position of a group to the next.
+    pub fn by(&self) -> usize {
+        match self.kind {
             Kind::Matrix | Kind::Conv(_) => 1,
             Kind::Doubling => 2,
             Kind::Phases(w) => w.stride,
-        };
+        }
+    }
+
+    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
+    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
+        let by = self.by();
         let step = if self.planes { by } else { by * self.step };
         (self.output.w * step, step, self.place(group, (0, 0), 0))
     }
