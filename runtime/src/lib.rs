@@ -15,7 +15,8 @@
 //! - [`image`]: what comes out, as pixels.
 //!
 //! With `alloc`, [`graph`] is the owned, editable form: batch norm is folded there and records are written there.
-//! With `std`, `crew` makes one image by several threads. With `onnx`, `onnx` translates a graph from and to ONNX. With `gpu`, `gpu` runs a model through burn on Vulkan.
+//! With `std`, `crew` makes one image by several threads. With `onnx`, `onnx` translates a graph from and to ONNX.
+//! With `gpu`, `gpu` runs a model on Vulkan.
 //!
 //! ```
 //! use runtime::{cpu::Cpu, latent::Latent, model::Model};

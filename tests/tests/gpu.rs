@@ -182,12 +182,17 @@ mod on_vulkan {
                 .map(|i| Latent::from_seed(i).labelled(2))
                 .collect();
             gpu.generate_all(&latents).unwrap();
-            // An adapter that takes a few at once makes as many, and the same.
+            // An adapter that takes a few at once makes as many, and the same; other kernels may sum in another order.
             let mut narrow = adapter.clone();
             narrow.largest_buffer = 300 * 16 * 16 * 4;
             let mut parts = Gpu::new(&model, &narrow, false).unwrap();
             parts.generate_all(&latents).unwrap();
-            assert_eq!(parts.image(999).values(), gpu.image(999).values());
+            let pairs = parts
+                .image(999)
+                .values()
+                .iter()
+                .zip(gpu.image(999).values());
+            assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-5);
             let mut arena = vec![0.0; model.arena_len()];
             let mut cpu = Cpu::new(&model, &mut arena).unwrap();
             let want = cpu.generate(&latents[999]).unwrap();
@@ -232,7 +237,7 @@ mod on_vulkan {
         let Some(adapter) = found().into_iter().next() else {
             return;
         };
-        let gpu = adapter.open().unwrap().autodiff();
+        let gpu = trainer::device::on(&adapter).unwrap().autodiff();
         let gan = "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nupsample = 'resize'";
         let cases = [
             (None, ""),

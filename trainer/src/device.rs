@@ -3,7 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
+#[cfg(feature = "gpu")]
+use std::sync::{Mutex, PoisonError};
 
+#[cfg(feature = "gpu")]
+use burn::tensor::DeviceKind;
+#[cfg(feature = "gpu")]
+use burn_wgpu::WgpuBackend;
+#[cfg(feature = "gpu")]
+use runtime::gpu::{Adapter, Kind};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked for.
@@ -75,6 +83,38 @@ impl From<Device> for String {
 /// The GPU of this process, once one was prepared.
 static PREPARED: OnceLock<burn::tensor::Device> = OnceLock::new();
 
+/// What this process has opened: burn brings a device up once.
+#[cfg(feature = "gpu")]
+static OPENED: Mutex<Vec<(Kind, usize, burn::tensor::Device)>> = Mutex::new(Vec::new());
+
+/// The burn device of an adapter, without gradients.
+///
+/// # Errors
+/// What the driver says where it refuses.
+#[cfg(feature = "gpu")]
+pub fn on(adapter: &Adapter) -> Result<burn::tensor::Device, String> {
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let here = opened
+        .iter()
+        .find(|o| (o.0, o.1) == (adapter.kind, adapter.ordinal));
+    if let Some((_, _, device)) = here {
+        return Ok(device.clone());
+    }
+    let kind = match adapter.kind {
+        Kind::Discrete => DeviceKind::DiscreteGpu(adapter.ordinal),
+        Kind::Integrated => DeviceKind::IntegratedGpu(adapter.ordinal),
+        Kind::Virtual => DeviceKind::VirtualGpu(adapter.ordinal),
+        Kind::Software => DeviceKind::Cpu,
+        Kind::Other => DeviceKind::DefaultDevice,
+    };
+    let options = burn::tensor::Device::wgpu_options()
+        .device_kind(kind)
+        .graphics_api(WgpuBackend::Vulkan);
+    let device = options.init().map_err(|e| e.to_string())?;
+    opened.push((adapter.kind, adapter.ordinal, device.clone()));
+    Ok(device)
+}
+
 impl Device {
     /// The burn device, with gradients: the GPU that was prepared, for a run that wants one, otherwise the CPU. What does not
     /// train prepares none, so that a run of a GPU is exported, sampled and evaluated on any machine.
@@ -145,8 +185,7 @@ impl Device {
         let Some(adapter) = chosen else {
             return Ok(Some(format!("device: CPU ({why})")));
         };
-        let device = adapter
-            .open()
+        let device = on(adapter)
             .map_err(|e| DeviceError(format!("--device {self}: {}: {e}", adapter.name)))?;
         let device = PREPARED.get_or_init(|| device);
         // What is not usable is better found out here than in the middle of a run.

@@ -204,7 +204,9 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
         let mut sheet = Sheet::new(rows, columns, [model.output().w, model.output().h], args)?;
         match &mut own {
             Some(own) => {
-                (0..count).try_for_each(|i| Ok::<(), Box<dyn Error>>(sheet.put(i, &own(i)?)))?
+                for i in 0..count {
+                    sheet.put(i, &own(i)?);
+                }
             }
             None => {
                 let one = |cpu: &mut Cpu<'_>, i: usize| {
@@ -353,7 +355,7 @@ impl Sheet {
         args: &Generate,
     ) -> Result<Sheet, String> {
         let scale = args.scale as usize;
-        let side = |n: usize, of: usize| Some(n.checked_mul(of)?.checked_mul(scale)?);
+        let side = |n: usize, of: usize| n.checked_mul(of)?.checked_mul(scale);
         let sides = side(columns, w).zip(side(rows, h)).filter(|(w, h)| {
             // What no picture format takes is better refused before it is allocated.
             w.checked_mul(*h).is_some_and(|pixels| pixels <= 1 << 29)

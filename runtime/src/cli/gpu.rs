@@ -1,6 +1,7 @@
 //! Faces from a GPU, some at a time, and from the CPU once it is lost.
 
 use std::error::Error;
+use std::fmt::Write;
 use std::time::Instant;
 
 use image::RgbImage;
@@ -72,6 +73,13 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// What was measured of batches of one size, in seconds.
+struct Row {
+    batch: usize,
+    median: f64,
+    p99: f64,
+}
+
 /// `runtime bench` of a GPU.
 ///
 /// # Errors
@@ -88,60 +96,147 @@ pub fn bench(args: &Bench, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
     let mut batches = vec![1, args.batch];
     batches.dedup();
     for batch in batches {
-        let latents: Vec<Latent<'_>> = (0..batch as u64).map(Latent::from_seed).collect();
-        gpu.generate_all(&latents)?;
-        let mut times = Vec::new();
-        let start = Instant::now();
-        while times.len() < 3 || start.elapsed().as_secs_f64() < args.seconds {
-            let start = Instant::now();
-            gpu.generate_all(&latents)?;
-            times.push(start.elapsed().as_secs_f64());
-        }
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-        rows.push((batch, at(0.5), at(0.99)));
+        rows.push(row(&mut gpu, batch, args.seconds)?);
     }
-    let work = model.multiply_adds() as f64;
+    let latents = latents(args.batch);
+    let mut layers = vec![f64::INFINITY; model.layers().len()];
+    for _ in 0..3 {
+        for (best, seconds) in layers.iter_mut().zip(gpu.layer_seconds(&latents)?) {
+            *best = best.min(seconds);
+        }
+    }
+    let measured = Measured {
+        ready,
+        rows,
+        at_once: gpu.at_once().min(args.batch),
+        layers,
+        peak: gpu.peak()?,
+    };
     let text = match args.json {
-        true => {
-            let rows: Vec<String> = rows
-                .iter()
-                .map(|(batch, median, p99)| {
-                    format!(
-                        "{{\"batch\":{batch},\"median_ms\":{:.4},\"p99_ms\":{:.4},\"faces_per_s\":{:.1}}}",
-                        median * 1e3,
-                        p99 * 1e3,
-                        *batch as f64 / median
-                    )
-                })
-                .collect();
-            format!(
-                "{{\"adapter\":{:?},\"half\":{},\"ready_s\":{ready:.3},\"rows\":[{}]}}\n",
-                adapter.name,
-                args.half,
-                rows.join(",")
-            )
-        }
-        false => {
-            let mut text = format!(
-                "{} ({}, {}){}\nready after {ready:.2} s: device, weights, a first face\n",
-                adapter.name,
-                adapter.kind,
-                adapter.driver,
-                if args.half { ", 16-bit floats" } else { "" }
-            );
-            for (batch, median, p99) in rows {
-                text += &format!(
-                    "batch {batch:<5} median {:>9.3} ms  p99 {:>9.3} ms  {:>9.1} faces/s  {:.1} G multiply-adds/s\n",
-                    median * 1e3,
-                    p99 * 1e3,
-                    batch as f64 / median,
-                    work * batch as f64 / median / 1e9
-                );
-            }
-            text
-        }
+        true => measured.json(&model, adapter, args),
+        false => measured.table(&model, adapter, args)?,
     };
     super::output::print(text.as_bytes())?;
     Ok(())
+}
+
+fn latents(batch: usize) -> Vec<Latent<'static>> {
+    (0..batch as u64).map(Latent::from_seed).collect()
+}
+
+fn row(gpu: &mut Gpu, batch: usize, seconds: f64) -> Result<Row, GpuError> {
+    let latents = latents(batch);
+    // The first one may compile kernels.
+    gpu.generate_all(&latents)?;
+    let mut times = Vec::new();
+    let start = Instant::now();
+    while times.len() < 3 || start.elapsed().as_secs_f64() < seconds {
+        let start = Instant::now();
+        gpu.generate_all(&latents)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    Ok(Row {
+        batch,
+        median: at(0.5),
+        p99: at(0.99),
+    })
+}
+
+/// What was measured of an adapter.
+struct Measured {
+    /// Seconds until the first face was there.
+    ready: f64,
+    rows: Vec<Row>,
+    /// Faces at once that layers were measured with.
+    at_once: usize,
+    /// Seconds of each layer: the least of a few.
+    layers: Vec<f64>,
+    /// Multiply-adds a second, at most.
+    peak: f64,
+}
+
+impl Measured {
+    /// Multiply-adds of layer `i` for the faces that it was measured with.
+    fn work(&self, model: &Model<'_>, i: usize) -> f64 {
+        let layer = &model.layers()[i];
+        layer.op.multiply_adds(layer.input, layer.output) as f64 * self.at_once as f64
+    }
+
+    fn table(
+        &self,
+        model: &Model<'_>,
+        adapter: &Adapter,
+        args: &Bench,
+    ) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        writeln!(
+            text,
+            "{} ({}, {}){}\nready after {:.2} s: device, weights, a first face",
+            adapter.name,
+            adapter.kind,
+            adapter.driver,
+            if args.half { ", 16-bit floats" } else { "" },
+            self.ready
+        )?;
+        for row in &self.rows {
+            let rate = model.multiply_adds() as f64 * row.batch as f64 / row.median;
+            writeln!(
+                text,
+                "batch {:<5} median {:>9.3} ms  p99 {:>9.3} ms  {:>9.1} faces/s  {:.2} G multiply-adds/s  {:.1}% of peak",
+                row.batch,
+                row.median * 1e3,
+                row.p99 * 1e3,
+                row.batch as f64 / row.median,
+                rate / 1e9,
+                100.0 * rate / self.peak
+            )?;
+        }
+        writeln!(text, "\nlayers, {} faces at once", self.at_once)?;
+        for (i, (layer, seconds)) in model.layers().iter().zip(&self.layers).enumerate() {
+            let rate = self.work(model, i) / seconds;
+            writeln!(
+                text,
+                "{:<24}{:>12.3} ms{:>12.2} G multiply-adds/s{:>9.1}%",
+                layer.name,
+                seconds * 1e3,
+                rate / 1e9,
+                100.0 * rate / self.peak
+            )?;
+        }
+        let peak = self.peak / 1e9;
+        writeln!(text, "\n{:<24}{peak:>12.1} G/s", "multiply-adds at most")?;
+        Ok(text)
+    }
+
+    fn json(&self, model: &Model<'_>, adapter: &Adapter, args: &Bench) -> String {
+        let rows = self.rows.iter().map(|row| {
+            format!(
+                "{{\"batch\":{},\"median_ms\":{:.4},\"p99_ms\":{:.4},\"faces_per_s\":{:.1}}}",
+                row.batch,
+                row.median * 1e3,
+                row.p99 * 1e3,
+                row.batch as f64 / row.median
+            )
+        });
+        let layers = self.layers.iter().enumerate().map(|(i, seconds)| {
+            let share = self.work(model, i) / seconds / self.peak;
+            format!(
+                "{{\"ms\":{:.4},\"share_of_peak\":{share:.4}}}",
+                seconds * 1e3
+            )
+        });
+        format!(
+            "{{\"adapter\":{:?},\"half\":{},\"ready_s\":{:.3},\"peak_multiply_adds_per_s\":{:.0},\"rows\":[{}],\
+             \"layers_batch\":{},\"layers\":[{}]}}\n",
+            adapter.name,
+            args.half,
+            self.ready,
+            self.peak,
+            rows.collect::<Vec<_>>().join(","),
+            self.at_once,
+            layers.collect::<Vec<_>>().join(",")
+        )
+    }
 }

@@ -2,12 +2,7 @@
 
 use std::fmt;
 use std::string::{String, ToString};
-use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
-
-use burn::tensor::{Device, DeviceKind};
-use burn_wgpu::WgpuBackend;
-use burn_wgpu::wgpu;
 
 /// Something that runs kernels.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +17,10 @@ pub struct Adapter {
     pub half: bool,
     /// The largest buffer that a kernel sees, in bytes.
     pub largest_buffer: u64,
-    /// Which of its kind.
-    ordinal: usize,
+    /// Which of its kind, from 0.
+    pub ordinal: usize,
+    /// wgpu's own.
+    pub(super) handle: wgpu::Adapter,
 }
 
 /// What an adapter is.
@@ -53,42 +50,12 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What this process has opened: a device can be brought up once.
-static OPENED: Mutex<Vec<(Kind, usize, Device)>> = Mutex::new(Vec::new());
-
 impl Adapter {
     /// Whether it is a piece of hardware.
     pub fn is_real(&self) -> bool {
         match self.kind {
             Kind::Discrete | Kind::Integrated | Kind::Virtual => true,
             Kind::Software | Kind::Other => false,
-        }
-    }
-
-    /// The burn device of it; what the driver says where it refuses.
-    pub fn open(&self) -> Result<Device, String> {
-        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = opened
-            .iter()
-            .find(|o| o.0 == self.kind && o.1 == self.ordinal);
-        if let Some((_, _, device)) = here {
-            return Ok(device.clone());
-        }
-        let options = Device::wgpu_options()
-            .device_kind(self.device_kind())
-            .graphics_api(WgpuBackend::Vulkan);
-        let device = options.init().map_err(|e| e.to_string())?;
-        opened.push((self.kind, self.ordinal, device.clone()));
-        Ok(device)
-    }
-
-    fn device_kind(&self) -> DeviceKind {
-        match self.kind {
-            Kind::Discrete => DeviceKind::DiscreteGpu(self.ordinal),
-            Kind::Integrated => DeviceKind::IntegratedGpu(self.ordinal),
-            Kind::Virtual => DeviceKind::VirtualGpu(self.ordinal),
-            Kind::Software => DeviceKind::Cpu,
-            Kind::Other => DeviceKind::DefaultDevice,
         }
     }
 }
@@ -121,6 +88,7 @@ pub fn adapters() -> Vec<Adapter> {
                 .max_storage_buffer_binding_size
                 .min(limits.max_buffer_size),
             ordinal,
+            handle: adapter,
         });
     }
     all

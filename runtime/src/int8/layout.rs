@@ -74,6 +74,29 @@ impl Layout {
         })
     }
 
+    /// Of floats in maps, for a processor of many threads: any window, phases never side by side. `None` for operations
+    /// that multiply nothing.
+    #[cfg(feature = "gpu")]
+    pub fn threads(op: &Op, input: Shape, output: Shape) -> Option<Layout> {
+        let one = input.plane() == 1;
+        let kind = match *op {
+            Op::Dense { .. } => Kind::Matrix,
+            Op::Conv { window, .. } => Kind::Conv(window),
+            Op::ConvTranspose { window, .. } if one && window.padding == 0 => Kind::Matrix,
+            Op::ConvTranspose { window, .. } => Kind::Phases(window),
+            Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return None,
+        };
+        Some(Layout {
+            kind,
+            input,
+            output,
+            quad: 1,
+            step: output.c,
+            planes: false,
+            dense: matches!(op, Op::Dense { .. }),
+        })
+    }
+
     fn new(op: &Op, input: Shape, output: Shape, quad: usize, step: usize) -> Option<Layout> {
         let one = input.plane() == 1;
         let kind = match *op {
@@ -202,13 +225,18 @@ impl Layout {
         view.under((tap / view.columns, tap % view.columns), position)
     }
 
-    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
-    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
-        let by = match self.kind {
+    /// Pixels of the output from one position of a group to the next.
+    pub fn by(&self) -> usize {
+        match self.kind {
             Kind::Matrix | Kind::Conv(_) => 1,
             Kind::Doubling => 2,
             Kind::Phases(w) => w.stride,
-        };
+        }
+    }
+
+    /// Values from the output of a position of a group to that in the next row and in the next column, and the first.
+    pub fn stride(&self, group: usize) -> (usize, usize, usize) {
+        let by = self.by();
         let step = if self.planes { by } else { by * self.step };
         (self.output.w * step, step, self.place(group, (0, 0), 0))
     }
@@ -360,11 +388,11 @@ pub struct View {
     /// Columns of taps.
     pub columns: usize,
     /// Rows of the input from one row of positions to the next.
-    step: usize,
+    pub step: usize,
     /// Row and column under the first tap of the first position. Wrapping: what is above or left is beyond any.
-    from: (usize, usize),
+    pub from: (usize, usize),
     /// Whether taps go up and left.
-    back: bool,
+    pub back: bool,
     input: (usize, usize),
 }
 

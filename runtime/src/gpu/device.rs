@@ -1,0 +1,155 @@
+//! A device that was opened, and what it complains of.
+
+use std::boxed::Box;
+use std::panic::{self, AssertUnwindSafe};
+use std::string::{String, ToString};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec::Vec;
+
+use super::{Adapter, GpuError};
+
+/// A device, its queue, and the first thing that it has said since it was last asked.
+pub struct Device {
+    pub raw: wgpu::Device,
+    pub queue: wgpu::Queue,
+    said: Said,
+    /// What it can measure time with, if it can.
+    pub clock: bool,
+    /// Whether it is a CPU in disguise, whose threads run in step by eight: another kernel suits it.
+    pub eight: bool,
+}
+
+/// wgpu tells of errors by callbacks, from any thread.
+type Said = Arc<Mutex<Option<String>>>;
+
+fn say(said: &Said, what: String) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    said.get_or_insert(what);
+}
+
+impl Device {
+    /// Opens an adapter with all of its limits, and with 16-bit floats if `half`.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    pub fn open(adapter: &Adapter, half: bool) -> Result<Device, GpuError> {
+        let clock = adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY;
+        let mut features = clock;
+        features.set(wgpu::Features::SHADER_F16, half);
+        let info = adapter.handle.get_info();
+        let eight = adapter.kind == super::Kind::Software
+            && (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
+            && adapter.handle.features().contains(wgpu::Features::SUBGROUP);
+        features.set(wgpu::Features::SUBGROUP, eight);
+        let opened = pollster::block_on(adapter.handle.request_device(&wgpu::DeviceDescriptor {
+            required_features: features,
+            required_limits: adapter.handle.limits(),
+            // A generator and its maps are no more than a few megabytes.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..wgpu::DeviceDescriptor::default()
+        }));
+        let (raw, queue) = opened.map_err(|e| GpuError::Driver(e.to_string()))?;
+        let said = Said::default();
+        let (errors, lost) = (said.clone(), said.clone());
+        raw.on_uncaptured_error(Arc::new(move |e: wgpu::Error| say(&errors, e.to_string())));
+        raw.set_device_lost_callback(move |_, why| {
+            say(&lost, std::format!("the device is lost: {why}"))
+        });
+        let clock = !clock.is_empty();
+        Ok(Device {
+            raw,
+            queue,
+            said,
+            clock,
+            eight,
+        })
+    }
+
+    /// Whether all went well since the last time.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`] with the first complaint, on one line.
+    pub fn check(&self) -> Result<(), GpuError> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.take() {
+            Some(what) => Err(GpuError::Driver(one_line(&what))),
+            None => Ok(()),
+        }
+    }
+
+    /// A buffer of so many bytes, of which there may be none.
+    pub fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: bytes.next_multiple_of(16).max(16),
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// A buffer with these bytes, a multiple of four.
+    pub fn upload(&self, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let buffer = self.buffer(bytes.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
+        self.queue.write_buffer(&buffer, 0, bytes);
+        buffer
+    }
+
+    /// Reads the first `bytes` of a buffer of [`wgpu::BufferUsages::MAP_READ`], once everything before is done.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    pub fn read<T>(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        with: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, GpuError> {
+        let failed = |what: String| GpuError::Driver(one_line(&what));
+        let slice = buffer.slice(..bytes);
+        let (done, mapped) = std::sync::mpsc::channel();
+        // Whoever waits may be gone.
+        slice.map_async(wgpu::MapMode::Read, move |result| {
+            let _ = done.send(result);
+        });
+        self.wait()?;
+        self.check()?;
+        let mapped = mapped.recv().map_err(|e| failed(e.to_string()))?;
+        mapped.map_err(|e| failed(e.to_string()))?;
+        let view = slice.get_mapped_range();
+        let view = view.map_err(|e| failed(e.to_string()))?;
+        let result = with(&view);
+        drop(view);
+        buffer.unmap();
+        Ok(result)
+    }
+
+    /// Waits for everything that was submitted.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    pub fn wait(&self) -> Result<(), GpuError> {
+        let waited = quietly(|| self.raw.poll(wgpu::PollType::wait_indefinitely()))?;
+        waited.map_err(|e| GpuError::Driver(e.to_string()))?;
+        Ok(())
+    }
+}
+
+/// wgpu 30 panics where a device is lost while it is waited for (`Device::poll`), and nowhere else on our way: what it says
+/// becomes an error, and is not printed.
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, GpuError> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    result.map_err(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied());
+        GpuError::Driver(one_line(text.unwrap_or("no reason given")))
+    })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,99 @@
+//! A GPU that can be lost.
+
+use super::{Gpu, GpuError};
+use crate::backend::Backend;
+use crate::cpu::Cpu;
+use crate::image::Image;
+use crate::latent::{Latent, LatentLength};
+
+/// A GPU, and the CPU once it is lost.
+pub struct Fallback<'a> {
+    gpu: Option<Gpu>,
+    cpu: Cpu<'a>,
+    tell: fn(&GpuError),
+}
+
+impl<'a> Fallback<'a> {
+    /// `tell` is called once, where the GPU is lost.
+    pub fn new(gpu: Gpu, cpu: Cpu<'a>, tell: fn(&GpuError)) -> Fallback<'a> {
+        Fallback {
+            gpu: Some(gpu),
+            cpu,
+            tell,
+        }
+    }
+
+    /// Whether faces are still made by the GPU.
+    pub fn on_gpu(&self) -> bool {
+        self.gpu.is_some()
+    }
+}
+
+impl Backend for Fallback<'_> {
+    fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        let made = self.gpu.as_mut().map(|gpu| gpu.generate_all(&[*latent]));
+        match made {
+            Some(Ok(())) => {}
+            Some(Err(GpuError::Latent(error))) => return Err(error),
+            Some(Err(error)) => {
+                (self.tell)(&error);
+                self.gpu = None;
+            }
+            None => {}
+        }
+        match &self.gpu {
+            Some(gpu) => Ok(gpu.image(0)),
+            None => self.cpu.generate(latent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::super::adapters;
+    use super::*;
+    use crate::graph::{Facts, Graph, Layer};
+    use crate::model::Model;
+    use crate::op::{Activation, Op};
+    use crate::record::Buffer;
+
+    #[test]
+    fn a_device_that_is_taken_away() {
+        let layer = Layer {
+            name: "l".into(),
+            op: Op::ConvTranspose {
+                out: 1,
+                window: crate::op::Window {
+                    kernel: 4,
+                    stride: 1,
+                    padding: 0,
+                },
+            },
+            activation: Activation::Tanh,
+            weight: vec![0.25; 5 * 16],
+            bias: vec![],
+        };
+        let graph = Graph {
+            latent: 5,
+            layers: vec![layer],
+            facts: Facts::default(),
+        };
+        let record = Buffer::from(graph.to_record().unwrap());
+        let model = Model::parse(record.bytes()).unwrap();
+        for adapter in adapters() {
+            let gpu = Gpu::new(&model, &adapter, false).unwrap();
+            gpu.device.raw.destroy();
+            let mut arena = vec![0.0; model.arena_len()];
+            let cpu = Cpu::new(&model, &mut arena).unwrap();
+            let tell = |error: &GpuError| assert!(matches!(error, GpuError::Driver(_)), "{error}");
+            let mut both = Fallback::new(gpu, cpu, tell);
+            for seed in [1, 2] {
+                let image = both.generate(&Latent::from_seed(seed)).unwrap();
+                assert!(image.values().iter().all(|v| v.is_finite()));
+                assert!(!both.on_gpu());
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// Multiply-adds and nothing else: three vectors at a time, in sums that do not wait for each other. Factor, addend and
+// rounds come from outside, so that nothing is worked out beforehand.
+@group(0) @binding(0) var<uniform> given: vec4<f32>;
+@group(0) @binding(1) var<storage, read_write> never: array<vec4<f32>>;
+
+@compute @workgroup_size(256)
+fn peak(@builtin(global_invocation_id) id: vec3<u32>) {
+    let m = vec4<f32>(given.x);
+    let n = vec4<f32>(given.y);
+    var a = vec4<f32>(f32(id.x));
+    var b = a + 1.0;
+    var c = a + 2.0;
+    for (var i = 0u; i < u32(given.z); i++) {
+REPEATED    }
+    // It never is, which no compiler knows.
+    if (a.x + b.y + c.z == -1.0) {
+        never[0] = a + b + c;
+    }
+}
