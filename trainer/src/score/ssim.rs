@@ -49,12 +49,13 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
             (a, (a + rng.random_range(1..n)) % n)
         })
         .collect();
-    let sum: f64 = drawn
+    // Collected, then added in order, so that the sum does not depend on the number of threads.
+    let each: Vec<f64> = drawn
         .par_iter()
         .map(|&(a, b)| f64::from(ms_ssim(set.get(a), set.get(b), side)))
-        .sum();
+        .collect();
     Ok(Diversity {
-        mean: sum / drawn.len() as f64,
+        mean: each.iter().sum::<f64>() / drawn.len() as f64,
         pairs: drawn.len(),
         scales: scales(side),
     })

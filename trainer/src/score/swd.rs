@@ -138,15 +138,19 @@ fn descriptors(set: &Pictures, n: usize, level: usize, places: &[[usize; 2]]) ->
 /// Brings one channel of all patches to mean 0 and deviation 1.
 fn standardise(all: &mut [f32], length: usize, channel: usize) {
     let part = channel * SIDE * SIDE..(channel + 1) * SIDE * SIDE;
-    let (count, sum, squares) = all
+    // Collected, then added in order: a parallel reduction would depend on the number of threads in its last bits.
+    let each: Vec<(f64, f64)> = all
         .par_chunks_exact(length)
         .map(|patch| {
             let patch = &patch[part.clone()];
             let sum: f64 = patch.iter().map(|&v| f64::from(v)).sum();
             let squares: f64 = patch.iter().map(|&v| f64::from(v).powi(2)).sum();
-            (patch.len() as f64, sum, squares)
+            (sum, squares)
         })
-        .reduce(|| (0.0, 0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+        .collect();
+    let count = (each.len() * part.len()) as f64;
+    let sum: f64 = each.iter().map(|(sum, _)| sum).sum();
+    let squares: f64 = each.iter().map(|(_, squares)| squares).sum();
     let mean = sum / count;
     let deviation = (squares / count - mean * mean).max(0.0).sqrt().max(1e-8);
     let (mean, scale) = (mean as f32, (1.0 / deviation) as f32);
@@ -159,7 +163,7 @@ fn standardise(all: &mut [f32], length: usize, channel: usize) {
 
 /// Mean over directions of the distance between sorted projections: of two sets of as many rows.
 pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
-    let each = directions.par_chunks_exact(length).map(|direction| {
+    let each = |direction: &[f32]| -> f64 {
         let project = |set: &[f32]| -> Vec<f32> {
             let mut all: Vec<f32> = set
                 .chunks_exact(length)
@@ -175,9 +179,9 @@ pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
             .map(|(a, b)| f64::from((a - b).abs()))
             .sum();
         apart / a.len().max(1) as f64
-    });
-    let count = directions.len() / length.max(1);
-    each.sum::<f64>() / count.max(1) as f64
+    };
+    let distances: Vec<f64> = directions.par_chunks_exact(length).map(each).collect();
+    distances.iter().sum::<f64>() / distances.len().max(1) as f64
 }
 
 /// In eight sums at a time, which a compiler makes into registers.
@@ -322,6 +326,19 @@ mod tests {
             distance(&noise(9, 1, 9.0), &noise(9, 2, 9.0), 3),
             distance(&noise(9, 1, 9.0), &noise(9, 2, 9.0), 3)
         );
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let (a, b) = (noise(40, 1, 60.0), noise(40, 2, 60.0));
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| distance(&a, &b, 3))
+        };
+        let one = on(1);
+        for threads in [2, 3, 7] {
+            assert_eq!(on(threads), one, "{threads} threads");
+        }
     }
 
     #[test]
