@@ -15,7 +15,7 @@
 //! - [`image`]: what comes out, as pixels.
 //!
 //! With `alloc`, [`graph`] is the owned, editable form: batch norm is folded there and records are written there.
-//! With `std`, `crew` makes one image by several threads. With `onnx`, `onnx` translates a graph from and to ONNX.
+//! With `std`, `crew` makes one image by several threads and `npy` reads and writes NumPy's arrays. With `onnx`, `onnx` translates a graph from and to ONNX.
 //! With `gpu`, `gpu` runs a model on Vulkan.
 //!
 //! ```
@@ -59,6 +59,8 @@ pub mod image;
 pub mod int8;
 pub mod latent;
 pub mod model;
+#[cfg(feature = "std")]
+pub mod npy;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod op;

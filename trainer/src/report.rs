@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use burn::tensor::Tensor;
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
-use npyz::WriterBuilder;
+use runtime::npy;
 use serde::{Deserialize, Serialize};
 
 use crate::data::sheet::sheet;
@@ -132,27 +132,12 @@ pub fn byte(v: f32) -> u8 {
 /// # Errors
 /// [`WriteError`] names the file.
 pub fn write_square(path: &Path, numbers: Tensor<2>) -> Result<(), WriteError> {
-    let shape = numbers.dims().map(|side| side as u64);
+    let shape = numbers.dims();
     let values: Vec<f32> = numbers
         .into_data()
         .try_to_vec()
         .expect("a float tensor holds floats");
-    let attempt = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut writer = npyz::WriteOptions::new()
-            .default_dtype()
-            .shape(&shape)
-            .writer(&mut bytes)
-            .begin_nd()?;
-        writer.extend(values)?;
-        writer.finish()?;
-        Ok(bytes)
-    };
-    let bytes = attempt().map_err(|error| WriteError {
-        path: path.into(),
-        error,
-    })?;
-    run::write(path, &bytes)
+    run::write(path, &npy::write(&shape, values))
 }
 
 /// Writes pictures as one sheet of `columns`.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use npyz::{DType, NpyFile, Order, TypeStr, WriterBuilder};
+use runtime::npy::{self, Array, Kind};
 
 use super::output::{self, OutputError};
 
@@ -14,10 +14,12 @@ use super::output::{self, OutputError};
 pub enum NpyError {
     /// The file cannot be read.
     Read(PathBuf, io::Error),
-    /// Not numbers of a kind that is read: what it holds.
-    Type(PathBuf, String),
-    /// Not one latent, or one a row: its shape.
-    Shape(PathBuf, Vec<u64>),
+    /// Not an array.
+    Parse(PathBuf, npy::NpyError),
+    /// Bytes rather than floats.
+    Type(PathBuf),
+    /// Neither one latent nor one per row: its shape.
+    Shape(PathBuf, Vec<usize>),
     /// Rows that are not as long as the model's latent: file, length, what the model wants.
     Length(PathBuf, usize, usize),
     /// A value that is no finite number: row and column.
@@ -27,10 +29,12 @@ pub enum NpyError {
 impl fmt::Display for NpyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NpyError::Read(path, _) => write!(f, "cannot read {} as .npy", path.display()),
-            NpyError::Type(path, got) => write!(
+            NpyError::Read(path, _) | NpyError::Parse(path, _) => {
+                write!(f, "cannot read {} as .npy", path.display())
+            }
+            NpyError::Type(path) => write!(
                 f,
-                "{} holds {got}; float32 and float64 are read",
+                "{} holds uint8; latents are float32 or float64",
                 path.display()
             ),
             NpyError::Shape(path, shape) => write!(
@@ -56,6 +60,7 @@ impl std::error::Error for NpyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             NpyError::Read(_, error) => Some(error),
+            NpyError::Parse(_, error) => Some(error),
             NpyError::Type(..)
             | NpyError::Shape(..)
             | NpyError::Length(..)
@@ -69,36 +74,27 @@ impl std::error::Error for NpyError {
 /// # Errors
 /// [`NpyError`] names the file.
 pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError> {
-    let failed = |e: io::Error| NpyError::Read(path.into(), e);
-    let bytes = fs::read(path).map_err(failed)?;
-    let file = NpyFile::new(&bytes[..]).map_err(failed)?;
-    let shape = file.shape().to_vec();
-    // 1 x 1 images behind the latent are how convolutional generators like it.
-    let (rows, length) = match shape[..] {
+    let bytes = fs::read(path).map_err(|e| NpyError::Read(path.into(), e))?;
+    let array = Array::parse(&bytes).map_err(|e| NpyError::Parse(path.into(), e))?;
+    // Convolutional generators take the latent as a map of 1 x 1 pixels.
+    let (rows, latent) = match array.shape[..] {
         [n] => (1, n),
         [rows, n] | [rows, n, 1, 1] => (rows, n),
-        _ => return Err(NpyError::Shape(path.into(), shape)),
+        _ => return Err(NpyError::Shape(path.into(), array.shape)),
     };
-    let latent = length as usize;
     if !lengths.contains(&latent) {
         return Err(NpyError::Length(path.into(), latent, lengths[0]));
     }
-    if rows == 0 || rows.saturating_mul(length) > bytes.len() as u64 {
-        return Err(NpyError::Shape(path.into(), shape));
+    if rows == 0 {
+        return Err(NpyError::Shape(path.into(), array.shape));
     }
-    let (order, dtype) = (file.order(), file.dtype());
-    let values: Vec<f32> = match &dtype {
-        DType::Plain(t) if is(t, "f4") => file.into_vec::<f32>().map_err(failed)?,
-        DType::Plain(t) if is(t, "f8") => {
-            let values = file.into_vec::<f64>().map_err(failed)?;
-            values.into_iter().map(|v| v as f32).collect()
-        }
-        other => return Err(NpyError::Type(path.into(), other.descr())),
-    };
-    let rows = rows as usize;
-    let at = |r: usize, c: usize| match order {
-        Order::C => values[r * latent + c],
-        Order::Fortran => values[c * rows + r],
+    if array.kind == Kind::U8 {
+        return Err(NpyError::Type(path.into()));
+    }
+    let values: Vec<f32> = array.values().map(|v| v as f32).collect();
+    let at = |r: usize, c: usize| match array.fortran {
+        false => values[r * latent + c],
+        true => values[c * rows + r],
     };
     let mut latents = Vec::with_capacity(rows);
     for r in 0..rows {
@@ -111,28 +107,12 @@ pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError>
     Ok(latents)
 }
 
-/// Whether a type is `kind`, of either byte order.
-fn is(t: &TypeStr, kind: &str) -> bool {
-    t.to_string().ends_with(kind)
-}
-
 /// Writes latents, one a row, as float32.
 ///
 /// # Errors
 /// [`OutputError`] names the file.
 pub fn write(path: &Path, latents: &[Vec<f32>]) -> Result<(), OutputError> {
-    let failed = |e: io::Error| OutputError::Write(path.into(), e);
     let length = latents.first().map_or(0, Vec::len);
-    let mut bytes = Vec::new();
-    let mut writer = npyz::WriteOptions::new()
-        .default_dtype()
-        .shape(&[latents.len() as u64, length as u64])
-        .writer(&mut bytes)
-        .begin_nd()
-        .map_err(failed)?;
-    writer
-        .extend(latents.iter().flatten().copied())
-        .map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    output::write(path, &bytes)
+    let values = latents.iter().flatten().copied();
+    output::write(path, &npy::write(&[latents.len(), length], values))
 }

@@ -1,9 +1,11 @@
 //! Features of images: rows of numbers, from an extractor or from a `.npy` file.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufReader};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use runtime::npy::{Array, Kind, NpyError};
 
 /// Rows of numbers, one an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +18,14 @@ pub struct Features {
 /// Why there are no features.
 #[derive(Debug)]
 pub enum FeaturesError {
-    /// A file that cannot be read, or is no array of NumPy's form.
+    /// A file that cannot be read.
     Read(PathBuf, io::Error),
-    /// An array of another shape: which.
-    Shape(PathBuf, Vec<u64>),
-    /// Numbers of another type: which.
-    Type(PathBuf, String),
+    /// A file that is not a NumPy array.
+    Parse(PathBuf, NpyError),
+    /// An array that is not two-dimensional and in C's order: its shape.
+    Shape(PathBuf, Vec<usize>),
+    /// Bytes rather than floats.
+    Type(PathBuf),
     /// A value that is no number: where.
     NotFinite(String, usize),
 }
@@ -29,16 +33,18 @@ pub enum FeaturesError {
 impl fmt::Display for FeaturesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FeaturesError::Read(path, _) => write!(f, "cannot read {}", path.display()),
+            FeaturesError::Read(path, _) | FeaturesError::Parse(path, _) => {
+                write!(f, "cannot read {}", path.display())
+            }
             FeaturesError::Shape(path, shape) => write!(
                 f,
                 "{}: an array of shape {shape:?}, not of a row an image (two axes)",
                 path.display()
             ),
-            FeaturesError::Type(path, kind) => {
+            FeaturesError::Type(path) => {
                 write!(
                     f,
-                    "{}: numbers of type {kind}, not f4 or f8",
+                    "{}: values of type uint8, not float32 or float64",
                     path.display()
                 )
             }
@@ -53,6 +59,7 @@ impl std::error::Error for FeaturesError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             FeaturesError::Read(_, error) => Some(error),
+            FeaturesError::Parse(_, error) => Some(error),
             FeaturesError::Shape(..) | FeaturesError::Type(..) | FeaturesError::NotFinite(..) => {
                 None
             }
@@ -88,28 +95,19 @@ impl Features {
     /// # Errors
     /// [`FeaturesError`] names the file.
     pub fn load(path: &Path) -> Result<Features, FeaturesError> {
-        let failed = |e: io::Error| FeaturesError::Read(path.into(), e);
-        let file = BufReader::new(File::open(path).map_err(failed)?);
-        let array = npyz::NpyFile::new(file).map_err(failed)?;
-        let shape = array.shape().to_vec();
-        let &[_, dimension] = &shape[..] else {
-            return Err(FeaturesError::Shape(path.into(), shape));
+        let bytes = fs::read(path).map_err(|e| FeaturesError::Read(path.into(), e))?;
+        let array = Array::parse(&bytes).map_err(|e| FeaturesError::Parse(path.into(), e))?;
+        let &[_, dimension] = &array.shape[..] else {
+            return Err(FeaturesError::Shape(path.into(), array.shape));
         };
-        if dimension == 0 || array.order() != npyz::Order::C {
-            return Err(FeaturesError::Shape(path.into(), shape));
+        if dimension == 0 || array.fortran {
+            return Err(FeaturesError::Shape(path.into(), array.shape));
         }
-        let kind = array.dtype().descr();
-        let values: Result<Vec<f64>, _> = if kind.contains("f8") {
-            array.into_vec::<f64>()
-        } else if kind.contains("f4") {
-            array
-                .into_vec::<f32>()
-                .map(|v| v.into_iter().map(f64::from).collect())
-        } else {
-            return Err(FeaturesError::Type(path.into(), kind));
-        };
+        if array.kind == Kind::U8 {
+            return Err(FeaturesError::Type(path.into()));
+        }
         let name = path.display().to_string();
-        Features::new(&name, dimension as usize, values.map_err(failed)?)
+        Features::new(&name, dimension, array.values().collect())
     }
 
     /// How many images.
