@@ -4,54 +4,77 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Once;
 
-/// The path of one of the workspace's programs, built if it is not there.
+/// The path of one of the workspace's programs, built if it is missing or older than its sources.
+///
+/// `cargo test --workspace` has built all of them beside the tests. A build from here would select other features of a few
+/// dependencies, and so compile most of the workspace again.
 ///
 /// # Panics
 /// If it cannot be built.
 pub fn program(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
-    // Tests lie in `target/PROFILE/deps`, programs one folder up.
+    // Tests are in `target/PROFILE/deps`, programs one folder up.
     let this = std::env::current_exe().expect("a test knows its own path");
     let folder = this
         .ancestors()
         .nth(2)
-        .expect("a test lies in a target folder");
+        .expect("a test is in a target folder");
+    let at = |name: &str| {
+        folder
+            .join(name)
+            .with_extension(std::env::consts::EXE_EXTENSION)
+    };
     BUILT.call_once(|| {
-        let release = folder.file_name().is_some_and(|f| f == "release");
-        let profile = if release {
-            "--profile=release"
-        } else {
-            "--profile=dev"
-        };
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", profile, "--bins", "--target-dir"])
-            .arg(folder.parent().expect("a profile lies in a target folder"))
-            .args([
-                "-p",
-                "trainer",
-                "-p",
-                "runtime",
-                "-p",
-                "firmware-demo",
-                "-p",
-                "models",
-                "-p",
-                "tests",
-            ])
-            .args(match cfg!(feature = "gpu") {
-                true => &["--features", "runtime/gpu,trainer/gpu"][..],
-                false => &[],
-            })
-            .current_dir(root())
-            .status();
-        assert!(
-            status.is_ok_and(|s| s.success()),
-            "the programs do not build"
-        );
+        // The plain programs and those with a GPU have the same path: only cargo can tell them apart.
+        let gpu = cfg!(feature = "gpu");
+        if gpu || !PROGRAMS.iter().all(|name| is_current(&at(name))) {
+            build(folder, gpu);
+        }
     });
-    folder
-        .join(name)
-        .with_extension(std::env::consts::EXE_EXTENSION)
+    at(name)
+}
+
+const PROGRAMS: [&str; 3] = ["trainer", "runtime", "firmware-demo"];
+
+/// Whether a program is newer than every file that cargo lists as its source.
+fn is_current(program: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
+    let Ok(list) = std::fs::read_to_string(program.with_extension("d")) else {
+        return false;
+    };
+    // `PROGRAM: SOURCE SOURCE ...`, with spaces inside a path escaped.
+    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
+    let sources = sources.trim().replace("\\ ", "\0");
+    let mut sources = sources.split(' ').map(|path| path.replace('\0', " "));
+    let Some(built) = modified(program) else {
+        return false;
+    };
+    let lock = modified(&root().join("Cargo.lock"));
+    lock.is_some_and(|at| at <= built)
+        && sources.all(|path| modified(Path::new(&path)).is_some_and(|at| at <= built))
+}
+
+fn build(folder: &Path, gpu: bool) {
+    let profile = match folder.file_name().and_then(|f| f.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "--profile", profile, "--bins"]);
+    command
+        .arg("--target-dir")
+        .arg(folder.parent().expect("a profile is in a target folder"));
+    for package in PROGRAMS.iter().chain(&["models", "tests"]) {
+        command.args(["-p", package]);
+    }
+    if gpu {
+        command.args(["--features", "runtime/gpu,trainer/gpu"]);
+    }
+    let status = command.current_dir(root()).status();
+    assert!(
+        status.is_ok_and(|s| s.success()),
+        "the programs do not build"
+    );
 }
 
 /// The workspace.

@@ -1,13 +1,13 @@
 //! State dicts that PyTorch wrote, and what PyTorch made of them; `golden/weights.py` makes both.
 
 use std::fs;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use runtime::cpu::Cpu;
 use runtime::graph::{Facts, Graph};
 use runtime::latent::Latent;
 use runtime::model::Model;
+use runtime::npy::Array;
 use runtime::record::Buffer;
 use trainer::export;
 use trainer::import::{self, Assumed};
@@ -19,8 +19,12 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn floats(name: &str) -> Vec<f32> {
-    let file = BufReader::new(fs::File::open(golden(name)).unwrap());
-    npyz::NpyFile::new(file).unwrap().into_vec().unwrap()
+    let bytes = fs::read(golden(name)).unwrap();
+    Array::parse(&bytes)
+        .unwrap()
+        .values()
+        .map(|v| v as f32)
+        .collect()
 }
 
 fn graph(name: &str) -> Result<Graph, import::ImportError> {

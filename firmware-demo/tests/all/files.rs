@@ -168,7 +168,7 @@ fn a_configuration_file_and_flags_over_it() {
 #[test]
 fn the_configuration_to_begin_with_is_right() {
     let dir = tempfile::tempdir().unwrap();
-    let example = include_str!("../kiosk.toml");
+    let example = include_str!("../../kiosk.toml");
     // With its other panel too.
     let panel = example
         .split_once("# display = ")

@@ -53,7 +53,7 @@ fn without_allocation<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-const RECORD: &[u8] = runtime::include_record!("../../models/pretrained/faces64.bpk");
+const RECORD: &[u8] = runtime::include_record!("../../../models/pretrained/faces64.bpk");
 
 #[test]
 fn parsing_and_generating_do_not_allocate() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use runtime::npy::Array;
 use trainer::score::features::Features;
 use trainer::score::{frechet, kernel, manifold, ssim, swd};
 
@@ -26,12 +27,17 @@ fn close(got: f64, key: &str, tolerance: f64) {
     );
 }
 
-fn floats<T: npyz::Deserialize>(name: &str) -> Vec<T> {
-    let file = fs::File::open(golden(name)).unwrap();
-    npyz::NpyFile::new(std::io::BufReader::new(file))
-        .unwrap()
-        .into_vec()
-        .unwrap()
+fn values(name: &str) -> Vec<f64> {
+    let bytes = fs::read(golden(name)).unwrap();
+    Array::parse(&bytes).unwrap().values().collect()
+}
+
+fn floats(name: &str) -> Vec<f32> {
+    values(name).into_iter().map(|v| v as f32).collect()
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    values(name).into_iter().map(|v| v as u8).collect()
 }
 
 #[test]
@@ -53,16 +59,16 @@ fn features() {
 
 #[test]
 fn similarity() {
-    let pair: Vec<u8> = floats("pair.npy");
+    let pair = bytes("pair.npy");
     let (a, b) = pair.split_at(pair.len() / 2);
     close(f64::from(ssim::ms_ssim(a, b, 64)), "ms_ssim", 1e-4);
 }
 
 #[test]
 fn pyramid() {
-    let pair: Vec<u8> = floats("pair.npy");
+    let pair = bytes("pair.npy");
     let plane = &pair[pair.len() / 2..][..64 * 64];
-    let want: Vec<f32> = floats("pyramid.npy");
+    let want = floats("pyramid.npy");
     let got = swd::pyramid(plane, 64);
     assert_eq!(got.len(), want.len());
     let off = got
@@ -76,10 +82,10 @@ fn pyramid() {
 #[test]
 fn sorted_projections() {
     let rows = |name| -> Vec<f32> {
-        let all: Vec<f64> = floats(name);
+        let all = values(name);
         all[..200 * 24].iter().map(|&v| v as f32).collect()
     };
-    let directions: Vec<f32> = floats("directions.npy");
+    let directions = floats("directions.npy");
     let got = swd::sliced(&rows("real.npy"), &rows("fake.npy"), 24, &directions);
     close(got, "sliced", 1e-6);
 }

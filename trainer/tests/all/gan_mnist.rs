@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use runtime::npy::Array;
 use toml::Table;
 use trainer::config::Config;
 use trainer::data::{DataSet, Form};
@@ -91,10 +92,12 @@ fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
             assert_eq!(sheet.width(), sheet.height());
             assert!(sheet.width() >= 8 * SIDE);
             let bytes = fs::read(root.join(format!("d_outputs_epoch_{epoch:04}.npy"))).unwrap();
-            let file = npyz::NpyFile::new(&bytes[..]).unwrap();
-            assert_eq!(file.shape(), [8, 8]);
-            let values = file.into_vec::<f32>().unwrap();
-            assert!(values.iter().all(|p| (0.0..=1.0).contains(p)), "{values:?}");
+            let array = Array::parse(&bytes).unwrap();
+            assert_eq!(array.shape, [8, 8]);
+            assert!(
+                array.values().all(|p| (0.0..=1.0).contains(&p)),
+                "{array:?}"
+            );
         }
         assert!(!root.join("fake_images_epoch_0004.png").exists());
     }

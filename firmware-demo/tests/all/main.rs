@@ -1,0 +1,6 @@
+//! One binary for every file: each would link the same libraries again.
+
+mod files;
+mod terminal;
+mod web;
+mod window;

@@ -1,0 +1,12 @@
+//! One binary for every file: each would link burn again.
+
+mod cli;
+mod dependencies;
+mod engines;
+mod family;
+mod fit;
+mod gpu;
+mod no_alloc;
+mod pipeline;
+mod pytorch;
+mod trainer_verbs;

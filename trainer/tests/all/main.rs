@@ -1,0 +1,5 @@
+//! One binary for every file: each would link burn again.
+
+mod gan_mnist;
+mod import;
+mod score;
