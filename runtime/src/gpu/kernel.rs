@@ -1,42 +1,142 @@
-//! The kernels of `kernels.wgsl`, compiled: which there are, and which one suits a layer.
+//! The kernels, compiled: which there are, and which one suits a layer.
 
+use std::fmt;
 use std::string::String;
 use std::vec::Vec;
 
-use super::device::Device;
+use super::device::{Device, Limits};
+use super::template::expand;
+use super::trusted;
 
 /// Workgroups in a row of a dispatch, which has rows because none may be longer than 65,535.
 const ROW: usize = 32_768;
-/// Columns of a tile.
-const TILE: usize = 64;
 
-/// Lanes of eight threads.
+/// Lanes of a block of weights on a software adapter.
 const EIGHT: usize = 32;
 
 /// What a pipeline is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
     pub kind: Kind,
-    /// Writes planes of floats, the image, not a map.
-    pub image: bool,
+    /// Vectors of lanes of a block of weights.
+    pub block: usize,
     /// Reads and writes 16-bit floats; sums are of 32 bits.
     pub half: bool,
+    /// Writes the bytes of pixels, not a map.
+    pub bytes: bool,
 }
 
 /// One of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Many columns, blocks of so many lanes: 32 or 64.
-    Tile(usize),
-    /// Few columns or few lanes, blocks of so many: 4, 16, 32 or 64.
-    Slim(usize),
-    /// A CPU in disguise, blocks of 32 lanes.
+    /// Many columns.
+    Tile(Tile),
+    /// Few columns or few lanes.
+    Slim(Slim),
+    /// Software adapters.
     Eight,
     /// What multiplies nothing.
     Move,
+    /// The image layer of the family, of so many channels.
+    Image(Image, usize),
+    /// The same for few faces.
+    ImageFew(usize),
+    /// A map as bytes.
+    Pixels,
 }
 
-/// Lanes of a block of a layer of `lanes`; `eight`: on a CPU in disguise.
+/// How `tile.wgsl` is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Vectors of lanes, and columns, of a workgroup.
+    pub lanes: usize,
+    pub columns: usize,
+    /// The same of a thread.
+    tall: usize,
+    wide: usize,
+    /// Vectors of rows at a time.
+    deep: usize,
+    /// Parts of the workgroup's memory in turn.
+    stages: usize,
+}
+
+/// How `slim.wgsl` is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slim {
+    /// Vectors of lanes of a workgroup.
+    pub lanes: usize,
+    /// Threads that have columns of their own.
+    spread: usize,
+    /// Columns of a thread.
+    wide: usize,
+}
+
+/// How `image.wgsl` is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Pairs of positions in a row, and rows, of a workgroup.
+    pairs: usize,
+    lines: usize,
+    /// Vectors of channels at a time.
+    deep: usize,
+}
+
+const fn tile(size: [usize; 2], own: [usize; 2], deep: usize, stages: usize) -> Tile {
+    Tile {
+        lanes: size[0] / 4,
+        columns: size[1],
+        tall: own[0] / 4,
+        wide: own[1],
+        deep,
+        stages,
+    }
+}
+
+const fn image(pairs: usize, lines: usize, deep: usize) -> Image {
+    Image { pairs, lines, deep }
+}
+
+/// Tiles that can be chosen, the largest first.
+const TILES: [Tile; 14] = [
+    tile([128, 128], [8, 8], 2, 2),
+    tile([128, 128], [8, 8], 4, 1),
+    tile([128, 128], [16, 8], 2, 2),
+    tile([64, 256], [8, 8], 4, 1),
+    tile([64, 128], [8, 8], 2, 2),
+    tile([64, 128], [8, 8], 4, 1),
+    tile([64, 128], [8, 4], 4, 1),
+    tile([128, 64], [8, 8], 2, 2),
+    tile([128, 64], [8, 4], 4, 1),
+    tile([64, 64], [8, 8], 2, 2),
+    tile([64, 64], [8, 4], 4, 2),
+    tile([64, 64], [8, 4], 4, 1),
+    tile([32, 128], [8, 8], 4, 1),
+    tile([32, 64], [4, 4], 4, 1),
+];
+
+/// The same of the image layer.
+const IMAGES: [Image; 5] = [
+    image(8, 16, 2),
+    image(8, 16, 1),
+    image(16, 8, 2),
+    image(8, 8, 2),
+    image(16, 16, 1),
+];
+
+/// A layer's product, for choosing a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// Groups, and the columns of the largest.
+    pub groups: usize,
+    pub columns: usize,
+    /// Vectors of lanes, with those of the padding of the last block, and of a block.
+    pub lanes: usize,
+    pub block: usize,
+    /// Vectors of rows of the largest group.
+    pub quads: usize,
+}
+
+/// Lanes of a block of weights of a layer of `lanes`; `eight`: on a software adapter.
 pub fn block(lanes: usize, eight: bool) -> usize {
     match lanes {
         0..=4 => 4,
@@ -47,26 +147,213 @@ pub fn block(lanes: usize, eight: bool) -> usize {
     }
 }
 
-impl Kind {
-    /// For `groups` products with `columns` columns each and `blocks` blocks of `block` lanes; `eight`: on a CPU
-    /// in disguise.
-    pub fn of(groups: usize, columns: usize, blocks: usize, block: usize, eight: bool) -> Kind {
-        // As many workgroups as keep a small GPU busy; with fewer, each thread has to do less.
-        let tiles = groups * columns.div_ceil(TILE) * blocks;
-        match block {
-            EIGHT if eight => Kind::Eight,
-            32 | 64 if tiles >= 32 => Kind::Tile(block),
-            _ => Kind::Slim(block),
+impl Tile {
+    fn down(self) -> usize {
+        self.lanes / self.tall
+    }
+
+    fn threads(self) -> usize {
+        self.down() * self.columns / self.wide
+    }
+
+    /// Bytes of a workgroup's memory.
+    fn memory(self) -> usize {
+        let pitch = self.columns + 8 / self.deep;
+        16 * self.stages * self.deep * (pitch + 4 * self.lanes)
+    }
+
+    fn suits(self, product: &Product, limits: &Limits) -> bool {
+        product.lanes.is_multiple_of(self.lanes)
+            && self.threads() <= limits.threads
+            && self.memory() <= limits.memory
+    }
+
+    fn workgroups(self, product: &Product) -> usize {
+        product.groups * product.columns.div_ceil(self.columns) * (product.lanes / self.lanes)
+    }
+
+    fn constants(self) -> Vec<(&'static str, usize)> {
+        let threads = self.threads();
+        [
+            ("LANES", self.lanes),
+            ("COLUMNS", self.columns),
+            ("TALL", self.tall),
+            ("WIDE", self.wide),
+            ("DEEP", self.deep),
+            ("STAGES", self.stages),
+            ("THREADS", threads),
+            ("DOWN", self.down()),
+            ("ACROSS", self.columns / self.wide),
+            ("SIDE", self.down().min(8)),
+            ("X_LOADS", self.deep * self.columns / threads),
+            ("W_LOADS", 4 * self.deep * self.lanes / threads),
+        ]
+        .into()
+    }
+}
+
+impl Slim {
+    fn slices(self) -> usize {
+        256 / (self.lanes * self.spread)
+    }
+
+    /// For a product of few columns: parts of four vectors of rows and more, and as many columns side by side as there are.
+    fn of(product: &Product) -> Slim {
+        let slices = (product.quads / 4).max(4).next_power_of_two().min(64);
+        let lanes = product.block.min(match slices {
+            64 => 4,
+            32 => 4,
+            _ => 16,
+        });
+        // At least as many parts as columns are added up by.
+        let slices = slices.min(64 * 4 / lanes);
+        Slim {
+            lanes,
+            spread: 256 / (lanes * slices),
+            wide: if product.columns >= 8 && product.block > 1 {
+                8
+            } else {
+                4
+            },
         }
     }
 
-    /// Columns, or vectors of the output, of a workgroup.
-    pub fn columns(self) -> usize {
+    fn all(product: &Product) -> impl Iterator<Item = Slim> {
+        let lanes = [1, 4, 8, 16];
+        let block = product.block;
+        let lanes = lanes
+            .into_iter()
+            .filter(move |lanes| block.is_multiple_of(*lanes));
+        lanes.flat_map(|lanes| {
+            let slices = [4, 8, 16, 32, 64]
+                .into_iter()
+                .filter(move |s| s * lanes <= 256);
+            slices.flat_map(move |slices| {
+                [4, 8].map(|wide| Slim {
+                    lanes,
+                    spread: 256 / (lanes * slices),
+                    wide,
+                })
+            })
+        })
+    }
+
+    fn constants(self) -> Vec<(&'static str, usize)> {
+        [
+            ("LANES", self.lanes),
+            ("SPREAD", self.spread),
+            ("WIDE", self.wide),
+            ("ROUNDS", self.wide / 4),
+        ]
+        .into()
+    }
+}
+
+impl Image {
+    fn threads(self) -> usize {
+        self.pairs * self.lines
+    }
+
+    fn plane(self) -> usize {
+        (self.lines + 2) * 2 * (self.pairs + 1)
+    }
+
+    fn suits(self, channels: usize, limits: &Limits) -> bool {
+        let vectors = self.deep * (self.plane() + 16 * channels) + 1;
+        self.threads() <= limits.threads && 16 * vectors <= limits.memory
+    }
+
+    fn constants(self, channels: usize) -> Vec<(&'static str, usize)> {
+        let threads = self.threads();
+        [
+            ("PAIRS", self.pairs),
+            ("LINES", self.lines),
+            ("DEEP", self.deep),
+            ("CHANNELS", channels),
+            ("THREADS", threads),
+            ("LOADS", self.plane().div_ceil(threads / self.deep)),
+        ]
+        .into()
+    }
+}
+
+/// Pairs of positions of a workgroup of `image_few.wgsl`.
+const FEW: usize = 8;
+
+/// Its threads: 16 KiB of memory are enough.
+fn few_threads(channels: usize) -> usize {
+    if channels < 4 { 128 } else { 64 }
+}
+
+impl Kind {
+    /// For a layer that multiplies; `eight`: on a software adapter.
+    pub fn of(product: &Product, eight: bool, limits: &Limits) -> Kind {
+        if eight && product.block == EIGHT / 4 {
+            return Kind::Eight;
+        }
+        // As many workgroups as keep a GPU busy; with fewer, each thread has to do less.
+        let busy = |tile: &&Tile| {
+            let least = if tile.lanes * tile.columns > 16 * 64 {
+                256
+            } else {
+                32
+            };
+            tile.suits(product, limits) && tile.workgroups(product) >= least
+        };
+        match TILES.iter().find(busy) {
+            Some(tile) => Kind::Tile(*tile),
+            None => Kind::Slim(Slim::of(product)),
+        }
+    }
+
+    /// For the image layer of the family, whose input has `rows` by `columns` pixels.
+    pub fn of_image(
+        channels: usize,
+        [rows, columns]: [usize; 2],
+        faces: usize,
+        limits: &Limits,
+    ) -> Kind {
+        let image = IMAGES.iter().find(|i| i.suits(channels, limits));
+        match image {
+            Some(image) if faces * rows * columns >= 1 << 14 => Kind::Image(*image, channels),
+            _ => Kind::ImageFew(channels),
+        }
+    }
+
+    /// All that could be chosen for a layer that multiplies.
+    pub fn candidates(product: &Product, limits: &Limits) -> Vec<Kind> {
+        let tiles = TILES
+            .iter()
+            .filter(|t| t.suits(product, limits))
+            .map(|t| Kind::Tile(*t));
+        let few = product.columns * product.groups <= 4096 || product.block == 1;
+        let slims = Slim::all(product).filter(|_| few).map(Kind::Slim);
+        tiles.chain(slims).collect()
+    }
+
+    /// The same for the image layer.
+    pub fn image_candidates(channels: usize, limits: &Limits) -> Vec<Kind> {
+        let suit = IMAGES.iter().filter(|i| i.suits(channels, limits));
+        let images = suit.map(|image| Kind::Image(*image, channels));
+        images.chain([Kind::ImageFew(channels)]).collect()
+    }
+
+    /// Workgroups of a layer that multiplies, of one group.
+    pub fn workgroups(self, product: &Product) -> usize {
+        let (lanes, columns) = match self {
+            Kind::Tile(tile) => (tile.lanes, tile.columns),
+            Kind::Slim(slim) => (slim.lanes, slim.spread * slim.wide),
+            Kind::Eight => (EIGHT / 4, 16),
+            Kind::Move | Kind::Image(..) | Kind::ImageFew(_) | Kind::Pixels => return 0,
+        };
+        product.columns.div_ceil(columns) * product.lanes.div_ceil(lanes)
+    }
+
+    /// Workgroups of the image layer, whose input has `rows` by `columns` pixels.
+    pub fn image_workgroups(self, faces: usize, [rows, columns]: [usize; 2]) -> usize {
         match self {
-            Kind::Tile(_) => TILE,
-            Kind::Slim(block) => 4 * 256 / (block / 4 * slices(block)),
-            Kind::Eight => 16,
-            Kind::Move => 64,
+            Kind::Image(i, _) => faces * rows.div_ceil(i.lines) * columns.div_ceil(2 * i.pairs),
+            _ => (faces * rows * columns / 2).div_ceil(FEW),
         }
     }
 
@@ -76,69 +363,87 @@ impl Kind {
             Kind::Slim(_) => "slim",
             Kind::Eight => "eight",
             Kind::Move => "move_values",
+            Kind::Image(..) | Kind::ImageFew(_) => "image",
+            Kind::Pixels => "pixels",
         }
     }
 
-    /// What stands before the text for this one.
-    fn constants(self) -> String {
-        let lanes = match self {
-            Kind::Tile(block) | Kind::Slim(block) => block,
-            Kind::Eight => EIGHT,
-            Kind::Move => 64,
-        };
-        std::format!(
-            "const LANES = {}u;\nconst SLICES = {}u;\nconst TALL = {};\n",
-            lanes / 4,
-            slices(lanes),
-            lanes == 64
-        )
+    fn text(self) -> (&'static str, Vec<(&'static str, usize)>) {
+        match self {
+            Kind::Tile(tile) => (include_str!("tile.wgsl"), tile.constants()),
+            Kind::Slim(slim) => (include_str!("slim.wgsl"), slim.constants()),
+            Kind::Eight => (include_str!("eight.wgsl"), Vec::new()),
+            Kind::Move => (include_str!("move.wgsl"), Vec::new()),
+            Kind::Image(image, channels) => (include_str!("image.wgsl"), image.constants(channels)),
+            Kind::ImageFew(channels) => {
+                let constants = [
+                    ("PAIRS", FEW),
+                    ("CHANNELS", channels),
+                    ("THREADS", few_threads(channels)),
+                ];
+                (include_str!("image_few.wgsl"), constants.into())
+            }
+            Kind::Pixels => (include_str!("pixels.wgsl"), Vec::new()),
+        }
     }
 }
 
-/// Parts that the rows of a slim kernel are cut into.
-fn slices(block: usize) -> usize {
-    match block {
-        64 => 16,
-        32 => 8,
-        _ => 4,
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Tile(t) => write!(
+                f,
+                "tile {}x{}, {}x{} per thread, deep {}, stages {}",
+                4 * t.lanes,
+                t.columns,
+                4 * t.tall,
+                t.wide,
+                4 * t.deep,
+                t.stages
+            ),
+            Kind::Slim(s) => write!(
+                f,
+                "slim {}x{}, {} columns per thread, {} slices",
+                4 * s.lanes,
+                s.spread * s.wide,
+                s.wide,
+                s.slices()
+            ),
+            Kind::Image(i, _) => {
+                write!(f, "image {}x{}, deep {}", 2 * i.pairs, i.lines, 4 * i.deep)
+            }
+            Kind::ImageFew(_) => f.write_str("image, few"),
+            Kind::Eight | Kind::Move | Kind::Pixels => f.write_str(self.entry()),
+        }
     }
 }
 
 impl Kernel {
-    fn source(self) -> String {
-        // Subgroups are not everywhere: a text of its own.
-        let eight = match self.kind {
-            Kind::Eight => include_str!("eight.wgsl"),
-            Kind::Tile(_) | Kind::Slim(_) | Kind::Move => "",
+    pub fn source(self) -> String {
+        use std::fmt::Write;
+        let (text, mut constants) = self.kind.text();
+        constants.push(("BLOCK", self.block));
+        // Extensions stand before everything else.
+        let stored = if self.half { "f16" } else { "f32" };
+        let mut source = String::new();
+        if self.half {
+            source.push_str("enable f16;\n");
+        }
+        let to = if self.bytes { "u32" } else { "Stored" };
+        // Writing to a String does not fail.
+        let _ = write!(source, "alias Stored = vec4<{stored}>;\nalias To = {to};\n");
+        for (name, value) in &constants {
+            let _ = writeln!(source, "const {name} = {value}u;");
+        }
+        source.push_str(include_str!("kernels.wgsl"));
+        let output = match (self.bytes, self.kind) {
+            (true, Kind::Image(..) | Kind::ImageFew(_)) => include_str!("bytes.wgsl"),
+            (true, _) => "",
+            (false, _) => include_str!("map.wgsl"),
         };
-        let stored = match self.half {
-            true => "enable f16;\nalias Stored = vec4<f16>;\n",
-            false => "alias Stored = vec4<f32>;\n",
-        };
-        let put = match self.image {
-            true => {
-                "@group(0) @binding(5) var<storage, read_write> to: array<f32>;
-                fn put(face: u32, pixel: u32, depth: u32, value: vec4<f32>) {
-                    for (var i = 0u; i < min(4u, layer.out_channels - 4u * depth); i++) {
-                        to[(face * layer.out_channels + 4u * depth + i) * layer.out_plane + pixel] = value[i];
-                    }
-                }\n"
-            }
-            false => {
-                "@group(0) @binding(5) var<storage, read_write> to: array<Stored>;
-                fn put(face: u32, pixel: u32, depth: u32, value: vec4<f32>) {
-                    to[(face * layer.out_plane + pixel) * layer.out_depth + depth] = Stored(value);
-                }\n"
-            }
-        };
-        [
-            stored,
-            eight,
-            &self.kind.constants(),
-            put,
-            include_str!("kernels.wgsl"),
-        ]
-        .concat()
+        source.push_str(&expand(output, &constants));
+        source.push_str(&expand(text, &constants));
+        source
     }
 }
 
@@ -208,19 +513,14 @@ impl Pipelines {
     }
 }
 
-/// A pipeline of a text. What is wrong is found by [`Device::check`].
+/// A pipeline of a text of this crate. What is wrong is found by [`Device::check`].
 pub fn compile(
     device: &Device,
     source: &str,
     entry: &str,
     layout: Option<&wgpu::PipelineLayout>,
 ) -> wgpu::ComputePipeline {
-    let module = device
-        .raw
-        .create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: None,
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
+    let module = trusted::module(&device.raw, source);
     device
         .raw
         .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
