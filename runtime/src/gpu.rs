@@ -63,6 +63,8 @@ pub struct Gpu {
     bytes: Vec<u8>,
     /// Buffers of calls that are over, to be used again.
     spare: Vec<Vec<u8>>,
+    /// A layer and the kernel that it is run by, whatever suits it.
+    forced: Option<(usize, kernel::Kind)>,
     /// CPU threads that latents of a large part are drawn by.
     threads: usize,
 }
@@ -137,6 +139,7 @@ impl Gpu {
             flights: VecDeque::new(),
             bytes: Vec::new(),
             spare: Vec::new(),
+            forced: None,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
         };
         gpu.generate_all(&[Latent::from_seed(0)])?;
@@ -472,26 +475,14 @@ impl Gpu {
         pass: &mut wgpu::ComputePass<'_>,
         i: usize,
         n: usize,
-        at: (usize, usize),
-        output: Output,
-    ) {
-        let kind = match self.layers.get(i) {
-            Some(layer) => layer.kind(n, self.device.eight, &self.device.limits),
-            None => kernel::Kind::Pixels,
-        };
-        self.step_by(pass, i, n, at, output, kind);
-    }
-
-    /// Has step `i` run by a kernel.
-    fn step_by(
-        &mut self,
-        pass: &mut wgpu::ComputePass<'_>,
-        i: usize,
-        n: usize,
         (set, slot): (usize, usize),
         output: Output,
-        kind: kernel::Kind,
     ) {
+        let kind = match (self.layers.get(i), self.forced) {
+            (Some(_), Some((layer, kind))) if layer == i => kind,
+            (Some(layer), _) => layer.kind(n, self.device.eight, &self.device.limits),
+            (None, _) => kernel::Kind::Pixels,
+        };
         let Some(set) = &self.sets[set] else { return };
         let slot = &set.slots[slot];
         let last = i + 1 >= self.layers.len();
@@ -518,5 +509,117 @@ impl Gpu {
         pass.set_bind_group(0, map.as_ref().unwrap_or(&slot.bindings[i]), &[]);
         let [x, y, z] = sides;
         pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Facts, Graph};
+    use crate::op::{Activation, Op, Window};
+    use crate::record::Buffer;
+
+    /// Transposed convolutions of doubling size behind a stem, of so many channels.
+    fn record(latent: usize, channels: &[usize]) -> Buffer {
+        let mut input = latent;
+        let mut layers = Vec::new();
+        for (i, &out) in channels.iter().enumerate() {
+            let [stride, padding] = if i == 0 { [1, 0] } else { [2, 1] };
+            let mut state = i as u32;
+            let mut number = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let size = (3.0 / (4 * input) as f32).sqrt();
+            layers.push(crate::graph::Layer {
+                name: std::format!("l{i}"),
+                op: Op::ConvTranspose {
+                    out,
+                    window: Window {
+                        kernel: 4,
+                        stride,
+                        padding,
+                    },
+                },
+                activation: match i + 1 == channels.len() {
+                    true => Activation::Tanh,
+                    false => Activation::LeakyRelu(0.2),
+                },
+                weight: (0..input * out * 16).map(|_| size * number()).collect(),
+                bias: (0..out).map(|_| number()).collect(),
+            });
+            input = out;
+        }
+        let graph = Graph {
+            latent,
+            layers,
+            facts: Facts::default(),
+        };
+        Buffer::from(graph.to_record().unwrap())
+    }
+
+    #[test]
+    fn every_kernel_that_could_be_used_is_right() {
+        let record = record(9, &[20, 128, 64, 3]);
+        let model = Model::parse(record.bytes()).unwrap();
+        let latents: Vec<Latent<'_>> = (0..3).map(Latent::from_seed).collect();
+        for mut adapter in adapters() {
+            // As a card, so that a software adapter is given all kernels.
+            adapter.kind = Kind::Discrete;
+            let mut gpu = Gpu::new(&model, &adapter, false).unwrap();
+            let want = gpu.values(&latents).unwrap();
+            gpu.generate_all(&latents).unwrap();
+            let pixels: Vec<u8> = gpu.bytes.clone();
+            for layer in 0..gpu.layers.len() {
+                let limits = gpu.device.limits;
+                for kind in gpu.layers[layer].candidates(latents.len(), &limits) {
+                    gpu.forced = Some((layer, kind));
+                    let got = gpu.values(&latents).unwrap();
+                    let off = want.iter().zip(&got).map(|(a, b)| (a - b).abs());
+                    let worst = off.fold(0.0, f32::max);
+                    assert!(worst < 1e-5, "layer {layer}, {kind}: {worst}");
+                    // Commands were recorded for another kernel.
+                    gpu.sets = [None, None];
+                    gpu.generate_all(&latents).unwrap();
+                    let mut pairs = pixels.iter().zip(&gpu.bytes);
+                    assert!(
+                        pairs.all(|(a, b)| a.abs_diff(*b) <= 1),
+                        "layer {layer}, {kind}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn calls_are_finished_in_order() {
+        let record = record(7, &[8, 3]);
+        let model = Model::parse(record.bytes()).unwrap();
+        for adapter in adapters() {
+            let mut gpu = Gpu::new(&model, &adapter, false).unwrap();
+            let sizes = [3, 300, 1, 9, 0, 9, 40];
+            let seeds = |call: usize| {
+                (0..sizes[call]).map(move |i| Latent::from_seed(100 * call as u64 + i))
+            };
+            let mut want = Vec::new();
+            for call in 0..sizes.len() {
+                gpu.generate_all(&seeds(call).collect::<Vec<_>>()).unwrap();
+                want.push(gpu.bytes.clone());
+            }
+            for call in 0..sizes.len() {
+                gpu.begin(&seeds(call).collect::<Vec<_>>()).unwrap();
+            }
+            for want in &want {
+                assert!(gpu.finish().unwrap());
+                assert!(gpu.bytes == *want);
+            }
+            assert!(!gpu.finish().unwrap());
+            // A latent of another length ends all calls, and the next one works.
+            gpu.begin(&seeds(1).collect::<Vec<_>>()).unwrap();
+            assert!(gpu.begin(&[Latent::from_values(&[1.0])]).is_err());
+            assert!(!gpu.finish().unwrap());
+            gpu.generate_all(&seeds(0).collect::<Vec<_>>()).unwrap();
+            assert!(gpu.bytes == want[0]);
+        }
     }
 }

@@ -31,6 +31,8 @@ pub struct Limits {
     pub threads: usize,
     /// Bytes of memory in common.
     pub memory: usize,
+    /// Whether there are matrix units for 16-bit floats.
+    pub matrices: bool,
 }
 
 /// A buffer that the CPU has asked to map.
@@ -63,8 +65,15 @@ impl Device {
         features.set(wgpu::Features::SUBGROUP, eight);
         features |= adapter.handle.features() & wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
         let limits = adapter.handle.limits();
+        let matrices = half && has_matrices(&adapter.handle, &info);
+        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrices);
+        let experimental_features = match matrices {
+            true => super::trusted::experimental(),
+            false => wgpu::ExperimentalFeatures::disabled(),
+        };
         let opened = pollster::block_on(adapter.handle.request_device(&wgpu::DeviceDescriptor {
             required_features: features,
+            experimental_features,
             required_limits: adapter.handle.limits(),
             // A generator and its maps are no more than a few megabytes.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
@@ -89,6 +98,7 @@ impl Device {
                     .max_compute_invocations_per_workgroup
                     .min(limits.max_compute_workgroup_size_x) as usize,
                 memory: limits.max_compute_workgroup_storage_size as usize,
+                matrices,
             },
             direct: features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
             spin: adapter.is_real(),
@@ -231,6 +241,18 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, GpuError> {
             .or_else(|| payload.downcast_ref::<&str>().copied());
         GpuError::Driver(one_line(text.unwrap_or("no reason given")))
     })
+}
+
+/// Whether subgroups of 32 threads multiply matrices of 16 by 16 16-bit floats, with 32-bit sums.
+fn has_matrices(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let feature = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
+        && adapter.features().contains(feature)
+        && adapter
+            .cooperative_matrix_properties()
+            .iter()
+            .any(|m| (m.m_size, m.n_size, m.k_size, m.ab_type, m.cr_type) == (16, 16, 16, F16, F32))
 }
 
 fn one_line(text: &str) -> String {

@@ -21,8 +21,8 @@ fn eight(@builtin(workgroup_id) id: vec3<u32>, @builtin(subgroup_invocation_id) 
     var a{j} = vec4<f32>();
     //: end
     for (var q = 0u; q < group.quads; q++) {
-        let x = under(group, near, r);
-        let y = under(group, far, r);
+        let x = vec4<f32>(under(group, near, r));
+        let y = vec4<f32>(under(group, far, r));
         let m = mat4x4<f32>(
             vec4<f32>(weights[w]),
             vec4<f32>(weights[w + BLOCK]),

@@ -31,6 +31,8 @@ pub struct Kernel {
 pub enum Kind {
     /// Many columns.
     Tile(Tile),
+    /// Many columns, by matrix units.
+    Coop(Coop),
     /// Few columns or few lanes.
     Slim(Slim),
     /// Software adapters.
@@ -52,6 +54,21 @@ pub struct Tile {
     pub lanes: usize,
     pub columns: usize,
     /// The same of a thread.
+    tall: usize,
+    wide: usize,
+    /// Vectors of rows at a time.
+    deep: usize,
+    /// Parts of the workgroup's memory in turn.
+    stages: usize,
+}
+
+/// How `coop.wgsl` is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coop {
+    /// Vectors of lanes, and columns, of a workgroup.
+    lanes: usize,
+    columns: usize,
+    /// Matrices of a subgroup.
     tall: usize,
     wide: usize,
     /// Vectors of rows at a time.
@@ -114,6 +131,31 @@ const TILES: [Tile; 14] = [
     tile([32, 64], [4, 4], 4, 1),
 ];
 
+const fn coop(size: [usize; 2], own: [usize; 2], deep: usize, stages: usize) -> Coop {
+    Coop {
+        lanes: size[0] / 4,
+        columns: size[1],
+        tall: own[0] / 16,
+        wide: own[1] / 16,
+        deep: deep / 4,
+        stages,
+    }
+}
+
+/// The same for matrix units.
+const COOPS: [Coop; 10] = [
+    coop([128, 128], [64, 32], 32, 2),
+    coop([128, 128], [64, 32], 32, 1),
+    coop([128, 128], [64, 64], 32, 2),
+    coop([128, 128], [32, 64], 16, 2),
+    coop([64, 256], [32, 64], 32, 1),
+    coop([64, 128], [32, 32], 32, 2),
+    coop([64, 128], [32, 64], 32, 2),
+    coop([64, 128], [32, 64], 32, 1),
+    coop([64, 128], [32, 32], 64, 1),
+    coop([64, 64], [32, 32], 32, 2),
+];
+
 /// The same of the image layer.
 const IMAGES: [Image; 5] = [
     image(8, 16, 2),
@@ -134,6 +176,8 @@ pub struct Product {
     pub block: usize,
     /// Vectors of rows of the largest group.
     pub quads: usize,
+    /// A divisor of the vectors of rows of all groups.
+    pub divisor: usize,
 }
 
 /// Lanes of a block of weights of a layer of `lanes`; `eight`: on a software adapter.
@@ -185,6 +229,53 @@ impl Tile {
             ("DOWN", self.down()),
             ("ACROSS", self.columns / self.wide),
             ("SIDE", self.down().min(8)),
+            ("X_LOADS", self.deep * self.columns / threads),
+            ("W_LOADS", 4 * self.deep * self.lanes / threads),
+        ]
+        .into()
+    }
+}
+
+impl Coop {
+    fn down(self) -> usize {
+        self.lanes / (4 * self.tall)
+    }
+
+    fn threads(self) -> usize {
+        32 * self.down() * self.columns / (16 * self.wide)
+    }
+
+    /// Bytes of a workgroup's memory.
+    fn memory(self) -> usize {
+        let x = self.columns * (self.deep + 1);
+        let w = 4 * self.deep * (self.lanes + 1);
+        8 * self.stages * (x + w) + 32 * self.threads()
+    }
+
+    fn suits(self, product: &Product, limits: &Limits) -> bool {
+        limits.matrices
+            && product.lanes.is_multiple_of(self.lanes)
+            && product.divisor.is_multiple_of(self.deep)
+            && self.threads() <= limits.threads
+            && self.memory() <= limits.memory
+    }
+
+    fn workgroups(self, product: &Product) -> usize {
+        product.groups * product.columns.div_ceil(self.columns) * (product.lanes / self.lanes)
+    }
+
+    fn constants(self) -> Vec<(&'static str, usize)> {
+        let threads = self.threads();
+        [
+            ("LANES", self.lanes),
+            ("COLUMNS", self.columns),
+            ("TALL", self.tall),
+            ("WIDE", self.wide),
+            ("DEEP", self.deep),
+            ("STAGES", self.stages),
+            ("THREADS", threads),
+            ("DOWN", self.down()),
+            ("ROUNDS", self.deep / 4),
             ("X_LOADS", self.deep * self.columns / threads),
             ("W_LOADS", 4 * self.deep * self.lanes / threads),
         ]
@@ -291,6 +382,10 @@ impl Kind {
         if eight && product.block == EIGHT / 4 {
             return Kind::Eight;
         }
+        let coop = |c: &&Coop| c.suits(product, limits) && c.workgroups(product) >= 64;
+        if let Some(coop) = COOPS.iter().find(coop) {
+            return Kind::Coop(*coop);
+        }
         // As many workgroups as keep a GPU busy; with fewer, each thread has to do less.
         let busy = |tile: &&Tile| {
             let least = if tile.lanes * tile.columns > 16 * 64 {
@@ -328,7 +423,11 @@ impl Kind {
             .map(|t| Kind::Tile(*t));
         let few = product.columns * product.groups <= 4096 || product.block == 1;
         let slims = Slim::all(product).filter(|_| few).map(Kind::Slim);
-        tiles.chain(slims).collect()
+        let coops = COOPS
+            .iter()
+            .filter(|c| c.suits(product, limits))
+            .map(|c| Kind::Coop(*c));
+        tiles.chain(coops).chain(slims).collect()
     }
 
     /// The same for the image layer.
@@ -342,6 +441,7 @@ impl Kind {
     pub fn workgroups(self, product: &Product) -> usize {
         let (lanes, columns) = match self {
             Kind::Tile(tile) => (tile.lanes, tile.columns),
+            Kind::Coop(coop) => (coop.lanes, coop.columns),
             Kind::Slim(slim) => (slim.lanes, slim.spread * slim.wide),
             Kind::Eight => (EIGHT / 4, 16),
             Kind::Move | Kind::Image(..) | Kind::ImageFew(_) | Kind::Pixels => return 0,
@@ -360,6 +460,7 @@ impl Kind {
     fn entry(self) -> &'static str {
         match self {
             Kind::Tile(_) => "tile",
+            Kind::Coop(_) => "coop",
             Kind::Slim(_) => "slim",
             Kind::Eight => "eight",
             Kind::Move => "move_values",
@@ -371,6 +472,7 @@ impl Kind {
     fn text(self) -> (&'static str, Vec<(&'static str, usize)>) {
         match self {
             Kind::Tile(tile) => (include_str!("tile.wgsl"), tile.constants()),
+            Kind::Coop(coop) => (include_str!("coop.wgsl"), coop.constants()),
             Kind::Slim(slim) => (include_str!("slim.wgsl"), slim.constants()),
             Kind::Eight => (include_str!("eight.wgsl"), Vec::new()),
             Kind::Move => (include_str!("move.wgsl"), Vec::new()),
@@ -401,6 +503,16 @@ impl fmt::Display for Kind {
                 4 * t.deep,
                 t.stages
             ),
+            Kind::Coop(c) => write!(
+                f,
+                "coop {}x{}, {}x{} per subgroup, deep {}, stages {}",
+                4 * c.lanes,
+                c.columns,
+                16 * c.tall,
+                16 * c.wide,
+                4 * c.deep,
+                c.stages
+            ),
             Kind::Slim(s) => write!(
                 f,
                 "slim {}x{}, {} columns per thread, {} slices",
@@ -428,6 +540,9 @@ impl Kernel {
         let mut source = String::new();
         if self.half {
             source.push_str("enable f16;\n");
+        }
+        if let Kind::Coop(_) = self.kind {
+            source.push_str("enable wgpu_cooperative_matrix;\n");
         }
         let to = if self.bytes { "u32" } else { "Stored" };
         // Writing to a String does not fail.
@@ -535,4 +650,109 @@ pub fn compile(
             },
             cache: None,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: Limits = Limits {
+        threads: 1024,
+        memory: 48 << 10,
+        matrices: true,
+    };
+
+    fn valid(kernel: Kernel) {
+        let source = kernel.source();
+        let module = wgpu::naga::front::wgsl::parse_str(&source);
+        let module = module.unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&source)));
+        let mut validator = wgpu::naga::valid::Validator::new(
+            wgpu::naga::valid::ValidationFlags::all(),
+            wgpu::naga::valid::Capabilities::all(),
+        );
+        let info = validator.validate(&module);
+        let info = info.unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&source)));
+        let options = wgpu::naga::back::spv::Options {
+            lang_version: (1, 4),
+            ..wgpu::naga::back::spv::Options::default()
+        };
+        let words = wgpu::naga::back::spv::write_vec(&module, &info, &options, None);
+        assert!(words.is_ok_and(|w| w.len() > 100), "{kernel:?}");
+    }
+
+    #[test]
+    fn every_text_is_valid() {
+        let product = Product {
+            groups: 4,
+            columns: 1024,
+            lanes: 64,
+            block: 16,
+            quads: 512,
+            divisor: 512,
+        };
+        let narrow = Product {
+            lanes: 1,
+            block: 1,
+            ..product
+        };
+        let products = [product, narrow].map(|p| Kind::candidates(&p, &CARD));
+        assert!(products[0].iter().any(|k| matches!(k, Kind::Coop(_))));
+        let moves = [Kind::Eight, Kind::Move];
+        for kind in products.concat().into_iter().chain(moves) {
+            for half in [false, true] {
+                if half || !matches!(kind, Kind::Coop(_)) {
+                    valid(Kernel {
+                        kind,
+                        block: 8,
+                        half,
+                        bytes: false,
+                    });
+                }
+            }
+        }
+        for channels in 1..=4 {
+            let images = Kind::image_candidates(channels, &CARD);
+            for kind in images.into_iter().chain([Kind::Pixels]) {
+                for (half, bytes) in [(false, true), (true, true), (true, false)] {
+                    if bytes || kind != Kind::Pixels {
+                        valid(Kernel {
+                            kind,
+                            block: 1,
+                            half,
+                            bytes,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_adapters_have_kernels() {
+        let small = Limits {
+            threads: 256,
+            memory: 16 << 10,
+            matrices: false,
+        };
+        let product = Product {
+            groups: 4,
+            columns: 1 << 16,
+            lanes: 32,
+            block: 16,
+            quads: 512,
+            divisor: 512,
+        };
+        assert!(matches!(Kind::of(&product, false, &small), Kind::Tile(_)));
+        for kind in Kind::candidates(&product, &small) {
+            let memory = match kind {
+                Kind::Tile(tile) => tile.memory(),
+                _ => 0,
+            };
+            assert!(memory <= small.memory, "{kind}");
+        }
+        for channels in 1..=4 {
+            let kind = Kind::of_image(channels, [32, 32], 64, &small);
+            assert!(matches!(kind, Kind::Image(..)), "{channels}: {kind}");
+        }
+    }
 }

@@ -110,14 +110,14 @@ fn later(group: Group, before: Row, by: Row) -> Row {
 }
 
 // Four values of the product's second matrix. Rows after the last have weights of nought.
-fn under(group: Group, c: Column, r: Row) -> vec4<f32> {
+fn under(group: Group, c: Column, r: Row) -> Stored {
     // What is above or left is a large number without its sign.
     let y = u32(c.y + group.way * r.y);
     let x = u32(c.x + group.way * r.x);
     if (y < layer.rows && x < layer.columns) {
-        return vec4<f32>(input[c.face + (y * layer.columns + x) * layer.depth + r.depth]);
+        return input[c.face + (y * layer.columns + x) * layer.depth + r.depth];
     }
-    return vec4<f32>();
+    return Stored();
 }
 
 // Four rows of weights of four lanes, with four values of a column.

@@ -27,11 +27,12 @@ pub struct Layer {
 /// What kind of kernel a layer wants.
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    /// Vectors of lanes, with their padding, and of a block; vectors of rows of the largest group.
+    /// Vectors of lanes, with their padding, and of a block; vectors of rows of the largest group, and a divisor of all groups'.
     Product {
         lanes: usize,
         block: usize,
         quads: usize,
+        divisor: usize,
     },
     Move,
     /// The family's image layer: channels, and rows and columns of its input.
@@ -252,7 +253,8 @@ impl Layer {
                 Form::Product {
                     lanes: numbers.lanes.next_multiple_of(block) / QUAD,
                     block: block / QUAD,
-                    quads: quads.max().unwrap_or(0),
+                    quads: quads.clone().max().unwrap_or(0),
+                    divisor: quads.fold(0, gcd),
                 }
             }
             (None, _) => Form::Move,
@@ -344,6 +346,7 @@ impl Layer {
             lanes,
             block,
             quads,
+            divisor,
         } = self.form
         else {
             return None;
@@ -354,6 +357,7 @@ impl Layer {
             lanes,
             block,
             quads,
+            divisor,
         })
     }
 
@@ -388,6 +392,14 @@ impl Layer {
             (_, Some(product)) => kernel::sides(kind.workgroups(&product), groups),
             (_, None) => kernel::sides(self.columns(faces).div_ceil(64), 1),
         }
+    }
+}
+
+/// The greatest common divisor; of 0 and a number, the number.
+fn gcd(a: usize, b: usize) -> usize {
+    match b {
+        0 => a,
+        _ => gcd(b, a % b),
     }
 }
 

@@ -34,7 +34,7 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
             vec4<f32>(weights[w + 3u * BLOCK]),
         );
         //: for j in WIDE
-        let x{j} = under(group, c{j}, r);
+        let x{j} = vec4<f32>(under(group, c{j}, r));
         //: end
         //: for j in WIDE
         a{j} = products(m, x{j}, a{j});

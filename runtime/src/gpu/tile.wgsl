@@ -35,7 +35,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     let e{j} = thread + {j}u * THREADS;
     let v{j} = part + e{j} % LANES;
     var w{j} = group.weights + v{j} / BLOCK * block + e{j} / LANES * BLOCK + v{j} % BLOCK;
-    var w_next{j} = vec4<f32>(weights[w{j}]);
+    var w_next{j} = weights[w{j}];
     //: end
     // What it sums: warps of SIDE lanes by 32 / SIDE columns.
     let warp = thread / 32u;
@@ -50,11 +50,11 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         let stage = i % STAGES;
         let x_to = stage * X_STAGE + x_place;
         //: for j in X_LOADS
-        x_tile[x_to + {j}u * (THREADS / DEEP)] = x_next{j};
+        x_tile[x_to + {j}u * (THREADS / DEEP)] = vec4<f32>(x_next{j});
         //: end
         let w_to = stage * W_STAGE + thread;
         //: for j in W_LOADS
-        w_tile[w_to + {j}u * THREADS] = w_next{j};
+        w_tile[w_to + {j}u * THREADS] = vec4<f32>(w_next{j});
         //: end
         workgroupBarrier();
         if (i + 1u < steps) {
@@ -64,7 +64,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
             //: end
             //: for j in W_LOADS
             w{j} += 4u * DEEP * BLOCK;
-            w_next{j} = vec4<f32>(weights[w{j}]);
+            w_next{j} = weights[w{j}];
             //: end
         }
         let x_at = stage * X_STAGE + own;

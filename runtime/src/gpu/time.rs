@@ -69,10 +69,13 @@ impl Gpu {
                     kinds.push(used);
                 }
                 for kind in kinds {
+                    gpu.forced = Some((layer, kind));
                     // The first one warms up.
                     let times = gpu.passes(4, |gpu, pass, _| {
-                        gpu.step_by(pass, layer, faces, at, Output::Bytes, kind);
-                    })?;
+                        gpu.step(pass, layer, faces, at, Output::Bytes);
+                    });
+                    gpu.forced = None;
+                    let times = times?;
                     all.push(Candidate {
                         layer,
                         kernel: kind.to_string(),

@@ -20,3 +20,10 @@ pub fn module(device: &wgpu::Device, source: &str) -> wgpu::ShaderModule {
         device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
     }
 }
+
+/// Consent to wgpu's experimental features.
+pub fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: of these features only cooperative matrices are asked for, where the driver lists the size and types of those that
+    // `coop.wgsl` uses; its pointers follow from constants that size the same arrays, and all threads of a subgroup are there.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
+}
