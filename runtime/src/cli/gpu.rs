@@ -18,6 +18,9 @@ use crate::Bench;
 /// Faces at a time: enough for a GPU to be busy, few enough for any memory.
 const BATCH: usize = 64;
 
+/// The first face of a batch, and how many they are.
+type Range = (usize, usize);
+
 /// Makes faces in order.
 pub struct Maker<'a> {
     gpu: Option<Gpu>,
@@ -26,8 +29,8 @@ pub struct Maker<'a> {
     count: usize,
     /// The first of those that are ready, and they.
     ready: (usize, Vec<RgbImage>),
-    /// The first face of the batch that the GPU makes meanwhile, and how many they are.
-    ahead: Option<(usize, usize)>,
+    /// What the GPU makes meanwhile.
+    ahead: Option<Range>,
 }
 
 impl<'a> Maker<'a> {
@@ -84,9 +87,9 @@ impl<'a> Maker<'a> {
 fn next<'l>(
     gpu: &mut Gpu,
     i: usize,
-    ahead: Option<(usize, usize)>,
+    ahead: Option<Range>,
     batch: impl Fn(usize) -> Vec<Latent<'l>>,
-) -> Result<(Vec<RgbImage>, Option<(usize, usize)>), GpuError> {
+) -> Result<(Vec<RgbImage>, Option<Range>), GpuError> {
     let count = match ahead {
         Some((first, count)) if first == i => count,
         _ => {

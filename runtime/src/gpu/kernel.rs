@@ -382,6 +382,14 @@ impl Kind {
         if eight && product.block == EIGHT / 4 {
             return Kind::Eight;
         }
+        if eight {
+            // Few reads for each product.
+            return Kind::Slim(Slim {
+                lanes: 1,
+                spread: 64,
+                wide: 8,
+            });
+        }
         let coop = |c: &&Coop| c.suits(product, limits) && c.workgroups(product) >= 64;
         if let Some(coop) = COOPS.iter().find(coop) {
             return Kind::Coop(*coop);
