@@ -25,7 +25,7 @@ import tempfile
 import time
 
 START = time.monotonic()
-# PyTorch's cards and ours: the network, when neither `trainer` nor --model gives one, is the program's own.
+# Channels of the tutorial's generator, for PyTorch where ours could not be inspected.
 TUTORIAL = [100, 512, 256, 128, 64, 3]
 
 
@@ -50,6 +50,8 @@ class Report:
         self.values = {}
         self.left_out = []
         self.env = dict(os.environ, NODEVICE_SELECT="1")
+        # With less time every part has less.
+        self.scale = min(1, args.seconds / 290)
 
     def left(self):
         """Seconds that are left for everything."""
@@ -61,7 +63,7 @@ class Report:
 
     def run(self, what, command, limit):
         """The output of a command, or None if it failed or took too long."""
-        limit = min(limit, self.left())
+        limit = min(max(10, limit * self.scale), self.left())
         if limit < 2:
             self.skip(what, "no time left")
             return None
@@ -184,7 +186,7 @@ def measure_inference(report, model, adapter):
             continue
         for batch in batches:
             command = [report.args.runtime, "bench", *model, "--device", report.args.device, "--json"]
-            command += ["--batch", str(batch), "--seconds", "0.8"]
+            command += ["--batch", str(batch), "--seconds", f"{max(0.2, 0.8 * report.scale):.2f}"]
             command += ["--half"] if precision == "f16" else []
             made = report.run_json(f"{batch} faces, {precision}", command, 30)
             for row in made["rows"] if made else []:
@@ -201,7 +203,7 @@ def measure_step(report):
     steps = {}
     for precision, batch in (("f32", 128), ("mixed", 512)):
         command = [report.args.trainer, "bench", "--device", report.args.device, "--recipe", "dcgan-tutorial", "--json"]
-        command += ["--batch", str(batch), "--seconds", "2"]
+        command += ["--batch", str(batch), "--seconds", str(max(1, round(2 * report.scale)))]
         command += ["--precision", precision] if precision != "f32" else []
         made = report.run_json(f"a training step, batch {batch}, {precision}", command, 25)
         if made:
@@ -211,7 +213,7 @@ def measure_step(report):
 
 def follow(report, what, command, run, limit):
     """Runs `trainer fit` for a while: pace at the end, and seconds until it was reached."""
-    limit = min(limit, report.left())
+    limit = min(max(4.5, limit * report.scale), report.left())
     if limit < 4:
         report.skip(what, "no time left")
         return None
@@ -267,8 +269,11 @@ def measure_fit(report, folder):
             command += ["--precision", precision] if precision != "f32" else []
             command += ["--images", "100000000"]
             settings = ["drawn=4096", "held_out=0", "score=0", "grid=100000000", "checkpoint=100000000"]
-            settings += [f"log={5120 if batch else 1024}"]
+            settings += [f"log={2560 if batch else 512}"]
             command += [word for setting in settings for word in ("--set", setting)]
+            if report.left() < 0.3 * report.args.seconds:
+                report.skip(f"fit, {name}", "no time left")
+                continue
             row = follow(report, f"fit, {name}", command, run, 14)
             if row:
                 rows[name] = row
@@ -278,11 +283,11 @@ def measure_fit(report, folder):
 def measure_torch(report, channels):
     """PyTorch's rows, from a process of its own: what came out before it failed or its time was up is kept."""
     limit = min(90, report.left() - 2)
-    if limit < 15:
+    if limit < 12:
         report.skip("PyTorch", "no time left")
         return
     print(f"{time.monotonic() - START:4.0f} s  PyTorch", file=sys.stderr)
-    command = [report.args.python, os.path.abspath(__file__), "--torch-rows", str(limit - 8)]
+    command = [report.args.python, os.path.abspath(__file__), "--torch-rows", str(limit - 4)]
     env = dict(report.env, TORCH_CHANNELS=json.dumps(channels or TUTORIAL))
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         try:
@@ -418,9 +423,12 @@ def torch_rows(seconds):
     cases += [("infer tf32", 1024, lambda n, s: infer(n, False, True, s))]
     for mode in ("f32", "tf32", "bf16"):
         cases += [(f"train {mode}", n, lambda n, s, mode=mode: train(n, mode, s)) for n in (128, 512)]
-    # Half of the time is for preparing.
+    # Half of the time is for preparing, and a training case has two rows.
     span = min(2.5, (seconds - (time.monotonic() - START)) / (2 * (len(cases) + 6)))
     for name, batch, case in cases:
+        if time.monotonic() - START > seconds - 2 * span:
+            say(f"{name} {batch}", failed="no time left")
+            continue
         try:
             row = case(batch, span)
             if row:

@@ -140,7 +140,7 @@ impl Gpu {
             bytes: Vec::new(),
             spare: Vec::new(),
             forced: None,
-            threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(8)),
         };
         gpu.generate_all(&[Latent::from_seed(0)])?;
         Ok(gpu)
@@ -415,7 +415,7 @@ impl Gpu {
             let mut pairs = z.chunks_exact_mut(pixel).zip(latents);
             pairs.try_for_each(|(z, l)| l.fill_for(&mut z[..self.latent], self.classes))
         };
-        let threads = self.threads.min(latents.len() / 64);
+        let threads = self.threads.min(latents.len() / 16);
         if threads < 2 {
             return fill(latents, z);
         }

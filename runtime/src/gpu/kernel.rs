@@ -113,22 +113,23 @@ const fn image(pairs: usize, lines: usize, deep: usize) -> Image {
     Image { pairs, lines, deep }
 }
 
-/// Tiles that can be chosen, the largest first.
-const TILES: [Tile; 14] = [
-    tile([128, 128], [8, 8], 2, 2),
-    tile([128, 128], [8, 8], 4, 1),
-    tile([128, 128], [16, 8], 2, 2),
-    tile([64, 256], [8, 8], 4, 1),
-    tile([64, 128], [8, 8], 2, 2),
-    tile([64, 128], [8, 8], 4, 1),
-    tile([64, 128], [8, 4], 4, 1),
-    tile([128, 64], [8, 8], 2, 2),
-    tile([128, 64], [8, 4], 4, 1),
-    tile([64, 64], [8, 8], 2, 2),
-    tile([64, 64], [8, 4], 4, 2),
-    tile([64, 64], [8, 4], 4, 1),
-    tile([32, 128], [8, 8], 4, 1),
-    tile([32, 64], [4, 4], 4, 1),
+/// Tiles that can be chosen, the first that suits with at least so many workgroups; none: only measured by `candidates`. By the times
+/// of an H200.
+const TILES: [(Tile, Option<usize>); 14] = [
+    (tile([128, 128], [8, 8], 4, 1), Some(256)),
+    (tile([128, 64], [8, 4], 4, 1), Some(128)),
+    (tile([64, 128], [8, 4], 4, 1), Some(128)),
+    (tile([64, 64], [8, 4], 4, 1), Some(32)),
+    (tile([32, 64], [4, 4], 4, 1), Some(32)),
+    (tile([128, 128], [8, 8], 2, 2), None),
+    (tile([128, 128], [16, 8], 2, 2), None),
+    (tile([64, 256], [8, 8], 4, 1), None),
+    (tile([64, 128], [8, 8], 2, 2), None),
+    (tile([64, 128], [8, 8], 4, 1), None),
+    (tile([128, 64], [8, 8], 2, 2), None),
+    (tile([64, 64], [8, 8], 2, 2), None),
+    (tile([64, 64], [8, 4], 4, 2), None),
+    (tile([32, 128], [8, 8], 4, 1), None),
 ];
 
 const fn coop(size: [usize; 2], own: [usize; 2], deep: usize, stages: usize) -> Coop {
@@ -143,17 +144,17 @@ const fn coop(size: [usize; 2], own: [usize; 2], deep: usize, stages: usize) -> 
 }
 
 /// The same for matrix units.
-const COOPS: [Coop; 10] = [
-    coop([128, 128], [64, 32], 32, 2),
-    coop([128, 128], [64, 32], 32, 1),
-    coop([128, 128], [64, 64], 32, 2),
-    coop([128, 128], [32, 64], 16, 2),
-    coop([64, 256], [32, 64], 32, 1),
-    coop([64, 128], [32, 32], 32, 2),
-    coop([64, 128], [32, 64], 32, 2),
-    coop([64, 128], [32, 64], 32, 1),
-    coop([64, 128], [32, 32], 64, 1),
-    coop([64, 64], [32, 32], 32, 2),
+const COOPS: [(Coop, Option<usize>); 10] = [
+    (coop([128, 128], [64, 32], 32, 2), Some(256)),
+    (coop([64, 128], [32, 64], 32, 1), Some(512)),
+    (coop([64, 128], [32, 32], 64, 1), Some(64)),
+    (coop([64, 64], [32, 32], 32, 2), Some(32)),
+    (coop([128, 128], [64, 32], 32, 1), None),
+    (coop([128, 128], [64, 64], 32, 2), None),
+    (coop([128, 128], [32, 64], 16, 2), None),
+    (coop([64, 256], [32, 64], 32, 1), None),
+    (coop([64, 128], [32, 32], 32, 2), None),
+    (coop([64, 128], [32, 64], 32, 2), None),
 ];
 
 /// The same of the image layer.
@@ -288,24 +289,14 @@ impl Slim {
         256 / (self.lanes * self.spread)
     }
 
-    /// For a product of few columns: parts of four vectors of rows and more, and as many columns side by side as there are.
+    /// For a product of few columns: parts of about eight vectors of rows, and as many lanes as are left of the threads.
     fn of(product: &Product) -> Slim {
-        let slices = (product.quads / 4).max(4).next_power_of_two().min(64);
-        let lanes = product.block.min(match slices {
-            64 => 4,
-            32 => 4,
-            _ => 16,
-        });
-        // At least as many parts as columns are added up by.
-        let slices = slices.min(64 * 4 / lanes);
+        let slices = (product.quads / 8).next_power_of_two().clamp(16, 64);
+        let lanes = product.block.min(256 / slices);
         Slim {
             lanes,
             spread: 256 / (lanes * slices),
-            wide: if product.columns >= 8 && product.block > 1 {
-                8
-            } else {
-                4
-            },
+            wide: 4,
         }
     }
 
@@ -390,22 +381,20 @@ impl Kind {
                 wide: 8,
             });
         }
-        let coop = |c: &&Coop| c.suits(product, limits) && c.workgroups(product) >= 64;
-        if let Some(coop) = COOPS.iter().find(coop) {
-            return Kind::Coop(*coop);
-        }
-        // As many workgroups as keep a GPU busy; with fewer, each thread has to do less.
-        let busy = |tile: &&Tile| {
-            let least = if tile.lanes * tile.columns > 16 * 64 {
-                256
-            } else {
-                32
-            };
-            tile.suits(product, limits) && tile.workgroups(product) >= least
-        };
-        match TILES.iter().find(busy) {
-            Some(tile) => Kind::Tile(*tile),
-            None => Kind::Slim(Slim::of(product)),
+        // As many workgroups as keep a GPU busy, and columns that fill most of them; with fewer, each thread has to do less.
+        let full = |columns: usize| 2 * product.columns > columns;
+        let coop = COOPS.iter().find(|(coop, least)| {
+            let busy = least.is_some_and(|least| coop.workgroups(product) >= least);
+            busy && full(coop.columns) && coop.suits(product, limits)
+        });
+        let tile = TILES.iter().find(|(tile, least)| {
+            let busy = least.is_some_and(|least| tile.workgroups(product) >= least);
+            busy && full(tile.columns) && tile.suits(product, limits)
+        });
+        match (coop, tile) {
+            (Some((coop, _)), _) => Kind::Coop(*coop),
+            (None, Some((tile, _))) => Kind::Tile(*tile),
+            (None, None) => Kind::Slim(Slim::of(product)),
         }
     }
 
@@ -425,16 +414,12 @@ impl Kind {
 
     /// All that could be chosen for a layer that multiplies.
     pub fn candidates(product: &Product, limits: &Limits) -> Vec<Kind> {
-        let tiles = TILES
-            .iter()
-            .filter(|t| t.suits(product, limits))
-            .map(|t| Kind::Tile(*t));
+        let tiles = TILES.iter().map(|(tile, _)| *tile);
+        let tiles = tiles.filter(|t| t.suits(product, limits)).map(Kind::Tile);
         let few = product.columns * product.groups <= 4096 || product.block == 1;
         let slims = Slim::all(product).filter(|_| few).map(Kind::Slim);
-        let coops = COOPS
-            .iter()
-            .filter(|c| c.suits(product, limits))
-            .map(|c| Kind::Coop(*c));
+        let coops = COOPS.iter().map(|(coop, _)| *coop);
+        let coops = coops.filter(|c| c.suits(product, limits)).map(Kind::Coop);
         tiles.chain(coops).chain(slims).collect()
     }
 

@@ -26,21 +26,35 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     let next = row(group, SLICES);
     let block = (group.quads + 3u) / 4u * 16u * BLOCK;
     var w = group.weights + lane / BLOCK * block + 4u * slice * BLOCK + lane % BLOCK;
-    for (var q = slice; q < group.quads; q += SLICES) {
+    // Two parts at a time: what is read from memory takes longer than everything else.
+    for (var q = slice; q < group.quads; q += 2u * SLICES) {
+        let further = q + SLICES < group.quads;
+        let s = later(group, r, next);
+        let v = w + select(0u, 4u * SLICES * BLOCK, further);
         let m = mat4x4<f32>(
             vec4<f32>(weights[w]),
             vec4<f32>(weights[w + BLOCK]),
             vec4<f32>(weights[w + 2u * BLOCK]),
             vec4<f32>(weights[w + 3u * BLOCK]),
         );
+        let n = mat4x4<f32>(
+            vec4<f32>(weights[v]),
+            vec4<f32>(weights[v + BLOCK]),
+            vec4<f32>(weights[v + 2u * BLOCK]),
+            vec4<f32>(weights[v + 3u * BLOCK]),
+        );
         //: for j in WIDE
         let x{j} = vec4<f32>(under(group, c{j}, r));
+        var y{j} = vec4<f32>();
+        if (further) {
+            y{j} = vec4<f32>(under(group, c{j}, s));
+        }
         //: end
         //: for j in WIDE
-        a{j} = products(m, x{j}, a{j});
+        a{j} = products(n, y{j}, products(m, x{j}, a{j}));
         //: end
-        w += 4u * SLICES * BLOCK;
-        r = later(group, r, next);
+        w += 8u * SLICES * BLOCK;
+        r = later(group, s, next);
     }
     // The slices' sums, four columns at a time: each of the first four slices adds up one column.
     //: for k in ROUNDS

@@ -1,7 +1,7 @@
 //! How long layers take, and what an adapter could do.
 
 use std::string::{String, ToString};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use wgpu::BufferUsages as Use;
@@ -13,6 +13,8 @@ use crate::latent::Latent;
 
 /// Workgroups of 256 threads, enough for any adapter.
 const WORKGROUPS: u32 = 1024;
+/// How long a candidate is measured, at least.
+const WARM: Duration = Duration::from_millis(30);
 /// How often `peak.wgsl` repeats its three vectors' multiply-adds in a round.
 const REPEATED: usize = 32;
 
@@ -70,22 +72,34 @@ impl Gpu {
                 }
                 for kind in kinds {
                     gpu.forced = Some((layer, kind));
-                    // The first one warms up.
-                    let times = gpu.passes(4, |gpu, pass, _| {
-                        gpu.step(pass, layer, faces, at, Output::Bytes);
-                    });
+                    let best = gpu.best(layer, faces, at);
                     gpu.forced = None;
-                    let times = times?;
+                    let seconds = best?;
                     all.push(Candidate {
                         layer,
                         kernel: kind.to_string(),
-                        seconds: times[1..].iter().copied().fold(f64::INFINITY, f64::min),
+                        seconds,
                         used: kind == used,
                     });
                 }
             }
             Ok(all)
         })
+    }
+
+    /// Seconds of a layer: the least in the time that brings the device to its full clock.
+    fn best(&mut self, layer: usize, faces: usize, at: (usize, usize)) -> Result<f64, GpuError> {
+        let start = Instant::now();
+        let mut best = f64::INFINITY;
+        loop {
+            let times = self.passes(8, |gpu, pass, _| {
+                gpu.step(pass, layer, faces, at, Output::Bytes);
+            })?;
+            best = times.into_iter().fold(best, f64::min);
+            if start.elapsed() >= WARM {
+                return Ok(best);
+            }
+        }
     }
 
     /// Does some work with the buffers of a batch that was just made, with nothing else in flight.
