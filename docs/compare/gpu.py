@@ -42,6 +42,13 @@ def arguments():
     return parser.parse_args()
 
 
+def complaint(text):
+    """The line of a program's output that says what is wrong."""
+    lines = [line for line in text.splitlines() if line.strip() and "XDG_RUNTIME_DIR" not in line]
+    errors = [line for line in lines if line.startswith("error")]
+    return (errors or lines or [""])[-1][:200]
+
+
 class Report:
     """What was measured and what was left out."""
 
@@ -77,8 +84,7 @@ class Report:
             self.skip(what, f"{command[0]}: {error.strerror}")
             return None
         if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if "XDG_RUNTIME_DIR" not in line]
-            self.skip(what, (lines or [f"exit code {done.returncode}"])[-1][:200])
+            self.skip(what, complaint(done.stderr) or f"exit code {done.returncode}")
             return None
         return done.stdout
 
@@ -248,8 +254,8 @@ def follow(report, what, command, run, limit):
     ]
     if len(paces) < 3:
         log.seek(0)
-        lines = [line for line in log.read().splitlines() if line and "XDG_RUNTIME_DIR" not in line]
-        report.skip(what, (lines[-1] if lines and child.returncode not in (0, -9) else f"no pace within {limit:.0f} s")[:200])
+        failed = complaint(log.read()) if child.returncode not in (0, -9) else ""
+        report.skip(what, failed or f"no pace within {limit:.0f} s")
         return None
     steady = statistics.median(pace for pace, _ in paces[len(paces) // 2 :])
     full = next(earlier for pace, earlier in paces if pace >= 0.9 * steady)
