@@ -189,6 +189,9 @@ pub struct Bench {
     /// The fastest kernels only
     #[arg(long)]
     pub best: bool,
+    /// On a GPU, time every kernel that could be used for each layer
+    #[arg(long, hide = true)]
+    pub sweep: bool,
     /// One line of JSON
     #[arg(long)]
     pub json: bool,

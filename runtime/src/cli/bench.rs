@@ -287,7 +287,7 @@ fn table(
     )?;
     writeln!(
         text,
-        "{:<12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>16}{:>10}",
+        "{:<12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>18}{:>10}",
         "kernels",
         "batches",
         "min ms",
@@ -301,7 +301,7 @@ fn table(
         let rate = model.multiply_adds() as f64 * args.batch as f64 / row.times.ms(0.5) * 1e3;
         writeln!(
             text,
-            "{:<12}{:>10}{:>12.3}{:>12.3}{:>12.3}{:>12.0}{:>16.1}{:>9.0}%",
+            "{:<12}{:>10}{:>12.3}{:>12.3}{:>12.3}{:>12.0}{:>18.1}{:>9.0}%",
             row.isa.name(),
             row.times.0.len(),
             row.times.ms(0.0),
@@ -318,7 +318,7 @@ fn table(
             let rate = layer.op.multiply_adds(layer.input, layer.output) as f64 / ms * 1e3;
             writeln!(
                 text,
-                "{:<24}{:>22.3}{:>40.1}{:>9.0}%",
+                "{:<24}{:>22.3}{:>42.1}{:>9.0}%",
                 layer.name,
                 ms,
                 rate / 1e9,

@@ -18,6 +18,9 @@ use crate::Bench;
 /// Faces at a time: enough for a GPU to be busy, few enough for any memory.
 const BATCH: usize = 64;
 
+/// The first face of a batch, and how many they are.
+type Range = (usize, usize);
+
 /// Makes faces in order.
 pub struct Maker<'a> {
     gpu: Option<Gpu>,
@@ -26,6 +29,8 @@ pub struct Maker<'a> {
     count: usize,
     /// The first of those that are ready, and they.
     ready: (usize, Vec<RgbImage>),
+    /// What the GPU makes meanwhile.
+    ahead: Option<Range>,
 }
 
 impl<'a> Maker<'a> {
@@ -36,6 +41,7 @@ impl<'a> Maker<'a> {
             cpu,
             count,
             ready: (0, Vec::new()),
+            ahead: None,
         }
     }
 
@@ -53,19 +59,23 @@ impl<'a> Maker<'a> {
             return Ok(face.clone());
         }
         if let Some(gpu) = &mut self.gpu {
-            let last = (i + BATCH).min(self.count);
-            let latents: Vec<Latent<'_>> = (i..last).map(latent).collect();
-            match gpu.generate_all(&latents) {
-                Ok(()) => {
-                    let faces = (0..latents.len()).map(|at| picture(&gpu.image(at)));
-                    self.ready = (i, faces.collect());
-                    return Ok(self.ready.1[0].clone());
+            let batch = |from: usize| -> Vec<Latent<'l>> {
+                (from..(from + BATCH).min(self.count))
+                    .map(&latent)
+                    .collect()
+            };
+            match next(gpu, i, self.ahead.take(), batch) {
+                Ok((faces, ahead)) => {
+                    self.ready = (i, faces);
+                    self.ahead = ahead;
+                    if let Some(face) = self.ready.1.first() {
+                        return Ok(face.clone());
+                    }
                 }
                 Err(GpuError::Latent(error)) => return Err(error.into()),
                 Err(error) => {
-                    eprintln!("{error}: going on on the CPU from face {i}");
+                    eprintln!("{error}: continuing on the CPU from face {i}");
                     self.gpu = None;
-                    return Ok(picture(&self.cpu.generate(&latents[0])?));
                 }
             }
         }
@@ -73,11 +83,39 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// The faces from `i` on, which the GPU may have begun, and what it has begun after them: it works while the CPU compresses.
+fn next<'l>(
+    gpu: &mut Gpu,
+    i: usize,
+    ahead: Option<Range>,
+    batch: impl Fn(usize) -> Vec<Latent<'l>>,
+) -> Result<(Vec<RgbImage>, Option<Range>), GpuError> {
+    let count = match ahead {
+        Some((first, count)) if first == i => count,
+        _ => {
+            while gpu.finish()? {}
+            let latents = batch(i);
+            gpu.begin(&latents)?;
+            latents.len()
+        }
+    };
+    let after = batch(i + count);
+    if !after.is_empty() {
+        gpu.begin(&after)?;
+    }
+    gpu.finish()?;
+    let faces = (0..count).map(|at| picture(&gpu.image(at))).collect();
+    let ahead = (!after.is_empty()).then_some((i + count, after.len()));
+    Ok((faces, ahead))
+}
+
 /// What was measured of batches of one size, in seconds.
 struct Row {
     batch: usize,
     median: f64,
     p99: f64,
+    /// Of a batch among others, two of them begun.
+    pipelined: f64,
 }
 
 /// `runtime bench` of a GPU.
@@ -99,6 +137,10 @@ pub fn bench(args: &Bench, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
         rows.push(row(&mut gpu, batch, args.seconds)?);
     }
     let latents = latents(args.batch);
+    if args.sweep {
+        let text = sweep(&mut gpu, &model, &latents)?;
+        return Ok(super::output::print(text.as_bytes())?);
+    }
     let mut layers = vec![f64::INFINITY; model.layers().len()];
     for _ in 0..3 {
         for (best, seconds) in layers.iter_mut().zip(gpu.layer_seconds(&latents)?) {
@@ -120,6 +162,38 @@ pub fn bench(args: &Bench, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The kernels that could be used for each layer, the fastest first.
+fn sweep(
+    gpu: &mut Gpu,
+    model: &Model<'_>,
+    latents: &[Latent<'_>],
+) -> Result<String, Box<dyn Error>> {
+    let peak = gpu.peak()?;
+    let faces = gpu.at_once().min(latents.len());
+    let mut all = gpu.candidates(latents)?;
+    all.sort_by(|a, b| a.layer.cmp(&b.layer).then(a.seconds.total_cmp(&b.seconds)));
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{faces} faces at once, {:.1} G multiply-adds/s at most; * is used",
+        peak / 1e9
+    )?;
+    for candidate in &all {
+        let layer = &model.layers()[candidate.layer];
+        let work = layer.op.multiply_adds(layer.input, layer.output) as f64 * faces as f64;
+        writeln!(
+            text,
+            "{:<16}{:>11.4} ms{:>7.1}% {} {}",
+            layer.name,
+            candidate.seconds * 1e3,
+            100.0 * work / candidate.seconds / peak,
+            if candidate.used { "*" } else { " " },
+            candidate.kernel
+        )?;
+    }
+    Ok(text)
+}
+
 fn latents(batch: usize) -> Vec<Latent<'static>> {
     (0..batch as u64).map(Latent::from_seed).collect()
 }
@@ -135,13 +209,30 @@ fn row(gpu: &mut Gpu, batch: usize, seconds: f64) -> Result<Row, GpuError> {
         gpu.generate_all(&latents)?;
         times.push(start.elapsed().as_secs_f64());
     }
+    let pipelined = pipelined(gpu, &latents, seconds)?;
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     Ok(Row {
         batch,
         median: at(0.5),
         p99: at(0.99),
+        pipelined,
     })
+}
+
+/// Seconds of a batch where the next is begun before it is finished.
+fn pipelined(gpu: &mut Gpu, latents: &[Latent<'_>], seconds: f64) -> Result<f64, GpuError> {
+    gpu.begin(latents)?;
+    let start = Instant::now();
+    let mut batches = 0;
+    while batches < 3 || start.elapsed().as_secs_f64() < seconds {
+        gpu.begin(latents)?;
+        gpu.finish()?;
+        batches += 1;
+    }
+    let each = start.elapsed().as_secs_f64() / f64::from(batches);
+    gpu.finish()?;
+    Ok(each)
 }
 
 /// What was measured of an adapter.
@@ -181,14 +272,15 @@ impl Measured {
             self.ready
         )?;
         for row in &self.rows {
-            let rate = model.multiply_adds() as f64 * row.batch as f64 / row.median;
+            let rate = model.multiply_adds() as f64 * row.batch as f64 / row.pipelined;
             writeln!(
                 text,
-                "batch {:<5} median {:>9.3} ms  p99 {:>9.3} ms  {:>9.1} faces/s  {:.2} G multiply-adds/s  {:.1}% of peak",
+                "batch {:<5} median {:>9.3} ms  p99 {:>9.3} ms  {:>9.1} faces/s, pipelined {:>9.1}  {:.2} G multiply-adds/s  {:.1}% of peak",
                 row.batch,
                 row.median * 1e3,
                 row.p99 * 1e3,
                 row.batch as f64 / row.median,
+                row.batch as f64 / row.pipelined,
                 rate / 1e9,
                 100.0 * rate / self.peak
             )?;
@@ -213,11 +305,12 @@ impl Measured {
     fn json(&self, model: &Model<'_>, adapter: &Adapter, args: &Bench) -> String {
         let rows = self.rows.iter().map(|row| {
             format!(
-                "{{\"batch\":{},\"median_ms\":{:.4},\"p99_ms\":{:.4},\"faces_per_s\":{:.1}}}",
+                "{{\"batch\":{},\"median_ms\":{:.4},\"p99_ms\":{:.4},\"faces_per_s\":{:.1},\"pipelined_faces_per_s\":{:.1}}}",
                 row.batch,
                 row.median * 1e3,
                 row.p99 * 1e3,
-                row.batch as f64 / row.median
+                row.batch as f64 / row.median,
+                row.batch as f64 / row.pipelined
             )
         });
         let layers = self.layers.iter().enumerate().map(|(i, seconds)| {

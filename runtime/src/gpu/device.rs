@@ -3,7 +3,8 @@
 use std::boxed::Box;
 use std::panic::{self, AssertUnwindSafe};
 use std::string::{String, ToString};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use super::{Adapter, GpuError};
@@ -17,7 +18,28 @@ pub struct Device {
     pub clock: bool,
     /// Whether it is a CPU in disguise, whose threads run in step by eight: another kernel suits it.
     pub eight: bool,
+    pub limits: Limits,
+    /// Whether kernels may read and write what the CPU maps.
+    pub direct: bool,
+    /// Whether waiting for a moment without sleeping takes nothing from the device.
+    spin: bool,
 }
+
+/// What a workgroup may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub threads: usize,
+    /// Bytes of memory in common.
+    pub memory: usize,
+    /// Whether there are matrix units for 16-bit floats.
+    pub matrices: bool,
+}
+
+/// A buffer that the CPU has asked to map.
+pub struct Mapping(Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>);
+
+/// How long a wait goes without sleeping: waking up costs as much as a small face.
+const SPIN: Duration = Duration::from_millis(2);
 
 /// wgpu tells of errors by callbacks, from any thread.
 type Said = Arc<Mutex<Option<String>>>;
@@ -41,8 +63,17 @@ impl Device {
             && (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
             && adapter.handle.features().contains(wgpu::Features::SUBGROUP);
         features.set(wgpu::Features::SUBGROUP, eight);
+        features |= adapter.handle.features() & wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+        let limits = adapter.handle.limits();
+        let matrices = half && has_matrices(&adapter.handle, &info);
+        features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrices);
+        let experimental_features = match matrices {
+            true => super::trusted::experimental(),
+            false => wgpu::ExperimentalFeatures::disabled(),
+        };
         let opened = pollster::block_on(adapter.handle.request_device(&wgpu::DeviceDescriptor {
             required_features: features,
+            experimental_features,
             required_limits: adapter.handle.limits(),
             // A generator and its maps are no more than a few megabytes.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
@@ -62,6 +93,15 @@ impl Device {
             said,
             clock,
             eight,
+            limits: Limits {
+                threads: limits
+                    .max_compute_invocations_per_workgroup
+                    .min(limits.max_compute_workgroup_size_x) as usize,
+                memory: limits.max_compute_workgroup_storage_size as usize,
+                matrices,
+            },
+            direct: features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
+            spin: adapter.is_real(),
         })
     }
 
@@ -94,7 +134,73 @@ impl Device {
         buffer
     }
 
-    /// Reads the first `bytes` of a buffer of [`wgpu::BufferUsages::MAP_READ`], once everything before is done.
+    /// Asks for a buffer to be mapped once the device is done with it.
+    pub fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Mapping {
+        let done = Mapping(Arc::default());
+        let told = done.0.clone();
+        buffer.map_async(mode, .., move |result| {
+            // It is told once.
+            let _ = told.set(result);
+        });
+        done
+    }
+
+    /// Waits until buffers are mapped that `submission` uses.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    pub fn mapped(
+        &self,
+        mappings: &[&Mapping],
+        submission: &wgpu::SubmissionIndex,
+    ) -> Result<(), GpuError> {
+        self.check()?;
+        let done = || mappings.iter().all(|m| m.0.get().is_some());
+        let start = Instant::now();
+        let waited = quietly(|| {
+            while self.spin && !done() && start.elapsed() < SPIN {
+                self.raw.poll(wgpu::PollType::Poll)?;
+                std::thread::yield_now();
+            }
+            match done() {
+                true => Ok(wgpu::PollStatus::QueueEmpty),
+                false => self.raw.poll(wgpu::PollType::Wait {
+                    submission_index: Some(submission.clone()),
+                    timeout: None,
+                }),
+            }
+        })?;
+        waited.map_err(|e| GpuError::Driver(e.to_string()))?;
+        self.check()?;
+        for mapping in mappings {
+            match mapping.0.get() {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Err(GpuError::Driver(one_line(&error.to_string()))),
+                None => return Err(GpuError::Driver("a buffer was not mapped".into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the first `bytes` of a mapped buffer, and unmaps it.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    pub fn view<T>(
+        &self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        with: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, GpuError> {
+        let view = buffer.get_mapped_range(..bytes);
+        let view = view.map_err(|e| GpuError::Driver(one_line(&e.to_string())))?;
+        let result = with(&view);
+        drop(view);
+        buffer.unmap();
+        Ok(result)
+    }
+
+    /// Reads the first `bytes` of a buffer of [`wgpu::BufferUsages::MAP_READ`], once `submission` is done.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
@@ -102,25 +208,12 @@ impl Device {
         &self,
         buffer: &wgpu::Buffer,
         bytes: u64,
+        submission: &wgpu::SubmissionIndex,
         with: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, GpuError> {
-        let failed = |what: String| GpuError::Driver(one_line(&what));
-        let slice = buffer.slice(..bytes);
-        let (done, mapped) = std::sync::mpsc::channel();
-        // Whoever waits may be gone.
-        slice.map_async(wgpu::MapMode::Read, move |result| {
-            let _ = done.send(result);
-        });
-        self.wait()?;
-        self.check()?;
-        let mapped = mapped.recv().map_err(|e| failed(e.to_string()))?;
-        mapped.map_err(|e| failed(e.to_string()))?;
-        let view = slice.get_mapped_range();
-        let view = view.map_err(|e| failed(e.to_string()))?;
-        let result = with(&view);
-        drop(view);
-        buffer.unmap();
-        Ok(result)
+        let mapping = self.map(buffer, wgpu::MapMode::Read);
+        self.mapped(&[&mapping], submission)?;
+        self.view(buffer, bytes, with)
     }
 
     /// Waits for everything that was submitted.
@@ -148,6 +241,18 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, GpuError> {
             .or_else(|| payload.downcast_ref::<&str>().copied());
         GpuError::Driver(one_line(text.unwrap_or("no reason given")))
     })
+}
+
+/// Whether subgroups of 32 threads multiply matrices of 16 by 16 16-bit floats, with 32-bit sums.
+fn has_matrices(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let feature = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
+        && adapter.features().contains(feature)
+        && adapter
+            .cooperative_matrix_properties()
+            .iter()
+            .any(|m| (m.m_size, m.n_size, m.k_size, m.ab_type, m.cr_type) == (16, 16, 16, F16, F32))
 }
 
 fn one_line(text: &str) -> String {

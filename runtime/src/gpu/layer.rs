@@ -3,8 +3,8 @@
 use std::vec;
 use std::vec::Vec;
 
-use super::device::Device;
-use super::kernel::{self, Kind};
+use super::device::{Device, Limits};
+use super::kernel::{self, Kind, Product};
 use crate::half;
 use crate::int8::Layout;
 use crate::model;
@@ -19,14 +19,28 @@ pub struct Layer {
     pub groups: wgpu::Buffer,
     pub weight: wgpu::Buffer,
     pub bias: wgpu::Buffer,
-    pub image: bool,
-    /// On a CPU in disguise.
-    eight: bool,
     /// Positions of one face in each group; of an operation that multiplies nothing, vectors of its output.
     positions: Vec<usize>,
-    /// Lanes of a block and how many blocks, of an operation that multiplies.
-    blocks: Option<(usize, usize)>,
+    form: Form,
 }
+
+/// What kind of kernel a layer wants.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// Vectors of lanes, with their padding, and of a block; vectors of rows of the largest group, and a divisor of all groups'.
+    Product {
+        lanes: usize,
+        block: usize,
+        quads: usize,
+        divisor: usize,
+    },
+    Move,
+    /// The family's image layer: channels, and rows and columns of its input.
+    Image(usize, [usize; 2]),
+}
+
+/// Where a layer's kernel runs: its workgroups on three sides.
+pub type Sides = [u32; 3];
 
 /// The numbers of one, before they are uploaded.
 struct Numbers {
@@ -49,17 +63,20 @@ pub fn values(shape: Shape) -> usize {
     shape.plane() * depth(shape.c) * QUAD
 }
 
-/// Values of a layer's weights on the device, with their padding; `None` where they cannot be counted.
+/// Values of a layer's weights on the device, with their padding, and behind them what a tile of a group without rows reads before
+/// it knows; `None` where they cannot be counted.
 pub fn weights(layer: &model::Layer<'_>, eight: bool) -> Option<usize> {
     let Some(layout) = Layout::threads(&layer.op, layer.input, layer.output) else {
         return Some(0);
     };
     let lanes = lanes(&layout, layer.output);
-    let wide = lanes.checked_next_multiple_of(kernel::block(lanes, eight))?;
-    (0..layout.groups()).try_fold(0usize, |sum, group| {
+    let block = kernel::block(lanes, eight);
+    let wide = lanes.checked_next_multiple_of(block)?;
+    let own = (0..layout.groups()).try_fold(0usize, |sum, group| {
         let rows = quads(layer, &layout, group).next_multiple_of(4) * QUAD;
         sum.checked_add(rows.checked_mul(wide)?)
-    })
+    });
+    own?.checked_add(16 * block)
 }
 
 /// Lanes, those of the padding of pixels too.
@@ -118,7 +135,8 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
         let quads = quads(layer, layout, group);
         let high = quads.next_multiple_of(4) * QUAD;
         let count = taps(layer, layout, group);
-        let columns_of_taps = if dense { count } else { view.columns };
+        // Kernels divide by it, also where there are no taps.
+        let columns_of_taps = if dense { count } else { view.columns }.max(1);
         numbers.positions.push(rows * columns);
         numbers.groups.push([
             rows as u32,
@@ -161,6 +179,34 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     numbers
 }
 
+/// The weights of the family's image layer in the order of `image.wgsl`.
+fn image_weights(layer: &model::Layer<'_>) -> Vec<f32> {
+    // Row of the kernel for each of the four pairs of a row of the input and one of the output.
+    const TAP: [usize; 4] = [3, 1, 2, 0];
+    let (depth, channels) = (depth(layer.input.c), layer.output.c);
+    // Vectors of channels are taken a few at a time.
+    let mut weight = vec![0.0; (depth + 4) * 16 * channels * QUAD];
+    for (at, to) in weight.iter_mut().enumerate() {
+        let input = at / (16 * channels * QUAD) * QUAD + at % QUAD;
+        let channel = at / QUAD % channels;
+        let [y, x] = [at / (QUAD * channels * 4) % 4, at / (QUAD * channels) % 4];
+        if input < layer.input.c {
+            *to = layer.weight[((input * channels + channel) * 4 + TAP[y]) * 4 + TAP[x]];
+        }
+    }
+    weight
+}
+
+/// Whether a layer is the family's image layer, which has a kernel of its own.
+fn is_image(layer: &model::Layer<'_>) -> bool {
+    let Op::ConvTranspose { out, window } = layer.op else {
+        return false;
+    };
+    (window.kernel, window.stride, window.padding) == (4, 2, 1)
+        && out <= 4
+        && layer.input.w.is_multiple_of(2)
+}
+
 /// A layer that moves values, or multiplies each channel by a number.
 fn moved(layer: &model::Layer<'_>) -> Numbers {
     let output = layer.output;
@@ -185,18 +231,39 @@ fn moved(layer: &model::Layer<'_>) -> Numbers {
 }
 
 impl Layer {
-    /// Uploads layer, of the image if it is the last; `half`: its weights as 16-bit floats.
-    pub fn new(device: &Device, layer: &model::Layer<'_>, image: bool, half: bool) -> Layer {
+    /// Uploads a layer; `range`: what is black and white, if it is the last; `half`: its weights as 16-bit floats.
+    pub fn new(
+        device: &Device,
+        layer: &model::Layer<'_>,
+        range: Option<(f32, f32)>,
+        half: bool,
+    ) -> Layer {
         let (input, output) = (layer.input, layer.output);
         let layout = Layout::threads(&layer.op, input, output);
         let numbers = match &layout {
             Some(layout) => product(layer, layout, device.eight),
             None => moved(layer),
         };
-        let blocks = layout.map(|_| {
-            let block = kernel::block(numbers.lanes, device.eight);
-            (block, numbers.lanes.div_ceil(block))
-        });
+        let image = range.is_some() && !device.eight && is_image(layer);
+        let form = match (&layout, image) {
+            (Some(_), true) => Form::Image(output.c, [input.h, input.w]),
+            (Some(layout), false) => {
+                let block = kernel::block(numbers.lanes, device.eight);
+                let quads = (0..layout.groups()).map(|group| quads(layer, layout, group));
+                Form::Product {
+                    lanes: numbers.lanes.next_multiple_of(block) / QUAD,
+                    block: block / QUAD,
+                    quads: quads.clone().max().unwrap_or(0),
+                    divisor: quads.fold(0, gcd),
+                }
+            }
+            (None, _) => Form::Move,
+        };
+        let own_weight = match image {
+            true => image_weights(layer),
+            false => numbers.weight,
+        };
+        let (black, white) = range.unwrap_or((0.0, 1.0));
         let (activation, slope) = match layer.activation {
             Activation::None => (0, 0.0),
             Activation::Relu => (1, 0.0),
@@ -227,7 +294,7 @@ impl Layer {
             output.c,
             output.w,
             output.plane(),
-            blocks.map_or(0, |(_, blocks)| blocks),
+            0,
             numbers.lanes / QUAD,
             numbers.step,
             numbers.by,
@@ -235,48 +302,110 @@ impl Layer {
             slope.to_bits() as usize,
             reshape,
             factor,
+            black.to_bits() as usize,
+            (1.0 / (white - black)).to_bits() as usize,
+            words(output),
+            0,
         ];
         let facts = facts.map(|n| n as u32);
         let groups = numbers.groups.concat();
         let weight = match half {
-            true => bytes(
-                numbers
-                    .weight
-                    .iter()
-                    .map(|w| half::narrow(*w).to_le_bytes()),
-            ),
-            false => bytes(numbers.weight.iter().map(|w| w.to_le_bytes())),
+            true => bytes(own_weight.iter().map(|w| half::narrow(*w).to_le_bytes())),
+            false => bytes(own_weight.iter().map(|w| w.to_le_bytes())),
         };
         let storage = wgpu::BufferUsages::STORAGE;
-        let words = |words: &[u32]| bytes(words.iter().map(|w| w.to_le_bytes()));
+        let uploaded = |words: &[u32]| bytes(words.iter().map(|w| w.to_le_bytes()));
         Layer {
-            facts: device.upload(&words(&facts), wgpu::BufferUsages::UNIFORM),
-            groups: device.upload(&words(&groups), storage),
+            facts: device.upload(&uploaded(&facts), wgpu::BufferUsages::UNIFORM),
+            groups: device.upload(&uploaded(&groups), storage),
             weight: device.upload(&weight, storage),
             bias: device.upload(
                 &bytes(numbers.bias.iter().map(|b| b.to_le_bytes())),
                 storage,
             ),
-            image,
-            eight: device.eight,
             positions: numbers.positions,
-            blocks,
+            form,
         }
     }
 
-    /// The kernel for so many faces, and how many workgroups of it.
-    pub fn plan(&self, faces: usize) -> (Kind, [u32; 3]) {
-        let most = self.positions.iter().max().copied().unwrap_or(0) * faces;
-        let groups = self.positions.len();
-        let (kind, blocks) = match self.blocks {
-            Some((block, blocks)) => (Kind::of(groups, most, blocks, block, self.eight), blocks),
-            None => (Kind::Move, 1),
-        };
-        (
-            kind,
-            kernel::sides(most.div_ceil(kind.columns()) * blocks, groups),
-        )
+    /// Whether its kernel writes the bytes of pixels itself.
+    pub fn writes_bytes(&self) -> bool {
+        matches!(self.form, Form::Image(..))
     }
+
+    /// Vectors of lanes of a block of its weights.
+    pub fn block(&self) -> usize {
+        match self.form {
+            Form::Product { block, .. } => block,
+            Form::Move | Form::Image(..) => 1,
+        }
+    }
+
+    fn product(&self, faces: usize) -> Option<Product> {
+        let Form::Product {
+            lanes,
+            block,
+            quads,
+            divisor,
+        } = self.form
+        else {
+            return None;
+        };
+        Some(Product {
+            groups: self.positions.len(),
+            columns: self.columns(faces),
+            lanes,
+            block,
+            quads,
+            divisor,
+        })
+    }
+
+    /// Columns of the largest group.
+    fn columns(&self, faces: usize) -> usize {
+        self.positions.iter().max().copied().unwrap_or(0) * faces
+    }
+
+    /// The kernel for so many faces.
+    pub fn kind(&self, faces: usize, eight: bool, limits: &Limits) -> Kind {
+        match (self.form, self.product(faces)) {
+            (Form::Image(channels, sides), _) => Kind::of_image(channels, sides, faces, limits),
+            (_, Some(product)) => Kind::of(&product, eight, limits),
+            (_, None) => Kind::Move,
+        }
+    }
+
+    /// All kernels that could be chosen.
+    pub fn candidates(&self, faces: usize, limits: &Limits) -> Vec<Kind> {
+        match (self.form, self.product(faces)) {
+            (Form::Image(channels, _), _) => Kind::image_candidates(channels, limits),
+            (_, Some(product)) => Kind::candidates(&product, limits),
+            (_, None) => vec![Kind::Move],
+        }
+    }
+
+    /// The workgroups of a kernel for so many faces.
+    pub fn sides(&self, kind: Kind, faces: usize) -> Sides {
+        let groups = self.positions.len();
+        match (self.form, self.product(faces)) {
+            (Form::Image(_, sides), _) => kernel::sides(kind.image_workgroups(faces, sides), 1),
+            (_, Some(product)) => kernel::sides(kind.workgroups(&product), groups),
+            (_, None) => kernel::sides(self.columns(faces).div_ceil(64), 1),
+        }
+    }
+}
+
+/// The greatest common divisor; of 0 and a number, the number.
+fn gcd(a: usize, b: usize) -> usize {
+    match b {
+        0 => a,
+        _ => gcd(b, a % b),
+    }
+}
+
+/// Words of the bytes of a face.
+pub fn words(output: Shape) -> usize {
+    output.values().div_ceil(4)
 }
 
 fn bytes<const N: usize>(values: impl Iterator<Item = [u8; N]>) -> Vec<u8> {

@@ -1,44 +1,154 @@
 //! How long layers take, and what an adapter could do.
 
-use std::time::Instant;
+use std::string::{String, ToString};
+use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 use wgpu::BufferUsages as Use;
 
 use super::device::Device;
 use super::kernel;
-use super::{Gpu, GpuError};
+use super::{Gpu, GpuError, Output};
 use crate::latent::Latent;
 
 /// Workgroups of 256 threads, enough for any adapter.
 const WORKGROUPS: u32 = 1024;
+/// How long a candidate is measured, at least.
+const WARM: Duration = Duration::from_millis(30);
 /// How often `peak.wgsl` repeats its three vectors' multiply-adds in a round.
 const REPEATED: usize = 32;
 
+/// How long a kernel takes for a layer.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Which layer.
+    pub layer: usize,
+    /// The kernel and how it is cut.
+    pub kernel: String,
+    /// Seconds: the least of a few.
+    pub seconds: f64,
+    /// Whether it is the one that is used.
+    pub used: bool,
+}
+
 impl Gpu {
     /// Seconds that each layer takes for all of these latents at once (as many as the adapter takes), in order: by the
-    /// adapter's clock, or, where it has none, from handing a layer over until it is done.
+    /// adapter's clock, or, where it has none, from handing a layer over until it is done. The last layer's are those of
+    /// its pixels too.
     ///
     /// # Errors
     /// As [`Gpu::generate_all`].
     pub fn layer_seconds(&mut self, latents: &[Latent<'_>]) -> Result<Vec<f64>, GpuError> {
-        let part = &latents[..latents.len().min(self.most)];
-        self.write(part)?;
-        // Kernels that were not wanted before are compiled outside of the time.
-        self.one_by_one(part.len())?;
-        match self.device.clock {
-            true => self.by_clock(part.len()),
-            false => self.one_by_one(part.len()),
+        self.quiet(latents, |gpu, at, faces| {
+            let steps = gpu.steps(Output::Bytes);
+            // Kernels that were not wanted before are compiled outside of the time.
+            let step = |gpu: &mut Gpu, pass: &mut wgpu::ComputePass<'_>, i: usize| {
+                gpu.step(pass, i, faces, at, Output::Bytes);
+            };
+            gpu.passes(steps, step)?;
+            let mut times = gpu.passes(steps, step)?;
+            let after: f64 = times.drain(gpu.layers.len()..).sum();
+            if let Some(last) = times.last_mut() {
+                *last += after;
+            }
+            Ok(times)
+        })
+    }
+
+    /// Seconds of each kernel that could be used, layer by layer, for all of these latents at once (as many as the adapter
+    /// takes).
+    ///
+    /// # Errors
+    /// As [`Gpu::generate_all`].
+    pub fn candidates(&mut self, latents: &[Latent<'_>]) -> Result<Vec<Candidate>, GpuError> {
+        self.quiet(latents, |gpu, at, faces| {
+            let mut all = Vec::new();
+            for layer in 0..gpu.layers.len() {
+                let limits = gpu.device.limits;
+                let used = gpu.layers[layer].kind(faces, gpu.device.eight, &limits);
+                let mut kinds = gpu.layers[layer].candidates(faces, &limits);
+                if !kinds.contains(&used) {
+                    kinds.push(used);
+                }
+                for kind in kinds {
+                    gpu.forced = Some((layer, kind));
+                    let best = gpu.best(layer, faces, at);
+                    gpu.forced = None;
+                    let seconds = best?;
+                    all.push(Candidate {
+                        layer,
+                        kernel: kind.to_string(),
+                        seconds,
+                        used: kind == used,
+                    });
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Seconds of a layer: the least in the time that brings the device to its full clock.
+    fn best(&mut self, layer: usize, faces: usize, at: (usize, usize)) -> Result<f64, GpuError> {
+        let start = Instant::now();
+        let mut best = f64::INFINITY;
+        loop {
+            let times = self.passes(8, |gpu, pass, _| {
+                gpu.step(pass, layer, faces, at, Output::Bytes);
+            })?;
+            best = times.into_iter().fold(best, f64::min);
+            if start.elapsed() >= WARM {
+                return Ok(best);
+            }
         }
     }
 
-    fn one_by_one(&mut self, faces: usize) -> Result<Vec<f64>, GpuError> {
+    /// Does some work with the buffers of a batch that was just made, with nothing else in flight.
+    fn quiet<T>(
+        &mut self,
+        latents: &[Latent<'_>],
+        work: impl FnOnce(&mut Gpu, (usize, usize), usize) -> Result<T, GpuError>,
+    ) -> Result<T, GpuError> {
+        let part = &latents[..latents.len().min(self.most)];
+        self.generate_all(part)?;
+        let index = self.ready(part.len())?;
+        let at = (index, 0);
+        let Some(upload) = self.slot(at).map(|slot| slot.upload.clone()) else {
+            return Err(GpuError::Driver("no buffers".into()));
+        };
+        if let Some(set) = &mut self.sets[index] {
+            set.slots[0].call(&self.device, part.len());
+        }
+        upload.unmap();
+        let done = work(self, at, part.len());
+        let submission = self.device.queue.submit([]);
+        let mapping = self.device.map(&upload, wgpu::MapMode::Write);
+        let mapped = self.device.mapped(&[&mapping], &submission);
+        self.or_stop(done.and_then(|done| mapped.map(|()| done)))
+    }
+
+    /// Seconds of `count` passes, each of which `step` fills.
+    fn passes(
+        &mut self,
+        count: usize,
+        step: impl Fn(&mut Gpu, &mut wgpu::ComputePass<'_>, usize),
+    ) -> Result<Vec<f64>, GpuError> {
+        match self.device.clock {
+            true => self.by_clock(count, step),
+            false => self.one_by_one(count, step),
+        }
+    }
+
+    fn one_by_one(
+        &mut self,
+        count: usize,
+        step: impl Fn(&mut Gpu, &mut wgpu::ComputePass<'_>, usize),
+    ) -> Result<Vec<f64>, GpuError> {
         let mut times = Vec::new();
-        for i in 0..self.layers.len() {
+        for i in 0..count {
             let mut encoder = self.device.raw.create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
-                self.step(&mut pass, i, faces);
+                step(self, &mut pass, i);
             }
             let start = Instant::now();
             self.device.queue.submit([encoder.finish()]);
@@ -49,17 +159,20 @@ impl Gpu {
         Ok(times)
     }
 
-    fn by_clock(&mut self, faces: usize) -> Result<Vec<f64>, GpuError> {
-        let count = 2 * self.layers.len() as u32;
-        let bytes = 8 * u64::from(count);
-        let raw = &self.device.raw;
-        let ticks = raw.create_query_set(&wgpu::QuerySetDescriptor {
+    fn by_clock(
+        &mut self,
+        count: usize,
+        step: impl Fn(&mut Gpu, &mut wgpu::ComputePass<'_>, usize),
+    ) -> Result<Vec<f64>, GpuError> {
+        let ticks_count = 2 * count as u32;
+        let bytes = 8 * u64::from(ticks_count);
+        let ticks = self.device.raw.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
             ty: wgpu::QueryType::Timestamp,
-            count,
+            count: ticks_count,
         });
-        let mut encoder = raw.create_command_encoder(&Default::default());
-        for (i, tick) in (0..self.layers.len()).zip((0..).step_by(2)) {
+        let mut encoder = self.device.raw.create_command_encoder(&Default::default());
+        for (i, tick) in (0..count).zip((0..).step_by(2)) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: None,
                 timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
@@ -68,16 +181,16 @@ impl Gpu {
                     end_of_pass_write_index: Some(tick + 1),
                 }),
             });
-            self.step(&mut pass, i, faces);
+            step(self, &mut pass, i);
         }
         let device = &self.device;
         let written = device.buffer(bytes, Use::QUERY_RESOLVE | Use::COPY_SRC);
         let staging = device.buffer(bytes, Use::MAP_READ | Use::COPY_DST);
-        encoder.resolve_query_set(&ticks, 0..count, &written, 0);
+        encoder.resolve_query_set(&ticks, 0..ticks_count, &written, 0);
         encoder.copy_buffer_to_buffer(&written, 0, &staging, 0, bytes);
-        device.queue.submit([encoder.finish()]);
+        let submission = device.queue.submit([encoder.finish()]);
         let second = f64::from(device.queue.get_timestamp_period()) * 1e-9;
-        device.read(&staging, bytes, |bytes| {
+        device.read(&staging, bytes, &submission, |bytes| {
             let (ticks, _) = bytes.as_chunks::<16>();
             let pairs = ticks.iter().map(|pair| {
                 let (halves, _) = pair.as_chunks::<8>();
