@@ -7,8 +7,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[cfg(feature = "gpu")]
-use burn::backend::Cube;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, Flex, backend_extension};
 use burn::optim::{Adam as Generic, AdamConfig, AdamState, LearningRate, Optimizer};

@@ -339,33 +339,3 @@ pub fn unbend(y: CubeTensor, dy: CubeTensor, bend: Bend) -> CubeTensor {
     map.apply(Kind::Unbend, &[&y, &dy], &dx, Extra::bend(bend));
     dx
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn programs_are_valid() {
-        for kind in [
-            Kind::Moments,
-            Kind::MomentsFinish,
-            Kind::NormForward,
-            Kind::NormSums,
-            Kind::NormFinish,
-            Kind::NormBackward,
-            Kind::BiasForward,
-            Kind::BiasBackward,
-            Kind::Sums,
-            Kind::Bend,
-            Kind::Unbend,
-        ] {
-            for (vectors, lanes) in [(true, 16), (false, 1)] {
-                super::super::tests::validate(&Channels {
-                    kind,
-                    vectors,
-                    lanes,
-                });
-            }
-        }
-    }
-}

@@ -7,7 +7,7 @@ use burn::backend::wgpu::CubeTensor;
 use burn::backend::{Backend, Cube, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-use super::launch::{Note, Program, dims, empty, empty_last, grid, last, launch, note};
+use super::launch::{Note, Program, empty, empty_last, grid, last, launch, note};
 use super::tile::{Access, Pass, Product, Tile};
 use crate::conv::Window;
 
@@ -403,7 +403,6 @@ pub fn candidates(matrix: bool) -> Vec<Tile> {
         (128, 16, 16, [4, 4]),
         (16, 128, 16, [4, 4]),
         (256, 4, 16, [4, 4]),
-        (512, 4, 16, [8, 4]),
         (4, 256, 16, [4, 4]),
     ];
     let units = [

@@ -2,11 +2,11 @@
 // of channels per thread.
 
 struct Numbers {
-    from: u32,
-    to: u32,
-    // Strides of [to, from, 3, 3].
-    stride_to: u32,
-    stride_from: u32,
+    inner: u32,
+    outer: u32,
+    // Strides of [outer, inner, 3, 3].
+    stride_outer: u32,
+    stride_inner: u32,
     stride_y: u32,
     stride_x: u32,
 }

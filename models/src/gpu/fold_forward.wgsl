@@ -9,22 +9,22 @@ fn main(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let pair = (id.y * groups.x + id.x) * 64u + thread;
-    if (pair >= p.from * p.to) {
+    if (pair >= p.inner * p.outer) {
         return;
     }
-    let to = pair % p.to;
-    let first = to * p.stride_to + pair / p.to * p.stride_from;
+    let outer = pair % p.outer;
+    let first = outer * p.stride_outer + pair / p.outer * p.stride_inner;
     var rows: array<vec4<f32>, 3>;
     for (var y = 0u; y < 3u; y++) {
         let at = first + y * p.stride_y;
         rows[y] = folded(vec3<f32>(weight[at], weight[at + p.stride_x], weight[at + 2u * p.stride_x]));
     }
-    // From, tap, to: the order in which the convolutions read it.
-    let own = pair / p.to * 16u * p.to + to;
+    // Inner, tap, outer: the order in which the convolutions read it.
+    let own = pair / p.outer * 16u * p.outer + outer;
     for (var x = 0u; x < 4u; x++) {
         let column = folded(vec3<f32>(rows[0][x], rows[1][x], rows[2][x]));
         for (var y = 0u; y < 4u; y++) {
-            result[own + (4u * y + x) * p.to] = column[y];
+            result[own + (4u * y + x) * p.outer] = column[y];
         }
     }
 }

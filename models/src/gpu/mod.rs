@@ -230,37 +230,3 @@ impl Program for Peak {
         include_str!("peak.wgsl").replace("REPEATED", &line.repeat(Peak::REPEATED))
     }
 }
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Checks a program as wgpu would, and writes it as SPIR-V.
-    pub fn validate<P: Program>(program: &P) {
-        use naga::valid::{Capabilities, ValidationFlags, Validator};
-        let text = program.text();
-        let fail = |what: String| panic!("{program:?}: {what}\n{text}");
-        let module = match naga::front::wgsl::parse_str(&text) {
-            Ok(module) => module,
-            Err(e) => return fail(e.emit_to_string(&text)),
-        };
-        let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
-        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
-        let info = match validator.validate(&module) {
-            Ok(info) => info,
-            Err(e) => return fail(e.emit_to_string(&text)),
-        };
-        let options = naga::back::spv::Options::default();
-        if let Err(e) = naga::back::spv::write_vec(&module, &info, &options, None) {
-            fail(e.to_string());
-        }
-    }
-
-    #[test]
-    fn programs_are_valid() {
-        validate(&Columns);
-        validate(&Peak);
-        validate(&Fold { back: false });
-        validate(&Fold { back: true });
-    }
-}

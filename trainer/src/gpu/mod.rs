@@ -239,7 +239,7 @@ fn sum_up(x: &CubeTensor, square: bool, by: f32) -> CubeTensor {
     let count = count(x);
     let runs = count.div_ceil(RUN);
     let one = empty(x, [1]);
-    let pass = |from: &CubeTensor, to: &CubeTensor, count: usize, runs: usize, square, by: f32| {
+    let pass = |from: &CubeTensor, to: &CubeTensor, count: usize, runs: usize, square: bool, by: f32| {
         let each = count.div_ceil(runs);
         let numbers = [count as u32, each as u32, by.to_bits(), u32::from(!square)];
         launch(
