@@ -7,7 +7,7 @@ struct Numbers {
     loss: u32,
     // Whether it is the generator's.
     of_generator: u32,
-    smooth: f32,
+    smoothing: f32,
 }
 
 @group(0) @binding(0) var<storage, read_write> real: array<f32>;
@@ -34,8 +34,8 @@ fn softplus(x: f32) -> f32 {
 fn discriminator(r: f32, f: f32) -> vec3<f32> {
     switch p.loss {
         case 0u: {
-            let right = (1.0 - p.smooth) * softplus(-r) + p.smooth * softplus(r);
-            let slope = p.smooth * sigmoid(r) - (1.0 - p.smooth) * sigmoid(-r);
+            let right = (1.0 - p.smoothing) * softplus(-r) + p.smoothing * softplus(r);
+            let slope = p.smoothing * sigmoid(r) - (1.0 - p.smoothing) * sigmoid(-r);
             return vec3<f32>(right + softplus(f), slope, sigmoid(f));
         }
         case 1u: {
