@@ -88,11 +88,7 @@ pub trait Layers: Backend {
     fn add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// [`Layers::add_bias`], then [`Layers::bend`].
-    fn bend_biased(
-        x: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        bend: Bend,
-    ) -> FloatTensor<Self>;
+    fn bend_biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self>;
 }
 
 /// Convolution, see [`Layers::conv`].
@@ -537,11 +533,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
         }
     }
 
-    fn bend_biased(
-        x: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        bend: Bend,
-    ) -> FloatTensor<Self> {
+    fn bend_biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
         let prepared = BendBiasedBackward
             .prepare::<C>([x.node(), bias.node()])
             .compute_bound()

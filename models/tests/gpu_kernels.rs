@@ -132,9 +132,8 @@ fn transposed_convolutions() {
     for [n, c, o, h, w, kernel, stride, padding] in WINDOWS {
         let side = |size: usize| (size + 2 * padding - kernel) / stride + 1;
         let name = format!("{n}x{o} to {c}x{h}x{w}, kernel {kernel} stride {stride}");
-        let f = |[x, weight]: [Tensor<4>; 2]| {
-            conv::conv_transpose2d(x, weight, None, stride, padding)
-        };
+        let f =
+            |[x, weight]: [Tensor<4>; 2]| conv::conv_transpose2d(x, weight, None, stride, padding);
         same(
             &name,
             f,
@@ -197,9 +196,7 @@ fn batch_norm() {
                 Layer::Activation(Activation { function }),
             ],
         };
-        let x = (random(shape, device) * 3.0 + 40.0)
-            .detach()
-            .require_grad();
+        let x = (random(shape, device) * 3.0 + 40.0).detach().require_grad();
         let by = random(shape, device);
         let y = list.forward(x.clone());
         let mut grads = (y.clone() * by).sum().backward();

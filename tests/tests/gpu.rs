@@ -283,18 +283,25 @@ mod on_vulkan {
         let off = images.iter().zip(&others).map(|(a, b)| (a - b).abs());
         let worst = off.fold(0.0, f32::max);
         let bound = 10.0 * bound;
-        assert!(worst < bound, "{recipe:?} {more}: images are off by {worst}");
+        assert!(
+            worst < bound,
+            "{recipe:?} {more}: images are off by {worst}"
+        );
     }
 
     #[test]
     fn training_is_the_same_training() {
         let gan = "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nupsample = 'resize'";
-        let hinge = "loss = 'hinge'\naugment = 'colour,translation,cutout'\nchannels = 1\nspectral = true";
+        let hinge =
+            "loss = 'hinge'\naugment = 'colour,translation,cutout'\nchannels = 1\nspectral = true";
         let cases = [
             (None, ""),
             (None, gan),
             (None, hinge),
-            (None, "loss = 'wasserstein'\nd_norm = false\nclip = 0.1\nd_steps = 2\nsmooth = 0.0"),
+            (
+                None,
+                "loss = 'wasserstein'\nd_norm = false\nclip = 0.1\nd_steps = 2\nsmooth = 0.0",
+            ),
             (Some("cgan-mnist"), ""),
             (Some("vae"), "hidden = [16]"),
         ];
@@ -306,7 +313,12 @@ mod on_vulkan {
     /// Rounding grows from step to step, but slowly: after fifty every number is within a hundredth of the CPU's.
     #[test]
     fn fifty_steps_are_the_cpus() {
-        alike(Some("dcgan-tutorial"), "ngf = 8\nndf = 8\nbatch = 6\nlr = 2e-4", 50, 1e-2);
+        alike(
+            Some("dcgan-tutorial"),
+            "ngf = 8\nndf = 8\nbatch = 6\nlr = 2e-4",
+            50,
+            1e-2,
+        );
     }
 
     #[test]
@@ -315,7 +327,10 @@ mod on_vulkan {
             return;
         };
         let gpu = trainer::device::on(&adapter).unwrap().autodiff();
-        let cfg = config(None, "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nbatch = 33");
+        let cfg = config(
+            None,
+            "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nbatch = 33",
+        );
         assert!(steps(&cfg, 3, &gpu) == steps(&cfg, 3, &gpu));
     }
 

@@ -44,7 +44,11 @@ fn memory_stays_and_launches_are_few() {
     let used = || device.memory_pool_usage().unwrap().bytes_in_use;
     let before = used();
     (0..10).for_each(|_| step());
-    assert!(used() <= before + (1 << 20), "{} bytes after {before}", used());
+    assert!(
+        used() <= before + (1 << 20),
+        "{} bytes after {before}",
+        used()
+    );
     let count = Arc::new(Count::default());
     let watching = LaunchObservation::new(count.clone());
     step();

@@ -146,7 +146,9 @@ fn opened(adapter: &Adapter) -> Result<(burn::tensor::Device, Facts), String> {
     let limits = setup.device.limits();
     let facts = Facts {
         no_matrix: no_matrix(&setup),
-        largest: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        largest: limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size),
     };
     opened.push(Opened {
         kind: adapter.kind,

@@ -135,14 +135,40 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
     state.ema = ema::update(take(&mut state.ema), &state.g, decay);
     state.images += n as u64;
 
-    let of_d = sums / cfg.d_steps as f64;
-    let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
-    let mut said = vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)];
+    let of_d = match cfg.d_steps {
+        1 => sums,
+        steps => sums / steps as f64,
+    };
     let penalties = of_d.dims()[0] - 5;
-    if penalties > 0 {
-        said.push(part(5, penalties));
+    let both = in_order(of_d.clone(), g_loss, fake_after);
+    match penalties {
+        0 => both,
+        _ => Tensor::cat(vec![both, of_d.narrow(0, 5, penalties)], 0),
     }
-    Tensor::cat(said, 0)
+}
+
+/// What D and G say, in the order of [`GAUGES`].
+fn in_order(of_d: Tensor<1>, g_loss: Tensor<1>, fake_after: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&of_d) {
+        let order = [(0, 0), (1, 0), (0, 1), (0, 2), (2, 1), (0, 3), (0, 4)];
+        return gpu::gather([of_d, g_loss, fake_after], &order);
+    }
+    let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
+    Tensor::cat(
+        vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)],
+        0,
+    )
+}
+
+/// A loss, three shares and the variety, one after the other.
+fn together(loss: Tensor<1>, shares: Tensor<1>, variety: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&loss) {
+        let order = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0)];
+        return gpu::gather([loss, shares, variety], &order);
+    }
+    Tensor::cat(vec![loss, shares, variety], 0)
 }
 
 /// What D sees of images, and what it forgets of them.
@@ -197,7 +223,7 @@ fn d_phase(
     drop(judge);
 
     let (d_loss, shares) = d_loss(cfg, on_real, on_fake);
-    let mut said = vec![d_loss.clone().inner(), shares, variety];
+    let mut said = vec![together(d_loss.clone().inner(), shares, variety)];
     let weight = eyes.rates.gamma / 2.0 * cfg.penalty_every as f64;
     let mut total = d_loss;
     if cfg.penalty != Penalty::None {
@@ -206,7 +232,7 @@ fn d_phase(
             let shown = squared
                 .clone()
                 .map(|s| s.inner() * cfg.penalty_every as f64);
-            said.push(shown.unwrap_or_else(|| said[0].zeros_like()));
+            said.push(shown.unwrap_or_else(|| Tensor::zeros([1], &said[0].device())));
             if let Some(squared) = squared {
                 total = total + squared * weight;
             }
@@ -218,7 +244,10 @@ fn d_phase(
     if cfg.clip > 0.0 {
         state.d = take(&mut state.d).map(&mut Clip(cfg.clip));
     }
-    Tensor::cat(said, 0)
+    match said.len() {
+        1 => said.remove(0),
+        _ => Tensor::cat(said, 0),
+    }
 }
 
 /// G's step, through a D whose weights need no gradient. Returns g_loss and what D now makes of the fakes.
@@ -279,16 +308,12 @@ fn d_loss(cfg: &Config, on_real: Tensor<4>, on_fake: Tensor<4>) -> (Tensor<1>, T
     (loss, shares)
 }
 
-/// G's loss, and D(G(z)).
-fn g_loss(
-    cfg: &Config,
-    on_real: Option<Tensor<4>>,
-    on_fake: Tensor<4>,
-) -> (Tensor<1>, Tensor<1>) {
+/// G's loss, and D(G(z)); on a GPU as the second of three shares, see [`in_order`].
+fn g_loss(cfg: &Config, on_real: Option<Tensor<4>>, on_fake: Tensor<4>) -> (Tensor<1>, Tensor<1>) {
     #[cfg(feature = "gpu")]
     if kernels::is_gpu(&on_fake) {
         let (loss, shares) = gpu::generator(cfg.loss, on_real, on_fake);
-        return (loss, shares.inner().narrow(0, 1, 1));
+        return (loss, shares.inner());
     }
     let after = mean(&on_fake);
     (cfg.loss.generator(on_real, on_fake), after)

@@ -161,7 +161,11 @@ impl Map {
     ) {
         // What finishes runs goes over them with fewer channels side by side.
         let finishes = matches!(kind, Kind::MomentsFinish | Kind::NormFinish);
-        let lanes = if finishes { self.lanes.min(16) } else { self.lanes };
+        let lanes = if finishes {
+            self.lanes.min(16)
+        } else {
+            self.lanes
+        };
         let program = Channels {
             kind,
             vectors: self.wide,

@@ -169,13 +169,25 @@ pub type Scales = [f32; 2];
 pub fn forward(w: &Window, x: CubeTensor, weight: CubeTensor, scale: f32) -> CubeTensor {
     let shape = [w.images, w.features, w.rows(), w.columns()];
     let y = empty_last(&x, shape);
-    run(Pass::Forward, w, [&last(x), &weight_last(weight)], y, [scale, 1.0])
+    run(
+        Pass::Forward,
+        w,
+        [&last(x), &weight_last(weight)],
+        y,
+        [scale, 1.0],
+    )
 }
 
 /// The gradient by `x`, of that by `y`: also the transposed convolution of `y`.
 pub fn data(w: &Window, y: CubeTensor, weight: CubeTensor, scale: f32) -> CubeTensor {
     let x = empty_last(&y, [w.images, w.channels, w.height, w.width]);
-    run(Pass::Data, w, [&last(y), &weight_last(weight)], x, [scale, 1.0])
+    run(
+        Pass::Data,
+        w,
+        [&last(y), &weight_last(weight)],
+        x,
+        [scale, 1.0],
+    )
 }
 
 /// The gradient by the weight, of `x` and the gradient by `y`; `scales` are of `y`, then of `x`.
@@ -346,11 +358,7 @@ pub struct Job {
 #[backend_extension(Cube)]
 pub trait Planned: Backend {
     /// The product of two factors that lie as the pass wants them.
-    fn product(
-        left: FloatTensor<Self>,
-        right: FloatTensor<Self>,
-        job: Job,
-    ) -> FloatTensor<Self>;
+    fn product(left: FloatTensor<Self>, right: FloatTensor<Self>, job: Job) -> FloatTensor<Self>;
 
     /// Nothing but multiply-adds for so many rounds, see [`super::peak_work`].
     fn peak(like: FloatTensor<Self>, rounds: u32) -> FloatTensor<Self>;

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::CubeTensor;
+use burn::cubecl::PrecompiledSource;
 use burn::cubecl::ir::attributes::BufferIOAttr;
 use burn::cubecl::ir::metadata::Info;
 use burn::cubecl::ir::{AddressType, ElemType, Scope, UIntKind};
 use burn::cubecl::prelude::{
-    CubeCount, CubeKernel, CubeDim, ExecutionMode, KernelDefinition, KernelId, KernelMetadata, KernelSettings,
+    CubeCount, CubeDim, CubeKernel, ExecutionMode, KernelDefinition, KernelId, KernelMetadata,
+    KernelSettings,
 };
-use burn::cubecl::PrecompiledSource;
 use burn::cubecl::server::{KernelArguments, MetadataBindingInfo};
 use burn::cubecl::zspace::metadata::Metadata;
 use burn::tensor::DType;

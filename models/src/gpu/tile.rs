@@ -298,7 +298,11 @@ impl Product {
         let map = |name: &str, sides: [&str; 3], scalar: bool, buffer: &str| {
             let [rows, columns, depth] = sides;
             let (read, ty, zero) = match scalar {
-                true => (format!("{buffer}[pixel * p.{depth} + channel]"), "f32", "0.0"),
+                true => (
+                    format!("{buffer}[pixel * p.{depth} + channel]"),
+                    "f32",
+                    "0.0",
+                ),
                 false => (
                     format!("{buffer}[(pixel * p.{depth} + channel) / 4u]"),
                     "vec4<f32>",
@@ -323,12 +327,22 @@ impl Product {
         match self.pass {
             Pass::Forward => {
                 to.push_str(&map("under", x, left, "left"));
-                to.push_str(&self.load_window(self.channels, "channels", "at.x + tap.y", "at.y + tap.x"));
+                to.push_str(&self.load_window(
+                    self.channels,
+                    "channels",
+                    "at.x + tap.y",
+                    "at.y + tap.x",
+                ));
                 to.push_str(&load_rows(right));
             }
             Pass::Data => {
                 to.push_str(&map("under", y, left, "left"));
-                to.push_str(&self.load_window(self.features, "features", "at.x - tap.y", "at.y - tap.x"));
+                to.push_str(&self.load_window(
+                    self.features,
+                    "features",
+                    "at.x - tap.y",
+                    "at.y - tap.x",
+                ));
                 to.push_str(&load_taps(right));
             }
             Pass::Weight => {
@@ -442,10 +456,7 @@ impl Product {
         let Tile { m, n, k, units } = self.tile;
         let group = self.tile.group();
         let [left, right] = self.pass.lies();
-        let layouts = [
-            self.tile.layout(left, true),
-            self.tile.layout(right, false),
-        ];
+        let layouts = [self.tile.layout(left, true), self.tile.layout(right, false)];
         let ty = match units {
             Units::Threads(_) => "vec4<f32>",
             Units::Matrix(_) => "vec4<f16>",
@@ -456,7 +467,10 @@ impl Product {
         }
         if matches!(units, Units::Matrix(_)) {
             let len = group / SUBGROUP * FRAGMENT * STAGE;
-            line(to, &format!("var<workgroup> stage: array<vec4<f32>, {len}>;"));
+            line(
+                to,
+                &format!("var<workgroup> stage: array<vec4<f32>, {len}>;"),
+            );
             to.push_str(
                 "fn halves(x: vec4<f32>, scale: f32) -> vec4<f16> {
     return vec4<f16>(clamp(x * scale, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
@@ -532,10 +546,9 @@ fn main(
             for i in 0..share.each {
                 let far = format!("{side}_far + {}u", i * share.step);
                 match (self.pass, left) {
-                    (Pass::Forward, true) => line(
-                        to,
-                        &format!("    let l_at_{i} = window(first_m + {far});"),
-                    ),
+                    (Pass::Forward, true) => {
+                        line(to, &format!("    let l_at_{i} = window(first_m + {far});"))
+                    }
                     (Pass::Data, true) => line(
                         to,
                         &format!(
@@ -550,9 +563,7 @@ fn main(
         }
         if self.pass == Pass::Weight {
             to.push_str(match self.channels.vectors() {
-                true => {
-                    "    let r_tap = tap_of(first_n + 4u * r_near);\n"
-                }
+                true => "    let r_tap = tap_of(first_n + 4u * r_near);\n",
                 false => {
                     "    let r_tap_0 = tap_of(first_n + 4u * r_near);
     let r_tap_1 = tap_of(first_n + 4u * r_near + 1u);
@@ -585,9 +596,7 @@ fn main(
                 Pass::Forward | Pass::Data => {
                     let at = format!("u32(l_at_{i}.x), l_at_{i}.yz");
                     match self.whole() {
-                        true => format!(
-                            "load_left({at}, tap + vec3<i32>(0, 0, 4 * i32(l_near)))"
-                        ),
+                        true => format!("load_left({at}, tap + vec3<i32>(0, 0, 4 * i32(l_near)))"),
                         false => {
                             format!("load_left({at}, k + 4u * l_near, last_k, taps)")
                         }
@@ -614,9 +623,9 @@ fn main(
                     format!("load_right(k + {far}, last_k, taps, first_tap, first_n + 4u * r_near)")
                 }
                 (Pass::Weight, true) => format!("load_right(k + {far}, last_k, r_tap)"),
-                (Pass::Weight, false) => format!(
-                    "load_right(k + {far}, last_k, r_tap_0, r_tap_1, r_tap_2, r_tap_3)"
-                ),
+                (Pass::Weight, false) => {
+                    format!("load_right(k + {far}, last_k, r_tap_0, r_tap_1, r_tap_2, r_tap_3)")
+                }
             };
             share.assign(to, indent, "r", i, &call);
         }
@@ -666,7 +675,11 @@ fn main(
                 let value = match self.tile.units {
                     Units::Threads(_) => format!("{side}_{i}"),
                     Units::Matrix(_) => {
-                        let scale = if side == "l" { "scale_left" } else { "scale_right" };
+                        let scale = if side == "l" {
+                            "scale_left"
+                        } else {
+                            "scale_right"
+                        };
                         format!("halves({side}_{i}, p.{scale})")
                     }
                 };
@@ -763,10 +776,16 @@ fn main(
                 Lie::Sum => format!("own_m + {}u", i * threads_m),
                 Lie::Across => format!("4u * (own_m + {}u) + {}u", i / 4 * threads_m, i % 4),
             };
-            line(to, &format!("    let row_{i} = place(first_m + {row}, phase);"));
+            line(
+                to,
+                &format!("    let row_{i} = place(first_m + {row}, phase);"),
+            );
             for j in 0..vectors {
                 let column = format!("4u * (own_n + {}u)", j * threads_n);
-                line(to, &format!("    put(part, row_{i}, first_n + {column}, sum_{i}_{j});"));
+                line(
+                    to,
+                    &format!("    put(part, row_{i}, first_n + {column}, sum_{i}_{j});"),
+                );
             }
         }
     }
@@ -776,8 +795,14 @@ fn main(
         line(to, &format!("    let subgroup = thread / {SUBGROUP}u;"));
         line(to, &format!("    let lane = thread % {SUBGROUP}u;"));
         let (rows, columns) = (each_m * FRAGMENT, each_n * FRAGMENT);
-        line(to, &format!("    let own_m = subgroup / {wide}u * {rows}u;"));
-        line(to, &format!("    let own_n = subgroup % {wide}u * {columns}u;"));
+        line(
+            to,
+            &format!("    let own_m = subgroup / {wide}u * {rows}u;"),
+        );
+        line(
+            to,
+            &format!("    let own_n = subgroup % {wide}u * {columns}u;"),
+        );
         for i in 0..each_m {
             for j in 0..each_n {
                 line(to, &format!("    var sum_{i}_{j}: coop_mat16x16<f32, C>;"));
@@ -816,15 +841,29 @@ fn main(
         for i in 0..each_m {
             for half in 0..2 {
                 let row = format!("own_m + {}u + lane / 4u", i * FRAGMENT + half * 8);
-                line(to, &format!("    let row_{i}_{half} = place(first_m + {row}, phase);"));
+                line(
+                    to,
+                    &format!("    let row_{i}_{half} = place(first_m + {row}, phase);"),
+                );
             }
             for j in 0..each_n {
-                line(to, &format!("    coopStoreT(sum_{i}_{j}, &stage[subgroup * {own}u], {STAGE}u);"));
+                line(
+                    to,
+                    &format!("    coopStoreT(sum_{i}_{j}, &stage[subgroup * {own}u], {STAGE}u);"),
+                );
                 line(to, "    workgroupBarrier();");
                 let column = format!("first_n + own_n + {}u + lane % 4u * 4u", j * FRAGMENT);
                 for half in 0..2 {
-                    let from = format!("subgroup * {own}u + (lane / 4u + {}u) * {STAGE}u + lane % 4u", half * 8);
-                    line(to, &format!("    put(part, row_{i}_{half}, {column}, stage[{from}] * p.scale_result);"));
+                    let from = format!(
+                        "subgroup * {own}u + (lane / 4u + {}u) * {STAGE}u + lane % 4u",
+                        half * 8
+                    );
+                    line(
+                        to,
+                        &format!(
+                            "    put(part, row_{i}_{half}, {column}, stage[{from}] * p.scale_result);"
+                        ),
+                    );
                 }
                 line(to, "    workgroupBarrier();");
             }
@@ -919,8 +958,11 @@ fn load_right(k: u32, last: u32, taps: u32, first_tap: vec2<u32>, n: u32) -> vec
 fn load_pixels(scalar: bool) -> String {
     let read = match scalar {
         true => {
-            let each =
-                four(|e| format!("select(0.0, left[min(k * p.features + m + {e}u, p.taken)], m + {e}u < p.m)"));
+            let each = four(|e| {
+                format!(
+                    "select(0.0, left[min(k * p.features + m + {e}u, p.taken)], m + {e}u < p.m)"
+                )
+            });
             format!("    return {each};")
         }
         false => "    return left[(k * p.features + m) / 4u];".into(),
@@ -938,7 +980,8 @@ fn load_pixels(scalar: bool) -> String {
 
 /// Four channels under a tap of a pixel of `y`.
 fn load_windows(scalar: bool) -> String {
-    let tap = "// Column, row and channel of a column of the product; after the last one far outside.
+    let tap =
+        "// Column, row and channel of a column of the product; after the last one far outside.
 fn tap_of(n: u32) -> vec3<i32> {
     let tap = n / p.channels;
     let seen = vec3<i32>(i32(tap % p.kernel), i32(tap / p.kernel), i32(n % p.channels));

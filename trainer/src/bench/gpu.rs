@@ -14,8 +14,8 @@ use burn::tensor::{Device, Distribution, Tensor};
 use models::conv::Window;
 use models::gpu::conv::{self, Job, Machine, Plan, Sides};
 use models::gpu::launch::{Note, set_noting, take_note};
-use models::gpu::tile::{Pass, Tile, Units};
 use models::gpu::peak_work;
+use models::gpu::tile::{Pass, Tile, Units};
 use models::{Layer, Sequential, dcgan};
 use serde::Serialize;
 
@@ -131,7 +131,10 @@ impl Seen {
 struct Watch(Mutex<Vec<(&'static str, Option<Note>, Option<ProfileDuration>)>>);
 
 impl Watch {
-    fn with<R>(&self, f: impl FnOnce(&mut Vec<(&'static str, Option<Note>, Option<ProfileDuration>)>) -> R) -> R {
+    fn with<R>(
+        &self,
+        f: impl FnOnce(&mut Vec<(&'static str, Option<Note>, Option<ProfileDuration>)>) -> R,
+    ) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -281,8 +284,7 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
 
 fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
     let random = |shape: [usize; 4]| {
-        Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device)
-            .permute([0, 3, 1, 2])
+        Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device).permute([0, 3, 1, 2])
     };
     // Made in the order in which they are read.
     let x = || random([w.images, w.height, w.width, w.channels]);
@@ -307,7 +309,10 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
     };
     let mut plans = vec![plain, used];
     for tile in conv::candidates(matrix) {
-        let waste = tile.m.div_ceil(sides.m.max(1)).max(tile.n.div_ceil(sides.n.max(1)));
+        let waste = tile
+            .m
+            .div_ceil(sides.m.max(1))
+            .max(tile.n.div_ceil(sides.n.max(1)));
         if waste > 4 || tile.bytes(pass) > machine.memory {
             continue;
         }

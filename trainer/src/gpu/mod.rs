@@ -26,6 +26,7 @@ enum Kernel {
     Scale,
     Squares,
     Spread,
+    Gather,
 }
 
 impl Program for Kernel {
@@ -37,6 +38,7 @@ impl Program for Kernel {
             Kernel::Scale => "scale",
             Kernel::Squares => "squares",
             Kernel::Spread => "spread",
+            Kernel::Gather => "gather",
         }
     }
 
@@ -52,6 +54,7 @@ impl Program for Kernel {
             Kernel::Scale => include_str!("scale.wgsl").into(),
             Kernel::Squares => include_str!("squares.wgsl").into(),
             Kernel::Spread => include_str!("spread.wgsl").into(),
+            Kernel::Gather => include_str!("gather.wgsl").into(),
         }
     }
 }
@@ -144,6 +147,14 @@ pub trait Losses: Backend {
 
     /// Mean over pixels of the standard deviation over a batch's images. Gradients do not pass.
     fn spread(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// At most eight numbers of three lists: of which list, and which of it. Gradients do not pass.
+    fn gather(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        order: Vec<(u32, u32)>,
+    ) -> FloatTensor<Self>;
 }
 
 /// See [`Losses::loss`]: the discriminator's.
@@ -186,6 +197,12 @@ pub fn squares(x: Tensor<4>, by: f64) -> Tensor<1> {
 /// See [`Losses::spread`].
 pub fn spread(x: Tensor<4>) -> Tensor<1> {
     Tensor::from_dispatch(<Dispatch as Losses>::spread(x.into_dispatch()))
+}
+
+/// See [`Losses::gather`].
+pub fn gather(lists: [Tensor<1>; 3], order: &[(u32, u32)]) -> Tensor<1> {
+    let [a, b, c] = lists.map(Tensor::into_dispatch);
+    Tensor::from_dispatch(<Dispatch as Losses>::gather(a, b, c, order.to_vec()))
 }
 
 /// A loss, what it says of itself, and its gradients by both logits, one after the other.
@@ -239,17 +256,18 @@ fn sum_up(x: &CubeTensor, square: bool, by: f32) -> CubeTensor {
     let count = count(x);
     let runs = count.div_ceil(RUN);
     let one = empty(x, [1]);
-    let pass = |from: &CubeTensor, to: &CubeTensor, count: usize, runs: usize, square: bool, by: f32| {
-        let each = count.div_ceil(runs);
-        let numbers = [count as u32, each as u32, by.to_bits(), u32::from(!square)];
-        launch(
-            Kernel::Squares,
-            [runs as u32, 1, 1],
-            &[from],
-            &[to],
-            &numbers,
-        );
-    };
+    let pass =
+        |from: &CubeTensor, to: &CubeTensor, count: usize, runs: usize, square: bool, by: f32| {
+            let each = count.div_ceil(runs);
+            let numbers = [count as u32, each as u32, by.to_bits(), u32::from(!square)];
+            launch(
+                Kernel::Squares,
+                [runs as u32, 1, 1],
+                &[from],
+                &[to],
+                &numbers,
+            );
+        };
     if runs == 1 {
         pass(x, &one, count, 1, square, by);
     } else {
@@ -284,6 +302,24 @@ impl Losses for Cube {
             &[images as u32, pixels as u32],
         );
         sum_up(&sums, false, 1.0 / pixels as f32)
+    }
+
+    fn gather(a: CubeTensor, b: CubeTensor, c: CubeTensor, order: Vec<(u32, u32)>) -> CubeTensor {
+        let [a, b, c] = [a, b, c].map(contiguous);
+        let result = empty(&a, [order.len()]);
+        let mut numbers = [0; 10];
+        numbers[0] = order.len() as u32;
+        for (to, (list, at)) in numbers[1..].iter_mut().zip(&order) {
+            *to = list << 16 | at;
+        }
+        launch(
+            Kernel::Gather,
+            [1, 1, 1],
+            &[&a, &b, &c],
+            &[&result],
+            &numbers,
+        );
+        result
     }
 }
 
@@ -361,5 +397,15 @@ impl<C: CheckpointStrategy> Losses for Autodiff<Cube, C> {
 
     fn spread(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::from_inner(Cube::spread(x.into_primitive()))
+    }
+
+    fn gather(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        order: Vec<(u32, u32)>,
+    ) -> FloatTensor<Self> {
+        let [a, b, c] = [a, b, c].map(|t| t.into_primitive());
+        Self::from_inner(Cube::gather(a, b, c, order))
     }
 }
