@@ -633,6 +633,9 @@ fn write_export(
     facts: Facts,
 ) -> Ended {
     let device = cfg.device.open();
+    // What is exported is compared with the network in 32 bits.
+    #[cfg(feature = "gpu")]
+    models::gpu::conv::set_matrix_units(false);
     let generator = networks::finished(average, cfg, EXPORT_LATENTS, &device);
     let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
     say_exported(&exported, "the trained generator");
@@ -785,8 +788,7 @@ fn bench(args: &BenchArgs) -> Ended {
     #[cfg(feature = "gpu")]
     if cfg.device.open() != burn::tensor::Device::flex().autodiff() {
         if args.tiles {
-            let matrix = cfg.precision == config::Precision::Mixed;
-            return bench_tiles(&bench::gpu::tiles(&cfg, matrix)?, args.json);
+            return bench_tiles(&cfg);
         }
         return bench_gpu(&bench::gpu::measure(&cfg, span)?, args.json);
     }
@@ -869,25 +871,26 @@ fn bench_gpu(report: &bench::gpu::Report, json: bool) -> Ended {
 }
 
 #[cfg(feature = "gpu")]
-fn bench_tiles(trials: &[bench::gpu::Trial], json: bool) -> Ended {
-    if json {
-        cli::print(format!("{}\n", serde_json::to_string(trials)?))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    for (i, trial) in trials.iter().enumerate() {
-        if i == 0 || trials[i - 1].pass != trial.pass {
-            cli::print(format!("{}\n", trial.pass))?;
+fn bench_tiles(cfg: &Config) -> Ended {
+    let matrix = cfg.precision == config::Precision::Mixed;
+    bench::gpu::tiles(cfg, matrix, |trials| {
+        let mut out = io::stdout();
+        for (i, trial) in trials.iter().enumerate() {
+            if i == 0 {
+                let _ = writeln!(out, "{}", trial.pass);
+            }
+            let _ = writeln!(
+                out,
+                "  {:<26} parts {:>3} {:>8.1} us {:>7.2} T/s  off {:.0e}{}",
+                trial.tile,
+                trial.parts,
+                trial.seconds * 1e6,
+                trial.multiply_adds / trial.seconds / 1e12,
+                trial.off,
+                if trial.used { "  used" } else { "" }
+            );
         }
-        cli::print(format!(
-            "  {:<26} parts {:>3} {:>8.1} us {:>7.2} T/s  off {:.0e}{}\n",
-            trial.tile,
-            trial.parts,
-            trial.seconds * 1e6,
-            trial.multiply_adds / trial.seconds / 1e12,
-            trial.off,
-            if trial.used { "  used" } else { "" }
-        ))?;
-    }
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

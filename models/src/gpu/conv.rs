@@ -8,6 +8,7 @@ use burn::backend::{Backend, Cube, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 use super::launch::{Note, Program, empty, empty_last, grid, last, launch, note};
+use super::thin;
 use super::tile::{Access, Pass, Product, Tile};
 use crate::conv::Window;
 
@@ -109,36 +110,59 @@ pub fn flattened(w: &Window) -> Window {
 }
 
 const LARGE: Tile = Tile::threads(128, 128, 16, [8, 8]);
-const LARGE_SHALLOW: Tile = Tile::threads(128, 128, 8, [8, 8]);
 const MEDIUM: Tile = Tile::threads(128, 64, 16, [8, 4]);
-const SMALL: Tile = Tile::threads(64, 64, 16, [8, 4]);
+const SMALL: Tile = Tile::threads(64, 64, 16, [4, 4]);
+/// For groups of fewer threads than the others have.
+const LEAST: Tile = Tile::threads(32, 32, 16, [4, 4]);
 
-/// What suits a product on a machine.
+const MATRIX_LARGE: Tile = Tile::matrix(128, 128, 32, [4, 2]);
+const MATRIX_MEDIUM: Tile = Tile::matrix(128, 64, 32, [2, 2]);
+const MATRIX_SMALL: Tile = Tile::matrix(64, 64, 32, [2, 2]);
+
+/// What suits a product on a machine: the best of what was tried on an H200 for the layers of DCGAN.
 pub fn plan(pass: Pass, sides: &Sides, machine: &Machine) -> Plan {
-    let Sides { m, n, k, groups } = *sides;
-    let tiles = |tile: &Tile| m.div_ceil(tile.m) * n.div_ceil(tile.n) * groups;
-    let tile = match (m, n) {
-        (..=4, _) => Tile::threads(4, 256, 16, [4, 4]),
-        (_, ..=4) => Tile::threads(256, 4, 16, [4, 4]),
-        (..=16, _) => Tile::threads(16, 128, 16, [4, 4]),
-        (_, ..=16) => Tile::threads(128, 16, 16, [4, 4]),
-        (..=32, _) => Tile::threads(32, 128, 16, [8, 4]),
-        (_, ..=32) => Tile::threads(128, 32, 16, [8, 4]),
-        _ if matrix_units() && k >= 32 => match tiles(&MATRIX_LARGE) >= machine.groups / 2 {
-            true => MATRIX_LARGE,
-            false => MATRIX_SMALL,
+    let Sides { m, n, k, .. } = *sides;
+    // Two waves of workgroups, so that one is at work while another waits.
+    let busy = 2 * machine.groups;
+    let (tile, wanted) = match (m, n) {
+        (_, ..=4) => (Tile::threads(256, 4, 16, [4, 4]), machine.groups),
+        (5..=16, _) => (Tile::threads(16, 128, 16, [4, 4]), machine.groups),
+        (_, ..=16) => (Tile::threads(128, 16, 16, [4, 4]), machine.groups),
+        (17..=32, _) => (Tile::threads(32, 128, 16, [8, 4]), machine.groups),
+        (_, ..=32) => (Tile::threads(128, 32, 16, [8, 4]), machine.groups),
+        _ if matrix_units() && k >= 64 => (matrix_tile(sides, machine), machine.groups),
+        (..=64, _) | (_, ..=64) if pass != Pass::Weight => (SMALL, machine.groups),
+        (..=64, _) => (SMALL, busy),
+        _ => match pass {
+            Pass::Forward if wide(n) => (LARGE, busy - busy / 32),
+            Pass::Forward => (MEDIUM, busy),
+            Pass::Data => (SMALL, machine.groups),
+            Pass::Weight => (MEDIUM, busy),
         },
-        _ if tiles(&LARGE) * 2 >= machine.groups => LARGE,
-        _ if tiles(&MEDIUM) >= machine.groups => MEDIUM,
-        _ => SMALL,
     };
     let fits = |tile: &Tile| tile.bytes(pass) <= machine.memory && tile.group() <= machine.threads;
-    let tile = [tile, LARGE_SHALLOW, SMALL]
+    let tile = [tile, MEDIUM, SMALL]
         .into_iter()
         .find(fits)
-        .unwrap_or(Tile::threads(32, 32, 16, [4, 4]));
-    let parts = parts(&tile, sides, machine.groups);
+        .unwrap_or(LEAST);
+    let parts = parts(&tile, sides, wanted);
     Plan { tile, parts }
+}
+
+/// Whether tiles of 128 columns leave few of them empty.
+fn wide(n: usize) -> bool {
+    n.next_multiple_of(128) * 7 <= n * 8
+}
+
+fn matrix_tile(sides: &Sides, machine: &Machine) -> Tile {
+    let Sides { m, n, groups, .. } = *sides;
+    let tiles = m.div_ceil(128) * n.div_ceil(128) * groups;
+    match (m, wide(n)) {
+        (..=64, _) => MATRIX_SMALL,
+        (_, true) if 2 * tiles >= machine.groups => MATRIX_LARGE,
+        (_, true) => MATRIX_SMALL,
+        (_, false) => MATRIX_MEDIUM,
+    }
 }
 
 /// In how many parts a sum is taken, so that there are `wanted` workgroups.
@@ -159,9 +183,6 @@ pub fn parts(tile: &Tile, sides: &Sides, wanted: usize) -> usize {
 /// Bytes of the parts of a sum together, at most.
 const PARTS_BYTES: usize = 128 << 20;
 
-const MATRIX_LARGE: Tile = Tile::matrix(128, 128, 32, [4, 2]);
-const MATRIX_SMALL: Tile = Tile::matrix(64, 64, 32, [2, 2]);
-
 /// Factors that bring small numbers into the range of 16-bit floats: of the left and the right factor.
 pub type Scales = [f32; 2];
 
@@ -181,6 +202,14 @@ pub fn forward(w: &Window, x: CubeTensor, weight: CubeTensor, scale: f32) -> Cub
 /// The gradient by `x`, of that by `y`: also the transposed convolution of `y`.
 pub fn data(w: &Window, y: CubeTensor, weight: CubeTensor, scale: f32) -> CubeTensor {
     let x = empty_last(&y, [w.images, w.channels, w.height, w.width]);
+    if thin::takes(w) {
+        note(|| Note {
+            what: described(Pass::Data, w),
+            multiply_adds: multiply_adds(w),
+        });
+        thin::data(w, &last(y), &weight_last(weight), &x);
+        return x;
+    }
     run(
         Pass::Data,
         w,
@@ -415,16 +444,13 @@ pub fn candidates(matrix: bool) -> Vec<Tile> {
     ];
     let units = [
         (128, 128, 32, [4, 2]),
+        (128, 128, 32, [2, 4]),
         (128, 128, 32, [4, 4]),
-        (128, 128, 64, [4, 2]),
-        (128, 128, 16, [4, 2]),
         (128, 64, 32, [2, 2]),
         (128, 64, 32, [4, 2]),
-        (64, 128, 32, [2, 4]),
+        (64, 128, 32, [2, 2]),
         (64, 64, 32, [2, 2]),
-        (64, 64, 64, [2, 2]),
-        (64, 64, 32, [1, 2]),
-        (256, 64, 32, [4, 2]),
+        (64, 64, 32, [2, 1]),
     ];
     let mut tiles: Vec<Tile> = threads
         .map(|(m, n, k, each)| Tile::threads(m, n, k, each))

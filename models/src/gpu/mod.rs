@@ -13,6 +13,7 @@ use crate::kernels::{Adjoints, Bend, Factor, Layers, NormParts, transposed, wind
 mod channels;
 pub mod conv;
 pub mod launch;
+mod thin;
 pub mod tile;
 
 use conv::Machine;

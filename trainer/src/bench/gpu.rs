@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::cubecl::config::{TypeNameFormatLevel, type_name_format};
 use burn::cubecl::future::block_on;
@@ -19,7 +19,7 @@ use models::gpu::tile::{Pass, Tile, Units};
 use models::{Layer, Sequential, dcgan};
 use serde::Serialize;
 
-use super::whole;
+use crate::checkpoint::State;
 use crate::config::Config;
 use crate::networks;
 use crate::objective::{self, Batch};
@@ -35,7 +35,7 @@ pub struct Report {
     pub launches: usize,
     /// The launches of a step by what they are, the longest first.
     pub rows: Vec<Row>,
-    /// Seconds of a whole step, the median.
+    /// Seconds of a whole step, the mean.
     pub step: f64,
     /// Whether products ran on matrix units.
     pub matrix_units: bool,
@@ -73,14 +73,34 @@ impl Report {
 pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupported> {
     let device = cfg.device.open();
     let mut state = networks::fresh(cfg, &device)?;
-    let step = whole(cfg, &mut state, span);
     let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
     let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
     let classes = cfg.labels.len().max(1);
-    let batch = Batch {
-        images: real,
+    let batch = || Batch {
+        images: real.clone(),
         labels: (0..cfg.step()).map(|i| i % classes).collect(),
     };
+    // Penalties come every few steps.
+    let rounds = cfg.penalty_every.clamp(1, 16);
+    let run = |state: &mut State, steps: u64| {
+        let mut losses = None;
+        for _ in 0..steps {
+            losses = Some(objective::step(state, batch(), cfg, &device));
+        }
+        // A backward pass is not done when its loss is.
+        let _ = (losses.map(black_box), device.clone().inner().sync());
+    };
+    run(&mut state, 2 * rounds);
+    let began = Instant::now();
+    let mut steps = 0;
+    while steps < 2 * rounds || began.elapsed() < span {
+        run(&mut state, 4 * rounds);
+        steps += 4 * rounds;
+    }
+    let step = began.elapsed().as_secs_f64() / steps as f64;
+    // Without a penalty, where there is one only now and then.
+    let batch = batch();
+    run(&mut state, 1);
     let (losses, seen) = watch(|| objective::step(&mut state, batch, cfg, &device));
     black_box(losses.into_data());
     let launches = seen.len();
@@ -220,14 +240,17 @@ pub struct Trial {
     pub matrix: bool,
 }
 
-/// Every pass of `cfg`'s networks with every tile, those of one pass together, the fastest first.
+/// Every pass of `cfg`'s networks with every tile, those of one pass together, the fastest first: `each` is called with them.
 ///
 /// # Errors
 /// [`dcgan::Unsupported`] names what there is no network for.
-pub fn tiles(cfg: &Config, matrix: bool) -> Result<Vec<Trial>, dcgan::Unsupported> {
+pub fn tiles(
+    cfg: &Config,
+    matrix: bool,
+    mut each: impl FnMut(&[Trial]),
+) -> Result<(), dcgan::Unsupported> {
     let device = cfg.device.open().inner();
     let state = networks::fresh(cfg, &cfg.device.open())?;
-    let mut trials = Vec::new();
     let labels = cfg.labels.len();
     let windows = [
         (&state.g, [cfg.nz + labels, 1]),
@@ -240,12 +263,12 @@ pub fn tiles(cfg: &Config, matrix: bool) -> Result<Vec<Trial>, dcgan::Unsupporte
                 let window = conv::flattened(&window);
                 if !known.contains(&(pass, window)) {
                     known.push((pass, window));
-                    trials.extend(tried(pass, &window, matrix, &device));
+                    each(&tried(pass, &window, matrix, &device));
                 }
             }
         }
     }
-    Ok(trials)
+    Ok(())
 }
 
 fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<Window> {
