@@ -146,15 +146,15 @@ impl Seen {
     }
 }
 
+/// A kernel, what it is, and its measurement.
+type Launched = (&'static str, Option<Note>, Option<ProfileDuration>);
+
 /// Launches and their measurements, which are read when all are done.
 #[derive(Default)]
-struct Watch(Mutex<Vec<(&'static str, Option<Note>, Option<ProfileDuration>)>>);
+struct Watch(Mutex<Vec<Launched>>);
 
 impl Watch {
-    fn with<R>(
-        &self,
-        f: impl FnOnce(&mut Vec<(&'static str, Option<Note>, Option<ProfileDuration>)>) -> R,
-    ) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Vec<Launched>) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
