@@ -409,6 +409,15 @@ mod on_vulkan {
         ];
         let said = run("trainer", path, &[&small[..], &["--images", "16"]].concat()).ok();
         assert!(said.contains("device: "), "{said}");
+        // Software Vulkan has no matrix units, and says so before anything is written.
+        let adapters = found();
+        if adapters.first().is_some_and(|a| !a.is_real()) {
+            let mixed = ["fit", "--device", "vulkan", "--precision", "mixed", "--out", "mixed"];
+            let drawn = ["--set", "drawn=128"];
+            let error = run("trainer", path, &[&mixed[..], &drawn].concat()).error();
+            assert!(error.contains("--precision f32 trains there"), "{error}");
+            assert!(!path.join("mixed").exists());
+        }
         // It goes on on the CPU.
         let more = ["fit", "--out", "run", "--device", "flex", "--images", "32"];
         let said = run("trainer", path, &more).ok();
