@@ -9,7 +9,7 @@ use burn::module::Param;
 use burn::tensor::Tensor;
 
 use crate::conv;
-use crate::flex;
+use crate::kernels;
 use crate::layer::{Activation, Layer, Sequential};
 
 /// A layer that [`Sequential::input_gradient`] does not know how to turn round: its place in the list, what it is.
@@ -53,12 +53,21 @@ impl Sequential {
         Ok(())
     }
 
-    /// `x` `[n, c, h, w]` through every layer in turn; returns what each of them made of it.
+    /// `x` `[n, c, h, w]` through every layer in turn; returns what each of them made of it, or a convolution together with
+    /// the function that follows it.
     pub fn trace(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs: Vec<Tensor<4>> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
             let input = outputs.last().cloned().unwrap_or_else(|| x.clone());
-            outputs.push(layer.forward(input));
+            match layer.bent(layers.peek(), &input) {
+                // What a convolution made is nobody's, if its function is a part of it.
+                Some(y) => {
+                    layers.next();
+                    outputs.extend([y.clone(), y]);
+                }
+                None => outputs.push(layer.forward(input)),
+            }
         }
         outputs
     }
@@ -93,8 +102,8 @@ impl Sequential {
 impl Activation {
     /// `dy` times the slope where `y` came out.
     fn back(&self, y: Tensor<4>, dy: Tensor<4>) -> Tensor<4> {
-        if let (Some(bend), true) = (self.function.bend(), flex::takes(&y)) {
-            return flex::unbend(y, dy, bend);
+        if let (Some(bend), true) = (self.function.bend(), kernels::takes(&y)) {
+            return kernels::unbend(y, dy, bend);
         }
         let slope = self.slope().unwrap_or(1.0);
         let over = y.clone().greater_elem(0.0);

@@ -302,6 +302,19 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_map() {
+        let device = Device::flex();
+        let shape = Shape {
+            size: 64,
+            channels: 3,
+        };
+        let g = generator(&shape, 100, 64, 0, &device).unwrap();
+        assert_eq!(g.largest_map([100, 1]), 64 * 32 * 32);
+        let d = discriminator(&shape, 8, true, 0, &device).unwrap();
+        assert_eq!(d.largest_map([3, 64]), 3 * 64 * 64);
+    }
+
+    #[test]
     fn refusals() {
         let device = Device::flex();
         let shape = |size, channels| Shape { size, channels };

@@ -7,8 +7,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::conv;
-use crate::flex::{self, Bend};
 use crate::init::Init;
+use crate::kernels::{self, Bend};
 
 /// A list of layers: the one form of every network here.
 #[derive(Module, Debug)]
@@ -168,27 +168,46 @@ impl Layer {
     /// `x` of `[n, c, h, w]` through this layer; a dropout lets everything pass.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Layer::Conv(l) => conv::conv2d(
-                x,
-                l.weight.val(),
-                l.bias.as_ref().map(Param::val),
-                l.stride,
-                l.padding,
-            ),
-            Layer::ConvTranspose(l) => conv::conv_transpose2d(
-                x,
-                l.weight.val(),
-                l.bias.as_ref().map(Param::val),
-                l.stride,
-                l.padding,
-            ),
-            Layer::ResizeConv(l) => {
-                conv::conv_transpose2d(x, l.folded(), l.bias.as_ref().map(Param::val), 2, 1)
+            Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::ResizeConv(_) => {
+                self.linear(x, self.bias())
             }
             Layer::BatchNorm(norm) => normalise(norm, None, x),
             Layer::Activation(l) => l.forward(x),
             Layer::Dropout(_) => x,
         }
+    }
+
+    /// The bias of a layer that has one.
+    fn bias(&self) -> Option<Tensor<1>> {
+        let bias = match self {
+            Layer::Conv(l) => &l.bias,
+            Layer::ConvTranspose(l) => &l.bias,
+            Layer::ResizeConv(l) => &l.bias,
+            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => &None,
+        };
+        bias.as_ref().map(Param::val)
+    }
+
+    /// `x` through a convolution, plus `bias`; other layers leave it as it is.
+    fn linear(&self, x: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+        match self {
+            Layer::Conv(l) => conv::conv2d(x, l.weight.val(), bias, l.stride, l.padding),
+            Layer::ConvTranspose(l) => {
+                conv::conv_transpose2d(x, l.weight.val(), bias, l.stride, l.padding)
+            }
+            Layer::ResizeConv(l) => conv::conv_transpose2d(x, l.folded(), bias, 2, 1),
+            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => x,
+        }
+    }
+
+    /// `x` through a convolution with a bias and the function that follows it, which are one kernel, where there is one.
+    pub(crate) fn bent(&self, then: Option<&&Layer>, x: &Tensor<4>) -> Option<Tensor<4>> {
+        let Some(Layer::Activation(then)) = then else {
+            return None;
+        };
+        let (bias, bend) = self.bias().zip(then.function.bend())?;
+        let takes = kernels::takes(x);
+        takes.then(|| kernels::bend_biased(self.linear(x.clone(), None), bias, bend))
     }
 }
 
@@ -197,29 +216,7 @@ impl ResizeConv {
     /// borders included. Along each axis the taps `(a, b, c)` become `(c, b + c, a + b, a)`: a doubled pixel is met by two
     /// neighbouring taps at once.
     pub fn folded(&self) -> Tensor<4> {
-        let [out, from, _, _] = self.weight.dims();
-        #[rustfmt::skip]
-        let spread: [f32; 12] = [
-            0.0, 0.0, 1.0, 1.0,
-            0.0, 1.0, 1.0, 0.0,
-            1.0, 1.0, 0.0, 0.0,
-        ];
-        let weight = self.weight.val();
-        let spread =
-            Tensor::<2>::from_data(TensorData::new(spread.to_vec(), [3, 4]), &weight.device())
-                .cast(weight.dtype());
-        let pairs = out * from;
-        let columns = weight
-            .reshape([pairs * 3, 3])
-            .matmul(spread.clone())
-            .reshape([pairs, 3, 4])
-            .swap_dims(1, 2);
-        let both = columns
-            .reshape([pairs * 4, 3])
-            .matmul(spread)
-            .reshape([pairs, 4, 4])
-            .swap_dims(1, 2);
-        both.reshape([out, from, 4, 4]).swap_dims(0, 1)
+        kernels::fold(self.weight.val())
     }
 }
 
@@ -238,7 +235,7 @@ impl Function {
 impl Activation {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self.function.bend() {
-            Some(bend) if flex::takes(&x) => return flex::bend(x, bend),
+            Some(bend) if kernels::takes(&x) => return kernels::bend(x, bend),
             Some(_) | None => {}
         }
         match self.function {
@@ -282,7 +279,7 @@ fn normalise(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tenso
         None => Some(1.0),
     };
     let (training, learning) = (norm.training.is_enabled(), x.device().is_autodiff());
-    let (true, Some(slope), true) = (flex::takes(&x), slope, training || !learning) else {
+    let (true, Some(slope), true) = (kernels::takes(&x), slope, training || !learning) else {
         let y = norm.forward(x);
         return then.map(|l| l.forward(y.clone())).unwrap_or(y);
     };
@@ -291,26 +288,26 @@ fn normalise(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tenso
     if !(training && learning) {
         let statistics = vec![norm.running_mean.value(), norm.running_var.value()];
         let statistics = Tensor::cat(statistics, 0);
-        return flex::norm(x, statistics, affine, epsilon, slope);
+        return kernels::norm(x, statistics, affine, epsilon, slope);
     }
-    let statistics = flex::statistics(x.clone());
-    let channels = norm.gamma.dims()[0];
-    for (i, running) in [&norm.running_mean, &norm.running_var]
-        .into_iter()
-        .enumerate()
-    {
-        let new = statistics.clone().narrow(0, i * channels, channels);
-        let old = running.value_sync().to_device(&x.device());
-        let mixed = old.mul_scalar(1.0 - norm.momentum) + new.mul_scalar(norm.momentum);
-        running.update(mixed.detach());
+    let running = [&norm.running_mean, &norm.running_var];
+    let old = running.map(|running| running.value_sync().to_device(&x.device()));
+    let (statistics, new) = kernels::statistics(x.clone(), old, norm.momentum);
+    for (running, new) in running.into_iter().zip(new) {
+        running.update(new.detach());
     }
-    flex::norm(x, statistics, affine, epsilon, slope)
+    kernels::norm(x, statistics, affine, epsilon, slope)
 }
 
 fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
     let mut layers = layers.iter().peekable();
     let mut x = x;
     while let Some(layer) = layers.next() {
+        if let Some(y) = layer.bent(layers.peek(), &x) {
+            layers.next();
+            x = y;
+            continue;
+        }
         x = match (layer, layers.peek()) {
             (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
                 layers.next();
@@ -365,6 +362,27 @@ impl Sequential {
             .zip(momenta)
             .for_each(|(n, momentum)| n.momentum = momentum);
         self
+    }
+
+    /// Numbers of the largest map that an input of `[channels, side, side]` becomes on its way through, itself included.
+    pub fn largest_map(&self, [mut channels, mut side]: [usize; 2]) -> usize {
+        let mut largest = channels * side * side;
+        for layer in &self.layers {
+            (channels, side) = match layer {
+                Layer::Conv(l) => {
+                    let [to, _, kernel, _] = l.weight.dims();
+                    (to, (side + 2 * l.padding - kernel) / l.stride + 1)
+                }
+                Layer::ConvTranspose(l) => {
+                    let [_, to, kernel, _] = l.weight.dims();
+                    (to, (side - 1) * l.stride + kernel - 2 * l.padding)
+                }
+                Layer::ResizeConv(l) => (l.weight.dims()[0], 2 * side),
+                Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => continue,
+            };
+            largest = largest.max(channels * side * side);
+        }
+        largest
     }
 
     /// Brings the running statistics of every batch norm up to date. burn keeps the last update of a running

@@ -21,8 +21,11 @@ mod channels_last;
 pub mod conditional;
 pub mod conv;
 pub mod dcgan;
-pub mod flex;
+mod flex;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod init;
+pub mod kernels;
 pub mod layer;
 pub mod mlp;
 pub mod norm;

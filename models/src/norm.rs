@@ -7,7 +7,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::flex::Bend;
+use crate::kernels::Bend;
 
 /// Mean and (biased) variance of each of `channels` over `x` `[n, h, w, c]`, whose pictures are `picture` long:
 /// the means, then the variances.

@@ -1,7 +1,6 @@
 //! Promises of the GPU backend: every kernel computes what the obvious loops do, for every kind of layer, on every adapter
 //! there is. On a machine without an adapter it says so in a line and passes, unless the variable `POCKET_GAN_GPU` is
 //! `required`.
-#![cfg(feature = "gpu")]
 
 use runtime::cpu::Cpu;
 use runtime::gpu::{Adapter, Gpu, GpuError, Kind, adapters};

@@ -1,4 +1,4 @@
-//! Adam, and the average of weights, as one pass over a CPU's memory.
+//! Adam, and the average of weights, as one pass over memory.
 //!
 //! burn's own Adam is the same formula in fifteen passes, each into new memory; for weights of a few million numbers
 //! and small batches they take longer than the convolutions. Its state is kept as it is, so that a checkpoint does
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Dispatch, Flex, backend_extension};
 use burn::optim::{Adam as Generic, AdamConfig, AdamState, LearningRate, Optimizer};
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -116,19 +116,22 @@ pub fn mix<const D: usize>(average: Tensor<D>, new: Tensor<D>, decay: f64) -> Te
 }
 
 fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && tensor.device() == Device::flex()
+    models::kernels::takes(tensor)
 }
 
 /// A step's constants, the bias corrections worked in.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    step: f32,
-    betas: [f32; 2],
-    epsilon: f32,
+    /// The learning rate.
+    pub(crate) step: f32,
+    /// Decay of both moments.
+    pub(crate) betas: [f32; 2],
+    /// Added to the root of the second.
+    pub(crate) epsilon: f32,
 }
 
 /// What is done to every weight in one pass.
-#[backend_extension(Flex)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
 pub trait Passes: burn::backend::Backend {
     /// Weight, first and second moment after a step.
     fn adam(

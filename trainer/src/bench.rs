@@ -15,6 +15,7 @@ use crate::config::{Config, Corruption, Network, Objective};
 use crate::networks;
 use crate::objective::{self, Batch};
 
+#[cfg(feature = "gpu")]
 pub mod gpu;
 
 /// What was measured.

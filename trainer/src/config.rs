@@ -13,7 +13,9 @@ use toml::{Table, Value};
 mod check;
 mod names;
 
-pub use names::{Corruption, Drawing, Network, Objective, Output, Penalty, Rates, Upsample};
+pub use names::{
+    Corruption, Drawing, Network, Objective, Output, Penalty, Precision, Rates, Upsample,
+};
 
 use crate::augment::Augment;
 use crate::data::Crop;
@@ -138,6 +140,8 @@ pub struct Config {
     pub workers: usize,
     /// Where to train: `flex` (the CPU), `vulkan`, `vulkan:N` or `auto` (a GPU if there is one).
     pub device: Device,
+    /// What a GPU multiplies: `f32`, or `mixed` (16-bit floats on matrix units, summed in 32 bits), which not every GPU has.
+    pub precision: Precision,
     /// Seed of everything: weights, order of the data, latents.
     pub seed: u64,
     /// Images between two lines of the log and rows of `stats.jsonl`.
@@ -208,6 +212,7 @@ impl Default for Config {
             mirror: false,
             workers: 0,
             device: Device::Flex,
+            precision: Precision::F32,
             seed: 0,
             log: 1_000,
             grid: 10_000,
@@ -248,8 +253,9 @@ pub const RECIPES: [(&str, &str); 15] = [
 ];
 
 /// Keys that may change when a run goes on: they decide how long it runs and what it shows, not what it computes.
-const FREE: [&str; 11] = [
+const FREE: [&str; 12] = [
     "device",
+    "precision",
     "score",
     "images",
     "epochs",

@@ -9,10 +9,12 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "gpu")]
 use burn::tensor::DeviceKind;
 #[cfg(feature = "gpu")]
-use burn_wgpu::WgpuBackend;
+use burn_wgpu::{WgpuBackend, WgpuSetup, wgpu};
 #[cfg(feature = "gpu")]
 use runtime::gpu::{Adapter, Kind};
 use serde::{Deserialize, Serialize};
+
+use crate::config::Precision;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,12 +82,35 @@ impl From<Device> for String {
     }
 }
 
-/// The GPU of this process, once one was prepared.
-static PREPARED: OnceLock<burn::tensor::Device> = OnceLock::new();
+/// The GPU of this process, once one was prepared, and bytes that a kernel of it sees of one tensor, at most.
+static PREPARED: OnceLock<(burn::tensor::Device, u64)> = OnceLock::new();
 
 /// What this process has opened: burn brings a device up once.
 #[cfg(feature = "gpu")]
-static OPENED: Mutex<Vec<(Kind, usize, burn::tensor::Device)>> = Mutex::new(Vec::new());
+static OPENED: Mutex<Vec<Opened>> = Mutex::new(Vec::new());
+
+/// A GPU that was brought up.
+#[cfg(feature = "gpu")]
+struct Opened {
+    kind: Kind,
+    ordinal: usize,
+    device: burn::tensor::Device,
+    facts: Facts,
+}
+
+/// What a GPU can.
+#[cfg(feature = "gpu")]
+#[derive(Clone, Copy)]
+struct Facts {
+    /// Why its matrix units are not used, where they are not.
+    no_matrix: Option<&'static str>,
+    /// Bytes that a kernel sees of one tensor, at most.
+    largest: u64,
+}
+
+/// Launches that reach the driver together: a step has some hundreds, and each of them costs it time.
+#[cfg(feature = "gpu")]
+const TOGETHER: usize = 64;
 
 /// The burn device of an adapter, without gradients.
 ///
@@ -93,12 +118,18 @@ static OPENED: Mutex<Vec<(Kind, usize, burn::tensor::Device)>> = Mutex::new(Vec:
 /// What the driver says where it refuses.
 #[cfg(feature = "gpu")]
 pub fn on(adapter: &Adapter) -> Result<burn::tensor::Device, String> {
+    opened(adapter).map(|(device, _)| device)
+}
+
+/// The burn device of an adapter, and what it can.
+#[cfg(feature = "gpu")]
+fn opened(adapter: &Adapter) -> Result<(burn::tensor::Device, Facts), String> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     let here = opened
         .iter()
-        .find(|o| (o.0, o.1) == (adapter.kind, adapter.ordinal));
-    if let Some((_, _, device)) = here {
-        return Ok(device.clone());
+        .find(|o| (o.kind, o.ordinal) == (adapter.kind, adapter.ordinal));
+    if let Some(here) = here {
+        return Ok((here.device.clone(), here.facts));
     }
     let kind = match adapter.kind {
         Kind::Discrete => DeviceKind::DiscreteGpu(adapter.ordinal),
@@ -109,10 +140,49 @@ pub fn on(adapter: &Adapter) -> Result<burn::tensor::Device, String> {
     };
     let options = burn::tensor::Device::wgpu_options()
         .device_kind(kind)
-        .graphics_api(WgpuBackend::Vulkan);
-    let device = options.init().map_err(|e| e.to_string())?;
-    opened.push((adapter.kind, adapter.ordinal, device.clone()));
-    Ok(device)
+        .graphics_api(WgpuBackend::Vulkan)
+        .tasks_max(TOGETHER);
+    let (device, setup) = options.init_with_setup().map_err(|e| e.to_string())?;
+    let limits = setup.device.limits();
+    let facts = Facts {
+        no_matrix: no_matrix(&setup),
+        largest: limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size),
+    };
+    opened.push(Opened {
+        kind: adapter.kind,
+        ordinal: adapter.ordinal,
+        device: device.clone(),
+        facts,
+    });
+    Ok((device, facts))
+}
+
+/// Why an adapter's matrix units cannot be used by our kernels, where they cannot.
+#[cfg(feature = "gpu")]
+fn no_matrix(setup: &WgpuSetup) -> Option<&'static str> {
+    use wgpu::{CooperativeScalarType, Features};
+    let features = setup.device.features();
+    if !features.contains(Features::SHADER_F16) {
+        return Some("it has no 16-bit floats");
+    }
+    if !features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return Some("it has no cooperative matrices");
+    }
+    let sizes = setup.adapter.cooperative_matrix_properties();
+    let ours = sizes.iter().any(|p| {
+        (p.m_size, p.n_size, p.k_size) == (16, 16, 16)
+            && p.ab_type == CooperativeScalarType::F16
+            && p.cr_type == CooperativeScalarType::F32
+    });
+    let info = setup.adapter.get_info();
+    let subgroups = (info.subgroup_min_size, info.subgroup_max_size);
+    match (ours, subgroups) {
+        (false, _) => Some("its cooperative matrices are not 16 x 16 of 16-bit floats"),
+        (true, (32, 32)) => None,
+        (true, _) => Some("its subgroups are not of 32 threads"),
+    }
 }
 
 impl Device {
@@ -121,9 +191,27 @@ impl Device {
     pub fn open(self) -> burn::tensor::Device {
         let gpu = match self {
             Device::Flex => None,
-            Device::Auto | Device::Vulkan(_) => PREPARED.get().cloned(),
+            Device::Auto | Device::Vulkan(_) => PREPARED.get().map(|(device, _)| device.clone()),
         };
         gpu.unwrap_or_else(burn::tensor::Device::flex).autodiff()
+    }
+
+    /// Bytes of the largest tensor that it takes, where that is limited.
+    pub fn largest(self) -> Option<u64> {
+        match self {
+            Device::Flex => None,
+            Device::Auto | Device::Vulkan(_) => PREPARED.get().map(|(_, largest)| *largest),
+        }
+    }
+
+    /// Refuses what only a GPU has.
+    fn plain(self, precision: Precision) -> Result<(), DeviceError> {
+        match precision {
+            Precision::F32 => Ok(()),
+            Precision::Mixed => Err(DeviceError(format!(
+                "--precision mixed is for a GPU, and --device {self} is the CPU here"
+            ))),
+        }
     }
 
     /// Finds the device and brings it up. Returns what was chosen and why, in a line, where there was a choice.
@@ -131,12 +219,12 @@ impl Device {
     /// # Errors
     /// [`DeviceError`] lists what there is.
     #[cfg(not(feature = "gpu"))]
-    pub fn prepare(self) -> Result<Option<String>, DeviceError> {
+    pub fn prepare(self, precision: Precision) -> Result<Option<String>, DeviceError> {
         match self {
-            Device::Flex => Ok(None),
-            Device::Auto => Ok(Some(
-                "device: CPU (this program was built without the feature gpu)".into(),
-            )),
+            Device::Flex => self.plain(precision).map(|()| None),
+            Device::Auto => self.plain(precision).map(|()| {
+                Some("device: CPU (this program was built without the feature gpu)".into())
+            }),
             Device::Vulkan(_) => Err(DeviceError(format!(
                 "--device {self}: this program was built without a GPU: cargo run --release -p trainer --features gpu -- \
                  ..."
@@ -149,10 +237,10 @@ impl Device {
     /// # Errors
     /// [`DeviceError`] lists what there is.
     #[cfg(feature = "gpu")]
-    pub fn prepare(self) -> Result<Option<String>, DeviceError> {
+    pub fn prepare(self, precision: Precision) -> Result<Option<String>, DeviceError> {
         use runtime::gpu::adapters;
         if self == Device::Flex {
-            return Ok(None);
+            return self.plain(precision).map(|()| None);
         }
         let all = adapters();
         let real = all.iter().find(|a| a.is_real());
@@ -183,11 +271,19 @@ impl Device {
             }
         };
         let Some(adapter) = chosen else {
+            self.plain(precision)?;
             return Ok(Some(format!("device: CPU ({why})")));
         };
-        let device = on(adapter)
+        let (device, facts) = opened(adapter)
             .map_err(|e| DeviceError(format!("--device {self}: {}: {e}", adapter.name)))?;
-        let device = PREPARED.get_or_init(|| device);
+        if let (Precision::Mixed, Some(why)) = (precision, facts.no_matrix) {
+            return Err(DeviceError(format!(
+                "--precision mixed: {} cannot: {why}; --precision f32 trains there",
+                adapter.name
+            )));
+        }
+        models::gpu::conv::set_matrix_units(precision == Precision::Mixed);
+        let (device, _) = PREPARED.get_or_init(|| (device, facts.largest));
         // What is not usable is better found out here than in the middle of a run.
         let probe = burn::tensor::Tensor::<1>::ones([2], device).sum();
         probe
@@ -221,6 +317,8 @@ mod tests {
     fn what_does_not_train_runs_on_the_cpu() {
         let flex = burn::tensor::Device::flex().autodiff();
         assert_eq!(Device::Vulkan(Some(7)).open(), flex);
-        assert_eq!(Device::Flex.prepare(), Ok(None));
+        assert_eq!(Device::Flex.prepare(Precision::F32), Ok(None));
+        let error = Device::Flex.prepare(Precision::Mixed).unwrap_err();
+        assert!(error.to_string().contains("--precision mixed"), "{error}");
     }
 }

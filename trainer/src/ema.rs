@@ -1,6 +1,6 @@
 //! The exponential moving average of the generator: what is sampled and exported.
 
-use burn::module::Param;
+use burn::module::{Param, RunningState};
 use burn::tensor::Tensor;
 use models::{Layer, Sequential};
 
@@ -49,8 +49,9 @@ fn layer(average: Layer, net: &Layer, decay: f64) -> Layer {
         (Layer::BatchNorm(mut a), Layer::BatchNorm(n)) => {
             a.gamma = mix(a.gamma, &n.gamma, decay);
             a.beta = mix(a.beta, &n.beta, decay);
-            a.running_mean.update(n.running_mean.value_sync().inner());
-            a.running_var.update(n.running_var.value_sync().inner());
+            // Put in its place rather than updated, which costs a launch.
+            a.running_mean = RunningState::new(n.running_mean.value_sync().inner());
+            a.running_var = RunningState::new(n.running_var.value_sync().inner());
             Layer::BatchNorm(a)
         }
         (Layer::Activation(a), Layer::Activation(_)) => Layer::Activation(a),

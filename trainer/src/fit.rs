@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::checkpoint::{self, LoadError, State};
 use crate::coder::evenly;
-use crate::config::{Config, Objective};
+use crate::config::{Config, Network, Objective};
 use crate::curves;
 use crate::data::{Batches, DataError, DataSet};
 use crate::events::Events;
@@ -55,6 +55,10 @@ pub enum FitError {
     Write(WriteError),
     /// It diverged again and again, last before which image, and what became no number.
     Diverged(u64, String),
+    /// A batch of so many images has a map larger than the GPU takes, which would take so many.
+    Batch(usize, usize),
+    /// The GPU failed or was lost, before which image, and what its driver says.
+    Device(u64, String),
 }
 
 impl fmt::Display for FitError {
@@ -71,6 +75,15 @@ impl fmt::Display for FitError {
                  try a smaller lr, a larger gamma, spectral=true or loss=hinge",
                 RETRIES + 1
             ),
+            FitError::Batch(batch, most) => write!(
+                f,
+                "a batch of {batch} is too large for this GPU, whose kernels see tensors of a limited size: at most {most}"
+            ),
+            FitError::Device(images, what) => write!(
+                f,
+                "the GPU failed before image {images} ({what}): the last checkpoint is kept; the same command goes on \
+                 from it, a smaller batch needs less memory, and --device flex trains on the CPU"
+            ),
         }
     }
 }
@@ -83,7 +96,7 @@ impl std::error::Error for FitError {
             FitError::Load(e) => Some(e),
             FitError::Score(e) => Some(e),
             FitError::Write(e) => Some(e),
-            FitError::Diverged(..) => None,
+            FitError::Diverged(..) | FitError::Batch(..) | FitError::Device(..) => None,
         }
     }
 }
@@ -117,6 +130,7 @@ pub fn fit(
 ) -> Result<End, FitError> {
     let device = cfg.device.open();
     let mut state = resume(run, cfg, &data, &device, log)?;
+    fits(&state, cfg)?;
     let mut watch = Watch::default();
     loop {
         let what = match train(&mut state, run, cfg, (&data, held), stop, log, &mut watch)? {
@@ -136,6 +150,25 @@ pub fn fit(
             state.images
         );
         say(run, log, state.images, None, text)?;
+    }
+}
+
+/// Refuses a batch whose largest map is more than the device takes.
+fn fits(state: &State, cfg: &Config) -> Result<(), FitError> {
+    let Some(largest) = cfg.device.largest() else {
+        return Ok(());
+    };
+    let labels = cfg.labels.len();
+    let latent = [cfg.nz + labels, 1];
+    let seen = match (cfg.network, labels) {
+        (Network::Mlp, 1..) => [cfg.channels * cfg.size * cfg.size + labels, 1],
+        (Network::Dcgan, _) | (Network::Mlp, 0) => [cfg.channels + labels, cfg.size],
+    };
+    let image = state.g.largest_map(latent).max(state.d.largest_map(seen));
+    let most = (largest / (image * size_of::<f32>()) as u64) as usize;
+    match cfg.batch > most {
+        true => Err(FitError::Batch(cfg.batch, most)),
+        false => Ok(()),
     }
 }
 
@@ -177,13 +210,13 @@ fn train(
         let stopping = stop.load(Ordering::Relaxed);
         let saving = due(cfg.checkpoint) || stopping;
         if (due(cfg.log) || saving)
-            && let Some(gauge) = meter.broken()
+            && let Some(gauge) = meter.broken(state.images)?
         {
             log.end();
             return Ok(Round::Broken(verdict::broken(state).unwrap_or(gauge)));
         }
         if due(cfg.log) {
-            let mut row = meter.row(state.images, data.len());
+            let mut row = meter.row(state.images, data.len())?;
             if cfg.score > 0 && due(cfg.score) && cfg.objective == Objective::Gan {
                 let scored = scored(state, cfg, data, held, &device)?;
                 log.say(&scored.line())?;
@@ -600,25 +633,26 @@ impl Meter {
         self.steps += 1;
     }
 
-    fn sums(&self) -> Vec<f32> {
-        self.sum
-            .to_data()
-            .try_to_vec()
-            .expect("a float tensor holds floats")
+    /// The sums, for which the device is waited for: where it failed, this is where that is found out.
+    fn sums(&self, images: u64) -> Result<Vec<f32>, FitError> {
+        let failed = |what: String| FitError::Device(images, what);
+        let data = self.sum.try_to_data().map_err(|e| failed(e.to_string()))?;
+        data.try_to_vec().map_err(|e| failed(format!("{e:?}")))
     }
 
     /// The first gauge that is no number any more.
-    fn broken(&self) -> Option<String> {
-        let sums = self.sums();
+    fn broken(&self, images: u64) -> Result<Option<String>, FitError> {
+        let sums = self.sums(images)?;
         let named = sums.iter().zip(self.gauges);
-        named
+        let broken = named
             .filter(|(sum, _)| !sum.is_finite())
             .map(|(_, gauge)| gauge.name.to_string())
-            .next()
+            .next();
+        Ok(broken)
     }
 
-    fn row(&mut self, images: u64, len: usize) -> Row {
-        let sums = self.sums();
+    fn row(&mut self, images: u64, len: usize) -> Result<Row, FitError> {
+        let sums = self.sums(images)?;
         let means = sums.iter().map(|&sum| sum as f64 / self.steps as f64);
         let keys = self.gauges.iter().map(|g| g.key.to_string());
         let row = Row {
@@ -631,7 +665,7 @@ impl Meter {
         self.sum = self.sum.zeros_like();
         self.last = Instant::now();
         (self.images, self.steps) = (images, 0);
-        row
+        Ok(row)
     }
 }
 

@@ -4,12 +4,16 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, activation};
 use models::Sequential;
+#[cfg(feature = "gpu")]
+use models::kernels;
 use rand::rngs::StdRng;
 
 use crate::augment::Augment;
 use crate::checkpoint::State;
 use crate::config::{Config, Penalty, Rates};
 use crate::ema;
+#[cfg(feature = "gpu")]
+use crate::gpu;
 use crate::networks::{self, Told};
 use crate::noise::{self, Stream};
 use crate::objective::{Batch, Gauge, Panel};
@@ -131,14 +135,40 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
     state.ema = ema::update(take(&mut state.ema), &state.g, decay);
     state.images += n as u64;
 
-    let of_d = sums / cfg.d_steps as f64;
-    let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
-    let mut said = vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)];
+    let of_d = match cfg.d_steps {
+        1 => sums,
+        steps => sums / steps as f64,
+    };
     let penalties = of_d.dims()[0] - 5;
-    if penalties > 0 {
-        said.push(part(5, penalties));
+    let both = in_order(of_d.clone(), g_loss, fake_after);
+    match penalties {
+        0 => both,
+        _ => Tensor::cat(vec![both, of_d.narrow(0, 5, penalties)], 0),
     }
-    Tensor::cat(said, 0)
+}
+
+/// What D and G say, in the order of [`GAUGES`].
+fn in_order(of_d: Tensor<1>, g_loss: Tensor<1>, fake_after: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&of_d) {
+        let order = [(0, 0), (1, 0), (0, 1), (0, 2), (2, 1), (0, 3), (0, 4)];
+        return gpu::gather([of_d, g_loss, fake_after], &order);
+    }
+    let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
+    Tensor::cat(
+        vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)],
+        0,
+    )
+}
+
+/// A loss, three shares and the variety, one after the other.
+fn together(loss: Tensor<1>, shares: Tensor<1>, variety: Tensor<1>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&loss) {
+        let order = [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0)];
+        return gpu::gather([loss, shares, variety], &order);
+    }
+    Tensor::cat(vec![loss, shares, variety], 0)
 }
 
 /// What D sees of images, and what it forgets of them.
@@ -192,11 +222,8 @@ fn d_phase(
     let (on_fake, r2) = judged(&judge, fake, at_fake, eyes);
     drop(judge);
 
-    let apart = (on_real.clone() - on_fake.clone()).inner();
-    let right = apart.greater_elem(0.0).float().mean();
-    let mut said = vec![mean(&on_real), mean(&on_fake), right, variety];
-    let d_loss = cfg.loss.discriminator(on_real, on_fake, cfg.smooth);
-    said.insert(0, d_loss.clone().inner());
+    let (d_loss, shares) = d_loss(cfg, on_real, on_fake);
+    let mut said = vec![together(d_loss.clone().inner(), shares, variety)];
     let weight = eyes.rates.gamma / 2.0 * cfg.penalty_every as f64;
     let mut total = d_loss;
     if cfg.penalty != Penalty::None {
@@ -205,7 +232,7 @@ fn d_phase(
             let shown = squared
                 .clone()
                 .map(|s| s.inner() * cfg.penalty_every as f64);
-            said.push(shown.unwrap_or_else(|| said[0].zeros_like()));
+            said.push(shown.unwrap_or_else(|| Tensor::zeros([1], &said[0].device())));
             if let Some(squared) = squared {
                 total = total + squared * weight;
             }
@@ -217,7 +244,10 @@ fn d_phase(
     if cfg.clip > 0.0 {
         state.d = take(&mut state.d).map(&mut Clip(cfg.clip));
     }
-    Tensor::cat(said, 0)
+    match said.len() {
+        1 => said.remove(0),
+        _ => Tensor::cat(said, 0),
+    }
 }
 
 /// G's step, through a D whose weights need no gradient. Returns g_loss and what D now makes of the fakes.
@@ -235,8 +265,7 @@ fn g_phase(
     });
     let fake = eyes.see(fake);
     let on_fake = judge.forward_with(fake, &mut eyes.drops);
-    let after = mean(&on_fake);
-    let g_loss = cfg.loss.generator(on_real, on_fake);
+    let (g_loss, after) = g_loss(cfg, on_real, on_fake);
     let grads = GradientsParams::from_grads(g_loss.backward(), &state.g);
     state.g = state.opt_g.step(eyes.rates.lr, take(&mut state.g), grads);
     [g_loss.inner(), after]
@@ -261,14 +290,52 @@ fn judged(
     // By the pixels: classes are not something to be steady in.
     let planes = gradient.dims()[1] - eyes.told.as_ref().map_or(0, Told::planes);
     let gradient = gradient.narrow(1, 0, planes);
-    let squared = (gradient.clone() * gradient).sum() / n;
+    let squared = mean_square(gradient, n);
     let logits = trace.last().cloned().expect("a network has layers");
     (logits, Some(squared))
 }
 
+/// D's loss; then D(x), D(G(z)) and the share of pairs that it tells apart.
+fn d_loss(cfg: &Config, on_real: Tensor<4>, on_fake: Tensor<4>) -> (Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&on_fake) {
+        return gpu::discriminator(cfg.loss, on_real, on_fake, cfg.smooth);
+    }
+    let apart = (on_real.clone() - on_fake.clone()).inner();
+    let right = apart.greater_elem(0.0).float().mean();
+    let shares = Tensor::cat(vec![mean(&on_real), mean(&on_fake), right], 0);
+    let loss = cfg.loss.discriminator(on_real, on_fake, cfg.smooth);
+    (loss, shares)
+}
+
+/// G's loss, and D(G(z)); on a GPU as the second of three shares, see [`in_order`].
+fn g_loss(cfg: &Config, on_real: Option<Tensor<4>>, on_fake: Tensor<4>) -> (Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&on_fake) {
+        let (loss, shares) = gpu::generator(cfg.loss, on_real, on_fake);
+        return (loss, shares.inner());
+    }
+    let after = mean(&on_fake);
+    (cfg.loss.generator(on_real, on_fake), after)
+}
+
+/// The sum of squares over `n`.
+fn mean_square(x: Tensor<4>, n: f64) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&x) {
+        return gpu::squares(x, 1.0 / n);
+    }
+    (x.clone() * x).sum() / n
+}
+
 /// Mean over pixels of the standard deviation over a batch's images.
 fn spread(x: &Tensor<4>) -> Tensor<1> {
-    x.clone().inner().var(0).sqrt().mean()
+    let x = x.clone().inner();
+    #[cfg(feature = "gpu")]
+    if kernels::is_gpu(&x) {
+        return gpu::spread(x);
+    }
+    x.var(0).sqrt().mean()
 }
 
 /// Mean of logits as probabilities.

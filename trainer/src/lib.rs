@@ -24,6 +24,8 @@ pub mod events;
 pub mod export;
 pub mod fit;
 pub mod gan;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod import;
 pub mod latents;
 pub mod log;

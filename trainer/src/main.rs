@@ -105,7 +105,7 @@ Examples:
   trainer bench                                    a step of the default recipe, and how long its run would take
   trainer bench --recipe dcgan-tutorial --batch 64 the tutorial's, to set beside docs/compare/step.py
   trainer bench --recipe faces --json
-  trainer bench --device vulkan --batch 128        a step on a GPU, and its transposed convolutions beside burn's";
+  trainer bench --device vulkan --batch 128        a step on a GPU, launch by launch";
 
 const INTERPOLATE_EXAMPLES: &str = "\
 Examples:
@@ -237,6 +237,9 @@ struct Settings {
     /// Where to train: flex (the CPU), vulkan, vulkan:N of `runtime devices`, or auto
     #[arg(long)]
     device: Option<Device>,
+    /// What a GPU multiplies: f32, or mixed (16-bit floats on matrix units, summed in 32 bits)
+    #[arg(long, value_name = "f32|mixed")]
+    precision: Option<String>,
     /// Seed of weights, data order and latents
     #[arg(long)]
     seed: Option<i64>,
@@ -386,6 +389,7 @@ impl Settings {
         put("beta2", self.beta2.map(Value::from));
         put("workers", self.workers.map(Value::from));
         put("device", self.device.map(|d| Value::from(d.to_string())));
+        put("precision", self.precision.clone().map(Value::from));
         put("seed", self.seed.map(Value::from));
         for text in &self.set {
             let (key, value) = config::set(text)?;
@@ -408,6 +412,10 @@ struct BenchArgs {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
+    /// Instead of a step, try every tile for every convolution (on a GPU)
+    #[cfg(feature = "gpu")]
+    #[arg(long, hide = true)]
+    tiles: bool,
 }
 
 fn main() -> ExitCode {
@@ -500,7 +508,7 @@ fn fit(args: &FitArgs) -> Ended {
         );
         return Err(error.into());
     }
-    if let Some(chosen) = cfg.device.prepare()? {
+    if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
         let _ = writeln!(log, "{chosen}");
     }
     if args.dry_run {
@@ -625,6 +633,9 @@ fn write_export(
     facts: Facts,
 ) -> Ended {
     let device = cfg.device.open();
+    // What is exported is compared with the network in 32 bits.
+    #[cfg(feature = "gpu")]
+    models::gpu::conv::set_matrix_units(false);
     let generator = networks::finished(average, cfg, EXPORT_LATENTS, &device);
     let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
     say_exported(&exported, "the trained generator");
@@ -771,10 +782,14 @@ fn bench(args: &BenchArgs) -> Ended {
         .num_threads(args.threads.into())
         .build_global()?;
     let span = Duration::from_secs(args.seconds);
-    if let Some(chosen) = cfg.device.prepare()? {
+    if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
         eprintln!("{chosen}");
     }
+    #[cfg(feature = "gpu")]
     if cfg.device.open() != burn::tensor::Device::flex().autodiff() {
+        if args.tiles {
+            return bench_tiles(&cfg);
+        }
         return bench_gpu(&bench::gpu::measure(&cfg, span)?, args.json);
     }
     let report = bench::measure(&cfg, span)?;
@@ -817,31 +832,65 @@ fn bench(args: &BenchArgs) -> Ended {
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(feature = "gpu")]
 fn bench_gpu(report: &bench::gpu::Report, json: bool) -> Ended {
     if json {
         cli::print(format!("{}\n", serde_json::to_string(report)?))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let busy = report.busy();
     cli::print(format!(
-        "{:<40} {:>10} {:>10} {:>8}\n",
-        "forward and gradients", "ms", "burn's ms", "ratio"
+        "{:<44} {:>5} {:>9} {:>8} {:>9}\n",
+        "launches", "times", "ms", "share", "of peak"
     ))?;
     for row in &report.rows {
-        let (ours, generic) = (row.ours * 1e3, row.generic * 1e3);
+        let of_peak = match row.multiply_adds {
+            0.0 => String::new(),
+            work => format!("{:.0} %", 100.0 * work / row.seconds / report.peak),
+        };
+        let (ms, share) = (row.seconds * 1e3, 100.0 * row.seconds / busy);
         cli::print(format!(
-            "{:<40} {ours:>10.2} {generic:>10.2} {:>8.2}\n",
-            row.name,
-            generic / ours
+            "{:<44} {:>5} {ms:>9.3} {share:>6.1} % {of_peak:>9}\n",
+            row.name, row.times
         ))?;
     }
-    let sum = |of: fn(&bench::gpu::Row) -> f64| report.rows.iter().map(of).sum::<f64>();
-    let (ours, generic) = (sum(|r| r.ours) * 1e3, sum(|r| r.generic) * 1e3);
+    let work: f64 = report.rows.iter().map(|r| r.multiply_adds).sum();
+    let precision = if report.matrix_units { "mixed" } else { "f32" };
     cli::print(format!(
-        "batch {}: {:.1} images/s; a step takes {:.1} ms, {ours:.1} ms of it these, {generic:.1} ms by burn's own\n",
+        "batch {}, {precision}: {} launches of together {:.2} ms; a whole step takes {:.2} ms: {:.0} images/s\n\
+         peak measured: {:.0} G multiply-adds/s of 32-bit floats; convolutions have {:.0} M an image\n",
         report.batch,
-        report.images_per_s(),
+        report.launches,
+        busy * 1e3,
         report.step * 1e3,
+        report.images_per_s(),
+        report.peak / 1e9,
+        work / report.batch as f64 / 1e6
     ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "gpu")]
+fn bench_tiles(cfg: &Config) -> Ended {
+    let matrix = cfg.precision == config::Precision::Mixed;
+    bench::gpu::tiles(cfg, matrix, |trials| {
+        let mut out = io::stdout();
+        for (i, trial) in trials.iter().enumerate() {
+            if i == 0 {
+                let _ = writeln!(out, "{}", trial.pass);
+            }
+            let _ = writeln!(
+                out,
+                "  {:<26} parts {:>3} {:>8.1} us {:>7.2} T/s  off {:.0e}{}",
+                trial.tile,
+                trial.parts,
+                trial.seconds * 1e6,
+                trial.multiply_adds / trial.seconds / 1e12,
+                trial.off,
+                if trial.used { "  used" } else { "" }
+            );
+        }
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,3 +2,7 @@
 
 mod adjoint;
 mod flex;
+#[cfg(feature = "gpu")]
+mod gpu_kernels;
+#[cfg(feature = "gpu")]
+mod gpu_programs;

@@ -1,38 +1,57 @@
-//! How fast a step is on a GPU, and what its transposed convolutions take of it: as they are computed there
-//! (`models::conv`), and by burn's own, whose gradient by the weight has no fast kernel.
+//! How fast a step is on a GPU, and where the time goes: every launch by the adapter's clock.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use burn::tensor::ops::ConvTransposeOptions;
-use burn::tensor::{Device, Distribution, Tensor, module};
-use models::{Layer, Sequential, conv, dcgan};
+use burn::cubecl::config::{TypeNameFormatLevel, type_name_format};
+use burn::cubecl::future::block_on;
+use burn::cubecl::logging::{
+    LaunchObservation, LaunchObserver, ProfileDuration, TimingMethod, TimingRequest,
+};
+use burn::tensor::{Device, Distribution, Tensor};
+use models::conv::Window;
+use models::gpu::conv::{self, Job, Machine, Plan, Sides};
+use models::gpu::launch::{Note, set_noting, take_note};
+use models::gpu::peak_work;
+use models::gpu::tile::{Pass, Tile, Units};
+use models::{Layer, Sequential, dcgan};
 use serde::Serialize;
 
-use super::{label, median, whole};
+use crate::checkpoint::State;
 use crate::config::Config;
 use crate::networks;
+use crate::objective::{self, Batch};
 
 /// What was measured.
 #[derive(Serialize)]
 pub struct Report {
     /// Images a step.
     pub batch: usize,
-    /// Seconds of a whole step, the median.
-    pub step: f64,
-    /// G's transposed convolutions.
+    /// Multiply-adds of 32-bit floats a second that the adapter does with nothing else to do.
+    pub peak: f64,
+    /// Launches of a step.
+    pub launches: usize,
+    /// The launches of a step by what they are, the longest first.
     pub rows: Vec<Row>,
+    /// Seconds of a whole step, the mean.
+    pub step: f64,
+    /// Whether products ran on matrix units.
+    pub matrix_units: bool,
 }
 
-/// A transposed convolution of a batch: seconds of a forward pass and of both gradients, the median.
-#[derive(Serialize)]
+/// Launches that do the same.
+#[derive(Serialize, Clone, Default)]
 pub struct Row {
-    /// Which.
+    /// What.
     pub name: String,
-    /// As the networks compute it.
-    pub ours: f64,
-    /// As burn does.
-    pub generic: f64,
+    /// How often in a step.
+    pub times: usize,
+    /// Seconds of all of them.
+    pub seconds: f64,
+    /// Multiply-adds of all of them.
+    pub multiply_adds: f64,
 }
 
 impl Report {
@@ -40,67 +59,345 @@ impl Report {
     pub fn images_per_s(&self) -> f64 {
         self.batch as f64 / self.step
     }
+
+    /// Seconds of all launches.
+    pub fn busy(&self) -> f64 {
+        self.rows.iter().map(|r| r.seconds).sum()
+    }
 }
 
-/// Measures whole steps of `cfg` on its device, for at least `span`, then the transposed convolutions.
+/// Measures whole steps of `cfg` on its device for at least `span`, then the launches of one.
 ///
 /// # Errors
 /// [`dcgan::Unsupported`] names what there is no network for.
 pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupported> {
     let device = cfg.device.open();
     let mut state = networks::fresh(cfg, &device)?;
-    let step = whole(cfg, &mut state, span);
-    let rows = rows(&state.g, cfg, span / 4, &device);
+    let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
+    let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+    let classes = cfg.labels.len().max(1);
+    let batch = || Batch {
+        images: real.clone(),
+        labels: (0..cfg.step()).map(|i| i % classes).collect(),
+    };
+    // Penalties come every few steps.
+    let rounds = cfg.penalty_every.clamp(1, 16);
+    let run = |state: &mut State, steps: u64| {
+        let mut losses = None;
+        for _ in 0..steps {
+            losses = Some(objective::step(state, batch(), cfg, &device));
+        }
+        // A backward pass is not done when its loss is.
+        let _ = (losses.map(black_box), device.clone().inner().sync());
+    };
+    run(&mut state, 2 * rounds);
+    let began = Instant::now();
+    let mut steps = 0;
+    while steps < 2 * rounds || began.elapsed() < span {
+        run(&mut state, 4 * rounds);
+        steps += 4 * rounds;
+    }
+    let step = began.elapsed().as_secs_f64() / steps as f64;
+    // Without a penalty, where there is one only now and then.
+    let batch = batch();
+    run(&mut state, 1);
+    let (losses, seen) = watch(|| objective::step(&mut state, batch, cfg, &device));
+    black_box(losses.into_data());
+    let launches = seen.len();
     Ok(Report {
         batch: cfg.step(),
+        peak: peak(&device.inner()),
+        launches,
+        rows: rows(seen),
         step,
-        rows,
+        matrix_units: conv::matrix_units(),
     })
 }
 
-fn rows(g: &Sequential, cfg: &Config, span: Duration, device: &Device) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut side = 1;
-    for layer in &g.layers {
-        let (weight, stride, padding) = match layer {
-            Layer::ConvTranspose(l) => (l.weight.dims(), l.stride, l.padding),
-            Layer::ResizeConv(l) => (l.folded().dims(), 2, 1),
-            Layer::Conv(_) | Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => {
-                continue;
-            }
-        };
-        let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
-        let (x, w) = (random([cfg.batch, weight[0], side, side]), random(weight));
-        let ours = both(span, &x, &w, |x, w| {
-            conv::conv_transpose2d(x, w, None, stride, padding)
-        });
-        let generic = both(span, &x, &w, |x, w| {
-            let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
-            module::conv_transpose2d(x, w, None, options)
-        });
-        rows.push(Row {
-            name: label(layer),
-            ours,
-            generic,
-        });
-        side = (side - 1) * stride + weight[2] - 2 * padding;
+fn rows(seen: Vec<Seen>) -> Vec<Row> {
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for launch in seen {
+        let name = launch.name();
+        let row = rows.entry(name.clone()).or_default();
+        row.name = name;
+        row.times += 1;
+        row.seconds += launch.seconds;
+        row.multiply_adds += launch.note.map_or(0.0, |n| n.multiply_adds);
     }
+    let mut rows: Vec<Row> = rows.into_values().collect();
+    rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     rows
 }
 
-/// The median of the seconds of an operation and of its gradients.
-fn both(
-    span: Duration,
-    x: &Tensor<4>,
-    w: &Tensor<4>,
-    of: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
-) -> f64 {
-    median(span, || {
-        let (x, w) = (x.clone().require_grad(), w.clone().require_grad());
-        let gradients = of(x.clone(), w.clone()).sum().backward();
-        // Reading waits for all of it.
-        for gradient in [x.grad(&gradients), w.grad(&gradients)] {
-            black_box(gradient.map(|g| g.sum().into_scalar::<f32>()));
+/// A launch and how long it took.
+struct Seen {
+    kernel: &'static str,
+    note: Option<Note>,
+    seconds: f64,
+}
+
+impl Seen {
+    fn name(&self) -> String {
+        match &self.note {
+            Some(note) => note.what.clone(),
+            // burn's own kernels are named by their types.
+            None => type_name_format(self.kernel, TypeNameFormatLevel::Balanced),
         }
-    })
+    }
+}
+
+/// A kernel, what it is, and its measurement.
+type Launched = (&'static str, Option<Note>, Option<ProfileDuration>);
+
+/// Launches and their measurements, which are read when all are done.
+#[derive(Default)]
+struct Watch(Mutex<Vec<Launched>>);
+
+impl Watch {
+    fn with<R>(&self, f: impl FnOnce(&mut Vec<Launched>) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LaunchObserver for Watch {
+    fn launched(&self, kernel: &'static str) {
+        self.with(|all| all.push((kernel, take_note(), None)));
+    }
+
+    fn timing(&self) -> TimingRequest {
+        TimingRequest::Deferred
+    }
+
+    fn profiled(&self, _: &'static str, profile: ProfileDuration) {
+        self.with(|all| {
+            if let Some(last) = all.last_mut() {
+                last.2 = Some(profile);
+            }
+        });
+    }
+
+    fn timed(&self, _: &'static str, _: Duration, _: TimingMethod) {}
+}
+
+/// Every launch of `run`.
+fn watch<R>(run: impl FnOnce() -> R) -> (R, Vec<Seen>) {
+    let watch = Arc::new(Watch::default());
+    set_noting(true);
+    let guard = LaunchObservation::new(watch.clone());
+    let result = run();
+    drop(guard);
+    set_noting(false);
+    let all = watch.with(std::mem::take);
+    let seen = all.into_iter().map(|(kernel, note, profile)| {
+        let ticks = profile.and_then(|profile| block_on(profile.resolve()));
+        let seconds = ticks.map_or(0.0, |ticks| ticks.duration().as_secs_f64());
+        Seen {
+            kernel,
+            note,
+            seconds,
+        }
+    });
+    let seen = seen.collect();
+    (result, seen)
+}
+
+/// Multiply-adds of 32-bit floats that the adapter does in a second: the best of a few tries, longer and longer.
+fn peak(device: &Device) -> f64 {
+    let like = Tensor::<1>::zeros([4], device);
+    let mut best = 0.0f64;
+    let mut rounds = 8;
+    for _ in 0..8 {
+        let (_, seen) = watch(|| conv::peak(like.clone(), rounds));
+        let seconds: f64 = seen.iter().map(|s| s.seconds).sum();
+        if seconds > 0.0 {
+            best = best.max(peak_work(rounds) / seconds);
+        }
+        if seconds < 2e-3 {
+            rounds *= 2;
+        }
+    }
+    best
+}
+
+/// A tile tried for a pass.
+#[derive(Serialize)]
+pub struct Trial {
+    /// Which pass, of which convolution.
+    pub pass: String,
+    /// The tile.
+    pub tile: String,
+    /// Parts of the sum.
+    pub parts: usize,
+    /// Seconds, the least of some tries; of the sum of the parts too.
+    pub seconds: f64,
+    /// Multiply-adds.
+    pub multiply_adds: f64,
+    /// How far the result is from that of a plain tile on average, of the mean size.
+    pub off: f32,
+    /// Whether it is what is used.
+    pub used: bool,
+    /// Whether it is of matrix units.
+    pub matrix: bool,
+}
+
+/// Every pass of `cfg`'s networks with every tile, those of one pass together, the fastest first: `each` is called with them.
+///
+/// # Errors
+/// [`dcgan::Unsupported`] names what there is no network for.
+pub fn tiles(
+    cfg: &Config,
+    matrix: bool,
+    mut each: impl FnMut(&[Trial]),
+) -> Result<(), dcgan::Unsupported> {
+    let device = cfg.device.open().inner();
+    let state = networks::fresh(cfg, &cfg.device.open())?;
+    let labels = cfg.labels.len();
+    let windows = [
+        (&state.g, [cfg.nz + labels, 1]),
+        (&state.d, [cfg.channels + labels, cfg.size]),
+    ];
+    let mut known: Vec<(Pass, Window)> = Vec::new();
+    for (net, seen) in windows {
+        for window in windows_of(net, seen, cfg.batch) {
+            for pass in [Pass::Forward, Pass::Data, Pass::Weight] {
+                let window = conv::flattened(&window);
+                if !known.contains(&(pass, window)) {
+                    known.push((pass, window));
+                    each(&tried(pass, &window, matrix, &device));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<Window> {
+    let mut windows = Vec::new();
+    for layer in &net.layers {
+        let (sides, stride, padding, transposed) = match layer {
+            Layer::Conv(l) => (l.weight.dims(), l.stride, l.padding, false),
+            Layer::ConvTranspose(l) => (l.weight.dims(), l.stride, l.padding, true),
+            Layer::ResizeConv(l) => {
+                let [out, from, _, _] = l.weight.dims();
+                ([from, out, 4, 4], 2, 1, true)
+            }
+            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => continue,
+        };
+        let [features, channels, kernel, _] = sides;
+        if transposed {
+            side = (side - 1) * stride + kernel - 2 * padding;
+        }
+        let window = Window {
+            images: batch,
+            height: side,
+            width: side,
+            channels,
+            features,
+            kernel,
+            stride,
+            padding,
+        };
+        if !transposed {
+            side = window.rows();
+        }
+        windows.push(window);
+    }
+    windows
+}
+
+fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
+    let random = |shape: [usize; 4]| {
+        Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device).permute([0, 3, 1, 2])
+    };
+    // Made in the order in which they are read.
+    let x = || random([w.images, w.height, w.width, w.channels]);
+    let y = || random([w.images, w.rows(), w.columns(), w.features]);
+    let weight = || random([w.features, w.kernel, w.kernel, w.channels]);
+    let (left, right) = match pass {
+        Pass::Forward => (x(), weight()),
+        Pass::Data => (y(), weight()),
+        Pass::Weight => (y(), x()),
+    };
+    let sides = Sides::of(pass, w);
+    let machine = Machine {
+        groups: 264,
+        memory: 48 << 10,
+        threads: 1024,
+    };
+    let used = conv::plan(pass, &sides, &machine);
+    // What the others are compared with.
+    let plain = Plan {
+        tile: Tile::threads(64, 64, 16, [8, 4]),
+        parts: 1,
+    };
+    let mut plans = vec![plain, used];
+    for tile in conv::candidates(matrix) {
+        let waste = tile
+            .m
+            .div_ceil(sides.m.max(1))
+            .max(tile.n.div_ceil(sides.n.max(1)));
+        if waste > 4 || tile.bytes(pass) > machine.memory {
+            continue;
+        }
+        // Narrow tiles are for narrow products.
+        if tile.m.min(tile.n) <= 16 && sides.m.min(sides.n) > 4 * tile.m.min(tile.n) {
+            continue;
+        }
+        for wanted in [132, 264, 528] {
+            let parts = conv::parts(&tile, &sides, wanted);
+            let plan = Plan { tile, parts };
+            if !plans.contains(&plan) {
+                plans.push(plan);
+            }
+        }
+    }
+    let mut first: Option<Tensor<4>> = None;
+    let mut trials: Vec<Trial> = plans
+        .into_iter()
+        .map(|plan| {
+            let job = Job {
+                pass,
+                window: *w,
+                plan,
+            };
+            let run = || conv::product(left.clone(), right.clone(), job);
+            // Compiled before it is measured.
+            let result = run();
+            let off = match &first {
+                None => 0.0,
+                Some(want) => {
+                    let size = want.clone().abs().mean();
+                    let off = (result.clone() - want.clone()).abs().mean();
+                    (off / size).into_scalar()
+                }
+            };
+            first.get_or_insert(result);
+            let seconds = (0..4).map(|_| {
+                let (_, seen) = watch(run);
+                seen.iter().map(|s| s.seconds).sum::<f64>()
+            });
+            let seconds = seconds.fold(f64::MAX, f64::min);
+            Trial {
+                pass: conv::described(pass, w),
+                tile: name(&plan.tile),
+                parts: plan.parts,
+                seconds,
+                multiply_adds: conv::multiply_adds(w),
+                off,
+                used: plan == used,
+                matrix: matches!(plan.tile.units, Units::Matrix(_)),
+            }
+        })
+        .collect();
+    trials.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    trials
+}
+
+fn name(tile: &Tile) -> String {
+    let Tile { m, n, k, units } = tile;
+    let (kind, [a, b]) = match units {
+        Units::Threads(each) => ("", each),
+        Units::Matrix(each) => (" matrix", each),
+    };
+    format!("{m}x{n}x{k} {a}x{b}{kind}")
 }

@@ -12,6 +12,16 @@ pub enum Drawing {
     Digits,
 }
 
+/// What a GPU multiplies, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats on matrix units, summed in 32 bits; everything that is kept has 32.
+    Mixed,
+}
+
 /// What is learnt, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,0 +1,68 @@
+//! The products' programs, read as wgpu reads them: those of matrix units, which few machines have, too.
+
+use models::gpu::conv::{Machine, Sides, candidates, plan};
+use models::gpu::launch::Program;
+use models::gpu::tile::{Access, Pass, Product};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+const PASSES: [Pass; 3] = [Pass::Forward, Pass::Data, Pass::Weight];
+
+fn validate(program: &Product) {
+    let text = program.text();
+    let fail = |what: String| panic!("{program:?}: {what}\n{text}");
+    let module = match naga::front::wgsl::parse_str(&text) {
+        Ok(module) => module,
+        Err(e) => return fail(e.emit_to_string(&text)),
+    };
+    let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::COOPERATIVE_MATRIX;
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    let info = match validator.validate(&module) {
+        Ok(info) => info,
+        Err(e) => return fail(e.emit_to_string(&text)),
+    };
+    let options = naga::back::spv::Options::default();
+    if let Err(e) = naga::back::spv::write_vec(&module, &info, &options, None) {
+        fail(e.to_string());
+    }
+}
+
+/// Every tile, pass and kind of access is WGSL that naga accepts and writes as SPIR-V.
+#[test]
+fn products_are_valid() {
+    let access = [Access::Whole, Access::Vectors, Access::Scalars];
+    for tile in candidates(true) {
+        for pass in PASSES {
+            for (channels, features) in access.iter().flat_map(|a| access.map(|b| (*a, b))) {
+                validate(&Product {
+                    pass,
+                    tile,
+                    channels,
+                    features,
+                    shifts: channels == features,
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn small_memories_have_a_tile() {
+    let machine = Machine {
+        groups: 264,
+        memory: 16 << 10,
+        threads: 256,
+    };
+    for pass in PASSES {
+        for (m, n) in [(1, 8192), (4096, 3), (64, 48), (100, 512), (4096, 4096)] {
+            let sides = Sides {
+                m,
+                n,
+                k: 1024,
+                groups: 1,
+            };
+            let tile = plan(pass, &sides, &machine).tile;
+            assert!(tile.bytes(pass) <= machine.memory, "{tile:?}");
+            assert!(tile.group() <= machine.threads, "{tile:?}");
+        }
+    }
+}
