@@ -473,7 +473,7 @@ def table(report):
     values, lines = report.values, []
 
     def row(name, text):
-        lines.append(f"{name:<58}{text}")
+        lines.append(f"{name:<60}  {text}")
 
     row("adapter", values.get("adapter", "none"))
     for name, parity in values.get("parity_255", {}).items():
