@@ -21,7 +21,7 @@ enum Kind {
     Unbend,
 }
 
-/// A kernel for values of four channels or one, so many of them side by side.
+/// A kernel whose values are vectors of four channels, or single channels.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Channels {
     kind: Kind,

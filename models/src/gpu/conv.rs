@@ -389,7 +389,7 @@ pub trait Planned: Backend {
     /// The product of two factors that lie as the pass wants them.
     fn product(left: FloatTensor<Self>, right: FloatTensor<Self>, job: Job) -> FloatTensor<Self>;
 
-    /// Nothing but multiply-adds for so many rounds, see [`super::peak_work`].
+    /// Only multiply-adds, for the given number of rounds, see [`super::peak_work`].
     fn peak(like: FloatTensor<Self>, rounds: u32) -> FloatTensor<Self>;
 }
 

@@ -31,14 +31,14 @@ pub trait Program: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     fn text(&self) -> String;
 }
 
-/// Whether launches leave a note for whoever watches them.
+/// Whether launches are reported to an observer.
 static NOTING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static NOTE: RefCell<Option<Note>> = const { RefCell::new(None) };
 }
 
-/// What a launch is, for whoever watches launches.
+/// Description of a launch, for observers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Note {
     /// Which operation, on what.

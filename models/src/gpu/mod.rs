@@ -199,13 +199,13 @@ impl Adjoints for Cube {
     }
 }
 
-/// Multiply-adds of a launch of [`peak`] of so many rounds.
+/// Number of multiply-adds in a launch of [`peak`] with the given number of rounds.
 pub fn peak_work(rounds: u32) -> f64 {
     const VALUES: f64 = 12.0;
     f64::from(rounds) * Peak::REPEATED as f64 * VALUES * f64::from(Peak::GROUPS) * 256.0
 }
 
-/// Has the device of `like` do nothing but multiply-adds of 32-bit floats for so many rounds.
+/// Runs only multiply-adds of 32-bit floats on the device of `like`, for the given number of rounds.
 pub fn peak(like: &CubeTensor, rounds: u32) {
     let never = empty(like, [4]);
     let numbers = [0.999f32.to_bits(), 0.001f32.to_bits(), rounds, 0];

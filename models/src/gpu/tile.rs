@@ -24,9 +24,9 @@ pub enum Pass {
 /// What multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Units {
-    /// Each thread makes a block of so many rows and columns, in f32.
+    /// Each thread computes a block of this many rows and columns, in f32.
     Threads([usize; 2]),
-    /// Each subgroup of 32 makes so many rows and columns of 16 x 16 blocks: factors of 16-bit floats, sums of f32.
+    /// Each subgroup of 32 computes this many rows and columns of 16 x 16 blocks: f16 operands, f32 sums.
     Matrix([usize; 2]),
 }
 
@@ -50,7 +50,7 @@ impl Tile {
         Tile { m, n, k, units }
     }
 
-    /// Of `m` x `n` x `k` on matrix units, so many blocks a subgroup.
+    /// A tile of `m` x `n` x `k` on matrix units, with the blocks of a subgroup.
     pub const fn matrix(m: usize, n: usize, k: usize, each: [usize; 2]) -> Tile {
         let units = Units::Matrix(each);
         Tile { m, n, k, units }

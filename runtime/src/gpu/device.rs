@@ -117,7 +117,7 @@ impl Device {
         }
     }
 
-    /// A buffer of so many bytes, of which there may be none.
+    /// A buffer of the given number of bytes, which may be 0.
     pub fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.raw.create_buffer(&wgpu::BufferDescriptor {
             label: None,

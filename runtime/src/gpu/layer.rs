@@ -366,7 +366,7 @@ impl Layer {
         self.positions.iter().max().copied().unwrap_or(0) * faces
     }
 
-    /// The kernel for so many faces.
+    /// The kernel for a number of faces.
     pub fn kind(&self, faces: usize, eight: bool, limits: &Limits) -> Kind {
         match (self.form, self.product(faces)) {
             (Form::Image(channels, sides), _) => Kind::of_image(channels, sides, faces, limits),
@@ -384,7 +384,7 @@ impl Layer {
         }
     }
 
-    /// The workgroups of a kernel for so many faces.
+    /// The workgroups of a kernel for a number of faces.
     pub fn sides(&self, kind: Kind, faces: usize) -> Sides {
         let groups = self.positions.len();
         match (self.form, self.product(faces)) {
