@@ -28,10 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("memory.x"), map)?;
     println!("cargo:rustc-link-search={}", out.display());
 
-    let faces = env::var_os("FACES").map_or_else(
-        || here.join("../../models/pretrained/faces64.bpk"),
-        PathBuf::from,
-    );
+    let faces = env::var_os("FACES")
+        .map_or_else(|| here.join("../../models/pretrained/faces64.bpk"), PathBuf::from);
     let buffer = Buffer::from(read(&faces)?);
     let model = Model::parse(buffer.bytes()).map_err(|e| format!("{}: {e}", faces.display()))?;
     fs::write(out.join("faces.bpk"), buffer.bytes())?;

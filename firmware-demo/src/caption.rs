@@ -59,10 +59,8 @@ impl Caption {
         let color = |grey| D::Color::paint([grey; 3], Point::new(0, 7));
         view.fill_solid(&band, color(0))?;
         let style = MonoTextStyle::new(font, color(192));
-        let middle = TextStyleBuilder::new()
-            .alignment(Alignment::Center)
-            .baseline(Baseline::Middle)
-            .build();
+        let middle =
+            TextStyleBuilder::new().alignment(Alignment::Center).baseline(Baseline::Middle).build();
         let mut line = [0; 48];
         Text::with_text_style(self.text(&mut line), band.center(), style, middle).draw(view)?;
         Ok(())
@@ -109,11 +107,7 @@ mod tests {
     fn ink_is_light_on_two_colours() {
         let mut display = MockDisplay::<BinaryColor>::new();
         display.set_allow_overdraw(true);
-        let caption = Caption {
-            seed: 1,
-            next: None,
-            favourite: false,
-        };
+        let caption = Caption { seed: 1, next: None, favourite: false };
         caption.draw(&mut display).unwrap();
         let on = |p: &Point| display.get_pixel(*p) == Some(BinaryColor::On);
         let area = display.affected_area();
@@ -129,19 +123,10 @@ mod tests {
             (1090, None, false, "1090"),
             (7, Some(8), false, "7 > 8"),
             (7, None, true, "7 *"),
-            (
-                u64::MAX,
-                Some(u64::MAX),
-                true,
-                "18446744073709551615 > 18446744073709551615 *",
-            ),
+            (u64::MAX, Some(u64::MAX), true, "18446744073709551615 > 18446744073709551615 *"),
         ];
         for (seed, next, favourite, want) in cases {
-            let caption = Caption {
-                seed,
-                next,
-                favourite,
-            };
+            let caption = Caption { seed, next, favourite };
             assert_eq!(caption.text(&mut [0; 48]), want);
         }
     }

@@ -112,10 +112,7 @@ mod tests {
         ];
         for (wake, sleep, now, want) in cases {
             let clock = |text: &str| text.parse().unwrap();
-            let hours = Hours {
-                wake: clock(wake),
-                sleep: clock(sleep),
-            };
+            let hours = Hours { wake: clock(wake), sleep: clock(sleep) };
             assert_eq!(hours.awake(clock(now)), want, "{wake} to {sleep} at {now}");
         }
     }

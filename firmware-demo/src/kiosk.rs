@@ -30,11 +30,7 @@ pub struct Kiosk<B> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Panel {
     Dark,
-    Face {
-        moment: Moment,
-        caption: Option<Caption>,
-        bounds: Rectangle,
-    },
+    Face { moment: Moment, caption: Option<Caption>, bounds: Rectangle },
 }
 
 /// Why a frame was not drawn.
@@ -135,10 +131,7 @@ impl<B: Backend> Kiosk<B> {
     pub fn next(&mut self) {
         let morphing = self.moment().morphed > 0;
         self.position = match self.held || morphing {
-            true => self
-                .show
-                .start(self.position)
-                .wrapping_add(self.show.cycle()),
+            true => self.show.start(self.position).wrapping_add(self.show.cycle()),
             false => self.show.change(self.position),
         };
     }
@@ -216,9 +209,7 @@ impl<B: Backend> Kiosk<B> {
         let before = self.panel.take();
         match wanted {
             Panel::Dark => darken(display).map_err(KioskError::Display)?,
-            Panel::Face {
-                moment, caption, ..
-            } => self.face(moment, caption, before, display)?,
+            Panel::Face { moment, caption, .. } => self.face(moment, caption, before, display)?,
         }
         self.panel = Some(wanted);
         Ok(true)
@@ -243,9 +234,7 @@ impl<B: Backend> Kiosk<B> {
     where
         D: DrawTarget<Color: Paint>,
     {
-        let Show {
-            fit, scaling, turn, ..
-        } = self.show;
+        let Show { fit, scaling, turn, .. } = self.show;
         let bounds = display.bounding_box();
         let view = turn.size(bounds.size);
         let below = match caption {
@@ -257,11 +246,9 @@ impl<B: Backend> Kiosk<B> {
             return Err(KioskError::NoRoom(bounds.size));
         }
         let (old_moment, old_caption) = match before {
-            Some(Panel::Face {
-                moment,
-                caption,
-                bounds: old,
-            }) if old == bounds => (Some(moment), caption),
+            Some(Panel::Face { moment, caption, bounds: old }) if old == bounds => {
+                (Some(moment), caption)
+            }
             // What lies around the face stays as it is cleared here.
             _ => {
                 darken(display).map_err(KioskError::Display)?;
@@ -408,10 +395,7 @@ mod tests {
 
     #[test]
     fn a_face_is_centred_and_what_is_around_it_is_black() {
-        let show = Show {
-            caption: true,
-            ..SHOW
-        };
+        let show = Show { caption: true, ..SHOW };
         let mut kiosk = Kiosk::new(Half, show);
         let mut panel = Panel::new(100, 80);
         kiosk.step(&mut panel).unwrap();
@@ -422,20 +406,13 @@ mod tests {
         assert_eq!([at(50, 9), at(99, 9), at(50, 58)], [Rgb888::WHITE; 3]);
         assert_eq!(at(49, 30), Rgb888::BLACK);
         let text = panel.pixels[68 * 100..].iter();
-        assert!(
-            text.filter(|c| **c != Rgb888::BLACK).count() > 5,
-            "the seed is written"
-        );
+        assert!(text.filter(|c| **c != Rgb888::BLACK).count() > 5, "the seed is written");
     }
 
     #[test]
     fn a_turned_panel_is_the_upright_one_turned() {
         for fit in [Fit::Letterbox, Fit::Fill] {
-            let upright = Show {
-                caption: true,
-                fit,
-                ..SHOW
-            };
+            let upright = Show { caption: true, fit, ..SHOW };
             let mut want = Panel::new(100, 80);
             Kiosk::new(Half, upright).step(&mut want).unwrap();
             for quarters in 0..4 {
@@ -443,9 +420,7 @@ mod tests {
                     let turn = Turn::new(quarters, mirror);
                     let size = turn.size(want.size);
                     let mut panel = Panel::new(size.width, size.height);
-                    Kiosk::new(Half, Show { turn, ..upright })
-                        .step(&mut panel)
-                        .unwrap();
+                    Kiosk::new(Half, Show { turn, ..upright }).step(&mut panel).unwrap();
                     for (i, got) in panel.pixels.iter().enumerate() {
                         let at = Point::new(
                             (i as u32 % size.width) as i32,
@@ -485,11 +460,7 @@ mod tests {
         }
         fn colors<C: Paint>() -> Vec<C> {
             let mut panel = Count(Vec::new());
-            let show = Show {
-                fit: Fit::Fill,
-                scaling: Scaling::Bilinear,
-                ..SHOW
-            };
+            let show = Show { fit: Fit::Fill, scaling: Scaling::Bilinear, ..SHOW };
             Kiosk::new(Half, show).draw(&mut panel).unwrap();
             panel.0.split_off(256)
         }
@@ -511,11 +482,7 @@ mod tests {
         kiosk.next();
         assert_eq!((kiosk.position(), kiosk.seed()), (3, 5), "the morph begins");
         kiosk.next();
-        assert_eq!(
-            (kiosk.position(), kiosk.seed()),
-            (7, 6),
-            "already on the way"
-        );
+        assert_eq!((kiosk.position(), kiosk.seed()), (7, 6), "already on the way");
         kiosk.hold(true);
         kiosk.advance(100);
         assert_eq!((kiosk.position(), kiosk.until_change()), (7, None));
@@ -536,13 +503,7 @@ mod tests {
 
     #[test]
     fn a_favourite_has_a_star_and_the_face_is_not_drawn_again() {
-        let mut kiosk = Kiosk::new(
-            Half,
-            Show {
-                caption: true,
-                ..SHOW
-            },
-        );
+        let mut kiosk = Kiosk::new(Half, Show { caption: true, ..SHOW });
         let mut panel = Panel::new(60, 60);
         assert!(kiosk.draw(&mut panel).unwrap());
         let before = panel.pixels.clone();
@@ -629,12 +590,7 @@ mod tests {
 
     #[test]
     fn the_last_seed_is_followed_by_the_first() {
-        let show = Show {
-            seed: u64::MAX,
-            dwell: 1,
-            morph: 0,
-            ..SHOW
-        };
+        let show = Show { seed: u64::MAX, dwell: 1, morph: 0, ..SHOW };
         let mut kiosk = Kiosk::new(Echo([0.0; 2]), show);
         let mut panel = Panel::new(2, 2);
         kiosk.step(&mut panel).unwrap();

@@ -23,9 +23,7 @@ macro_rules! rgb {
     )*};
 }
 
-rgb!(
-    Rgb888, Bgr888, Rgb666, Bgr666, Rgb565, Bgr565, Rgb555, Bgr555
-);
+rgb!(Rgb888, Bgr888, Rgb666, Bgr666, Rgb565, Bgr565, Rgb555, Bgr555);
 
 impl Paint for Gray8 {
     fn paint(rgb: [u8; 3], _: Point) -> Gray8 {
@@ -71,9 +69,7 @@ fn level(value: u8, top: u32, at: Point) -> u8 {
 fn bayer(at: Point) -> u8 {
     let (x, y) = (at.x as u32 & 7, at.y as u32 & 7);
     let (a, b) = (x ^ y, y);
-    (0..3).fold(0, |sum, bit| {
-        (sum << 2) | ((a >> bit & 1) << 1 | (b >> bit & 1)) as u8
-    })
+    (0..3).fold(0, |sum, bit| (sum << 2) | ((a >> bit & 1) << 1 | (b >> bit & 1)) as u8)
 }
 
 #[cfg(test)]
@@ -94,10 +90,7 @@ mod tests {
         tile().for_each(|at| seen[bayer(at) as usize] += 1);
         assert_eq!(seen, [1; 64]);
         // The corner of the matrix as printed in 1973.
-        assert_eq!(
-            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|p| bayer(p.into())),
-            [0, 32, 48, 16]
-        );
+        assert_eq!([(0, 0), (1, 0), (0, 1), (1, 1)].map(|p| bayer(p.into())), [0, 32, 48, 16]);
     }
 
     #[test]
@@ -105,24 +98,13 @@ mod tests {
         for grey in 0..=255u8 {
             let want = grey as f64 / 255.0;
             let mean = |sum: u32, top: f64| sum as f64 / 64.0 / top;
-            let on = tile()
-                .filter(|at| BinaryColor::paint([grey; 3], *at).is_on())
-                .count() as u32;
-            let two = tile()
-                .map(|at| Gray2::paint([grey; 3], at).luma() as u32)
-                .sum();
-            let four = tile()
-                .map(|at| Gray4::paint([grey; 3], at).luma() as u32)
-                .sum();
-            for (got, step) in [
-                (mean(on, 1.0), 1.0),
-                (mean(two, 3.0), 3.0),
-                (mean(four, 15.0), 15.0),
-            ] {
-                assert!(
-                    (got - want).abs() <= 1.0 / 64.0 / step,
-                    "{grey}: {got} of {step} steps"
-                );
+            let on = tile().filter(|at| BinaryColor::paint([grey; 3], *at).is_on()).count() as u32;
+            let two = tile().map(|at| Gray2::paint([grey; 3], at).luma() as u32).sum();
+            let four = tile().map(|at| Gray4::paint([grey; 3], at).luma() as u32).sum();
+            for (got, step) in
+                [(mean(on, 1.0), 1.0), (mean(two, 3.0), 3.0), (mean(four, 15.0), 15.0)]
+            {
+                assert!((got - want).abs() <= 1.0 / 64.0 / step, "{grey}: {got} of {step} steps");
             }
         }
     }

@@ -76,11 +76,7 @@ impl Axis {
         let step = (visible / target.max(1) as u64) as i64;
         let margin = (((source as u64) << 32) - visible) as i64 / 2;
         let half = if between { 1 << 31 } else { 0 };
-        Axis {
-            first: margin + step / 2 - half,
-            step,
-            last: source as i64 - 1,
-        }
+        Axis { first: margin + step / 2 - half, step, last: source as i64 - 1 }
     }
 
     /// The two neighbours of place `i` and the second one's weight in 256ths.
@@ -240,29 +236,11 @@ mod tests {
     fn pictures_on_panels() {
         use Fit::{Fill, Letterbox};
         use Scaling::{Bilinear, Nearest};
-        type Case<'a> = (
-            &'a str,
-            &'a [f32],
-            usize,
-            (u32, u32),
-            Fit,
-            Scaling,
-            Turn,
-            &'a [&'a [u8]],
-        );
+        type Case<'a> = (&'a str, &'a [f32], usize, (u32, u32), Fit, Scaling, Turn, &'a [&'a [u8]]);
         let up = Turn::default();
         let square = &[10.0, 20.0, 30.0, 40.0];
         let cases: [Case; 10] = [
-            (
-                "as it is",
-                square,
-                2,
-                (2, 2),
-                Letterbox,
-                Nearest,
-                up,
-                &[&[10, 20], &[30, 40]],
-            ),
+            ("as it is", square, 2, (2, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
             (
                 "as it is, smooth",
                 square,
@@ -281,12 +259,7 @@ mod tests {
                 Letterbox,
                 Nearest,
                 up,
-                &[
-                    &[10, 10, 20, 20],
-                    &[10, 10, 20, 20],
-                    &[30, 30, 40, 40],
-                    &[30, 30, 40, 40],
-                ],
+                &[&[10, 10, 20, 20], &[10, 10, 20, 20], &[30, 30, 40, 40], &[30, 30, 40, 40]],
             ),
             (
                 "twice, smooth",
@@ -298,16 +271,7 @@ mod tests {
                 up,
                 &[&[0, 25, 75, 100], &[0, 25, 75, 100]],
             ),
-            (
-                "a wide panel",
-                square,
-                2,
-                (6, 2),
-                Letterbox,
-                Nearest,
-                up,
-                &[&[10, 20], &[30, 40]],
-            ),
+            ("a wide panel", square, 2, (6, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
             (
                 "a wide panel filled",
                 &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
@@ -360,11 +324,7 @@ mod tests {
             ),
         ];
         for (name, values, width, panel, fit, scaling, turn, want) in cases {
-            assert_eq!(
-                scaled(values, width, panel, fit, scaling, turn),
-                want,
-                "{name}"
-            );
+            assert_eq!(scaled(values, width, panel, fit, scaling, turn), want, "{name}");
         }
     }
 
@@ -372,21 +332,11 @@ mod tests {
     fn smooth_pixels_are_where_the_textbook_puts_them() {
         let values: Vec<f32> = (0..35).map(|i| (i * 37 % 251) as f32).collect();
         let (w, h, pw, ph) = (7usize, 5usize, 21u32, 15u32);
-        let got = scaled(
-            &values,
-            w,
-            (pw, ph),
-            Fit::Letterbox,
-            Scaling::Bilinear,
-            Turn::default(),
-        );
+        let got = scaled(&values, w, (pw, ph), Fit::Letterbox, Scaling::Bilinear, Turn::default());
         for (y, row) in got.iter().enumerate() {
             for (x, v) in row.iter().enumerate() {
                 let (u, v_at) = ((x as f64 + 0.5) / 3.0 - 0.5, (y as f64 + 0.5) / 3.0 - 0.5);
-                let (u, t) = (
-                    u.clamp(0.0, w as f64 - 1.0),
-                    v_at.clamp(0.0, h as f64 - 1.0),
-                );
+                let (u, t) = (u.clamp(0.0, w as f64 - 1.0), v_at.clamp(0.0, h as f64 - 1.0));
                 let (i, j) = (u as usize, t as usize);
                 let (fu, ft) = (u - i as f64, t - j as f64);
                 let at = |i: usize, j: usize| values[j.min(h - 1) * w + i.min(w - 1)] as f64;
@@ -404,14 +354,8 @@ mod tests {
             for mirror in [false, true] {
                 let turn = Turn::new(quarters, mirror);
                 let panel = turn.size(Size::new(12, 9));
-                let upright = scaled(
-                    &values,
-                    4,
-                    (12, 9),
-                    Fit::Fill,
-                    Scaling::Nearest,
-                    Turn::default(),
-                );
+                let upright =
+                    scaled(&values, 4, (12, 9), Fit::Fill, Scaling::Nearest, Turn::default());
                 let got = scaled(
                     &values,
                     4,
@@ -436,20 +380,8 @@ mod tests {
     #[test]
     fn large_panels_keep_the_grid() {
         let values: Vec<f32> = (0..64).map(|i| i as f32).collect();
-        let rows = scaled(
-            &values,
-            64,
-            (8192, 128),
-            Fit::Fill,
-            Scaling::Nearest,
-            Turn::default(),
-        );
-        assert!(
-            rows[0]
-                .iter()
-                .enumerate()
-                .all(|(x, v)| *v as usize == x / 128)
-        );
+        let rows = scaled(&values, 64, (8192, 128), Fit::Fill, Scaling::Nearest, Turn::default());
+        assert!(rows[0].iter().enumerate().all(|(x, v)| *v as usize == x / 128));
     }
 
     #[test]

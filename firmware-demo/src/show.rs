@@ -120,12 +120,7 @@ mod tests {
 
     #[test]
     fn moments_of_a_sequence() {
-        let show = Show {
-            seed: 5,
-            dwell: 2,
-            morph: 3,
-            ..Show::default()
-        };
+        let show = Show { seed: 5, dwell: 2, morph: 3, ..Show::default() };
         // Position, seed, frames of the morph, nearest face, next change.
         let cases = [
             (0, 5, 0, 5, 2),
@@ -146,19 +141,9 @@ mod tests {
 
     #[test]
     fn a_dwell_of_nothing_is_one_frame() {
-        let show = Show {
-            dwell: 0,
-            morph: 0,
-            ..Show::default()
-        };
+        let show = Show { dwell: 0, morph: 0, ..Show::default() };
         assert_eq!(show.cycle(), 1);
-        assert_eq!(
-            show.moment(9),
-            Moment {
-                seed: 9,
-                morphed: 0
-            }
-        );
+        assert_eq!(show.moment(9), Moment { seed: 9, morphed: 0 });
     }
 
     #[test]

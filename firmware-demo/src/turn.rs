@@ -17,10 +17,7 @@ pub struct Turn {
 impl Turn {
     /// `quarters` clockwise, of which four are none.
     pub const fn new(quarters: u8, mirror: bool) -> Turn {
-        Turn {
-            quarters: quarters % 4,
-            mirror,
-        }
+        Turn { quarters: quarters % 4, mirror }
     }
 
     /// The size on the other side: of the view for a panel's, of the panel for a view's.
@@ -77,11 +74,7 @@ pub(crate) struct Turned<'d, D> {
 impl<'d, D: DrawTarget> Turned<'d, D> {
     pub(crate) fn new(panel: &'d mut D, turn: Turn) -> Turned<'d, D> {
         let bounds = panel.bounding_box();
-        Turned {
-            panel,
-            bounds,
-            turn,
-        }
+        Turned { panel, bounds, turn }
     }
 }
 
@@ -102,8 +95,7 @@ impl<D: DrawTarget> DrawTarget for Turned<'_, D> {
         let (turn, bounds) = (self.turn, self.bounds);
         let onto = |at| turn.to_panel(at, bounds.size) + bounds.top_left;
         let pixels = pixels.into_iter();
-        self.panel
-            .draw_iter(pixels.map(|Pixel(at, color)| Pixel(onto(at), color)))
+        self.panel.draw_iter(pixels.map(|Pixel(at, color)| Pixel(onto(at), color)))
     }
 
     fn fill_solid(&mut self, area: &Rectangle, color: D::Color) -> Result<(), D::Error> {

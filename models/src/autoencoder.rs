@@ -103,10 +103,7 @@ pub fn codes(generator: &Sequential) -> Option<Codes> {
     let mean = floats(l.bias.as_ref()?.val().into_data());
     // The weight is [in, out]: the root's transpose.
     let root = (0..nz * nz).map(|i| weight[(i % nz) * nz + i / nz]);
-    (nz == to).then(|| Codes {
-        mean,
-        root: root.collect(),
-    })
+    (nz == to).then(|| Codes { mean, root: root.collect() })
 }
 
 /// Tells the first layer of a [`generator`] where codes lie, so that it makes such codes of latents from N(0, 1).
@@ -139,10 +136,7 @@ mod tests {
     use super::*;
     use burn::module::Module;
 
-    const DIGITS: Shape = Shape {
-        size: 28,
-        channels: 1,
-    };
+    const DIGITS: Shape = Shape { size: 28, channels: 1 };
 
     #[test]
     fn there_and_back() {
@@ -170,10 +164,7 @@ mod tests {
             |a: f32, b: f32| Tensor::from_data(TensorData::new(vec![a, b], [1, 2, 1, 1]), &device);
         let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
         assert!(off(g.forward(z(0.3, -2.0)), d.forward(z(0.3, -2.0))) < 1e-6);
-        let lie = Codes {
-            mean: vec![1.0, -1.0],
-            root: vec![2.0, 0.0, 0.5, 3.0],
-        };
+        let lie = Codes { mean: vec![1.0, -1.0], root: vec![2.0, 0.0, 0.5, 3.0] };
         let g = set_codes(g, &lie, &device);
         assert_eq!(codes(&g), Some(lie));
         // 2 * 0.5 + 1, 0.5 * 0.5 + 3 * 2 - 1

@@ -31,9 +31,7 @@ fn plain<'a>(view: &FlexTensor, owner: &'a FlexTensor) -> Option<&'a [f32]> {
     let layout = view.layout();
     let from = layout.start_offset();
     let all: &[f32] = owner.storage();
-    layout
-        .is_contiguous()
-        .then(|| &all[from..from + layout.num_elements()])
+    layout.is_contiguous().then(|| &all[from..from + layout.num_elements()])
 }
 
 /// A `[n, c, h, w]` tensor over numbers that lie channels last.
@@ -43,9 +41,5 @@ pub fn tensor(values: Vec<f32>, [n, c, h, w]: [usize; 4]) -> FlexTensor {
 
 /// A tensor over numbers in the order of its shape.
 pub fn flat<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    FlexTensor::new(
-        Bytes::from_elems(values),
-        Layout::contiguous(Shape::new(shape)),
-        DType::F32,
-    )
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::new(shape)), DType::F32)
 }

@@ -11,10 +11,7 @@ pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
     for (row, &class) in values.chunks_exact_mut(labels.max(1)).zip(classes) {
         row[class] = 1.0;
     }
-    Tensor::from_data(
-        TensorData::new(values, [classes.len(), labels, 1, 1]),
-        device,
-    )
+    Tensor::from_data(TensorData::new(values, [classes.len(), labels, 1, 1]), device)
 }
 
 /// Latents `[n, nz, 1, 1]` with their classes `[n, labels, 1, 1]` behind them: what a conditional generator takes.
@@ -52,9 +49,7 @@ pub fn heard(mut net: Sequential, labels: usize) -> Sequential {
         return net;
     }
     let louder = (others as f32).sqrt();
-    let factors: Vec<f32> = (0..inputs)
-        .map(|i| if i < others { 1.0 } else { louder })
-        .collect();
+    let factors: Vec<f32> = (0..inputs).map(|i| if i < others { 1.0 } else { louder }).collect();
     let mut shape = [1; 4];
     shape[axis] = inputs;
     *weight = weight.clone().map(|w| {
@@ -78,18 +73,13 @@ mod tests {
     #[test]
     fn each_form_reaches_its_discriminator() {
         let device = Device::flex();
-        let shape = Shape {
-            size: 16,
-            channels: 3,
-        };
+        let shape = Shape { size: 16, channels: 3 };
         let x = Tensor::ones([2, 3, 16, 16], &device);
         let classes = one_hot(&[4, 0], 5, &device);
         let conv = dcgan::encoder(&shape, [5, 1], 2, false, 0, &device).unwrap();
         let dense = mlp::conditional_discriminator(&shape, 5, 2, 0.0, 0, &device).unwrap();
-        let logits = [
-            conv.forward(planes(x.clone(), classes.clone())),
-            dense.forward(values(x, classes)),
-        ];
+        let logits =
+            [conv.forward(planes(x.clone(), classes.clone())), dense.forward(values(x, classes))];
         for logits in logits {
             assert_eq!(logits.dims(), [2, 1, 1, 1]);
             let values: Vec<f32> = logits.into_data().try_to_vec().unwrap();
@@ -100,14 +90,9 @@ mod tests {
     #[test]
     fn a_class_is_heard_as_loudly_as_the_rest() {
         let device = Device::flex();
-        let shape = Shape {
-            size: 16,
-            channels: 1,
-        };
+        let shape = Shape { size: 16, channels: 1 };
         let g = mlp::generator(&shape, 64 + 10, 32, 0, &device).unwrap();
-        let Layer::ConvTranspose(first) = &heard(g, 10).layers[0] else {
-            panic!("no layer")
-        };
+        let Layer::ConvTranspose(first) = &heard(g, 10).layers[0] else { panic!("no layer") };
         let weight = first.weight.val();
         let size = |from: usize, count: usize| {
             let part = weight.clone().narrow(0, from, count);
@@ -120,10 +105,7 @@ mod tests {
     #[test]
     fn classes_stand_behind_latents() {
         let device = Device::flex();
-        let z = latents(
-            Tensor::full([2, 3, 1, 1], 7.0, &device),
-            one_hot(&[1, 0], 2, &device),
-        );
+        let z = latents(Tensor::full([2, 3, 1, 1], 7.0, &device), one_hot(&[1, 0], 2, &device));
         let values: Vec<f32> = z.into_data().try_to_vec().unwrap();
         assert_eq!(values, [7.0, 7.0, 7.0, 0.0, 1.0, 7.0, 7.0, 7.0, 1.0, 0.0]);
     }

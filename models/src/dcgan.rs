@@ -59,11 +59,8 @@ pub enum Output {
 
 impl Style {
     /// The paper's.
-    pub const PAPER: Style = Style {
-        upsample: Upsample::Transposed,
-        norm: true,
-        output: Output::Tanh,
-    };
+    pub const PAPER: Style =
+        Style { upsample: Upsample::Transposed, norm: true, output: Output::Tanh };
 }
 
 /// A network that DCGAN does not define.
@@ -86,15 +83,11 @@ impl fmt::Display for Unsupported {
                 write!(f, "image size {got} is not supported: 16, 32, 64 or 128")
             }
             Unsupported::DenseSize(got) => {
-                write!(
-                    f,
-                    "image size {got} is not supported by the dense networks: 8 to 64"
-                )
+                write!(f, "image size {got} is not supported by the dense networks: 8 to 64")
             }
-            Unsupported::Channels(got) => write!(
-                f,
-                "{got} image channels are not supported: 1 (grey) or 3 (colour)"
-            ),
+            Unsupported::Channels(got) => {
+                write!(f, "{got} image channels are not supported: 1 (grey) or 3 (colour)")
+            }
             Unsupported::Width(name) => write!(f, "{name} is 0: at least 1"),
         }
     }
@@ -276,10 +269,7 @@ mod tests {
     fn the_tutorials_parameter_counts() {
         // As PyTorch's DCGAN tutorial prints them for nz 100, ngf = ndf = 64.
         let device = Device::flex();
-        let shape = Shape {
-            size: 64,
-            channels: 3,
-        };
+        let shape = Shape { size: 64, channels: 3 };
         let trainable = |net: &Sequential| {
             let running: usize = net
                 .layers
@@ -304,10 +294,7 @@ mod tests {
     #[test]
     fn the_largest_map() {
         let device = Device::flex();
-        let shape = Shape {
-            size: 64,
-            channels: 3,
-        };
+        let shape = Shape { size: 64, channels: 3 };
         let g = generator(&shape, 100, 64, 0, &device).unwrap();
         assert_eq!(g.largest_map([100, 1]), 64 * 32 * 32);
         let d = discriminator(&shape, 8, true, 0, &device).unwrap();
@@ -328,10 +315,7 @@ mod tests {
     #[test]
     fn statistics_of_averaged_weights_are_the_mean_over_batches() {
         let device = Device::flex().autodiff();
-        let shape = Shape {
-            size: 16,
-            channels: 1,
-        };
+        let shape = Shape { size: 16, channels: 1 };
         let g = generator(&shape, 4, 2, 3, &device).unwrap();
         let z = |v: f32| Tensor::<4>::full([3, 4, 1, 1], v, &device);
         let g = g.restandardise([z(1.0), z(2.0), z(3.0)]);
@@ -342,9 +326,7 @@ mod tests {
         // The same latent in a whole batch: its mean over positions is linear in the latent, so the mean of
         // the three batches is that of the latent 2.
         let expect = first.sum_dim(0).mean_dim(3).mean_dim(2).mul_scalar(2.0);
-        let Layer::BatchNorm(norm) = &g.layers[1] else {
-            panic!("no norm")
-        };
+        let Layer::BatchNorm(norm) = &g.layers[1] else { panic!("no norm") };
         assert_eq!(norm.momentum, 0.1);
         let got = norm.running_mean.value_sync();
         let diff = (got - expect.reshape([4])).abs().max().into_scalar::<f32>();

@@ -102,14 +102,7 @@ impl Layers for Flex {
         slope: f32,
     ) -> FlexTensor {
         let shape = dims(&x);
-        let parts = NormParts {
-            x,
-            statistics,
-            gamma,
-            beta,
-            epsilon,
-            slope,
-        };
+        let parts = NormParts { x, statistics, gamma, beta, epsilon, slope };
         last::tensor(normed(&parts, |n| n.forward()), shape)
     }
 
@@ -118,10 +111,7 @@ impl Layers for Flex {
     }
 
     fn unbend(y: FlexTensor, dy: FlexTensor, bend: Bend) -> FlexTensor {
-        last::tensor(
-            norm::unbend(&last::read(&y), &last::read(&dy), bend),
-            dims(&y),
-        )
+        last::tensor(norm::unbend(&last::read(&y), &last::read(&dy), bend), dims(&y))
     }
 
     fn add_bias(x: FlexTensor, bias: FlexTensor) -> FlexTensor {

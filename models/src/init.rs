@@ -23,11 +23,7 @@ pub struct Init {
 impl Init {
     /// Weights for `device`, drawn in the order they are asked for.
     pub fn new(seed: u64, device: &Device) -> Self {
-        Init {
-            rng: StdRng::seed_from_u64(seed),
-            device: device.clone(),
-            he: None,
-        }
+        Init { rng: StdRng::seed_from_u64(seed), device: device.clone(), he: None }
     }
 
     /// From here on kernels are drawn from N(0, 2 / fan in) times `gain` (He et al. 2015, eq. 10): for networks without
@@ -57,9 +53,8 @@ impl Init {
         std: f32,
     ) -> Param<Tensor<D>> {
         let normal = Normal::new(mean, std).expect("a positive deviation");
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| normal.sample(&mut self.rng))
-            .collect();
+        let values: Vec<f32> =
+            (0..shape.iter().product()).map(|_| normal.sample(&mut self.rng)).collect();
         Param::from_data(TensorData::new(values, shape), &self.device)
     }
 

@@ -121,10 +121,7 @@ pub fn statistics(
         variance.into_dispatch(),
         momentum as f32,
     );
-    (
-        Tensor::from_dispatch(statistics),
-        [mean, variance].map(Tensor::from_dispatch),
-    )
+    (Tensor::from_dispatch(statistics), [mean, variance].map(Tensor::from_dispatch))
 }
 
 /// Batch norm by `statistics` and a leaky rectifier, see [`Layers::norm`].
@@ -244,16 +241,7 @@ pub(crate) fn window(
     stride: usize,
     padding: usize,
 ) -> Window {
-    Window {
-        images: n,
-        height: h,
-        width: w,
-        channels: c,
-        features,
-        kernel,
-        stride,
-        padding,
-    }
+    Window { images: n, height: h, width: w, channels: c, features, kernel, stride, padding }
 }
 
 /// The window whose transposed convolution makes `[n, c, h, w]` larger: it is seen from its output.
@@ -411,11 +399,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
         let (inner, by) = (x.primitive().clone(), weight.primitive().clone());
         let window = window(inner.shape().dims(), by.shape().dims(), stride, padding);
         let y = B::forward(&window, inner, by, Factor::Value);
-        match ConvBackward
-            .prepare::<C>([x.node(), weight.node()])
-            .compute_bound()
-            .stateful()
-        {
+        match ConvBackward.prepare::<C>([x.node(), weight.node()]).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(keep(x, weight, window), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
@@ -441,10 +425,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     }
 
     fn fold(weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        let prepared = FoldBackward
-            .prepare::<C>([weight.node()])
-            .compute_bound()
-            .stateful();
+        let prepared = FoldBackward.prepare::<C>([weight.node()]).compute_bound().stateful();
         let folded = B::fold(weight.into_primitive());
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((), folded),
@@ -460,11 +441,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let [x, mean, variance] = [x, mean, variance].map(|t| t.into_primitive());
         let (statistics, mean, variance) = B::statistics(x, mean, variance, momentum);
-        (
-            Self::from_inner(statistics),
-            Self::from_inner(mean),
-            Self::from_inner(variance),
-        )
+        (Self::from_inner(statistics), Self::from_inner(mean), Self::from_inner(variance))
     }
 
     fn norm(
@@ -496,10 +473,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     }
 
     fn bend(x: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
-        let prepared = BendBackward
-            .prepare::<C>([x.node()])
-            .compute_bound()
-            .stateful();
+        let prepared = BendBackward.prepare::<C>([x.node()]).compute_bound().stateful();
         let y = B::bend(x.into_primitive(), bend);
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((y.clone(), bend), y),
@@ -509,10 +483,7 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
 
     fn unbend(y: FloatTensor<Self>, dy: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
         // What goes back through it is multiplied by the same slopes.
-        let prepared = BendBackward
-            .prepare::<C>([dy.node()])
-            .compute_bound()
-            .stateful();
+        let prepared = BendBackward.prepare::<C>([dy.node()]).compute_bound().stateful();
         let y = y.into_primitive();
         let dx = B::unbend(y.clone(), dy.into_primitive(), bend);
         match prepared {
@@ -522,10 +493,8 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     }
 
     fn add_bias(x: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        let prepared = AddBiasBackward
-            .prepare::<C>([x.node(), bias.node()])
-            .compute_bound()
-            .stateful();
+        let prepared =
+            AddBiasBackward.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
         let y = B::add_bias(x.into_primitive(), bias.into_primitive());
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((), y),
@@ -534,10 +503,8 @@ impl<B: Adjoints, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     }
 
     fn bend_biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, bend: Bend) -> FloatTensor<Self> {
-        let prepared = BendBiasedBackward
-            .prepare::<C>([x.node(), bias.node()])
-            .compute_bound()
-            .stateful();
+        let prepared =
+            BendBiasedBackward.prepare::<C>([x.node(), bias.node()]).compute_bound().stateful();
         let y = B::bend_biased(x.into_primitive(), bias.into_primitive(), bend);
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((y.clone(), bend), y),
@@ -553,9 +520,5 @@ fn keep<B: Backend>(
     window: Window,
 ) -> Kept<B> {
     let (for_weight, for_x) = (weight.is_tracked(), x.is_tracked());
-    (
-        for_weight.then(|| x.into_primitive()),
-        for_x.then(|| weight.into_primitive()),
-        window,
-    )
+    (for_weight.then(|| x.into_primitive()), for_x.then(|| weight.into_primitive()), window)
 }

@@ -130,9 +130,7 @@ impl Layer {
             weight: init.kernel(
                 [from, to, kernel, kernel],
                 // From a single pixel every output meets one tap; from a map, as many as lie a stride apart.
-                from * (kernel / stride)
-                    .pow(2)
-                    .min(if stride == 1 { 1 } else { usize::MAX }),
+                from * (kernel / stride).pow(2).min(if stride == 1 { 1 } else { usize::MAX }),
             ),
             bias: bias.then(|| init.zeros([to])),
             stride,
@@ -353,14 +351,11 @@ impl Sequential {
         let momenta: Vec<f64> = self.norms_mut().map(|n| n.momentum).collect();
         for (i, batch) in batches.into_iter().enumerate() {
             // A momentum of 1, 1/2, 1/3, ... makes the running value the mean of all batches so far.
-            self.norms_mut()
-                .for_each(|n| n.momentum = 1.0 / (i + 1) as f64);
+            self.norms_mut().for_each(|n| n.momentum = 1.0 / (i + 1) as f64);
             self.forward(batch);
         }
         self.settle();
-        self.norms_mut()
-            .zip(momenta)
-            .for_each(|(n, momentum)| n.momentum = momentum);
+        self.norms_mut().zip(momenta).for_each(|(n, momentum)| n.momentum = momentum);
         self
     }
 

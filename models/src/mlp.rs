@@ -142,10 +142,7 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    const DIGITS: Shape = Shape {
-        size: 28,
-        channels: 1,
-    };
+    const DIGITS: Shape = Shape { size: 28, channels: 1 };
 
     #[test]
     fn shapes_and_parameter_counts() {
@@ -157,10 +154,7 @@ mod tests {
         assert_eq!(d.forward(x).dims(), [2, 1, 1, 1]);
         let dense =
             |sizes: &[usize]| -> usize { sizes.windows(2).map(|s| s[0] * s[1] + s[1]).sum() };
-        assert_eq!(
-            g.num_params(),
-            dense(&[64, 256, 512, 1024]) + 1024 * 784 + 1
-        );
+        assert_eq!(g.num_params(), dense(&[64, 256, 512, 1024]) + 1024 * 784 + 1);
         assert_eq!(d.num_params(), dense(&[784, 1024, 512, 256, 1]));
     }
 
@@ -168,28 +162,15 @@ mod tests {
     fn it_is_a_dense_layer() {
         // y = W x + b by hand, with the weights in the order that convolutions keep them.
         let device = Device::flex();
-        let shape = Shape {
-            size: 8,
-            channels: 3,
-        };
+        let shape = Shape { size: 8, channels: 3 };
         let d = discriminator(&shape, 1, 5, &device).unwrap();
-        let Layer::Conv(first) = &d.layers[0] else {
-            panic!("no convolution")
-        };
-        let x = Tensor::<1, burn::tensor::Int>::arange(0..192, &device)
-            .float()
-            .div_scalar(192.0);
+        let Layer::Conv(first) = &d.layers[0] else { panic!("no convolution") };
+        let x = Tensor::<1, burn::tensor::Int>::arange(0..192, &device).float().div_scalar(192.0);
         let weight = first.weight.val().reshape([4, 192]);
-        let want: Vec<f32> = weight
-            .matmul(x.clone().reshape([192, 1]))
-            .into_data()
-            .try_to_vec()
-            .unwrap();
-        let got: Vec<f32> = d.layers[0]
-            .forward(x.reshape([1, 3, 8, 8]))
-            .into_data()
-            .try_to_vec()
-            .unwrap();
+        let want: Vec<f32> =
+            weight.matmul(x.clone().reshape([192, 1])).into_data().try_to_vec().unwrap();
+        let got: Vec<f32> =
+            d.layers[0].forward(x.reshape([1, 3, 8, 8])).into_data().try_to_vec().unwrap();
         for (got, want) in got.iter().zip(&want) {
             assert!((got - want).abs() < 1e-5, "{got} {want}");
         }

@@ -33,8 +33,7 @@ pub fn statistics(x: &[f32], picture: usize, channels: usize) -> Vec<f32> {
     }
     let count = each * parts.len() as f64;
     let mean = mean.into_iter().map(|v| v as f32);
-    mean.chain(square.into_iter().map(|v| (v / count) as f32))
-        .collect()
+    mean.chain(square.into_iter().map(|v| (v / count) as f32)).collect()
 }
 
 /// The sum of each of `channels` over `x` `[n, h, w, c]`, whose pictures are `picture` long.
@@ -49,9 +48,7 @@ pub fn sums(x: &[f32], picture: usize, channels: usize) -> Vec<f32> {
         .collect();
     let mut sums = vec![0f64; channels];
     for part in &parts {
-        sums.iter_mut()
-            .zip(part)
-            .for_each(|(to, v)| *to += *v as f64);
+        sums.iter_mut().zip(part).for_each(|(to, v)| *to += *v as f64);
     }
     sums.into_iter().map(|v| v as f32).collect()
 }
@@ -59,17 +56,9 @@ pub fn sums(x: &[f32], picture: usize, channels: usize) -> Vec<f32> {
 /// `y` of `x`: `z = x * scale + shift` by channel, then `z` where positive and else `slope * z`.
 pub fn affine(x: &[f32], picture: usize, scale: &[f32], shift: &[f32], slope: f32) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
-    y.par_chunks_mut(picture)
-        .zip(x.par_chunks(picture))
-        .for_each(|(y, x)| {
-            Arch::new().dispatch(Affine {
-                x,
-                y,
-                scale,
-                shift,
-                slope,
-            });
-        });
+    y.par_chunks_mut(picture).zip(x.par_chunks(picture)).for_each(|(y, x)| {
+        Arch::new().dispatch(Affine { x, y, scale, shift, slope });
+    });
     y
 }
 
@@ -136,9 +125,7 @@ impl Normed<'_> {
             .collect();
         let mut sums = vec![0f64; 2 * channels];
         for part in &parts {
-            sums.iter_mut()
-                .zip(part)
-                .for_each(|(to, v)| *to += *v as f64);
+            sums.iter_mut().zip(part).for_each(|(to, v)| *to += *v as f64);
         }
         let count = (self.x.len() / channels) as f64;
         let (by_shift, by_scale) = sums.split_at(channels);
@@ -272,11 +259,7 @@ impl WithSimd for Sums<'_> {
             for (((x, dy), ((scale, shift), mean)), (plain, weighted)) in
                 x.iter().zip(dy).zip(by).zip(to)
             {
-                let dz = if x * scale + shift > 0.0 {
-                    *dy
-                } else {
-                    self.slope * dy
-                };
+                let dz = if x * scale + shift > 0.0 { *dy } else { self.slope * dy };
                 *plain += dz;
                 *weighted += dz * (x - mean);
             }
@@ -309,11 +292,7 @@ impl WithSimd for Back<'_> {
             for ((dx, (x, dy)), ((scale, shift), (slant, offset))) in
                 dx.iter_mut().zip(x.iter().zip(dy)).zip(by)
             {
-                let dz = if x * scale + shift > 0.0 {
-                    *dy
-                } else {
-                    self.slope * dy
-                };
+                let dz = if x * scale + shift > 0.0 { *dy } else { self.slope * dy };
                 *dx = dz * scale + (x * slant + offset);
             }
         }
@@ -396,15 +375,7 @@ fn tanh(x: f32) -> f32 {
     let power = (x * (2.0 * std::f32::consts::LOG2_E)).clamp(-40.0, 40.0);
     let whole = (power + ROUND) - ROUND;
     let rest = (power - whole) * std::f32::consts::LN_2;
-    const SERIES: [f32; 7] = [
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ];
+    const SERIES: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
     let mut sum = 1.0 / 5040.0;
     let mut i = 0;
     while i < SERIES.len() {

@@ -31,11 +31,7 @@ pub struct ArenaTooSmall {
 
 impl fmt::Display for ArenaTooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the arena has {} values, the model wants {}",
-            self.got, self.need
-        )
+        write!(f, "the arena has {} values, the model wants {}", self.got, self.need)
     }
 }
 

@@ -169,10 +169,7 @@ impl Gpu {
     pub fn begin(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
-        self.calls.push_back(Call {
-            faces: latents.len(),
-            bytes,
-        });
+        self.calls.push_back(Call { faces: latents.len(), bytes });
         let mut parts = latents.chunks(self.most);
         let begun = parts.try_for_each(|part| self.launch(part));
         self.or_stop(begun)
@@ -193,8 +190,7 @@ impl Gpu {
         }
         match self.calls.pop_front() {
             Some(call) => {
-                self.spare
-                    .push(std::mem::replace(&mut self.bytes, call.bytes));
+                self.spare.push(std::mem::replace(&mut self.bytes, call.bytes));
                 Ok(true)
             }
             None => Ok(false),
@@ -247,10 +243,8 @@ impl Gpu {
         let mut encoder = self.record(n, (index, 0), Output::Map);
         let float = if self.half { 2 } else { 4 };
         let bytes = (float * n * layer::values(self.output)) as u64;
-        let staging = self.device.buffer(
-            bytes,
-            wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        );
+        let staging =
+            self.device.buffer(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         let set = self.sets[index].as_mut();
         let Some(set) = set else { return Ok(()) };
         let map = &set.pair[self.layers.len() % 2];
@@ -355,15 +349,11 @@ impl Gpu {
         let [staging, upload] = &flight.mappings;
         self.device.mapped(&[staging, upload], &flight.submission)?;
         let face = 4 * layer::words(self.output);
-        let call = self
-            .calls
-            .iter_mut()
-            .find(|c| c.bytes.len() < c.faces * face);
+        let call = self.calls.iter_mut().find(|c| c.bytes.len() < c.faces * face);
         let bytes = (flight.faces * face) as u64;
         self.device.view(&slot.staging, bytes, |bytes| {
             if let Some(call) = call {
-                call.bytes
-                    .reserve_exact(call.faces * face - call.bytes.len());
+                call.bytes.reserve_exact(call.faces * face - call.bytes.len());
                 call.bytes.extend_from_slice(bytes);
             }
         })
@@ -377,8 +367,7 @@ impl Gpu {
     ) -> Result<(), GpuError> {
         let pixel = layer::values(Shape::new(self.latent, 1, 1));
         let mut z = vec![0.0; latents.len() * pixel];
-        self.draw(latents, &mut z, pixel)
-            .map_err(GpuError::Latent)?;
+        self.draw(latents, &mut z, pixel).map_err(GpuError::Latent)?;
         let halves: Vec<u8>;
         let bytes = match self.half {
             true => {
@@ -422,9 +411,8 @@ impl Gpu {
         let each = latents.len().div_ceil(threads);
         std::thread::scope(|scope| {
             let parts = latents.chunks(each).zip(z.chunks_mut(each * pixel));
-            let parts: Vec<_> = parts
-                .map(|(latents, z)| scope.spawn(move || fill(latents, z)))
-                .collect();
+            let parts: Vec<_> =
+                parts.map(|(latents, z)| scope.spawn(move || fill(latents, z))).collect();
             parts.into_iter().try_for_each(|part| match part.join() {
                 Ok(filled) => filled,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -495,12 +483,7 @@ impl Gpu {
         };
         let bytes =
             output == Output::Bytes && last && self.layers.get(i).is_none_or(Layer::writes_bytes);
-        let kernel = Kernel {
-            kind,
-            block,
-            half: self.half,
-            bytes,
-        };
+        let kernel = Kernel { kind, block, half: self.half, bytes };
         let map = match last && output == Output::Map {
             true => slot.as_map(self, &set.pair),
             false => None,
@@ -533,14 +516,7 @@ mod tests {
             let size = (3.0 / (4 * input) as f32).sqrt();
             layers.push(crate::graph::Layer {
                 name: std::format!("l{i}"),
-                op: Op::ConvTranspose {
-                    out,
-                    window: Window {
-                        kernel: 4,
-                        stride,
-                        padding,
-                    },
-                },
+                op: Op::ConvTranspose { out, window: Window { kernel: 4, stride, padding } },
                 activation: match i + 1 == channels.len() {
                     true => Activation::Tanh,
                     false => Activation::LeakyRelu(0.2),
@@ -550,11 +526,7 @@ mod tests {
             });
             input = out;
         }
-        let graph = Graph {
-            latent,
-            layers,
-            facts: Facts::default(),
-        };
+        let graph = Graph { latent, layers, facts: Facts::default() };
         Buffer::from(graph.to_record().unwrap())
     }
 
@@ -582,10 +554,7 @@ mod tests {
                     gpu.sets = [None, None];
                     gpu.generate_all(&latents).unwrap();
                     let mut pairs = pixels.iter().zip(&gpu.bytes);
-                    assert!(
-                        pairs.all(|(a, b)| a.abs_diff(*b) <= 1),
-                        "layer {layer}, {kind}"
-                    );
+                    assert!(pairs.all(|(a, b)| a.abs_diff(*b) <= 1), "layer {layer}, {kind}");
                 }
             }
         }

@@ -118,20 +118,13 @@ impl fmt::Display for GraphError {
                 write!(f, "{got} layers, at most {} are supported", model::LAYERS)
             }
             GraphError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
-            GraphError::Tensor {
-                layer,
-                name,
-                tensor,
-                need,
-                got,
-            } => write!(
+            GraphError::Tensor { layer, name, tensor, need, got } => write!(
                 f,
                 "layer {layer} ({name}): the {tensor} has {got} values, the layer wants {need}"
             ),
-            GraphError::NotFinite(i, name, tensor) => write!(
-                f,
-                "layer {i} ({name}): the {tensor} holds a value that is no finite number"
-            ),
+            GraphError::NotFinite(i, name, tensor) => {
+                write!(f, "layer {i} ({name}): the {tensor} holds a value that is no finite number")
+            }
             GraphError::Classes(classes, latent) => write!(
                 f,
                 "{classes} classes in a latent of {latent} values leave no room for a seed"
@@ -140,19 +133,14 @@ impl fmt::Display for GraphError {
                 f,
                 "layer {i} ({name}): the weight {weight} is beyond 16-bit floats, which end at 65504"
             ),
-            GraphError::Name(i, name) => write!(
-                f,
-                "layer {i}: {name:?} is no name of its own without spaces"
-            ),
-            GraphError::NoImage(shape) => write!(
-                f,
-                "the last layer makes {shape}, not an image of 1 or 3 channels"
-            ),
+            GraphError::Name(i, name) => {
+                write!(f, "layer {i}: {name:?} is no name of its own without spaces")
+            }
+            GraphError::NoImage(shape) => {
+                write!(f, "the last layer makes {shape}, not an image of 1 or 3 channels")
+            }
             GraphError::Int8(i, name, what) => {
-                write!(
-                    f,
-                    "layer {i} ({name}): int8 and packed records cannot do {what}"
-                )
+                write!(f, "layer {i} ({name}): int8 and packed records cannot do {what}")
             }
             GraphError::Range(black, white) => {
                 write!(f, "black is {black} and white is {white}")
@@ -253,10 +241,7 @@ impl Graph {
                 (None, _) | (Some(_), 0) => 0,
                 (Some(n), _) => n,
             };
-            let tensors = [
-                ("weight", &layer.weight, weight),
-                ("bias", &layer.bias, bias),
-            ];
+            let tensors = [("weight", &layer.weight, weight), ("bias", &layer.bias, bias)];
             for (tensor, values, need) in tensors {
                 if values.len() != need {
                     return Err(GraphError::Tensor {

@@ -20,12 +20,7 @@ impl<'a> Image<'a> {
     /// If there are not as many values as the shape says.
     pub fn new(values: &'a [f32], shape: Shape, range: (f32, f32)) -> Image<'a> {
         assert_eq!(values.len(), shape.values(), "values of an image");
-        Image {
-            values,
-            bytes: &[],
-            shape,
-            range,
-        }
+        Image { values, bytes: &[], shape, range }
     }
 
     /// The `bytes` of an image of `shape`, row by row, channels last, as an int8 model makes them.
@@ -34,12 +29,7 @@ impl<'a> Image<'a> {
     /// If there are not as many bytes as the shape says.
     pub fn from_bytes(bytes: &'a [u8], shape: Shape) -> Image<'a> {
         assert_eq!(bytes.len(), shape.values(), "bytes of an image");
-        Image {
-            values: &[],
-            bytes,
-            shape,
-            range: (0.0, 255.0),
-        }
+        Image { values: &[], bytes, shape, range: (0.0, 255.0) }
     }
 
     /// Pixels a row.
@@ -135,11 +125,7 @@ mod tests {
         let values: [f32; 12] = core::array::from_fn(|i| i as f32 / 255.0);
         let image = Image::new(&values, Shape::new(3, 2, 2), (0.0, 1.0));
         assert_eq!(image.pixel(1, 0), [1, 5, 9]);
-        assert!(
-            image
-                .pixels()
-                .eq([[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]])
-        );
+        assert!(image.pixels().eq([[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]));
         assert_eq!(image.pixels().len(), 4);
     }
 }

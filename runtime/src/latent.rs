@@ -34,11 +34,7 @@ pub struct LatentLength {
 
 impl fmt::Display for LatentLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the latent has {} values, the model wants {}",
-            self.got, self.need
-        )
+        write!(f, "the latent has {} values, the model wants {}", self.got, self.need)
     }
 }
 
@@ -47,30 +43,18 @@ impl core::error::Error for LatentLength {}
 impl<'a> Latent<'a> {
     /// Independent values from N(0, 1), as many as a model wants.
     pub const fn from_seed(seed: u64) -> Latent<'static> {
-        Latent {
-            source: Source::Seed(seed),
-            truncation: 1.0,
-            label: None,
-        }
+        Latent { source: Source::Seed(seed), truncation: 1.0, label: None }
     }
 
     /// These values.
     pub const fn from_values(values: &'a [f32]) -> Latent<'a> {
-        Latent {
-            source: Source::Values(values),
-            truncation: 1.0,
-            label: None,
-        }
+        Latent { source: Source::Values(values), truncation: 1.0, label: None }
     }
 
     /// A point on the way from one seed's latent (`t` = 0) to another's (`t` = 1) along the sphere (White 2016,
     /// "Sampling Generative Networks", section 2.1): each stop is as far from the origin as samples are.
     pub const fn between(from: u64, to: u64, t: f32) -> Latent<'static> {
-        Latent {
-            source: Source::Between(from, to, t),
-            truncation: 1.0,
-            label: None,
-        }
+        Latent { source: Source::Between(from, to, t), truncation: 1.0, label: None }
     }
 
     /// The same with every value multiplied by `truncation`: below 1 faces are more ordinary and better formed.
@@ -80,10 +64,7 @@ impl<'a> Latent<'a> {
 
     /// The same of class `label`, for conditional models: without it seeds take the classes in turn, seed 0 the first.
     pub const fn labelled(self, label: u32) -> Latent<'a> {
-        Latent {
-            label: Some(label),
-            ..self
-        }
+        Latent { label: Some(label), ..self }
     }
 
     /// Writes the latent's values.
@@ -163,11 +144,7 @@ fn slerp(from: u64, to: u64, t: f32, z: &mut [f32]) {
         (dot, a2, b2) = (dot + x * y, a2 + x * x, b2 + y * y);
     }
     let norm = sqrt(a2 * b2);
-    let cos = if norm > 0.0 {
-        (dot / norm).clamp(-1.0, 1.0)
-    } else {
-        1.0
-    };
+    let cos = if norm > 0.0 { (dot / norm).clamp(-1.0, 1.0) } else { 1.0 };
     let angle = acos(cos);
     let t = t.clamp(0.0, 1.0) as f64;
     // Two latents of the same direction (one seed twice): the straight line is the arc.
@@ -307,9 +284,7 @@ fn ln(x: f64) -> f64 {
     }
     let s = (m - 1.0) / (m + 1.0);
     let s2 = s * s;
-    let series = (0..12)
-        .rev()
-        .fold(0.0, |sum, k| sum * s2 + 1.0 / (2 * k + 1) as f64);
+    let series = (0..12).rev().fold(0.0, |sum, k| sum * s2 + 1.0 / (2 * k + 1) as f64);
     e as f64 * core::f64::consts::LN_2 + 2.0 * s * series
 }
 
@@ -327,11 +302,7 @@ fn sqrt(x: f64) -> f64 {
 
 /// Sine of 0 to pi, within 1e-15: the Taylor series about 0, mirrored at a right angle.
 fn sin(x: f64) -> f64 {
-    let x = if x > core::f64::consts::FRAC_PI_2 {
-        core::f64::consts::PI - x
-    } else {
-        x
-    };
+    let x = if x > core::f64::consts::FRAC_PI_2 { core::f64::consts::PI - x } else { x };
     let x2 = x * x;
     let (mut term, mut sum) = (x, x);
     for k in 1..12 {
@@ -382,11 +353,7 @@ mod tests {
         ];
         for (p, want) in cases {
             let tolerance = if p < 1e-200 { 1e-3 } else { 1e-13 };
-            assert!(
-                (quantile(p) - want).abs() < tolerance,
-                "{p}: {}",
-                quantile(p)
-            );
+            assert!((quantile(p) - want).abs() < tolerance, "{p}: {}", quantile(p));
         }
     }
 
@@ -428,10 +395,7 @@ mod tests {
         (0, [0x3f98_89ab, 0xbe30_9fff, 0xbff7_cee4, 0x3ff2_6bde]),
         (1, [0x3f2c_7774, 0xbea6_aaae, 0xbe1f_0c9e, 0x3fd7_d3d2]),
         (42, [0x3e79_2746, 0xbf7e_3273, 0xbf77_ef80, 0xbfd5_07ee]),
-        (
-            u64::MAX,
-            [0x3ec0_4105, 0x3f0a_0ee7, 0xbef2_04e8, 0xbff3_7b13],
-        ),
+        (u64::MAX, [0x3ec0_4105, 0x3f0a_0ee7, 0xbef2_04e8, 0xbff3_7b13]),
     ];
 
     #[test]
@@ -439,21 +403,14 @@ mod tests {
         let (a, b): ([f32; 64], [f32; 64]) =
             (values(Latent::from_seed(3)), values(Latent::from_seed(4)));
         let norm = |z: &[f32]| z.iter().map(|v| (v * v) as f64).sum::<f64>();
-        let off = |a: &[f32], b: &[f32]| {
-            a.iter()
-                .zip(b)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max)
-        };
+        let off =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let at = |t| values::<64>(Latent::between(3, 4, t));
         assert!(off(&at(0.0), &a) < 1e-5 && off(&at(1.0), &b) < 1e-5);
         let (low, high) = (norm(&a).min(norm(&b)), norm(&a).max(norm(&b)));
         for t in [0.25, 0.5, 0.75] {
             let n = norm(&at(t));
-            assert!(
-                n > low * 0.9 && n < high * 1.1,
-                "{t}: {n} of {low} to {high}"
-            );
+            assert!(n > low * 0.9 && n < high * 1.1, "{t}: {n} of {low} to {high}");
         }
         // One seed twice is a point.
         assert!(off(&values::<64>(Latent::between(3, 3, 0.5)), &a) < 1e-6);
@@ -471,16 +428,10 @@ mod tests {
         // Seeds take the classes in turn; a label that is asked for wins; truncation leaves it alone.
         assert_eq!(of(Latent::from_seed(4)), with([0.0, 1.0, 0.0]));
         assert_eq!(of(Latent::from_seed(4).labelled(2)), with([0.0, 0.0, 1.0]));
-        assert_eq!(
-            of(Latent::from_seed(4).truncated(0.0))[2..],
-            [0.0, 1.0, 0.0]
-        );
+        assert_eq!(of(Latent::from_seed(4).truncated(0.0))[2..], [0.0, 1.0, 0.0]);
         let between = of(Latent::between(4, 5, 0.25));
         assert_eq!(between[2..], [0.0, 0.75, 0.25]);
-        assert_eq!(
-            of(Latent::between(4, 5, 0.25).labelled(0))[2..],
-            [1.0, 0.0, 0.0]
-        );
+        assert_eq!(of(Latent::between(4, 5, 0.25).labelled(0))[2..], [1.0, 0.0, 0.0]);
         // Values with and without their classes.
         let given = [1.0, 2.0, 0.5, 0.5, 0.0];
         assert_eq!(of(Latent::from_values(&given)), given);
@@ -495,9 +446,7 @@ mod tests {
         let a: [f32; 8] = values(Latent::from_seed(5));
         let b: [f32; 8] = values(Latent::from_seed(5).truncated(0.5));
         assert_eq!(a.map(|v| v * 0.5), b);
-        let error = Latent::from_values(&[1.0, 2.0])
-            .fill(&mut [0.0; 3])
-            .unwrap_err();
+        let error = Latent::from_values(&[1.0, 2.0]).fill(&mut [0.0; 3]).unwrap_err();
         assert_eq!(error, LatentLength { need: 3, got: 2 });
     }
 }

@@ -159,10 +159,9 @@ impl fmt::Display for ModelError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ModelError::Record(error) => write!(f, "{error}"),
-            ModelError::Missing(key) => write!(
-                f,
-                "the record has no {key:?}: it is not an exported generator"
-            ),
+            ModelError::Missing(key) => {
+                write!(f, "the record has no {key:?}: it is not an exported generator")
+            }
             ModelError::Value(key, got) => write!(f, "{key:?} says {got:?}"),
             ModelError::Classes(classes, latent) => write!(
                 f,
@@ -175,13 +174,7 @@ impl fmt::Display for ModelError<'_> {
             ModelError::NoTensor(i, name, tensor) => {
                 write!(f, "layer {i} ({name}): the record has no {tensor}")
             }
-            ModelError::Tensor {
-                layer,
-                name,
-                tensor,
-                need,
-                got,
-            } => write!(
+            ModelError::Tensor { layer, name, tensor, need, got } => write!(
                 f,
                 "layer {layer} ({name}): the {tensor} has {got} values, the layer wants {need}"
             ),
@@ -190,23 +183,17 @@ impl fmt::Display for ModelError<'_> {
                 "layer {i} ({name}): values of type {got:?}, the model's precision wants {want:?}"
             ),
             ModelError::Blocks(i, name, why) => {
-                write!(
-                    f,
-                    "layer {i} ({name}): int8 and packed models have no {why}"
-                )
+                write!(f, "layer {i} ({name}): int8 and packed models have no {why}")
             }
             ModelError::NotFinite(i, name) => {
                 write!(f, "layer {i} ({name}): a weight is not finite")
             }
-            ModelError::Zero(i, name) => write!(
-                f,
-                "layer {i} ({name}): {:?} has no shift and zero of it",
-                key::INT8
-            ),
-            ModelError::NoImage(shape) => write!(
-                f,
-                "the last layer makes {shape}, not an image of 1 or 3 channels"
-            ),
+            ModelError::Zero(i, name) => {
+                write!(f, "layer {i} ({name}): {:?} has no shift and zero of it", key::INT8)
+            }
+            ModelError::NoImage(shape) => {
+                write!(f, "the last layer makes {shape}, not an image of 1 or 3 channels")
+            }
             ModelError::Checksum(want, got) => write!(
                 f,
                 "the weights are damaged: their checksum is {got:08x}, {want:08x} was written"
@@ -331,9 +318,7 @@ impl<'a> Model<'a> {
 
     fn layer(&self, i: usize, line: &'a str, input: Shape) -> Result<Layer<'a>, ModelError<'a>> {
         let (name, op, activation) = self::line(line).ok_or(ModelError::Layer(i, line))?;
-        let output = op
-            .output(input)
-            .map_err(|error| ModelError::Shape(i, name, error))?;
+        let output = op.output(input).map_err(|error| ModelError::Shape(i, name, error))?;
         // Int8 and packed models have their weights in other forms.
         let sides = op.weight(input).filter(|_| !self.blocked());
         let weight = match sides {
@@ -351,17 +336,7 @@ impl<'a> Model<'a> {
             }
             _ => &[],
         };
-        Ok(Layer {
-            name,
-            op,
-            activation,
-            input,
-            output,
-            weight,
-            bias,
-            int8: None,
-            packed: None,
-        })
+        Ok(Layer { name, op, activation, input, output, weight, bias, int8: None, packed: None })
     }
 
     /// Whether weights are in blocks.
@@ -385,16 +360,8 @@ impl<'a> Model<'a> {
             (Ok(shift @ 1..=62), Ok(zero)) => (shift, zero),
             _ => return Err(missing),
         };
-        let mut int8 = Int8 {
-            weight: &[],
-            bias: &[],
-            scale: &[],
-            shift,
-            table: &[],
-            before,
-            zero,
-            image,
-        };
+        let mut int8 =
+            Int8 { weight: &[], bias: &[], scale: &[], shift, table: &[], before, zero, image };
         let layout = Layout::bytes(&layer.op, layer.input, layer.output, image);
         let Some(layout) = only_moves(i, layer, layout, image)? else {
             // The bytes stay what they were, so does the one that stands for 0.
@@ -428,12 +395,7 @@ impl<'a> Model<'a> {
         layer: &Layer<'a>,
         image: bool,
     ) -> Result<Packed<'a>, ModelError<'a>> {
-        let mut packed = Packed {
-            weight: &[],
-            half: &[],
-            bias: &[],
-            image,
-        };
+        let mut packed = Packed { weight: &[], half: &[], bias: &[], image };
         let Some(layout) = only_moves(i, layer, packed.layout(layer), image)? else {
             return Ok(packed);
         };
@@ -642,11 +604,7 @@ fn line(text: &str) -> Option<(&str, Op, Activation)> {
     let mut number = || words.next()?.parse::<usize>().ok();
     let mut windowed = || {
         let out = number()?;
-        let window = Window {
-            kernel: number()?,
-            stride: number()?,
-            padding: number()?,
-        };
+        let window = Window { kernel: number()?, stride: number()?, padding: number()? };
         Some((out, window))
     };
     let op = match op {
@@ -661,9 +619,7 @@ fn line(text: &str) -> Option<(&str, Op, Activation)> {
         }
         "Affine" => Op::Affine,
         "Resize" => Op::Resize { factor: number()? },
-        "Reshape" => Op::Reshape {
-            to: Shape::new(number()?, number()?, number()?),
-        },
+        "Reshape" => Op::Reshape { to: Shape::new(number()?, number()?, number()?) },
         "Activate" => Op::Activate,
         _ => return None,
     };
@@ -671,11 +627,7 @@ fn line(text: &str) -> Option<(&str, Op, Activation)> {
         "None" => Activation::None,
         "Relu" => Activation::Relu,
         "LeakyRelu" => {
-            let slope = words
-                .next()?
-                .parse()
-                .ok()
-                .filter(|slope: &f32| slope.is_finite())?;
+            let slope = words.next()?.parse().ok().filter(|slope: &f32| slope.is_finite())?;
             Activation::LeakyRelu(slope)
         }
         "Tanh" => Activation::Tanh,
@@ -698,11 +650,9 @@ pub fn write_line(
     write!(to, "{name} {}", op.name())?;
     match *op {
         Op::Dense { out } => write!(to, " {out}")?,
-        Op::Conv { out, window } | Op::ConvTranspose { out, window } => write!(
-            to,
-            " {out} {} {} {}",
-            window.kernel, window.stride, window.padding
-        )?,
+        Op::Conv { out, window } | Op::ConvTranspose { out, window } => {
+            write!(to, " {out} {} {} {}", window.kernel, window.stride, window.padding)?
+        }
         Op::Resize { factor } => write!(to, " {factor}")?,
         Op::Reshape { to: s } => write!(to, " {} {} {}", s.c, s.h, s.w)?,
         Op::Affine | Op::Activate => {}

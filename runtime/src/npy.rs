@@ -62,15 +62,11 @@ impl fmt::Display for NpyError {
                 "the .npy header claims {got} bytes, more than the file or the limit of {LONGEST_HEADER} has"
             ),
             NpyError::Header(what) => write!(f, "the .npy header is damaged: {what}"),
-            NpyError::Type(got) => write!(
-                f,
-                "values of type {got}; float32, float64 and uint8 are read"
-            ),
+            NpyError::Type(got) => {
+                write!(f, "values of type {got}; float32, float64 and uint8 are read")
+            }
             NpyError::Length(shape, got) => {
-                write!(
-                    f,
-                    "an array of shape {shape:?} does not take the {got} bytes that follow"
-                )
+                write!(f, "an array of shape {shape:?} does not take the {got} bytes that follow")
             }
         }
     }
@@ -106,11 +102,7 @@ impl<'a> Array<'a> {
         }
         let (header, data) = rest.split_at(length);
         let header = str::from_utf8(header).map_err(|e| NpyError::Header(format!("{e}")))?;
-        let Header {
-            descr,
-            fortran,
-            shape,
-        } = Header::parse(header).map_err(NpyError::Header)?;
+        let Header { descr, fortran, shape } = Header::parse(header).map_err(NpyError::Header)?;
         let (order, kind) =
             descr.split_at(descr.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0));
         let (kind, size) = match kind {
@@ -124,19 +116,11 @@ impl<'a> Array<'a> {
             ">" => true,
             _ => return Err(NpyError::Type(descr.to_owned())),
         };
-        let want = shape
-            .iter()
-            .try_fold(size, |bytes: usize, n| bytes.checked_mul(*n));
+        let want = shape.iter().try_fold(size, |bytes: usize, n| bytes.checked_mul(*n));
         if want != Some(data.len()) {
             return Err(NpyError::Length(shape, data.len()));
         }
-        Ok(Array {
-            shape,
-            fortran,
-            kind,
-            big_endian,
-            data,
-        })
+        Ok(Array { shape, fortran, kind, big_endian, data })
     }
 
     /// The values in the order of the file, as `f64`, which holds every value of every kind.
@@ -183,15 +167,9 @@ pub fn write(shape: &[usize], values: impl IntoIterator<Item = f32>) -> Vec<u8> 
     let length = u16::try_from(header.len()).expect("a shape of a few axes");
     let mut bytes = [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes()].concat();
     let start = bytes.len();
-    values
-        .into_iter()
-        .for_each(|v| bytes.extend(v.to_le_bytes()));
+    values.into_iter().for_each(|v| bytes.extend(v.to_le_bytes()));
     let want = 4 * shape.iter().product::<usize>();
-    assert_eq!(
-        bytes.len() - start,
-        want,
-        "as many values as the shape has places"
-    );
+    assert_eq!(bytes.len() - start, want, "as many values as the shape has places");
     bytes
 }
 
@@ -222,11 +200,7 @@ impl<'a> Header<'a> {
             }
         }
         match (descr, fortran, shape) {
-            (Some(descr), Some(fortran), Some(shape)) => Ok(Header {
-                descr,
-                fortran,
-                shape,
-            }),
+            (Some(descr), Some(fortran), Some(shape)) => Ok(Header { descr, fortran, shape }),
             _ => Err("one of descr, fortran_order and shape is missing".into()),
         }
     }
@@ -279,9 +253,7 @@ impl<'a> Rest<'a> {
         self.expect("(")?;
         while !self.take(")") {
             let text = self.0.trim_start();
-            let digits = text
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(text.len());
+            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
             let (number, rest) = text.split_at(digits);
             all.push(
                 number
@@ -315,10 +287,7 @@ mod tests {
             let count = shape.iter().product::<usize>();
             let bytes = write(&shape, (0..count).map(|i| i as f32 - 0.5));
             let array = Array::parse(&bytes).unwrap();
-            assert_eq!(
-                (&array.shape, array.kind, array.fortran),
-                (&shape, Kind::F32, false)
-            );
+            assert_eq!((&array.shape, array.kind, array.fortran), (&shape, Kind::F32, false));
             let want: Vec<f64> = (0..count).map(|i| i as f64 - 0.5).collect();
             assert_eq!(array.values().collect::<Vec<_>>(), want);
             assert_eq!((bytes.len() - 4 * count) % 64, 0);
@@ -362,28 +331,13 @@ mod tests {
             (b"\x93NUM".to_vec(), "not a .npy file"),
             (b"\x93NUMPY\x01\x00\xff".to_vec(), "not a .npy file"),
             (b"\x93NUMPY\x09\x00\x00\x00".to_vec(), "version 9"),
-            (
-                b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{".to_vec(),
-                "claims 2147483647 bytes",
-            ),
-            (
-                file(&brackets, &[]),
-                "\"{\" expected before \"[[[[[[[[[[[[\"",
-            ),
+            (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{".to_vec(), "claims 2147483647 bytes"),
+            (file(&brackets, &[]), "\"{\" expected before \"[[[[[[[[[[[[\""),
             (file("{'descr': [[[[", &[]), "a string expected"),
             (file("{'descr': '<f4'}", &[]), "is missing"),
-            (
-                file("{'descr': '<f4', 'more': 3}", &[]),
-                "unknown key \"more\"",
-            ),
-            (
-                file(&good.replace("(1, 1)", "(1, -1)"), &[0; 4]),
-                "a length expected",
-            ),
-            (
-                file(&good.replace("<f4", "<i8"), &[0; 8]),
-                "values of type <i8",
-            ),
+            (file("{'descr': '<f4', 'more': 3}", &[]), "unknown key \"more\""),
+            (file(&good.replace("(1, 1)", "(1, -1)"), &[0; 4]), "a length expected"),
+            (file(&good.replace("<f4", "<i8"), &[0; 8]), "values of type <i8"),
             (file(&huge, &[0; 4]), "does not take the 4 bytes"),
             (file(good, &[0; 5]), "does not take the 5 bytes"),
         ];

@@ -30,9 +30,7 @@ impl Packed<'_> {
 
 /// Values (`f32`) of scratch of a layer.
 pub fn scratch_len(layer: &Layer<'_>, packed: &Packed<'_>) -> usize {
-    packed.layout(layer).map_or(0, |layout| {
-        simd::packed_scratch_len(layer, packed.image, &layout)
-    })
+    packed.layout(layer).map_or(0, |layout| simd::packed_scratch_len(layer, packed.image, &layout))
 }
 
 /// The obvious loop of a layer. `x` and `y` are channels last, but the image is planes.

@@ -22,10 +22,7 @@ pub fn scratch_len(layer: &Layer<'_>) -> usize {
 /// What a layer's input and output take: values, or bytes of an int8 layer.
 fn ends(layer: &Layer<'_>) -> [usize; 2] {
     match &layer.int8 {
-        Some(int8) => [
-            int8::stored(layer.input, false),
-            int8::stored(layer.output, int8.image),
-        ],
+        Some(int8) => [int8::stored(layer.input, false), int8::stored(layer.output, int8.image)],
         None => [layer.input.values(), layer.output.values()],
     }
 }

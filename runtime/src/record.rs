@@ -75,10 +75,9 @@ pub enum RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RecordError::Short(len) => write!(
-                f,
-                "not a burn record: {len} bytes, its header alone has {HEADER}"
-            ),
+            RecordError::Short(len) => {
+                write!(f, "not a burn record: {len} bytes, its header alone has {HEADER}")
+            }
             RecordError::Magic(got) => write!(f, "not a burn record: begins with {got:#010x}"),
             RecordError::Version(got) => {
                 write!(f, "burn record of version {got}, {VERSION} is supported")
@@ -87,10 +86,9 @@ impl fmt::Display for RecordError {
                 write!(f, "the metadata ends at byte {end}, the file has {len}")
             }
             RecordError::Cbor(at) => write!(f, "the metadata is damaged at byte {at}"),
-            RecordError::Rank(at) => write!(
-                f,
-                "the tensor described at byte {at} has more than {RANK} dimensions"
-            ),
+            RecordError::Rank(at) => {
+                write!(f, "the tensor described at byte {at} has more than {RANK} dimensions")
+            }
             RecordError::Tensor { at, end, len } => write!(
                 f,
                 "the tensor described at byte {at} ends at byte {end}, the file has {len}"
@@ -119,22 +117,12 @@ impl<'a> Record<'a> {
         let size = u32::from_le_bytes([header[6], header[7], header[8], header[9]]);
         let end = HEADER as u64 + size as u64;
         if end > bytes.len() as u64 {
-            return Err(RecordError::Metadata {
-                end,
-                len: bytes.len(),
-            });
+            return Err(RecordError::Metadata { end, len: bytes.len() });
         }
         let end = end as usize;
         let start = end.next_multiple_of(ALIGNMENT).min(bytes.len());
-        let mut cbor = Cbor {
-            bytes: &bytes[..end],
-            at: HEADER,
-        };
-        let mut record = Record {
-            tensors: Map::EMPTY,
-            strings: Map::EMPTY,
-            data: &bytes[start..],
-        };
+        let mut cbor = Cbor { bytes: &bytes[..end], at: HEADER };
+        let mut record = Record { tensors: Map::EMPTY, strings: Map::EMPTY, data: &bytes[start..] };
         for _ in 0..cbor.length(MAP)? {
             match cbor.text()? {
                 "tensors" => record.tensors = Map::here(&mut cbor)?,
@@ -200,12 +188,7 @@ impl<'a> Record<'a> {
 /// One tensor's description: without its bytes, and its place in the data section.
 fn descriptor<'a>(cbor: &mut Cbor<'a>) -> Result<(Tensor<'a>, [u64; 2]), RecordError> {
     let at = cbor.at;
-    let mut tensor = Tensor {
-        dtype: "",
-        shape: [1; RANK],
-        rank: 0,
-        bytes: &[],
-    };
+    let mut tensor = Tensor { dtype: "", shape: [1; RANK], rank: 0, bytes: &[] };
     let mut offsets = None;
     for _ in 0..cbor.length(MAP)? {
         match cbor.text()? {
@@ -275,20 +258,14 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    const EMPTY: Map<'static> = Map {
-        entries: 0,
-        cbor: Cbor { bytes: &[], at: 0 },
-    };
+    const EMPTY: Map<'static> = Map { entries: 0, cbor: Cbor { bytes: &[], at: 0 } };
 
     /// The map at the cursor, which moves behind it.
     fn here(cbor: &mut Cbor<'a>) -> Result<Map<'a>, RecordError> {
         let mut inside = *cbor;
         let entries = inside.length(MAP)?;
         cbor.skip()?;
-        Ok(Map {
-            entries,
-            cbor: inside,
-        })
+        Ok(Map { entries, cbor: inside })
     }
 }
 

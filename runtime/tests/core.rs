@@ -34,11 +34,7 @@ fn layer(name: &str, op: Op, activation: Activation, input: Shape, bias: bool) -
 }
 
 fn window(kernel: usize, stride: usize, padding: usize) -> Window {
-    Window {
-        kernel,
-        stride,
-        padding,
-    }
+    Window { kernel, stride, padding }
 }
 
 fn up(out: usize) -> Op {
@@ -70,17 +66,10 @@ fn graph(latent: usize, ops: &[(Op, Activation)]) -> Graph {
 
 /// A DCGAN of 16 pixels with odd widths.
 fn dcgan() -> Graph {
-    let stem = Op::ConvTranspose {
-        out: 13,
-        window: window(4, 1, 0),
-    };
+    let stem = Op::ConvTranspose { out: 13, window: window(4, 1, 0) };
     graph(
         10,
-        &[
-            (stem, Activation::Relu),
-            (up(7), Activation::LeakyRelu(0.2)),
-            (up(3), Activation::Tanh),
-        ],
+        &[(stem, Activation::Relu), (up(7), Activation::LeakyRelu(0.2)), (up(3), Activation::Tanh)],
     )
 }
 
@@ -89,10 +78,7 @@ fn image(record: &[u8], isa: Option<Isa>, seed: u64) -> Vec<f32> {
     let model = Model::parse(record.bytes()).unwrap();
     let mut arena = vec![f32::NAN; model.arena_len()];
     let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
-    cpu.generate(&Latent::from_seed(seed))
-        .unwrap()
-        .values()
-        .to_vec()
+    cpu.generate(&Latent::from_seed(seed)).unwrap().values().to_vec()
 }
 
 fn furthest(a: &[f32], b: &[f32]) -> f32 {
@@ -107,23 +93,11 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn every_kernel_agrees_with_the_obvious_loop() {
     let relu = Activation::Relu;
-    let to = |c, h, w| Op::Reshape {
-        to: Shape::new(c, h, w),
-    };
-    let conv = |out, k, s, p| Op::Conv {
-        out,
-        window: window(k, s, p),
-    };
-    let convt = |out, k, s, p| Op::ConvTranspose {
-        out,
-        window: window(k, s, p),
-    };
+    let to = |c, h, w| Op::Reshape { to: Shape::new(c, h, w) };
+    let conv = |out, k, s, p| Op::Conv { out, window: window(k, s, p) };
+    let convt = |out, k, s, p| Op::ConvTranspose { out, window: window(k, s, p) };
     let mut cases: Vec<Vec<(Op, Activation)>> = vec![
-        dcgan()
-            .layers
-            .iter()
-            .map(|l| (l.op, l.activation))
-            .collect(),
+        dcgan().layers.iter().map(|l| (l.op, l.activation)).collect(),
         vec![(Op::Dense { out: 60 }, relu), (to(3, 4, 5), relu)],
         vec![(Op::Dense { out: 1 }, Activation::Sigmoid)],
         vec![
@@ -168,36 +142,19 @@ fn every_kernel_agrees_with_the_obvious_loop() {
 fn folding_changes_no_picture() {
     let none = Activation::None;
     let norm = |name: &str, n: usize| {
-        let positive = |salt| {
-            numbers(n, salt)
-                .iter()
-                .map(|v| v.abs() + 0.1)
-                .collect::<Vec<_>>()
-        };
-        Layer::batch_norm(
-            name,
-            &positive(1),
-            &numbers(n, 2),
-            &numbers(n, 3),
-            &positive(4),
-            1e-5,
-        )
+        let positive = |salt| numbers(n, salt).iter().map(|v| v.abs() + 0.1).collect::<Vec<_>>();
+        Layer::batch_norm(name, &positive(1), &numbers(n, 2), &numbers(n, 3), &positive(4), 1e-5)
     };
     let activate =
         |name, activation| layer(name, Op::Activate, activation, Shape::new(1, 1, 1), false);
     // A stem with batch norm, resize and convolution with batch norm, a norm that cannot be folded after the tanh.
     let mut convolutional = dcgan();
     let at = Shape::new(7, 8, 8);
-    let same = Op::Conv {
-        out: 3,
-        window: window(3, 1, 1),
-    };
+    let same = Op::Conv { out: 3, window: window(3, 1, 1) };
     convolutional.layers.truncate(2);
     convolutional.layers[0].activation = none;
     convolutional.layers.insert(1, norm("n0", 13));
-    convolutional
-        .layers
-        .insert(2, activate("a0", Activation::Relu));
+    convolutional.layers.insert(2, activate("a0", Activation::Relu));
     convolutional.layers.extend([
         layer("resize", Op::Resize { factor: 2 }, none, at, false),
         layer("same", same, none, Shape::new(7, 16, 16), true),
@@ -207,23 +164,12 @@ fn folding_changes_no_picture() {
     ]);
     // A dense stem whose norm counts channels behind the reshape.
     let to = Shape::new(6, 4, 4);
-    let mut dense = graph(
-        5,
-        &[(Op::Dense { out: 96 }, none), (Op::Reshape { to }, none)],
-    );
+    let mut dense = graph(5, &[(Op::Dense { out: 96 }, none), (Op::Reshape { to }, none)]);
     dense.layers.extend([
         norm("n0", 6),
         activate("a0", Activation::Relu),
         layer("up", up(3), Activation::Tanh, to, true),
-        layer(
-            "nothing",
-            Op::Reshape {
-                to: Shape::new(3, 8, 8),
-            },
-            none,
-            to,
-            false,
-        ),
+        layer("nothing", Op::Reshape { to: Shape::new(3, 8, 8) }, none, to, false),
     ]);
     for (mut graph, layers) in [(convolutional, 4), (dense, 3)] {
         let want = image(&graph.to_record().unwrap(), None, 2);
@@ -250,23 +196,14 @@ fn the_arena_is_exact() {
     let need = model.arena_len();
     let short = &mut vec![0.0; need - 1];
     let error = Cpu::new(&model, short).err();
-    assert_eq!(
-        error,
-        Some(ArenaTooSmall {
-            need,
-            got: need - 1
-        })
-    );
+    assert_eq!(error, Some(ArenaTooSmall { need, got: need - 1 }));
     for isa in Isa::all().into_iter().flatten() {
         const CANARY: f32 = 123.456;
         let mut arena = vec![CANARY; need + 64];
         let mut cpu = Cpu::with(&model, &mut arena, Some(isa)).unwrap();
         cpu.generate(&Latent::from_seed(0)).unwrap();
         assert!(arena[need..].iter().all(|v| *v == CANARY));
-        assert!(
-            arena[..need].iter().all(|v| *v != CANARY),
-            "all of it is used"
-        );
+        assert!(arena[..need].iter().all(|v| *v != CANARY), "all of it is used");
     }
 }
 
@@ -293,11 +230,7 @@ fn burn_reads_our_records_and_we_read_burns() {
     let mut seen = 0;
     for tensor in reader.into_tensors().unwrap() {
         let (path, _, shape, _, values) = tensor.into_parts().unwrap();
-        let layer = graph
-            .layers
-            .iter()
-            .find(|l| path.starts_with(&l.name))
-            .unwrap();
+        let layer = graph.layers.iter().find(|l| path.starts_with(&l.name)).unwrap();
         let want = match path.ends_with("weight") {
             true => &layer.weight,
             false => &layer.bias,
@@ -358,10 +291,7 @@ fn damage_is_an_error() {
             assert!(parsed.is_err() || at < start, "bit {bit} of byte {at}");
             if let Ok(model) = parsed {
                 let mut arena = vec![0.0; model.arena_len()];
-                Cpu::new(&model, &mut arena)
-                    .unwrap()
-                    .generate(&Latent::from_seed(0))
-                    .unwrap();
+                Cpu::new(&model, &mut arena).unwrap().generate(&Latent::from_seed(0)).unwrap();
             }
         }
     }
@@ -370,11 +300,7 @@ fn damage_is_an_error() {
 #[test]
 fn flips_do_not_cancel_out() {
     let data = numbers(4096, 1);
-    let bytes = |data: &[f32]| {
-        data.iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect::<Vec<u8>>()
-    };
+    let bytes = |data: &[f32]| data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let want = runtime::record::checksum(&bytes(&data));
     let negated: Vec<f32> = data.iter().map(|v| -v).collect();
     assert_ne!(runtime::record::checksum(&bytes(&negated)), want);
@@ -399,21 +325,12 @@ fn each_mistake_has_its_message() {
     let swapped = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let mut bytes = bytes.clone();
-        let at = bytes
-            .windows(from.len())
-            .position(|w| w == from.as_bytes())
-            .expect(from);
+        let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect(from);
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         message(&bytes)
     };
-    assert_eq!(
-        message(b"hello, hello"),
-        "not a burn record: begins with 0x6c6c6568"
-    );
-    assert_eq!(
-        message(b"hi"),
-        "not a burn record: 2 bytes, its header alone has 10"
-    );
+    assert_eq!(message(b"hello, hello"), "not a burn record: begins with 0x6c6c6568");
+    assert_eq!(message(b"hi"), "not a burn record: 2 bytes, its header alone has 10");
     let mut other = bytes.clone();
     other[4] = 9;
     assert_eq!(message(&other), "burn record of version 9, 1 is supported");
@@ -437,27 +354,18 @@ fn each_mistake_has_its_message() {
         swapped("l1 ConvTranspose 7 4", "l1 ConvTranspose 7 0"),
         "layer 1 (l1): the kernel is 0"
     );
-    assert_eq!(
-        swapped("l1.weight", "l9.weight"),
-        "layer 1 (l1): the record has no weight"
-    );
+    assert_eq!(swapped("l1.weight", "l9.weight"), "layer 1 (l1): the record has no weight");
     assert_eq!(
         swapped("F32", "F16"),
         "layer 0 (l0): values of type \"F16\", the model's precision wants \"F32\""
     );
-    assert_eq!(
-        swapped("-1 1", "-1 X"),
-        "\"pocket-gan.range\" says \"-1 X\""
-    );
+    assert_eq!(swapped("-1 1", "-1 X"), "\"pocket-gan.range\" says \"-1 X\"");
     let mut flipped = bytes.clone();
     *flipped.last_mut().unwrap() ^= 1;
     assert!(message(&flipped).starts_with("the weights are damaged"));
     // One byte off.
     let shifted = Buffer::from([&[0], &bytes[..]].concat());
-    assert_eq!(
-        Model::parse(&shifted.bytes()[1..]).unwrap_err(),
-        ModelError::Misaligned
-    );
+    assert_eq!(Model::parse(&shifted.bytes()[1..]).unwrap_err(), ModelError::Misaligned);
     assert_eq!(Record::parse(&[]).unwrap_err(), RecordError::Short(0));
 }
 
@@ -466,10 +374,7 @@ fn graphs_that_are_no_generators() {
     type Edit = fn(&mut Graph);
     let cases: [(Edit, &str); 8] = [
         (|g| g.layers.clear(), "a generator without layers or latent"),
-        (
-            |g| g.latent = 11,
-            "layer 0 (l0): the weight has 2080 values, the layer wants 2288",
-        ),
+        (|g| g.latent = 11, "layer 0 (l0): the weight has 2080 values, the layer wants 2288"),
         (
             |g| g.layers[1].bias = vec![0.0; 3],
             "layer 1 (l1): the bias has 3 values, the layer wants 7",
@@ -498,18 +403,9 @@ fn graphs_that_are_no_generators() {
         assert_eq!(graph.to_record().unwrap_err().to_string(), want);
     }
     let mut long = dcgan();
-    let nothing = layer(
-        "x",
-        Op::Activate,
-        Activation::None,
-        Shape::new(3, 16, 16),
-        false,
-    );
+    let nothing = layer("x", Op::Activate, Activation::None, Shape::new(3, 16, 16), false);
     for i in 0..30 {
-        long.layers.push(Layer {
-            name: format!("x{i}"),
-            ..nothing.clone()
-        });
+        long.layers.push(Layer { name: format!("x{i}"), ..nothing.clone() });
     }
     assert_eq!(long.to_record().unwrap_err(), GraphError::Layers(33));
 }

@@ -17,19 +17,9 @@ fn graph() -> Graph {
         weight: (0..weight).map(|i| (i % 5) as f32 * 0.25 - 0.5).collect(),
         bias: vec![0.125; bias],
     };
-    let window = |kernel, stride, padding| Window {
-        kernel,
-        stride,
-        padding,
-    };
-    let up = Op::ConvTranspose {
-        out: 2,
-        window: window(4, 2, 1),
-    };
-    let same = Op::Conv {
-        out: 3,
-        window: window(3, 1, 1),
-    };
+    let window = |kernel, stride, padding| Window { kernel, stride, padding };
+    let up = Op::ConvTranspose { out: 2, window: window(4, 2, 1) };
+    let same = Op::Conv { out: 3, window: window(3, 1, 1) };
     let to = Shape::new(4, 2, 2);
     let (none, leaky) = (Activation::None, Activation::LeakyRelu(0.2));
     Graph {
@@ -92,9 +82,7 @@ fn several_bytes_at_once() {
     let end = metadata_end(&bytes);
     let mut state = 1u64;
     let mut random = |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) as usize % below
     };
     for _ in 0..20_000 {
@@ -120,31 +108,21 @@ fn every_single_bit_of_the_weights_is_reported() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let buffer = Buffer::from(&damaged);
         let error = Model::parse(buffer.bytes()).unwrap_err();
-        assert!(
-            matches!(error, ModelError::Checksum(..)),
-            "bit {bit}: {error}"
-        );
+        assert!(matches!(error, ModelError::Checksum(..)), "bit {bit}: {error}");
     }
 }
 
 #[test]
 fn a_small_file_cannot_ask_for_a_huge_arena() {
     let mut huge = graph();
-    let window = Window {
-        kernel: 1,
-        stride: 1,
-        padding: 8000,
-    };
+    let window = Window { kernel: 1, stride: 1, padding: 8000 };
     huge.layers.truncate(1);
     huge.layers[0].op = Op::Conv { out: 1, window };
     huge.latent = 1024;
     huge.layers[0].weight = vec![0.5; 1024];
     huge.layers[0].bias = vec![];
     let error = huge.to_record().unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "layer 0 (dense): a tensor of more than 268435456 values"
-    );
+    assert_eq!(error, "layer 0 (dense): a tensor of more than 268435456 values");
 }
 
 #[test]
@@ -153,10 +131,7 @@ fn a_slope_is_a_finite_number() {
         let mut graph = graph();
         graph.layers[2].activation = Activation::LeakyRelu(slope);
         let error = graph.to_record().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "layer 2 (norm): the slope holds a value that is no finite number"
-        );
+        assert_eq!(error, "layer 2 (norm): the slope holds a value that is no finite number");
     }
 }
 
@@ -171,13 +146,8 @@ fn record(cbor: &[u8], data: usize) -> Vec<u8> {
 
 /// A tensor `t` of type `F32` with these CBOR bytes for its sides and its place.
 fn tensor(sides: &[u8], place: &[u8]) -> Vec<u8> {
-    [
-        b"\xa1\x67tensors\xa1\x61t\xa3\x65dtype\x63F32\x65shape",
-        sides,
-        b"\x6cdata_offsets",
-        place,
-    ]
-    .concat()
+    [b"\xa1\x67tensors\xa1\x61t\xa3\x65dtype\x63F32\x65shape", sides, b"\x6cdata_offsets", place]
+        .concat()
 }
 
 #[test]
@@ -191,82 +161,31 @@ fn metadata_that_somebody_made_up() {
     let cases: [(&str, Vec<u8>, RecordError); 13] = [
         ("no map", b"\x01".to_vec(), RecordError::Cbor(10)),
         ("nothing", vec![], RecordError::Cbor(10)),
-        (
-            "a map without end",
-            b"\xbf\xff".to_vec(),
-            RecordError::Cbor(11),
-        ),
-        (
-            "more entries than bytes",
-            with(b"\xbb", &all[1..]),
-            RecordError::Cbor(10),
-        ),
-        (
-            "a text of 2^64 - 1 bytes",
-            with(b"\xa1\x7b", &all[1..]),
-            RecordError::Cbor(20),
-        ),
-        (
-            "a text that is no UTF-8",
-            b"\xa1\x62\xff\xfe\x00".to_vec(),
-            RecordError::Cbor(11),
-        ),
-        (
-            "a reserved length",
-            b"\xa1\x61x\x1c".to_vec(),
-            RecordError::Cbor(14),
-        ),
-        (
-            "an array of 2^64 - 1 unknowns",
-            with(b"\xa1\x61x\x9b", &all[1..]),
-            RecordError::Cbor(22),
-        ),
-        (
-            "five sides",
-            tensor(b"\x85\x01\x01\x01\x01\x01", b"\x82\x00\x04"),
-            RecordError::Rank(at),
-        ),
+        ("a map without end", b"\xbf\xff".to_vec(), RecordError::Cbor(11)),
+        ("more entries than bytes", with(b"\xbb", &all[1..]), RecordError::Cbor(10)),
+        ("a text of 2^64 - 1 bytes", with(b"\xa1\x7b", &all[1..]), RecordError::Cbor(20)),
+        ("a text that is no UTF-8", b"\xa1\x62\xff\xfe\x00".to_vec(), RecordError::Cbor(11)),
+        ("a reserved length", b"\xa1\x61x\x1c".to_vec(), RecordError::Cbor(14)),
+        ("an array of 2^64 - 1 unknowns", with(b"\xa1\x61x\x9b", &all[1..]), RecordError::Cbor(22)),
+        ("five sides", tensor(b"\x85\x01\x01\x01\x01\x01", b"\x82\x00\x04"), RecordError::Rank(at)),
         ("one place", tensor(one, b"\x81\x00"), RecordError::Cbor(at)),
-        (
-            "no place",
-            b"\xa1\x67tensors\xa1\x61t\xa0".to_vec(),
-            RecordError::Cbor(at),
-        ),
+        ("no place", b"\xa1\x67tensors\xa1\x61t\xa0".to_vec(), RecordError::Cbor(at)),
         (
             "an end before the start",
             tensor(one, b"\x82\x04\x00"),
-            RecordError::Tensor {
-                at,
-                end: 256,
-                len: 260,
-            },
+            RecordError::Tensor { at, end: 256, len: 260 },
         ),
         (
             "an end that overflows",
             tensor(one, &with(b"\x82\x00", all)),
-            RecordError::Tensor {
-                at,
-                end: u64::MAX,
-                len: 260,
-            },
+            RecordError::Tensor { at, end: u64::MAX, len: 260 },
         ),
     ];
     for (what, cbor, want) in cases {
-        assert_eq!(
-            Record::parse(&record(&cbor, 4)).unwrap_err(),
-            want,
-            "{what}"
-        );
+        assert_eq!(Record::parse(&record(&cbor, 4)).unwrap_err(), want, "{what}");
     }
     let fits = record(&tensor(one, b"\x82\x00\x04"), 4);
-    assert_eq!(
-        Record::parse(&fits)
-            .unwrap()
-            .tensor(|n| n == "t")
-            .unwrap()
-            .bytes,
-        [0; 4]
-    );
+    assert_eq!(Record::parse(&fits).unwrap().tensor(|n| n == "t").unwrap().bytes, [0; 4]);
     assert!(Record::parse(&fits[..fits.len() - 1]).is_err());
 }
 
@@ -288,11 +207,7 @@ fn unknowns_of_every_kind_are_passed_over() {
         let tensors = b"\x67tensors\xa0\x68metadata\xa1\x61k\x61v";
         let cbor = [b"\xa3\x67unknown", kind, tensors].concat();
         let bytes = record(&cbor, 0);
-        assert_eq!(
-            Record::parse(&bytes).unwrap().get("k"),
-            Some("v"),
-            "{kind:x?}"
-        );
+        assert_eq!(Record::parse(&bytes).unwrap().get("k"), Some("v"), "{kind:x?}");
     }
     // Deep nesting takes no stack: the walk is a loop.
     let deep = [b"\xa1\x61x".to_vec(), vec![0x81; 1 << 20], vec![0]].concat();
@@ -303,33 +218,16 @@ fn unknowns_of_every_kind_are_passed_over() {
 fn an_operation_or_key_of_another_version_is_named() {
     let bytes = graph().to_record().unwrap();
     let swap = |from: &str, to: &str| {
-        let at = bytes
-            .windows(from.len())
-            .position(|w| w == from.as_bytes())
-            .expect(from);
+        let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect(from);
         let mut bytes = bytes.clone();
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         let buffer = Buffer::from(&bytes);
-        Model::parse_unsummed(buffer.bytes())
-            .unwrap_err()
-            .to_string()
+        Model::parse_unsummed(buffer.bytes()).unwrap_err().to_string()
     };
     let cases = [
-        (
-            "end Activate Tanh",
-            "end Activate Tank",
-            "layer 6: \"end Activate Tank\" is not a layer",
-        ),
-        (
-            "same Conv 3 3 1 1",
-            "same Conv 3 3 0 1",
-            "layer 5 (same): the stride is 0",
-        ),
-        (
-            "wide Resize 2",
-            "wide Resize 0",
-            "layer 4 (wide): the factor is 0",
-        ),
+        ("end Activate Tanh", "end Activate Tank", "layer 6: \"end Activate Tank\" is not a layer"),
+        ("same Conv 3 3 1 1", "same Conv 3 3 0 1", "layer 5 (same): the stride is 0"),
+        ("wide Resize 2", "wide Resize 0", "layer 4 (wide): the factor is 0"),
         (
             "shape Reshape 4 2 2",
             "shape Reshape 4 2 3",
@@ -351,9 +249,6 @@ fn an_operation_or_key_of_another_version_is_named() {
     }
     assert_eq!(
         swap("pocket-gan.format", "pocket-gan.fromat"),
-        format!(
-            "the record has no {:?}: it is not an exported generator",
-            key::FORMAT
-        )
+        format!("the record has no {:?}: it is not an exported generator", key::FORMAT)
     );
 }

@@ -32,34 +32,23 @@ fn found() -> Vec<Adapter> {
 fn numbers(n: usize, salt: u64) -> Vec<f32> {
     let mut state = salt;
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..n).map(|_| next()).collect()
 }
 
 fn window(kernel: usize, stride: usize, padding: usize) -> Window {
-    Window {
-        kernel,
-        stride,
-        padding,
-    }
+    Window { kernel, stride, padding }
 }
 
 fn conv(out: usize, k: usize, s: usize, p: usize) -> Op {
-    Op::Conv {
-        out,
-        window: window(k, s, p),
-    }
+    Op::Conv { out, window: window(k, s, p) }
 }
 
 fn convt(out: usize, k: usize, s: usize, p: usize) -> Op {
-    Op::ConvTranspose {
-        out,
-        window: window(k, s, p),
-    }
+    Op::ConvTranspose { out, window: window(k, s, p) }
 }
 
 fn up(out: usize) -> Op {
@@ -71,9 +60,7 @@ fn dense(out: usize) -> Op {
 }
 
 fn to(c: usize, h: usize, w: usize) -> Op {
-    Op::Reshape {
-        to: Shape::new(c, h, w),
-    }
+    Op::Reshape { to: Shape::new(c, h, w) }
 }
 
 /// A record of operations on a latent, with weights that leave values about as large as they were. Every other layer has a
@@ -102,11 +89,7 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
         });
         shape = op.output(shape).unwrap();
     }
-    let graph = Graph {
-        latent,
-        layers,
-        facts: Facts::default(),
-    };
+    let graph = Graph { latent, layers, facts: Facts::default() };
     Buffer::from(graph.to_record().unwrap())
 }
 
@@ -137,18 +120,12 @@ fn check(adapter: &Adapter, latent: usize, ops: &[(Op, Activation)], batch: u64)
         for (want, got) in want.pixels().zip(image.pixels()) {
             for c in 0..3 {
                 let apart = want[c].abs_diff(got[c]);
-                assert!(
-                    apart <= 1,
-                    "{ops:?}, face {i} of {batch}: {got:?}, not {want:?}"
-                );
+                assert!(apart <= 1, "{ops:?}, face {i} of {batch}: {got:?}, not {want:?}");
                 off += usize::from(apart);
             }
         }
         // Values that are all but equal are rarely on two sides of a half.
-        assert!(
-            off * 100 <= 3 * want.pixels().len() + 200,
-            "{off} bytes differ: {ops:?}"
-        );
+        assert!(off * 100 <= 3 * want.pixels().len() + 200, "{off} bytes differ: {ops:?}");
     }
 }
 
@@ -192,11 +169,8 @@ fn single_layers() {
         for (at, (input, op)) in cases.into_iter().enumerate() {
             let activation = [NONE, RELU, LEAKY, TANH, SIGMOID][at % 5];
             let row = op.output(input).unwrap().values();
-            let ops = [
-                (to(input.c, input.h, input.w), NONE),
-                (op, activation),
-                (to(1, 1, row), NONE),
-            ];
+            let ops =
+                [(to(input.c, input.h, input.w), NONE), (op, activation), (to(1, 1, row), NONE)];
             check(&adapter, input.values(), &ops, [1, 3, 70][at % 3]);
         }
     }
@@ -209,16 +183,7 @@ fn whole_generators() {
     let nets: [(usize, Vec<(Op, Activation)>); 7] = [
         (7, vec![stem(13), (up(7), LEAKY), (up(1), TANH)]),
         (100, vec![stem(100), (up(36), RELU), (up(3), TANH)]),
-        (
-            10,
-            vec![
-                stem(24),
-                (up(12), RELU),
-                (up(8), RELU),
-                (up(7), RELU),
-                (up(3), TANH),
-            ],
-        ),
+        (10, vec![stem(24), (up(12), RELU), (up(8), RELU), (up(7), RELU), (up(3), TANH)]),
         (
             9,
             vec![
@@ -230,14 +195,7 @@ fn whole_generators() {
                 (up(3), TANH),
             ],
         ),
-        (
-            11,
-            vec![
-                (dense(40), LEAKY),
-                (dense(28 * 28), SIGMOID),
-                (to(1, 28, 28), NONE),
-            ],
-        ),
+        (11, vec![(dense(40), LEAKY), (dense(28 * 28), SIGMOID), (to(1, 28, 28), NONE)]),
         (
             8,
             vec![
@@ -265,12 +223,7 @@ fn whole_generators() {
 
 #[test]
 fn sixteen_bits_are_near() {
-    let ops = [
-        (convt(24, 4, 1, 0), RELU),
-        (up(10), LEAKY),
-        (Op::Affine, NONE),
-        (up(3), TANH),
-    ];
+    let ops = [(convt(24, 4, 1, 0), RELU), (up(10), LEAKY), (Op::Affine, NONE), (up(3), TANH)];
     let record = record(20, &ops);
     let model = Model::parse(record.bytes()).unwrap();
     for adapter in found().into_iter().filter(|a| a.half) {
@@ -318,9 +271,7 @@ fn parts_times_and_refusals() {
         narrow.largest_buffer = 100;
         let error = Gpu::new(&model, &narrow, false).err().unwrap();
         assert!(matches!(error, GpuError::TooLarge(_, 100)), "{error}");
-        let error = gpu
-            .generate_all(&[Latent::from_values(&[1.0])])
-            .unwrap_err();
+        let error = gpu.generate_all(&[Latent::from_values(&[1.0])]).unwrap_err();
         assert!(matches!(error, GpuError::Latent(_)), "{error}");
         gpu.generate_all(&latents[..2]).unwrap();
         let int8 = Buffer::from(&Graph::from_model(&model).quantise(0..2).unwrap());

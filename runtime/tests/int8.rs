@@ -47,28 +47,16 @@ fn graph(latent: usize, ops: &[(Op, Activation)]) -> Graph {
         });
         shape = op.output(shape).unwrap();
     }
-    Graph {
-        latent,
-        layers,
-        facts: Facts::default(),
-    }
+    Graph { latent, layers, facts: Facts::default() }
 }
 
 fn conv(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
-    let window = Window {
-        kernel,
-        stride,
-        padding,
-    };
+    let window = Window { kernel, stride, padding };
     Op::Conv { out, window }
 }
 
 fn up(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
-    let window = Window {
-        kernel,
-        stride,
-        padding,
-    };
+    let window = Window { kernel, stride, padding };
     Op::ConvTranspose { out, window }
 }
 
@@ -91,9 +79,7 @@ fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
 /// Every form of layer, with numbers of channels that fill no register.
 fn cases() -> Vec<(&'static str, Graph)> {
     use Activation::{LeakyRelu, None, Relu, Sigmoid, Tanh};
-    let to = |c, h, w| Op::Reshape {
-        to: Shape::new(c, h, w),
-    };
+    let to = |c, h, w| Op::Reshape { to: Shape::new(c, h, w) };
     let dcgan = |latent, ngf: usize| {
         graph(
             latent,
@@ -112,13 +98,7 @@ fn cases() -> Vec<(&'static str, Graph)> {
         // A dense generator as exports have it: a window as large as the image, of one pixel.
         (
             "window of 28",
-            graph(
-                8,
-                &[
-                    (Op::Dense { out: 40 }, LeakyRelu(0.2)),
-                    (up(1, 28, 1, 0), Sigmoid),
-                ],
-            ),
+            graph(8, &[(Op::Dense { out: 40 }, LeakyRelu(0.2)), (up(1, 28, 1, 0), Sigmoid)]),
         ),
         // More tiles than are worked on at a time, halves of tiles, and channels around registers.
         (
@@ -134,17 +114,8 @@ fn cases() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
-        (
-            "grey",
-            graph(
-                9,
-                &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)],
-            ),
-        ),
-        (
-            "many to the image",
-            graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)]),
-        ),
+        ("grey", graph(9, &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)])),
+        ("many to the image", graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)])),
         (
             "dense",
             graph(
@@ -251,10 +222,7 @@ fn pictures_are_those_of_floats() {
         let floats = Buffer::from(graph.to_record().unwrap());
         let of = |seed| {
             let best = Some(Isa::best());
-            psnr(
-                &pixels(record.bytes(), best, seed),
-                &pixels(floats.bytes(), best, seed),
-            )
+            psnr(&pixels(record.bytes(), best, seed), &pixels(floats.bytes(), best, seed))
         };
         let mean = (0..16).map(of).sum::<f64>() / 16.0;
         assert!(mean > 30.0, "{name}: {mean} dB");
@@ -273,10 +241,7 @@ fn shipped_faces() {
     assert!(4 * small.arena_len() <= 80 << 10, "{}", small.arena_len());
     for seed in 0..8 {
         let best = Some(Isa::best());
-        let close = psnr(
-            &pixels(record.bytes(), best, seed),
-            &pixels(floats, best, seed),
-        );
+        let close = psnr(&pixels(record.bytes(), best, seed), &pixels(floats, best, seed));
         assert!(close > 30.0, "seed {seed}: {close} dB");
     }
 }
@@ -303,9 +268,7 @@ fn widths_of_arenas() {
 /// Replaces text of a record's metadata by text of the same length, and parses it.
 fn damaged(record: &[u8], from: &str, to: &str) -> Option<String> {
     assert_eq!(from.len(), to.len());
-    let at = record
-        .windows(from.len())
-        .position(|w| w == from.as_bytes())?;
+    let at = record.windows(from.len()).position(|w| w == from.as_bytes())?;
     let mut bytes = record.to_vec();
     bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
     let buffer = Buffer::from(bytes);
@@ -317,41 +280,13 @@ fn records_that_are_no_int8() {
     let (_, graph) = &cases()[0];
     let record = graph.quantise(0..2).unwrap();
     let cases = [
-        (
-            "pocket-gan.int8",
-            "pocket-gan.intx",
-            "no \"pocket-gan.int8\"",
-        ),
-        (
-            "32 128\n",
-            "32 999\n",
-            "\"pocket-gan.int8\" says \"32 999\"",
-        ),
-        (
-            "32 128\n",
-            "-3 128\n",
-            "\"pocket-gan.int8\" says \"-3 128\"",
-        ),
-        (
-            "precisiondint8",
-            "precisiondint9",
-            "\"pocket-gan.precision\" says \"int9\"",
-        ),
-        (
-            "l0.scale",
-            "l0.skale",
-            "layer 0 (l0): the record has no scale",
-        ),
-        (
-            "l2.weight",
-            "l2.waight",
-            "layer 2 (l2): the record has no weight",
-        ),
-        (
-            "l3.table",
-            "l3.tafel",
-            "layer 3 (l3): the record has no table",
-        ),
+        ("pocket-gan.int8", "pocket-gan.intx", "no \"pocket-gan.int8\""),
+        ("32 128\n", "32 999\n", "\"pocket-gan.int8\" says \"32 999\""),
+        ("32 128\n", "-3 128\n", "\"pocket-gan.int8\" says \"-3 128\""),
+        ("precisiondint8", "precisiondint9", "\"pocket-gan.precision\" says \"int9\""),
+        ("l0.scale", "l0.skale", "layer 0 (l0): the record has no scale"),
+        ("l2.weight", "l2.waight", "layer 2 (l2): the record has no weight"),
+        ("l3.table", "l3.tafel", "layer 3 (l3): the record has no table"),
         ("l1 ConvTranspose 16", "l1 ConvTranspose 17", "layer 1 (l1)"),
     ];
     for (from, to, want) in cases {
@@ -370,27 +305,15 @@ fn records_that_are_no_int8() {
 
 #[test]
 fn what_int8_cannot_do_is_refused() {
-    let window = [
-        (up(2, 4, 1, 0), Activation::None),
-        (up(3, 17, 1, 0), Activation::Tanh),
-    ];
+    let window = [(up(2, 4, 1, 0), Activation::None), (up(3, 17, 1, 0), Activation::Tanh)];
     let large = graph(4, &window);
-    assert!(matches!(
-        large.quantise(0..1),
-        Err(GraphError::Int8(1, _, _))
-    ));
+    assert!(matches!(large.quantise(0..1), Err(GraphError::Int8(1, _, _))));
     let mut nan = cases().remove(0).1;
     nan.layers[1].weight[5] = f32::NAN;
     let error = nan.quantise(0..1).unwrap_err();
-    assert!(
-        matches!(error, GraphError::NotFinite(1, _, "weight")),
-        "{error}"
-    );
+    assert!(matches!(error, GraphError::NotFinite(1, _, "weight")), "{error}");
     let long = graph(70_000, &[(Op::Dense { out: 3 }, Activation::Tanh)]);
-    assert!(matches!(
-        long.quantise(0..1),
-        Err(GraphError::Int8(0, _, _))
-    ));
+    assert!(matches!(long.quantise(0..1), Err(GraphError::Int8(0, _, _))));
     assert!(matches!(Model::parse(&[]), Err(ModelError::Record(_))));
 }
 
@@ -412,10 +335,7 @@ fn halves_make_the_same_pictures_on_every_kernel() {
             let model = Model::parse(record.bytes()).unwrap();
             let mut arena = vec![f32::NAN; model.arena_len()];
             let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
-            cpu.generate(&Latent::from_seed(3))
-                .unwrap()
-                .values()
-                .to_vec()
+            cpu.generate(&Latent::from_seed(3)).unwrap().values().to_vec()
         };
         let furthest = |a: &[f32], b: &[f32]| {
             assert_eq!(a.len(), b.len());
@@ -518,9 +438,7 @@ fn what_halves_cannot_hold() {
             let mut damaged = whole.clone();
             damaged[at..at + 2].copy_from_slice(&0x7c00u16.to_le_bytes());
             let damaged = Buffer::from(damaged);
-            Model::parse(damaged.bytes())
-                .map(|_| ())
-                .map_err(|e| e.to_string())
+            Model::parse(damaged.bytes()).map(|_| ()).map_err(|e| e.to_string())
         })
         .filter(|parsed| parsed == &Err(format!("layer 0 ({name}): a weight is not finite")));
     assert!(named.count() > 0);

@@ -14,9 +14,8 @@ use runtime::simd::Isa;
 fn numbers(n: usize, salt: u64) -> Vec<f32> {
     let mut state = salt;
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..n).map(|_| next()).collect()
@@ -95,26 +94,15 @@ fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
         latent: input.values(),
         layers: vec![
             plain("from", Op::Reshape { to: input }),
-            Layer {
-                weight,
-                bias,
-                ..plain("op", op)
-            },
+            Layer { weight, bias, ..plain("op", op) },
             // All values as one row of an image of one channel.
-            plain(
-                "to",
-                Op::Reshape {
-                    to: Shape::new(1, 1, output.values()),
-                },
-            ),
+            plain("to", Op::Reshape { to: Shape::new(1, 1, output.values()) }),
         ],
         facts: Facts::default(),
     };
     let record = Buffer::from(graph.to_record().unwrap());
     let model = Model::parse(record.bytes()).unwrap();
-    let isas = [None]
-        .into_iter()
-        .chain(Isa::all().into_iter().filter(Option::is_some));
+    let isas = [None].into_iter().chain(Isa::all().into_iter().filter(Option::is_some));
     let got = isas.map(|isa| {
         // Whatever is left in the arena from before must not show.
         let mut arena = vec![f32::NAN; model.arena_len()];
@@ -141,11 +129,7 @@ fn check(op: Op, input: Shape, bias: bool) {
 }
 
 fn window(kernel: usize, stride: usize, padding: usize) -> Window {
-    Window {
-        kernel,
-        stride,
-        padding,
-    }
+    Window { kernel, stride, padding }
 }
 
 #[test]
@@ -165,10 +149,7 @@ fn doubling() {
     ];
     for (h, w) in sizes {
         for (c, out) in [(1, 1), (3, 5), (2, 6), (5, 7), (1, 13)] {
-            let op = Op::ConvTranspose {
-                out,
-                window: window(4, 2, 1),
-            };
+            let op = Op::ConvTranspose { out, window: window(4, 2, 1) };
             check(op, Shape::new(c, h, w), out % 2 == 1);
         }
     }
@@ -178,32 +159,11 @@ fn doubling() {
 fn widths_around_registers_and_channels_around_blocks() {
     // The registers are 4, 8 and 16 wide, up to 4 of them side by side; blocks are 6, 4, 2 and 1 channels.
     for w in 1..=36 {
-        check(
-            Op::ConvTranspose {
-                out: 3,
-                window: window(4, 2, 1),
-            },
-            Shape::new(2, 3, w),
-            true,
-        );
-        check(
-            Op::Conv {
-                out: 3,
-                window: window(3, 1, 1),
-            },
-            Shape::new(2, 3, w),
-            true,
-        );
+        check(Op::ConvTranspose { out: 3, window: window(4, 2, 1) }, Shape::new(2, 3, w), true);
+        check(Op::Conv { out: 3, window: window(3, 1, 1) }, Shape::new(2, 3, w), true);
     }
     for out in 1..=20 {
-        check(
-            Op::Conv {
-                out,
-                window: window(3, 1, 1),
-            },
-            Shape::new(2, 4, 5),
-            true,
-        );
+        check(Op::Conv { out, window: window(3, 1, 1) }, Shape::new(2, 4, 5), true);
     }
 }
 
@@ -216,10 +176,7 @@ fn windows_of_every_kind() {
                 for (h, w) in [(9, 9), (10, 7), (1, 12)] {
                     let input = Shape::new(3, h, w);
                     let window = window(kernel, stride, padding);
-                    for op in [
-                        Op::Conv { out: 4, window },
-                        Op::ConvTranspose { out: 4, window },
-                    ] {
+                    for op in [Op::Conv { out: 4, window }, Op::ConvTranspose { out: 4, window }] {
                         if op.output(input).is_ok() {
                             check(op, input, padding % 2 == 0);
                         }
@@ -238,14 +195,7 @@ fn products_of_matrix_and_vector() {
             check(Op::Dense { out }, input, out % 2 == 0);
             // The stem of a DCGAN; other strides and kernels of one pixel are the same sum.
             for (kernel, stride) in [(4, 1), (3, 2), (1, 1), (5, 7)] {
-                check(
-                    Op::ConvTranspose {
-                        out,
-                        window: window(kernel, stride, 0),
-                    },
-                    input,
-                    true,
-                );
+                check(Op::ConvTranspose { out, window: window(kernel, stride, 0) }, input, true);
             }
         }
     }
@@ -255,10 +205,7 @@ fn products_of_matrix_and_vector() {
 
 #[test]
 fn one_image_does_not_show_in_the_next() {
-    let op = Op::ConvTranspose {
-        out: 3,
-        window: window(4, 2, 1),
-    };
+    let op = Op::ConvTranspose { out: 3, window: window(4, 2, 1) };
     let input = Shape::new(5, 3, 4);
     let layer = |name: &str, op, weight| Layer {
         name: name.into(),
@@ -279,12 +226,7 @@ fn one_image_does_not_show_in_the_next() {
     let model = Model::parse(record.bytes()).unwrap();
     let mut arena = vec![f32::NAN; model.arena_len()];
     let mut cpu = Cpu::new(&model, &mut arena).unwrap();
-    let mut picture = |seed| {
-        cpu.generate(&Latent::from_seed(seed))
-            .unwrap()
-            .values()
-            .to_vec()
-    };
+    let mut picture = |seed| cpu.generate(&Latent::from_seed(seed)).unwrap().values().to_vec();
     let (first, second) = (picture(1), picture(2));
     assert_ne!(first, second);
     assert_eq!(picture(1), first);
@@ -301,10 +243,7 @@ fn enlargement_and_convolution_fold_at_every_size() {
             weight: numbers(weight, 2),
             bias: numbers(bias, 4),
         };
-        let conv = Op::Conv {
-            out: 3,
-            window: window(3, 1, 1),
-        };
+        let conv = Op::Conv { out: 3, window: window(3, 1, 1) };
         let mut graph = Graph {
             latent: input.values(),
             layers: vec![
@@ -319,19 +258,13 @@ fn enlargement_and_convolution_fold_at_every_size() {
             let model = Model::parse(record.bytes()).unwrap();
             let mut arena = vec![f32::NAN; model.arena_len()];
             let mut cpu = Cpu::reference(&model, &mut arena).unwrap();
-            cpu.generate(&Latent::from_seed(3))
-                .unwrap()
-                .values()
-                .to_vec()
+            cpu.generate(&Latent::from_seed(3)).unwrap().values().to_vec()
         };
         let want = picture(&graph);
         graph.fold();
         assert_eq!(
             graph.layers.last().unwrap().op,
-            Op::ConvTranspose {
-                out: 3,
-                window: window(4, 2, 1)
-            }
+            Op::ConvTranspose { out: 3, window: window(4, 2, 1) }
         );
         for (got, want) in picture(&graph).iter().zip(&want) {
             assert!((got - want).abs() < 1e-5, "{h} x {w}: {got}, not {want}");
@@ -349,13 +282,9 @@ fn what_must_not_fold_does_not() {
         bias: vec![],
     };
     let (none, relu) = (Activation::None, Activation::Relu);
-    let conv = |kernel, stride, padding| Op::Conv {
-        out: 3,
-        window: window(kernel, stride, padding),
-    };
-    let to = Op::Reshape {
-        to: Shape::new(3, 2, 2),
-    };
+    let conv =
+        |kernel, stride, padding| Op::Conv { out: 3, window: window(kernel, stride, padding) };
+    let to = Op::Reshape { to: Shape::new(3, 2, 2) };
     let cases: [(&str, Vec<Layer>); 6] = [
         (
             "a norm after an activation",
@@ -367,10 +296,7 @@ fn what_must_not_fold_does_not() {
         ),
         (
             "an activation after an activation",
-            vec![
-                layer("a", to, relu, 0),
-                layer("b", Op::Activate, Activation::Tanh, 0),
-            ],
+            vec![layer("a", to, relu, 0), layer("b", Op::Activate, Activation::Tanh, 0)],
         ),
         (
             "an activation between enlargement and convolution",
@@ -406,11 +332,7 @@ fn what_must_not_fold_does_not() {
         ),
     ];
     for (what, layers) in cases {
-        let mut graph = Graph {
-            latent: 12,
-            layers,
-            facts: Facts::default(),
-        };
+        let mut graph = Graph { latent: 12, layers, facts: Facts::default() };
         graph.shapes().expect(what);
         let before = graph.clone();
         graph.fold();

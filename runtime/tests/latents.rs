@@ -24,16 +24,12 @@ fn values_of_a_stream_and_across_seeds_are_normal() {
     const N: usize = 20_000;
     let stream = values(Latent::from_seed(7), N);
     // A frame shows seed after seed, so the first value of each has to be normal too.
-    let across = (0..N as u64)
-        .map(|seed| Normal::new(seed).sample())
-        .collect();
+    let across = (0..N as u64).map(|seed| Normal::new(seed).sample()).collect();
     for (what, mut z) in [("one seed", stream), ("one value", across)] {
         z.sort_by(f32::total_cmp);
         let far = z.iter().enumerate().map(|(i, v)| {
             let want = distribution(*v as f64);
-            (want - i as f64 / N as f64)
-                .abs()
-                .max((want - (i + 1) as f64 / N as f64).abs())
+            (want - i as f64 / N as f64).abs().max((want - (i + 1) as f64 / N as f64).abs())
         });
         // Kolmogorov and Smirnov: 1.95 / sqrt(n) is passed by 999 of 1000 good generators.
         let far = far.fold(0.0, f64::max);
@@ -69,51 +65,28 @@ fn a_longer_latent_begins_like_a_shorter_one() {
 #[test]
 fn the_arc_is_the_formula() {
     // White 2016, section 2.1, with the standard library's functions.
-    let (a, b) = (
-        values(Latent::from_seed(8), 100),
-        values(Latent::from_seed(9), 100),
-    );
-    let dot = |a: &[f32], b: &[f32]| {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| *a as f64 * *b as f64)
-            .sum::<f64>()
-    };
+    let (a, b) = (values(Latent::from_seed(8), 100), values(Latent::from_seed(9), 100));
+    let dot =
+        |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| *a as f64 * *b as f64).sum::<f64>();
     let angle = (dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()).acos();
     for step in 0..=50 {
         let t = step as f32 / 50.0;
         let far = t as f64 * angle;
         let (wa, wb) = ((angle - far).sin() / angle.sin(), far.sin() / angle.sin());
-        for (i, got) in values(Latent::between(8, 9, t), 100)
-            .into_iter()
-            .enumerate()
-        {
+        for (i, got) in values(Latent::between(8, 9, t), 100).into_iter().enumerate() {
             let want = wa * a[i] as f64 + wb * b[i] as f64;
-            assert!(
-                (got as f64 - want).abs() < 1e-6,
-                "{t}, value {i}: {got}, not {want}"
-            );
+            assert!((got as f64 - want).abs() < 1e-6, "{t}, value {i}: {got}, not {want}");
         }
     }
     // Beyond the ends there is nothing further.
-    assert_eq!(
-        values(Latent::between(8, 9, -3.0), 9),
-        values(Latent::between(8, 9, 0.0), 9)
-    );
-    assert_eq!(
-        values(Latent::between(8, 9, 7.0), 9),
-        values(Latent::between(8, 9, 1.0), 9)
-    );
+    assert_eq!(values(Latent::between(8, 9, -3.0), 9), values(Latent::between(8, 9, 0.0), 9));
+    assert_eq!(values(Latent::between(8, 9, 7.0), 9), values(Latent::between(8, 9, 1.0), 9));
 }
 
 #[test]
 fn truncation_is_a_factor_of_every_source() {
     let given = [1.0, -2.0, 4.0];
-    for latent in [
-        Latent::from_seed(1),
-        Latent::between(1, 2, 0.3),
-        Latent::from_values(&given),
-    ] {
+    for latent in [Latent::from_seed(1), Latent::between(1, 2, 0.3), Latent::from_values(&given)] {
         let whole = values(latent, 3);
         let half: Vec<f32> = whole.iter().map(|v| v * 0.5).collect();
         assert_eq!(values(latent.truncated(0.5), 3), half);

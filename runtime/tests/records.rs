@@ -15,11 +15,7 @@ fn graph(facts: Facts) -> Graph {
         weight: vec![0.5, -0.25, 1.5, 2.0, -1.0, 0.0],
         bias: vec![1.0, 2.0, 3.0],
     };
-    Graph {
-        latent: 2,
-        layers: vec![layer],
-        facts,
-    }
+    Graph { latent: 2, layers: vec![layer], facts }
 }
 
 #[test]
@@ -53,47 +49,28 @@ fn facts_come_back_as_they_were() {
             range: (0.0, 1.0),
             labels: vec![text("with a space, ü")],
         },
-        Facts {
-            range: (1.0, -0.333_333_34),
-            ..Facts::default()
-        },
+        Facts { range: (1.0, -0.333_333_34), ..Facts::default() },
     ];
     for facts in cases {
         let graph = graph(facts);
         let buffer = Buffer::from(graph.to_record().unwrap());
-        assert_eq!(
-            Graph::from_model(&Model::parse(buffer.bytes()).unwrap()),
-            graph
-        );
+        assert_eq!(Graph::from_model(&Model::parse(buffer.bytes()).unwrap()), graph);
     }
 }
 
 #[test]
 fn classes_leave_room_for_a_seed() {
     let labels = ["smiling", "not"].map(str::to_string).into();
-    let graph = graph(Facts {
-        labels,
-        ..Facts::default()
-    });
+    let graph = graph(Facts { labels, ..Facts::default() });
     let error = graph.to_record().unwrap_err().to_string();
-    assert!(
-        error.contains("2 classes") && error.contains("latent of 2"),
-        "{error}"
-    );
+    assert!(error.contains("2 classes") && error.contains("latent of 2"), "{error}");
 }
 
 #[test]
 fn a_fact_that_is_not_there_is_empty() {
     let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
     let model = Model::parse(buffer.bytes()).unwrap();
-    for key in [
-        key::NAME,
-        key::LICENSE,
-        key::DATA,
-        key::TRAINED,
-        key::LABELS,
-        "no.such.key",
-    ] {
+    for key in [key::NAME, key::LICENSE, key::DATA, key::TRAINED, key::LABELS, "no.such.key"] {
         assert_eq!(model.fact(key), "");
     }
     assert_eq!(model.labels().count(), 0);
@@ -108,28 +85,12 @@ fn burn_finds_our_keys_names_and_shapes() {
     for (key, value) in reader.metadata() {
         assert_eq!(model.fact(key), value);
     }
-    let want = [
-        key::CHECKSUM,
-        key::FORMAT,
-        key::LATENT,
-        key::LAYERS,
-        key::RANGE,
-    ];
+    let want = [key::CHECKSUM, key::FORMAT, key::LATENT, key::LAYERS, key::RANGE];
     assert!(reader.metadata().keys().map(String::as_str).eq(want));
     assert_eq!(model.fact(key::LAYERS), "only Dense 3 Sigmoid");
-    let shapes: Vec<_> = reader
-        .into_tensors()
-        .unwrap()
-        .into_iter()
-        .map(|t| (t.name, t.shape.to_vec()))
-        .collect();
-    assert_eq!(
-        shapes,
-        [
-            ("only.bias".into(), vec![3]),
-            ("only.weight".into(), vec![3, 2])
-        ]
-    );
+    let shapes: Vec<_> =
+        reader.into_tensors().unwrap().into_iter().map(|t| (t.name, t.shape.to_vec())).collect();
+    assert_eq!(shapes, [("only.bias".into(), vec![3]), ("only.weight".into(), vec![3, 2])]);
 }
 
 /// What burn's own writer makes of a graph's metadata with another value for `key`, and of these tensors.
@@ -137,26 +98,14 @@ fn burns(key: &str, value: &str, tensors: Vec<Tensor>) -> Vec<u8> {
     let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
     let model = Model::parse(buffer.bytes()).unwrap();
     let mut writer = Writer::new(tensors);
-    for k in [
-        key::FORMAT,
-        key::LATENT,
-        key::LAYERS,
-        key::RANGE,
-        key::CHECKSUM,
-    ] {
+    for k in [key::FORMAT, key::LATENT, key::LAYERS, key::RANGE, key::CHECKSUM] {
         writer = writer.with_metadata(k, if k == key { value } else { model.fact(k) });
     }
     writer.into_bytes().unwrap().to_vec()
 }
 
 fn tensor(name: &str, dtype: DType, shape: &[usize], bytes: usize) -> Tensor {
-    Tensor::new(
-        name.into(),
-        dtype,
-        shape.to_vec(),
-        None,
-        Bytes::from_bytes_vec(vec![0; bytes]),
-    )
+    Tensor::new(name.into(), dtype, shape.to_vec(), None, Bytes::from_bytes_vec(vec![0; bytes]))
 }
 
 #[test]
@@ -176,10 +125,7 @@ fn the_checksum_of_burns_own_layout_is_that_of_its_data_section() {
     let model = Model::parse(right.bytes()).unwrap();
     assert_eq!(model.layers()[0].weight, [0.0; 6]);
     let wrong = Buffer::from(burns(key::CHECKSUM, &format!("{:08x}", sum ^ 1), tensors()));
-    assert_eq!(
-        Model::parse(wrong.bytes()).unwrap_err(),
-        ModelError::Checksum(sum ^ 1, sum)
-    );
+    assert_eq!(Model::parse(wrong.bytes()).unwrap_err(), ModelError::Checksum(sum ^ 1, sum));
 }
 
 #[test]
@@ -187,42 +133,21 @@ fn records_of_burn_that_are_no_generators_of_ours() {
     let weight = |dtype, shape: &[usize], bytes| vec![tensor("only.weight", dtype, shape, bytes)];
     let whole = || weight(DType::F32, &[3, 2], 24);
     let cases = [
-        (
-            burns(key::FORMAT, "2", whole()),
-            "\"pocket-gan.format\" says \"2\"",
-        ),
-        (
-            burns(key::LATENT, "0", whole()),
-            "\"pocket-gan.latent\" says \"0\"",
-        ),
-        (
-            burns(key::LATENT, "-2", whole()),
-            "\"pocket-gan.latent\" says \"-2\"",
-        ),
+        (burns(key::FORMAT, "2", whole()), "\"pocket-gan.format\" says \"2\""),
+        (burns(key::LATENT, "0", whole()), "\"pocket-gan.latent\" says \"0\""),
+        (burns(key::LATENT, "-2", whole()), "\"pocket-gan.latent\" says \"-2\""),
         (
             burns(key::LATENT, "99999999999999999999", whole()),
             "\"pocket-gan.latent\" says \"99999999999999999999\"",
         ),
-        (
-            burns(key::RANGE, "1 1", whole()),
-            "\"pocket-gan.range\" says \"1 1\"",
-        ),
-        (
-            burns(key::RANGE, "0 inf", whole()),
-            "\"pocket-gan.range\" says \"0 inf\"",
-        ),
-        (
-            burns(key::CHECKSUM, "none", whole()),
-            "\"pocket-gan.checksum\" says \"none\"",
-        ),
+        (burns(key::RANGE, "1 1", whole()), "\"pocket-gan.range\" says \"1 1\""),
+        (burns(key::RANGE, "0 inf", whole()), "\"pocket-gan.range\" says \"0 inf\""),
+        (burns(key::CHECKSUM, "none", whole()), "\"pocket-gan.checksum\" says \"none\""),
         (
             burns(key::LAYERS, &"x Activate Relu\n".repeat(33), whole()),
             "33 layers, at most 32 are supported",
         ),
-        (
-            burns("", "", vec![]),
-            "layer 0 (only): the record has no weight",
-        ),
+        (burns("", "", vec![]), "layer 0 (only): the record has no weight"),
         (
             burns("", "", weight(DType::F16, &[3, 2], 12)),
             "layer 0 (only): values of type \"F16\", the model's precision wants \"F32\"",

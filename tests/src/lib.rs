@@ -15,15 +15,8 @@ pub fn program(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     // Tests are in `target/PROFILE/deps`, programs one folder up.
     let this = std::env::current_exe().expect("a test knows its own path");
-    let folder = this
-        .ancestors()
-        .nth(2)
-        .expect("a test is in a target folder");
-    let at = |name: &str| {
-        folder
-            .join(name)
-            .with_extension(std::env::consts::EXE_EXTENSION)
-    };
+    let folder = this.ancestors().nth(2).expect("a test is in a target folder");
+    let at = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     BUILT.call_once(|| {
         // The plain programs and those with a GPU have the same path: only cargo can tell them apart.
         let gpu = cfg!(feature = "gpu");
@@ -61,9 +54,7 @@ fn build(folder: &Path, gpu: bool) {
     };
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--profile", profile, "--bins"]);
-    command
-        .arg("--target-dir")
-        .arg(folder.parent().expect("a profile is in a target folder"));
+    command.arg("--target-dir").arg(folder.parent().expect("a profile is in a target folder"));
     for package in PROGRAMS.iter().chain(&["models", "tests"]) {
         command.args(["-p", package]);
     }
@@ -71,10 +62,7 @@ fn build(folder: &Path, gpu: bool) {
         command.args(["--features", "runtime/gpu,trainer/gpu"]);
     }
     let status = command.current_dir(root()).status();
-    assert!(
-        status.is_ok_and(|s| s.success()),
-        "the programs do not build"
-    );
+    assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
 }
 
 /// The workspace.
@@ -127,17 +115,9 @@ impl Ran {
     /// # Panics
     /// If it was anything else.
     pub fn error(self) -> String {
-        assert_eq!(
-            self.code,
-            Some(1),
-            "{}{}",
-            String::from_utf8_lossy(&self.out),
-            self.err
-        );
+        assert_eq!(self.code, Some(1), "{}{}", String::from_utf8_lossy(&self.out), self.err);
         let lines: Vec<&str> = self.err.lines().collect();
-        let [line] = lines[..] else {
-            panic!("not one line: {}", self.err)
-        };
+        let [line] = lines[..] else { panic!("not one line: {}", self.err) };
         line.strip_prefix("error: ").expect(line).to_owned()
     }
 
@@ -157,14 +137,8 @@ impl Ran {
 /// If it cannot be read.
 pub fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|e| {
-            e.expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

@@ -33,21 +33,15 @@ fn memory_stays_and_launches_are_few() {
     let cfg = Config::new(Some("dcgan-tutorial"), &narrow).unwrap();
     let mut state = trainer::networks::fresh(&cfg, &gpu).unwrap();
     let mut step = || {
-        let batch = Batch {
-            images: Tensor::zeros([cfg.batch, 3, 64, 64], &gpu),
-            labels: Vec::new(),
-        };
+        let batch =
+            Batch { images: Tensor::zeros([cfg.batch, 3, 64, 64], &gpu), labels: Vec::new() };
         objective::step(&mut state, batch, &cfg, &gpu).into_data();
     };
     (0..4).for_each(|_| step());
     let used = || device.memory_pool_usage().unwrap().bytes_in_use;
     let before = used();
     (0..10).for_each(|_| step());
-    assert!(
-        used() <= before + (1 << 20),
-        "{} bytes after {before}",
-        used()
-    );
+    assert!(used() <= before + (1 << 20), "{} bytes after {before}", used());
     let count = Arc::new(Count::default());
     let watching = LaunchObservation::new(count.clone());
     step();

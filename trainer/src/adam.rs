@@ -160,35 +160,27 @@ impl Passes for Flex {
         let w = weight.storage_mut::<f32>().par_chunks_mut(TASK);
         let m = first.storage_mut::<f32>().par_chunks_mut(TASK);
         let v = second.storage_mut::<f32>().par_chunks_mut(TASK);
-        let Rates {
-            step,
-            betas: [beta1, beta2],
-            epsilon,
-        } = rates;
-        w.zip(g.par_chunks(TASK))
-            .zip(m.zip(v))
-            .for_each(|((w, g), (m, v))| {
-                for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
-                    *m = *m * beta1 + g * (1.0 - beta1);
-                    *v = *v * beta2 + g * g * (1.0 - beta2);
-                    *w -= step * *m / (v.sqrt() + epsilon);
-                }
-            });
+        let Rates { step, betas: [beta1, beta2], epsilon } = rates;
+        w.zip(g.par_chunks(TASK)).zip(m.zip(v)).for_each(|((w, g), (m, v))| {
+            for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
+                *m = *m * beta1 + g * (1.0 - beta1);
+                *v = *v * beta2 + g * g * (1.0 - beta2);
+                *w -= step * *m / (v.sqrt() + epsilon);
+            }
+        });
         (weight, first, second)
     }
 
     fn mix(average: FlexTensor, new: FlexTensor, decay: f32) -> FlexTensor {
         let [mut average, new] = [average, new].map(|t| t.to_contiguous());
         let new: &[f32] = new.storage();
-        average
-            .storage_mut::<f32>()
-            .par_chunks_mut(TASK)
-            .zip(new.par_chunks(TASK))
-            .for_each(|(average, new)| {
+        average.storage_mut::<f32>().par_chunks_mut(TASK).zip(new.par_chunks(TASK)).for_each(
+            |(average, new)| {
                 for (average, new) in average.iter_mut().zip(new) {
                     *average = *average * decay + new * (1.0 - decay);
                 }
-            });
+            },
+        );
         average
     }
 }

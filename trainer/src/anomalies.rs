@@ -124,15 +124,8 @@ mod tests {
     #[test]
     fn distances_are_in_deviations() {
         let cfg = Config::new(Some("autoencoder"), &"nz = 2".parse().unwrap()).unwrap();
-        let known = network::Codes {
-            mean: vec![1.0, 0.0],
-            root: vec![2.0, 0.0, 0.0, 0.5],
-        };
+        let known = network::Codes { mean: vec![1.0, 0.0], root: vec![2.0, 0.0, 0.0, 0.5] };
         let far = distances(&[1.0, 0.0, 5.0, 0.0, 1.0, 1.0], &cfg, Some(known));
-        assert!(
-            far.iter()
-                .zip([0.0, 2.0, 2.0])
-                .all(|(a, b)| (a - b).abs() < 1e-9)
-        );
+        assert!(far.iter().zip([0.0, 2.0, 2.0]).all(|(a, b)| (a - b).abs() < 1e-9));
     }
 }

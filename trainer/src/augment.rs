@@ -91,10 +91,7 @@ impl Window {
             let half = (side as f32 * CUT + 0.5) as i32 / 2;
             rng.random_range(0..=side as i32) - half
         };
-        Window {
-            shift,
-            cut: Some((corner(height), corner(width))),
-        }
+        Window { shift, cut: Some((corner(height), corner(width))) }
     }
 }
 
@@ -116,10 +113,7 @@ fn colour(x: Tensor<4>, shades: [Vec<f32>; 3], channels: usize, device: &Device)
 fn moved(x: Tensor<4>, windows: &[Window], device: &Device) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
     let (h, w) = (height as i32, width as i32);
-    let cut = (
-        (height as f32 * CUT + 0.5) as i32,
-        (width as f32 * CUT + 0.5) as i32,
-    );
+    let cut = ((height as f32 * CUT + 0.5) as i32, (width as f32 * CUT + 0.5) as i32);
     let plane = height * width;
     let mut from: Vec<i32> = Vec::with_capacity(n * channels * plane);
     let mut keep: Vec<f32> = Vec::with_capacity(n * plane);
@@ -149,16 +143,9 @@ fn moved(x: Tensor<4>, windows: &[Window], device: &Device) -> Tensor<4> {
 
 impl fmt::Display for Augment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [
-            (self.colour, "colour"),
-            (self.translation, "translation"),
-            (self.cutout, "cutout"),
-        ];
-        let names: Vec<&str> = names
-            .iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, name)| *name)
-            .collect();
+        let names =
+            [(self.colour, "colour"), (self.translation, "translation"), (self.cutout, "cutout")];
+        let names: Vec<&str> = names.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
         match names.is_empty() {
             true => write!(f, "none"),
             false => write!(f, "{}", names.join(",")),
@@ -225,26 +212,16 @@ mod tests {
 
     /// `[2, 1, 4, 4]`: 1 to 16, and their negatives.
     fn counting(device: &Device) -> Tensor<4> {
-        let values: Vec<f32> = (1..=16)
-            .chain((1..=16).map(|v: i32| -v))
-            .map(|v| v as f32)
-            .collect();
+        let values: Vec<f32> =
+            (1..=16).chain((1..=16).map(|v: i32| -v)).map(|v| v as f32).collect();
         Tensor::from_data(TensorData::new(values, [2, 1, 4, 4]), device)
     }
 
     #[test]
     fn an_image_moves_and_loses_a_square() {
         let device = Device::flex();
-        let windows = [
-            Window {
-                shift: (1, -1),
-                cut: None,
-            },
-            Window {
-                shift: (0, 0),
-                cut: Some((-1, 3)),
-            },
-        ];
+        let windows =
+            [Window { shift: (1, -1), cut: None }, Window { shift: (0, 0), cut: Some((-1, 3)) }];
         let got = values(moved(counting(&device), &windows, &device));
         #[rustfmt::skip]
         let want = [
@@ -268,10 +245,8 @@ mod tests {
         let got = values(colour(x, [vec![0.25], vec![2.0], vec![0.5]], 3, &device));
         let bright = [[0.35f32, 0.55], [0.75, 0.15], [0.25, 0.65]];
         let grey = [0, 1].map(|p| bright.iter().map(|c| c[p]).sum::<f32>() / 3.0);
-        let vivid: Vec<f32> = bright
-            .iter()
-            .flat_map(|c| [0, 1].map(|p| 2.0 * (c[p] - grey[p]) + grey[p]))
-            .collect();
+        let vivid: Vec<f32> =
+            bright.iter().flat_map(|c| [0, 1].map(|p| 2.0 * (c[p] - grey[p]) + grey[p])).collect();
         let mean = vivid.iter().sum::<f32>() / 6.0;
         for (got, v) in got.iter().zip(&vivid) {
             let want = 0.5 * (v - mean) + mean;
@@ -285,10 +260,7 @@ mod tests {
         let all: Augment = "colour,translation,cutout".parse().unwrap();
         let mut rng = StdRng::seed_from_u64(0);
         let x = counting(&device);
-        assert_eq!(
-            values(all.apply(x.clone(), 0.0, &mut rng)),
-            values(x.clone())
-        );
+        assert_eq!(values(all.apply(x.clone(), 0.0, &mut rng)), values(x.clone()));
         assert_ne!(values(all.apply(x.clone(), 1.0, &mut rng)), values(x));
     }
 
@@ -296,16 +268,8 @@ mod tests {
     fn gradients_pass_to_the_pixels_that_are_left() {
         let device = Device::flex().autodiff();
         let x = counting(&device).require_grad();
-        let windows = [
-            Window {
-                shift: (0, 1),
-                cut: None,
-            },
-            Window {
-                shift: (0, 0),
-                cut: Some((0, 0)),
-            },
-        ];
+        let windows =
+            [Window { shift: (0, 1), cut: None }, Window { shift: (0, 0), cut: Some((0, 0)) }];
         let grads = moved(x.clone(), &windows, &device).sum().backward();
         let got = values(x.grad(&grads).unwrap());
         // The first image lost its last column, the second its upper left quarter.

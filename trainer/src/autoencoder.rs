@@ -24,13 +24,7 @@ use crate::picture::{self, Picture, Points};
 /// What a step says of itself.
 pub const GAUGES: &[Gauge] = &[
     gauge("mse", "  MSE ", "mean squared error", 5, Some(Panel::Loss)),
-    gauge(
-        "psnr",
-        "  PSNR ",
-        "PSNR of a batch",
-        2,
-        Some(Panel::Likeness),
-    ),
+    gauge("psnr", "  PSNR ", "PSNR of a batch", 2, Some(Panel::Likeness)),
 ];
 
 /// Steps between two looks at where codes lie: it costs a wait for the device.
@@ -60,9 +54,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
     let (generator, decoder) = (take(&mut state.ema), &state.g);
     let mut layers = generator.layers.into_iter();
     let first: Vec<_> = layers.next().into_iter().collect();
-    let rest = Sequential {
-        layers: layers.collect(),
-    };
+    let rest = Sequential { layers: layers.collect() };
     let rest = ema::update(rest, decoder, 0.0);
     let mut ema = Sequential { layers: first };
     ema.layers.extend(rest.layers);
@@ -103,12 +95,7 @@ fn look(generator: Sequential, codes: Tensor<4>, looks: u64, device: &Device) ->
         (known.mean, second)
     };
     let mix = |old: f64, new: f64| old * (1.0 - share) + new * share;
-    let mean: Vec<f64> = known
-        .0
-        .iter()
-        .zip(&now.0)
-        .map(|(&a, &b)| mix(a, b))
-        .collect();
+    let mean: Vec<f64> = known.0.iter().zip(&now.0).map(|(&a, &b)| mix(a, b)).collect();
     let second = Mat::from_fn(nz, nz, |i, j| mix(known.1[(i, j)], now.1[(i, j)]));
     let mut covariance = second - outer(&mean);
     (0..nz).for_each(|i| covariance[(i, i)] += LEAST);
@@ -129,9 +116,7 @@ fn look(generator: Sequential, codes: Tensor<4>, looks: u64, device: &Device) ->
 fn moments(values: &[f64], nz: usize) -> (Vec<f64>, Mat<f64>) {
     let n = values.len() / nz;
     let rows = Mat::from_fn(n, nz, |i, j| values[i * nz + j]);
-    let mean = (0..nz)
-        .map(|j| (0..n).map(|i| rows[(i, j)]).sum::<f64>() / n as f64)
-        .collect();
+    let mean = (0..nz).map(|j| (0..n).map(|i| rows[(i, j)]).sum::<f64>() / n as f64).collect();
     let second = rows.transpose() * &rows;
     (mean, Mat::from_fn(nz, nz, |i, j| second[(i, j)] / n as f64))
 }
@@ -151,10 +136,7 @@ pub fn pictures(
     device: &Device,
 ) -> Result<Vec<Picture>, DataError> {
     let coder = Coder::new(state, cfg, device);
-    Ok(vec![
-        reconstructions(&coder, cfg, held)?,
-        points(&coder, cfg, data)?,
-    ])
+    Ok(vec![reconstructions(&coder, cfg, held)?, points(&coder, cfg, data)?])
 }
 
 /// Some images of a set over what becomes of them.
@@ -172,10 +154,7 @@ pub fn reconstructions(
         // Noise goes beyond black and white; grey has one plane for all.
         let shape = coded.originals.dims();
         let seen = coded.seen.clamp(0.0, 1.0).expand(shape);
-        for (group, images) in groups
-            .iter_mut()
-            .zip([coded.originals, seen, coded.restored])
-        {
+        for (group, images) in groups.iter_mut().zip([coded.originals, seen, coded.restored]) {
             group.push(images);
         }
     })?;
@@ -214,17 +193,13 @@ fn mean(data: &DataSet, which: impl Iterator<Item = usize>) -> Result<Option<Rgb
     let mut count = 0;
     for i in which {
         data.with(i, |pixels| {
-            sum.iter_mut()
-                .zip(pixels)
-                .for_each(|(s, &v)| *s += u64::from(v));
+            sum.iter_mut().zip(pixels).for_each(|(s, &v)| *s += u64::from(v));
         })?;
         count += 1;
     }
     let size = data.form().size;
-    let values: Vec<f32> = sum
-        .iter()
-        .map(|&s| s as f32 / count.max(1) as f32 / 127.5 - 1.0)
-        .collect();
+    let values: Vec<f32> =
+        sum.iter().map(|&s| s as f32 / count.max(1) as f32 / 127.5 - 1.0).collect();
     let picture = crate::report::picture(&values, data.form().planes(), size, size);
     Ok((count > 0).then_some(picture))
 }
@@ -273,11 +248,7 @@ mod tests {
     use toml::Table;
 
     fn digits(size: u32) -> Arc<DataSet> {
-        let form = Form {
-            size,
-            channels: 1,
-            crop: Crop::Centre,
-        };
+        let form = Form { size, channels: 1, crop: Crop::Centre };
         Arc::new(DataSet::digits(200, 0, &form, 1))
     }
 
@@ -296,18 +267,13 @@ mod tests {
     }
 
     fn setting(recipe: &str, more: &str) -> Config {
-        let flags: Table = format!("size = 16\nbatch = 16\nlr = 2e-3\n{more}")
-            .parse()
-            .unwrap();
+        let flags: Table = format!("size = 16\nbatch = 16\nlr = 2e-3\n{more}").parse().unwrap();
         Config::new(Some(recipe), &flags).unwrap()
     }
 
     #[test]
     fn it_learns_and_its_decoder_makes_images_of_latents() {
-        let cfg = setting(
-            "autoencoder",
-            "hidden = [64, 16]\nnz = 4\nramp = 9_600\nlr_end = 1e-4",
-        );
+        let cfg = setting("autoencoder", "hidden = [64, 16]\nnz = 4\nramp = 9_600\nlr_end = 1e-4");
         let (_, first) = trained(&cfg, 1);
         let (state, last) = trained(&cfg, 600);
         assert!(last[0] < 0.6 * first[0], "{first:?} {last:?}");
@@ -330,10 +296,7 @@ mod tests {
             assert!(off < 0.6, "mean of value {i} is off by {off} deviations");
             let row: f64 = known.root[i * 4..][..4].iter().map(|v| v * v).sum();
             let ratio = row.sqrt() / deviation;
-            assert!(
-                (0.5..2.0).contains(&ratio),
-                "deviation of value {i}: {ratio} of what it is"
-            );
+            assert!((0.5..2.0).contains(&ratio), "deviation of value {i}: {ratio} of what it is");
         }
     }
 
@@ -354,20 +317,15 @@ mod tests {
     #[test]
     fn moments_of_several_looks_are_those_of_all() {
         let device = Device::flex();
-        let shape = models::dcgan::Shape {
-            size: 8,
-            channels: 1,
-        };
+        let shape = models::dcgan::Shape { size: 8, channels: 1 };
         let decoder = network::decoder(&shape, &[4], 2, 0, &device).unwrap();
         let mut generator = network::generator(decoder, 2, &device);
         let mut all = Vec::new();
         for looks in 0..20 {
             let mut rng = noise::rng(3, Stream::Latents, looks);
             let z = noise::latents(8, 2, &mut rng, &device);
-            let codes = Tensor::cat(
-                vec![z.clone().narrow(1, 0, 1) * 3.0 + 1.0, z.sum_dim(1) - 2.0],
-                1,
-            );
+            let codes =
+                Tensor::cat(vec![z.clone().narrow(1, 0, 1) * 3.0 + 1.0, z.sum_dim(1) - 2.0], 1);
             all.extend(codes.clone().into_data().iter::<f64>());
             generator = look(generator, codes, looks, &device);
         }

@@ -91,15 +91,7 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
         (Network::Mlp, 1..) => [planes * cfg.size * cfg.size + labels, 1],
         (Network::Dcgan, _) | (Network::Mlp, 0) => [planes + labels, cfg.size],
     };
-    parts(
-        "G",
-        &state.g,
-        [cfg.nz + labels, 1],
-        cfg.batch,
-        [1, 1, 1],
-        true,
-        &mut rows,
-    );
+    parts("G", &state.g, [cfg.nz + labels, 1], cfg.batch, [1, 1, 1], true, &mut rows);
     parts("D", &state.d, seen, cfg.batch, of_d, false, &mut rows);
     let step = whole(cfg, &mut state, span);
     let sum: f64 = rows.iter().map(|r| r.multiply_adds * r.times as f64).sum();
@@ -120,10 +112,8 @@ pub fn whole(cfg: &Config, state: &mut State, span: Duration) -> f64 {
     let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
     let classes = cfg.labels.len().max(1);
     median(span, || {
-        let batch = Batch {
-            images: real.clone(),
-            labels: (0..cfg.step()).map(|i| i % classes).collect(),
-        };
+        let batch =
+            Batch { images: real.clone(), labels: (0..cfg.step()).map(|i| i % classes).collect() };
         let losses = objective::step(state, batch, cfg, &device);
         black_box(losses.into_data());
     })
@@ -149,13 +139,7 @@ fn parts(
         };
         let mut add = |what, times, multiply_adds, seconds| {
             let name = format!("{whose}.{i} {}", label(layer));
-            rows.push(Row {
-                name,
-                what,
-                times,
-                seconds,
-                multiply_adds,
-            });
+            rows.push(Row { name, what, times, seconds, multiply_adds });
         };
         let span = Duration::from_millis(60);
         match layer {
@@ -174,9 +158,7 @@ fn parts(
                 let work = multiply_adds(&window);
                 let [x, y, weight] = numbers(&window);
                 let each = [
-                    median(span, || {
-                        drop(black_box(conv::forward(&window, &x, &weight)))
-                    }),
+                    median(span, || drop(black_box(conv::forward(&window, &x, &weight)))),
                     median(span, || drop(black_box(conv::data(&window, &y, &weight)))),
                     median(span, || drop(black_box(conv::weight(&window, &x, &y)))),
                 ];
@@ -206,9 +188,7 @@ fn parts(
                 let [x, y, weight] = numbers(&window);
                 let each = [
                     median(span, || drop(black_box(conv::data(&window, &y, &weight)))),
-                    median(span, || {
-                        drop(black_box(conv::forward(&window, &x, &weight)))
-                    }),
+                    median(span, || drop(black_box(conv::forward(&window, &x, &weight)))),
                     median(span, || drop(black_box(conv::weight(&window, &x, &y)))),
                 ];
                 add("forward", forwards, work, each[0]);
@@ -285,11 +265,7 @@ fn multiply_adds(w: &Window) -> f64 {
 }
 
 fn numbers(w: &Window) -> [Vec<f32>; 3] {
-    [
-        ramp(w.images * w.x_len()),
-        ramp(w.images * w.y_len()),
-        ramp(w.weight_len()),
-    ]
+    [ramp(w.images * w.x_len()), ramp(w.images * w.y_len()), ramp(w.weight_len())]
 }
 
 /// Numbers of the usual sizes, never so small that a CPU handles them slowly.

@@ -111,11 +111,9 @@ impl fmt::Display for LoadError {
             LoadError::Read(path, _) => write!(f, "cannot read {}", path.display()),
             LoadError::Record(path, what) => write!(f, "{}: {what}", path.display()),
             LoadError::Facts(path, _) => write!(f, "{} is damaged", path.display()),
-            LoadError::Version { path, got } => write!(
-                f,
-                "{} is of layout {got}, this program reads {VERSION}",
-                path.display()
-            ),
+            LoadError::Version { path, got } => {
+                write!(f, "{} is of layout {got}, this program reads {VERSION}", path.display())
+            }
             LoadError::Data { path } => write!(
                 f,
                 "{} was trained on other images than those that the data now holds: \
@@ -149,23 +147,12 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
     if path.is_dir() {
         return Ok(path);
     }
-    let name = |error: io::Error| WriteError {
-        path: path.clone(),
-        error,
-    };
-    let dir = tempfile::Builder::new()
-        .prefix(WRITING)
-        .tempdir_in(&parent)
-        .map_err(name)?;
+    let name = |error: io::Error| WriteError { path: path.clone(), error };
+    let dir = tempfile::Builder::new().prefix(WRITING).tempdir_in(&parent).map_err(name)?;
     state.g.settle();
     state.d.settle();
     state.ema.settle();
-    let facts = Facts {
-        version: VERSION,
-        images: state.images,
-        data,
-        retries: state.retries,
-    };
+    let facts = Facts { version: VERSION, images: state.images, data, retries: state.retries };
     let facts = serde_json::to_vec_pretty(&facts).expect("three numbers are JSON");
     let failed = |e: RecordError| name(io::Error::other(e.to_string()));
     let files = [
@@ -232,10 +219,7 @@ pub fn load(path: &Path, fresh: State, data: Option<u64>) -> Result<State, LoadE
     let bytes = fs::read(&facts).map_err(|e| LoadError::Read(facts.clone(), e))?;
     let facts: Facts = serde_json::from_slice(&bytes).map_err(|e| LoadError::Facts(facts, e))?;
     if facts.version != VERSION {
-        return Err(LoadError::Version {
-            path: path.into(),
-            got: facts.version,
-        });
+        return Err(LoadError::Version { path: path.into(), got: facts.version });
     }
     if data.is_some_and(|data| data != facts.data) {
         return Err(LoadError::Data { path: path.into() });
@@ -271,16 +255,12 @@ fn network<M: Module>(path: &Path, fresh: M) -> Result<M, LoadError> {
     let record = |e: RecordError| LoadError::Record(path.into(), e.to_string());
     // burn reports a missing file as text only: find out first.
     File::open(path).map_err(|e| LoadError::Read(path.into(), e))?;
-    fresh
-        .try_load_record(ModuleRecord::load(path).map_err(record)?)
-        .map_err(record)
+    fresh.try_load_record(ModuleRecord::load(path).map_err(record)?).map_err(record)
 }
 
 fn optimiser(path: &Path, fresh: ModuleOptimizer) -> Result<ModuleOptimizer, LoadError> {
     File::open(path).map_err(|e| LoadError::Read(path.into(), e))?;
-    fresh
-        .load(path)
-        .map_err(|e| LoadError::Record(path.into(), e.to_string()))
+    fresh.load(path).map_err(|e| LoadError::Record(path.into(), e.to_string()))
 }
 
 /// Removes what a killed process left half-written or half-removed.

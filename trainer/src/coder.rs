@@ -72,10 +72,7 @@ impl<'a> Coder<'a> {
         let values = self.encoder.forward(seen.clone());
         let nz = self.cfg.nz;
         let (codes, log_variances) = match self.cfg.objective {
-            Objective::Vae => (
-                values.clone().narrow(1, 0, nz),
-                Some(values.narrow(1, nz, nz)),
-            ),
+            Objective::Vae => (values.clone().narrow(1, 0, nz), Some(values.narrow(1, nz, nz))),
             Objective::Gan | Objective::Autoencoder => (values, None),
         };
         let restored = self.decode(codes.clone());
@@ -83,13 +80,7 @@ impl<'a> Coder<'a> {
             Corruption::Grey => coloured(restored, seen.clone()),
             Corruption::None | Corruption::Noise => restored,
         };
-        Coded {
-            originals,
-            seen,
-            codes,
-            log_variances,
-            restored,
-        }
+        Coded { originals, seen, codes, log_variances, restored }
     }
 
     /// The images of codes `[n, nz, 1, 1]`.
@@ -163,9 +154,7 @@ pub fn spoilt(x: Tensor<4>, cfg: &Config, rng: &mut rand::rngs::StdRng) -> Tenso
 fn grey(x: Tensor<4>) -> Tensor<4> {
     let planes = x.split(1, 1).into_iter().zip(LUMA);
     let weighted = planes.map(|(plane, weight)| plane * weight);
-    weighted
-        .reduce(|a, b| a + b)
-        .unwrap_or_else(|| unreachable!("images have planes"))
+    weighted.reduce(|a, b| a + b).unwrap_or_else(|| unreachable!("images have planes"))
 }
 
 /// The colours of `x` on the luma of `grey`.

@@ -227,25 +227,16 @@ impl Default for Config {
 /// The recipes that come with the program: name, file.
 pub const RECIPES: [(&str, &str); 15] = [
     ("drawn", include_str!("../recipes/drawn.toml")),
-    (
-        "dcgan-tutorial",
-        include_str!("../recipes/dcgan-tutorial.toml"),
-    ),
+    ("dcgan-tutorial", include_str!("../recipes/dcgan-tutorial.toml")),
     ("faces", include_str!("../recipes/faces.toml")),
     ("cpu", include_str!("../recipes/cpu.toml")),
     ("small-data", include_str!("../recipes/small-data.toml")),
     ("tiny", include_str!("../recipes/tiny.toml")),
     ("gan-mnist", include_str!("../recipes/gan-mnist.toml")),
     ("cgan-mnist", include_str!("../recipes/cgan-mnist.toml")),
-    (
-        "cgan-mnist-conv",
-        include_str!("../recipes/cgan-mnist-conv.toml"),
-    ),
+    ("cgan-mnist-conv", include_str!("../recipes/cgan-mnist-conv.toml")),
     ("autoencoder", include_str!("../recipes/autoencoder.toml")),
-    (
-        "denoising-autoencoder",
-        include_str!("../recipes/denoising-autoencoder.toml"),
-    ),
+    ("denoising-autoencoder", include_str!("../recipes/denoising-autoencoder.toml")),
     ("vae", include_str!("../recipes/vae.toml")),
     ("vae-conv", include_str!("../recipes/vae-conv.toml")),
     ("duplicates", include_str!("../recipes/duplicates.toml")),
@@ -330,22 +321,14 @@ impl fmt::Display for ConfigError {
                 write!(f, "no recipe or file named {name:?}")?;
                 match nearest {
                     Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
-                    None => write!(
-                        f,
-                        "; there are {}",
-                        RECIPES.map(|(name, _)| name).join(", ")
-                    ),
+                    None => write!(f, "; there are {}", RECIPES.map(|(name, _)| name).join(", ")),
                 }
             }
             ConfigError::Read(path, _) => write!(f, "cannot read {}", path.display()),
             ConfigError::Syntax(source, form, what) => {
                 write!(f, "{source} is not {form}: {what}")
             }
-            ConfigError::UnknownKey {
-                source,
-                key,
-                nearest,
-            } => {
+            ConfigError::UnknownKey { source, key, nearest } => {
                 write!(f, "{source}: there is no setting {key:?}")?;
                 match nearest {
                     Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
@@ -486,8 +469,7 @@ impl Config {
     pub fn kept(&self) -> Vec<(String, String, Origin)> {
         let table = self.to_table();
         let each = table.iter();
-        each.map(|(key, value)| (key.clone(), value.to_string(), Origin::Run))
-            .collect()
+        each.map(|(key, value)| (key.clone(), value.to_string(), Origin::Run)).collect()
     }
 
     fn to_table(&self) -> Table {
@@ -590,10 +572,7 @@ impl Config {
 
     /// What the networks make.
     pub fn shape(&self) -> models::dcgan::Shape {
-        models::dcgan::Shape {
-            size: self.size,
-            channels: self.channels,
-        }
+        models::dcgan::Shape { size: self.size, channels: self.channels }
     }
 }
 
@@ -621,11 +600,7 @@ fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
     text.parse::<Table>().map_err(|e: toml::de::Error| {
         let before = e.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        ConfigError::Syntax(
-            source.into(),
-            "TOML",
-            format!("line {line}: {}", e.message()),
-        )
+        ConfigError::Syntax(source.into(), "TOML", format!("line {line}: {}", e.message()))
     })
 }
 
@@ -636,10 +611,7 @@ fn parse(source: &str, text: &str) -> Result<Table, ConfigError> {
 pub fn set(text: &str) -> Result<(String, Value), ConfigError> {
     let source = format!("--set {text}");
     let Some((key, value)) = text.split_once('=') else {
-        return Err(ConfigError::Value(
-            source,
-            "not of the form key=value".into(),
-        ));
+        return Err(ConfigError::Value(source, "not of the form key=value".into()));
     };
     let (key, value) = (key.trim().replace('-', "_"), value.trim());
     let value = format!("x = {value}")
@@ -655,15 +627,7 @@ pub fn set(text: &str) -> Result<(String, Value), ConfigError> {
 fn check_keys(source: &str, table: &Table) -> Result<(), ConfigError> {
     let mut known: Vec<String> = Config::default().to_table().keys().cloned().collect();
     // Those that are absent by default.
-    let absent = [
-        "data",
-        "epochs",
-        "labels",
-        "lr_end",
-        "beta2_end",
-        "gamma_end",
-        "augment_p_end",
-    ];
+    let absent = ["data", "epochs", "labels", "lr_end", "beta2_end", "gamma_end", "augment_p_end"];
     known.extend(absent.map(String::from));
     match table.keys().find(|key| !known.contains(key)) {
         None => Ok(()),
@@ -731,23 +695,14 @@ mod tests {
                 set("bach=3").map(|_| Config::default()),
                 "--set bach=3: there is no setting \"bach\"; did you mean \"batch\"?",
             ),
-            (
-                set("batch").map(|_| Config::default()),
-                "--set batch: not of the form key=value",
-            ),
+            (set("batch").map(|_| Config::default()), "--set batch: not of the form key=value"),
             (
                 Config::new(None, &flags("size = 48")),
                 "size is 48: 16, 32, 64 or 128 for the network dcgan",
             ),
-            (
-                Config::new(None, &flags("batch = 0")),
-                "batch is 0: at least 1",
-            ),
+            (Config::new(None, &flags("batch = 0")), "batch is 0: at least 1"),
             (Config::new(None, &flags("lr = -1.0")), "lr is -1: above 0"),
-            (
-                Config::new(None, &flags("beta1 = 1.0")),
-                "beta1 is 1: at least 0 and below 1",
-            ),
+            (Config::new(None, &flags("beta1 = 1.0")), "beta1 is 1: at least 0 and below 1"),
         ];
         for (got, want) in cases {
             assert_eq!(got.unwrap_err().to_string(), want);

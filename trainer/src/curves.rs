@@ -23,9 +23,7 @@ const COLOURS: [RGBColor; 5] = [
 /// The rows of a `stats.jsonl`; lines that a dying process left unfinished are passed over.
 pub fn rows(path: &Path) -> Vec<Row> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// The curves of `rows` as an SVG document: the gauges that have a panel, a panel below the other.
@@ -41,11 +39,7 @@ pub fn svg(rows: &[Row], gauges: &[Gauge]) -> Result<String, Box<dyn Error>> {
         let size = (SIZE.0, SIZE.1 * panels.len().max(1) as u32);
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE)?;
-        for (area, which) in area
-            .split_evenly((panels.len().max(1), 1))
-            .iter()
-            .zip(panels)
-        {
+        for (area, which) in area.split_evenly((panels.len().max(1), 1)).iter().zip(panels) {
             let curves: Vec<&Gauge> = gauges.iter().filter(|g| g.panel == Some(which)).collect();
             panel(area, which, &curves, rows)?;
         }
@@ -59,10 +53,8 @@ fn span(which: Panel, curves: &[&Gauge], rows: &[Row]) -> (f64, f64) {
     if which == Panel::Probability {
         return (0.0, 1.0);
     }
-    let values = rows
-        .iter()
-        .flat_map(|r| curves.iter().map(|g| r.value(g.key)))
-        .filter(|v| v.is_finite());
+    let values =
+        rows.iter().flat_map(|r| curves.iter().map(|g| r.value(g.key))).filter(|v| v.is_finite());
     let (least, most) = values.fold((0.0, 0.1), |(a, b): (f64, f64), v| (a.min(v), b.max(v)));
     (1.05 * least, 1.05 * most)
 }
@@ -145,22 +137,11 @@ mod tests {
         };
         let svg = |rows: &[Row]| super::svg(rows, gan::GAUGES);
         let text = svg(&[row(10, 1.0), row(20, f64::NAN), row(30, 0.5)]).unwrap();
-        let names = [
-            "Loss_D",
-            "Loss_G",
-            "D(x)",
-            "D(G(z)) before",
-            "after it",
-            "images seen",
-        ];
+        let names = ["Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after it", "images seen"];
         for name in names {
             assert!(text.contains(name), "{name} is missing");
         }
-        assert_eq!(
-            text.matches("stroke-width=\"2\"").count(),
-            14,
-            "a curve and its key each"
-        );
+        assert_eq!(text.matches("stroke-width=\"2\"").count(), 14, "a curve and its key each");
         assert!(!text.contains("NaN"));
         assert!(svg(&[row(0, 1.0)]).is_ok(), "one row at the very beginning");
         assert!(svg(&[]).is_ok(), "none");

@@ -125,9 +125,7 @@ pub fn on(adapter: &Adapter) -> Result<burn::tensor::Device, String> {
 #[cfg(feature = "gpu")]
 fn opened(adapter: &Adapter) -> Result<(burn::tensor::Device, Facts), String> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
-    let here = opened
-        .iter()
-        .find(|o| (o.kind, o.ordinal) == (adapter.kind, adapter.ordinal));
+    let here = opened.iter().find(|o| (o.kind, o.ordinal) == (adapter.kind, adapter.ordinal));
     if let Some(here) = here {
         return Ok((here.device.clone(), here.facts));
     }
@@ -146,9 +144,7 @@ fn opened(adapter: &Adapter) -> Result<(burn::tensor::Device, Facts), String> {
     let limits = setup.device.limits();
     let facts = Facts {
         no_matrix: no_matrix(&setup),
-        largest: limits
-            .max_storage_buffer_binding_size
-            .min(limits.max_buffer_size),
+        largest: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
     };
     opened.push(Opened {
         kind: adapter.kind,
@@ -248,10 +244,9 @@ impl Device {
             Device::Flex => (None, String::new()),
             Device::Auto => match (real, all.first()) {
                 (Some(gpu), _) => (Some(gpu), String::new()),
-                (None, Some(other)) => (
-                    None,
-                    format!("Vulkan has only {}, {}", other.name, other.kind),
-                ),
+                (None, Some(other)) => {
+                    (None, format!("Vulkan has only {}, {}", other.name, other.kind))
+                }
                 (None, None) => (None, "Vulkan finds no adapter".into()),
             },
             Device::Vulkan(number) => {
@@ -289,10 +284,7 @@ impl Device {
         probe
             .try_into_data()
             .map_err(|e| DeviceError(format!("--device {self}: {}: {e}", adapter.name)))?;
-        Ok(Some(format!(
-            "device: {} ({}, {})",
-            adapter.name, adapter.kind, adapter.driver
-        )))
+        Ok(Some(format!("device: {} ({}, {})", adapter.name, adapter.kind, adapter.driver)))
     }
 }
 
@@ -306,10 +298,7 @@ mod tests {
             assert_eq!(name.parse::<Device>().unwrap().to_string(), name);
         }
         let error = "cuda".parse::<Device>().unwrap_err().to_string();
-        assert!(
-            error.contains("cuda") && error.contains("vulkan"),
-            "{error}"
-        );
+        assert!(error.contains("cuda") && error.contains("vulkan"), "{error}");
         assert!("vulkan:x".parse::<Device>().is_err());
     }
 

@@ -90,11 +90,7 @@ impl Dry {
         let device = cfg.device.open();
         let mut state = networks::fresh(cfg, &device).map_err(DryError::Network)?;
         let parameters = [state.g.num_params(), state.d.num_params()];
-        let facts = Facts {
-            labels: cfg.labels.clone(),
-            range: cfg.range(),
-            ..Facts::default()
-        };
+        let facts = Facts { labels: cfg.labels.clone(), range: cfg.range(), ..Facts::default() };
         let mut graph = export::graph(&state.ema, cfg.nz, facts);
         graph.fold();
         let (multiply_adds, exported) = exported(&graph)?;
@@ -173,22 +169,10 @@ impl fmt::Display for Dry {
             clock(time)
         )?;
         if let Some(memory) = self.memory {
-            writeln!(
-                f,
-                "memory           {} MB, the data and a few steps",
-                memory >> 20
-            )?;
+            writeln!(f, "memory           {} MB, the data and a few steps", memory >> 20)?;
         }
-        for Exported {
-            precision,
-            bytes,
-            arena,
-        } in &self.exported
-        {
-            writeln!(
-                f,
-                "exported {precision:<7} {bytes} bytes of flash, {arena} bytes of RAM"
-            )?;
+        for Exported { precision, bytes, arena } in &self.exported {
+            writeln!(f, "exported {precision:<7} {bytes} bytes of flash, {arena} bytes of RAM")?;
         }
         Ok(())
     }
@@ -201,30 +185,18 @@ mod tests {
 
     #[test]
     fn every_setting_size_and_time_is_there() {
-        let flags: Table = "size = 16\nngf = 2\nndf = 2\nnz = 8\nbatch = 4"
-            .parse()
-            .unwrap();
+        let flags: Table = "size = 16\nngf = 2\nndf = 2\nnz = 8\nbatch = 4".parse().unwrap();
         let recipe = Some("faces");
         let cfg = Config::new(recipe, &flags).unwrap();
         let origins = Config::origins(recipe, &flags).unwrap();
-        let of = |key: &str| {
-            origins
-                .iter()
-                .find(|(k, _, _)| k == key)
-                .map(|(_, _, o)| o.clone())
-        };
+        let of = |key: &str| origins.iter().find(|(k, _, _)| k == key).map(|(_, _, o)| o.clone());
         assert_eq!(of("batch"), Some(Origin::Flag));
         assert_eq!(of("mirror"), Some(Origin::Recipe("faces".into())));
         assert_eq!(of("workers"), Some(Origin::Default));
         let text = Dry::run(&cfg, origins, 1_000).unwrap().to_string();
-        for want in [
-            "batch",
-            "recipe faces",
-            "exported f32",
-            "exported int8",
-            "1000 images",
-            "parameters",
-        ] {
+        for want in
+            ["batch", "recipe faces", "exported f32", "exported int8", "1000 images", "parameters"]
+        {
             assert!(text.contains(want), "{want} is missing in\n{text}");
         }
     }

@@ -40,9 +40,7 @@ fn bits(codes: &[f32], nz: usize) -> Vec<Bits> {
     let n = (codes.len() / nz).max(1);
     let mut mean = vec![0.0f64; nz];
     for code in codes.chunks_exact(nz) {
-        mean.iter_mut()
-            .zip(code)
-            .for_each(|(m, &v)| *m += f64::from(v) / n as f64);
+        mean.iter_mut().zip(code).for_each(|(m, &v)| *m += f64::from(v) / n as f64);
     }
     let of = |code: &[f32]| {
         let mut bits = vec![0u64; nz.div_ceil(64)];
@@ -65,10 +63,7 @@ fn groups(codes: &[Bits], most: u32) -> Vec<Group> {
         let after = i + 1..codes.len();
         after.filter(off).map(|j| (i, j)).collect()
     };
-    let pairs: Vec<(usize, usize)> = (0..codes.len())
-        .into_par_iter()
-        .flat_map_iter(near)
-        .collect();
+    let pairs: Vec<(usize, usize)> = (0..codes.len()).into_par_iter().flat_map_iter(near).collect();
     // Each image points at one of its group with a smaller number, or at itself.
     let mut parent: Vec<usize> = (0..codes.len()).collect();
     fn root(parent: &mut [usize], mut i: usize) -> usize {
@@ -97,13 +92,8 @@ mod tests {
 
     #[test]
     fn chains_of_near_codes_are_groups() {
-        let codes = vec![
-            vec![0b0000],
-            vec![0b1111_0000],
-            vec![0b0001],
-            vec![0b0011],
-            vec![0b1110_0000],
-        ];
+        let codes =
+            vec![vec![0b0000], vec![0b1111_0000], vec![0b0001], vec![0b0011], vec![0b1110_0000]];
         assert_eq!(groups(&codes, 0), Vec::<Group>::new());
         // 0 and 3 differ in two bits, and 2 lies between them.
         assert_eq!(groups(&codes, 1), [vec![0, 2, 3], vec![1, 4]]);

@@ -20,12 +20,8 @@ pub fn decay(batch: usize, half_life: u64, seen: u64) -> f64 {
 /// `average = decay * average + (1 - decay) * net`, parameter by parameter. Batch norm's running statistics are
 /// copied: averaging them would average over the wrong weights (they are recomputed before they matter).
 pub fn update(average: Sequential, net: &Sequential, decay: f64) -> Sequential {
-    let layers = average
-        .layers
-        .into_iter()
-        .zip(&net.layers)
-        .map(|(a, n)| layer(a, n, decay))
-        .collect();
+    let layers =
+        average.layers.into_iter().zip(&net.layers).map(|(a, n)| layer(a, n, decay)).collect();
     Sequential { layers }
 }
 
@@ -87,10 +83,7 @@ mod tests {
     #[test]
     fn averages_weights_and_copies_statistics() {
         let device = Device::flex().autodiff();
-        let shape = Shape {
-            size: 16,
-            channels: 1,
-        };
+        let shape = Shape { size: 16, channels: 1 };
         let net = |seed| dcgan::generator(&shape, 2, 2, seed, &device).unwrap();
         let (a, b) = (net(1), net(2));
         b.forward(Tensor::ones([2, 2, 1, 1], &device));

@@ -92,12 +92,7 @@ pub struct Evaluate {
     #[arg(long, value_delimiter = ',', num_args = 1, value_name = "R,G,B")]
     pub std: Vec<f32>,
     /// Features of real images, [n, d] as .npy, instead of an extractor
-    #[arg(
-        long,
-        value_name = "FILE.npy",
-        requires = "features_fake",
-        conflicts_with = "extractor"
-    )]
+    #[arg(long, value_name = "FILE.npy", requires = "features_fake", conflicts_with = "extractor")]
     pub features_real: Option<PathBuf>,
     /// Features of samples
     #[arg(long, value_name = "FILE.npy", requires = "features_real")]
@@ -194,9 +189,7 @@ impl Target {
     pub fn file(path: &Path) -> Result<Target, Box<dyn Error>> {
         let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
         let bytes = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let is_onnx = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+        let is_onnx = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
         let record = match is_onnx {
             true => {
                 let mut graph = onnx::read(&bytes).map_err(|e| failed(&e))?;
@@ -242,11 +235,7 @@ impl Target {
         if shape.h != shape.w || ![1, 3].contains(&shape.c) {
             return Err(failed(&format!("images of {shape:?} cannot be scored")).into());
         }
-        let form = Form {
-            size: shape.w as u32,
-            channels: shape.c,
-            crop: Crop::Centre,
-        };
+        let form = Form { size: shape.w as u32, channels: shape.c, crop: Crop::Centre };
         let bar = progress("samples", count);
         const PART: usize = 32;
         let parts: Vec<Vec<u8>> = (0..count.div_ceil(PART))
@@ -274,9 +263,7 @@ impl Target {
         bar.finish_and_clear();
         let mut pictures = Pictures::new(form);
         for bytes in parts {
-            bytes
-                .chunks_exact(form.values())
-                .for_each(|planes| pictures.push(planes));
+            bytes.chunks_exact(form.values()).for_each(|planes| pictures.push(planes));
         }
         match pictures.len() == count {
             true => Ok(pictures),
@@ -290,19 +277,12 @@ impl Target {
 /// # Errors
 /// One that says what is missing or wrong; nothing is written then.
 pub fn evaluate(args: &Evaluate, target: Option<&Target>) -> Result<Scores, Box<dyn Error>> {
-    let mut result = Scores {
-        seed: args.seed,
-        ..Scores::default()
-    };
+    let mut result = Scores { seed: args.seed, ..Scores::default() };
     if let (Some(real), Some(fake)) = (&args.features_real, &args.features_fake) {
         let (real, fake) = (Features::load(real)?, Features::load(fake)?);
         result.features = Some(of_features(&real, &fake, args.seed)?);
     }
-    let extractor = args
-        .extractor
-        .as_deref()
-        .map(|e| load(e, args))
-        .transpose()?;
+    let extractor = args.extractor.as_deref().map(|e| load(e, args)).transpose()?;
     if let Some(target) = target {
         let (pixels, real, fake) = pixels(args, target, &mut result)?;
         result.pixels = Some(pixels);
@@ -339,10 +319,7 @@ fn load(text: &str, args: &Evaluate) -> Result<Extractor, Box<dyn Error>> {
             [] => Ok([default; 3]),
             &[one] => Ok([one; 3]),
             &[r, g, b] => Ok([r, g, b]),
-            other => Err(format!(
-                "--{key} has {} numbers: one, or three",
-                other.len()
-            )),
+            other => Err(format!("--{key} has {} numbers: one, or three", other.len())),
         }
     };
     let &[low, high] = &args.extractor_range[..] else {
@@ -383,10 +360,7 @@ fn pixels(
         .or(target.data.as_ref())
         .ok_or("--data is missing: the real images to compare with")?;
     let fakes = target.samples(args.count as usize, args.seed)?;
-    let form = Form {
-        crop: args.crop.unwrap_or(target.crop),
-        ..*fakes.form()
-    };
+    let form = Form { crop: args.crop.unwrap_or(target.crop), ..*fakes.form() };
     let workers = rayon::current_num_threads();
     let data = DataSet::open(path, &form, workers)?;
     let (train, held) = match &args.held_out {
@@ -425,18 +399,9 @@ fn pixels(
             .map(|i| ((args.seed + i as u64) % classes.len() as u64) as usize)
             .collect();
         result.reading = Some(classifier::read(
-            Labelled {
-                images: &images,
-                labels: &labels,
-            },
-            Labelled {
-                images: &test,
-                labels: &test_labels,
-            },
-            Labelled {
-                images: &fakes,
-                labels: &asked,
-            },
+            Labelled { images: &images, labels: &labels },
+            Labelled { images: &test, labels: &test_labels },
+            Labelled { images: &fakes, labels: &asked },
             classes.len(),
             args.seed,
         )?);
@@ -509,12 +474,8 @@ impl std::fmt::Display for Scores {
         if let Some(p) = &self.pixels {
             let [fakes, reals] = p.count;
             writeln!(f, "{fakes} samples, {reals} real images, {} px", p.form[0])?;
-            let levels: Vec<String> = p
-                .swd_levels
-                .levels
-                .iter()
-                .map(|(size, v)| format!("{size} px {v:.2}"))
-                .collect();
+            let levels: Vec<String> =
+                p.swd_levels.levels.iter().map(|(size, v)| format!("{size} px {v:.2}")).collect();
             writeln!(
                 f,
                 "SWD x1000         {:.2} ({}); between halves of the real images {:.2}",

@@ -36,10 +36,7 @@ impl Events {
     pub fn create(dir: &Path, images: u64) -> Result<Events, WriteError> {
         run::create_dir(dir)?;
         let (mut at, mut path);
-        let mut now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let mut now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         loop {
             path = dir.join(format!("events.out.tfevents.{now:010}.pocket-gan"));
             at = OpenOptions::new().create_new(true).append(true).open(&path);
@@ -48,16 +45,11 @@ impl Events {
                 _ => break,
             }
         }
-        let file = at.map_err(|error| WriteError {
-            path: path.clone(),
-            error,
-        })?;
+        let file = at.map_err(|error| WriteError { path: path.clone(), error })?;
         let mut events = Events { path, file };
         events.write(0, |out| out.write_string(FILE_VERSION, "brain.Event:2"))?;
         // SessionLog { status: START }: TensorBoard drops what older files hold of this step and later ones.
-        events.write(images + 1, |out| {
-            message(out, SESSION_LOG, |log| log.write_enum(1, 1))
-        })?;
+        events.write(images + 1, |out| message(out, SESSION_LOG, |log| log.write_enum(1, 1)))?;
         Ok(events)
     }
 
@@ -115,9 +107,7 @@ impl Events {
         fill: impl FnOnce(&mut CodedOutputStream<'_>) -> protobuf::Result<()>,
     ) -> Result<(), WriteError> {
         let attempt = || -> io::Result<()> {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let event = bytes(|out| {
                 out.write_double(WALL_TIME, now.as_secs_f64())?;
                 out.write_int64(STEP, images as i64)?;
@@ -132,10 +122,7 @@ impl Events {
             // One write a record: a process that is killed leaves whole ones.
             self.file.write_all(&record)
         };
-        attempt().map_err(|error| WriteError {
-            path: self.path.clone(),
-            error,
-        })
+        attempt().map_err(|error| WriteError { path: self.path.clone(), error })
     }
 }
 
@@ -144,9 +131,7 @@ fn bytes(
 ) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut out = CodedOutputStream::vec(&mut bytes);
-    fill(&mut out)
-        .and_then(|()| out.flush())
-        .map_err(io::Error::other)?;
+    fill(&mut out).and_then(|()| out.flush()).map_err(io::Error::other)?;
     drop(out);
     Ok(bytes)
 }
@@ -196,17 +181,12 @@ mod tests {
     fn what_is_written_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         let mut events = Events::create(dir.path(), 0).unwrap();
-        events
-            .scalars(320, [("d_loss", 0.5), ("g_loss", f64::NAN)])
-            .unwrap();
+        events.scalars(320, [("d_loss", 0.5), ("g_loss", f64::NAN)]).unwrap();
         events.picture(640, "fakes", [2, 3], b"png").unwrap();
         let all = records(&std::fs::read(&events.path).unwrap());
         assert_eq!(all.len(), 4);
         let mut input = CodedInputStream::from_bytes(&all[2]);
-        assert_eq!(
-            input.read_raw_tag_or_eof().unwrap(),
-            Some(WALL_TIME << 3 | 1)
-        );
+        assert_eq!(input.read_raw_tag_or_eof().unwrap(), Some(WALL_TIME << 3 | 1));
         assert!(input.read_double().unwrap() > 1e9);
         assert_eq!(input.read_raw_tag_or_eof().unwrap(), Some(STEP << 3));
         assert_eq!(input.read_int64().unwrap(), 320);
@@ -215,10 +195,7 @@ mod tests {
         // One value: the other is no number. Its name, then its value.
         assert_eq!(&summary[..4], [1 << 3 | 2, 13, 1 << 3 | 2, 6]);
         assert_eq!(&summary[4..10], b"d_loss");
-        assert_eq!(
-            &summary[10..],
-            [&[2 << 3 | 5][..], &0.5f32.to_le_bytes()].concat()
-        );
+        assert_eq!(&summary[10..], [&[2 << 3 | 5][..], &0.5f32.to_le_bytes()].concat());
         // Two in the same second do not meet.
         Events::create(dir.path(), 0).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);

@@ -115,11 +115,7 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     name: name("conv_transpose"),
                     op: Op::ConvTranspose {
                         out: folded.dims()[1],
-                        window: Window {
-                            kernel: 4,
-                            stride: 2,
-                            padding: 1,
-                        },
+                        window: Window { kernel: 4, stride: 2, padding: 1 },
                     },
                     activation: Activation::None,
                     weight: floats(folded),
@@ -153,19 +149,11 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
             },
         });
     }
-    Graph {
-        latent: nz + facts.labels.len(),
-        layers,
-        facts,
-    }
+    Graph { latent: nz + facts.labels.len(), layers, facts }
 }
 
 fn window(weight: &Param<Tensor<4>>, stride: usize, padding: usize) -> Window {
-    Window {
-        kernel: weight.dims()[2],
-        stride,
-        padding,
-    }
+    Window { kernel: weight.dims()[2], stride, padding }
 }
 
 fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
@@ -173,10 +161,7 @@ fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_to_vec()
-        .expect("a float tensor holds floats")
+    tensor.into_data().try_to_vec().expect("a float tensor holds floats")
 }
 
 /// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a finished generator (no gradients, statistics recomputed), after
@@ -211,10 +196,7 @@ pub fn files(graph: Graph, want: &[f32], dir: &Path, name: &str) -> Result<Expor
     let mut read_back = onnx::read(&model).map_err(ExportError::Onnx)?;
     read_back.fold();
     let from_onnx = read_back.to_record().map_err(ExportError::Graph)?;
-    let error = [
-        compare("record", &record, want)?,
-        compare("ONNX model", &from_onnx, want)?,
-    ];
+    let error = [compare("record", &record, want)?, compare("ONNX model", &from_onnx, want)?];
 
     run::create_dir(dir)?;
     let path = |ending: &str| dir.join(format!("{name}.{ending}"));
@@ -224,11 +206,7 @@ pub fn files(graph: Graph, want: &[f32], dir: &Path, name: &str) -> Result<Expor
         let _ = std::fs::remove_file(path("bpk"));
         return Err(e.into());
     }
-    Ok(Exported {
-        record: path("bpk"),
-        onnx: path("onnx"),
-        error,
-    })
+    Ok(Exported { record: path("bpk"), onnx: path("onnx"), error })
 }
 
 /// What a graph as it stands makes of the seeds 0 to [`SEEDS`]: nothing folded.
@@ -261,12 +239,7 @@ fn compare(file: &'static str, record: &[u8], want: &[f32]) -> Result<f32, Expor
         let image = cpu
             .generate(&Latent::from_seed(seed as u64))
             .expect("a seed makes a latent of any length");
-        let off = image
-            .values()
-            .iter()
-            .zip(want)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
+        let off = image.values().iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // A value that is no number differs from everything.
         let off = match image.values().iter().all(|v| v.is_finite()) {
             true => off,

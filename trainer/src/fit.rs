@@ -355,23 +355,13 @@ struct Scored {
 impl Scored {
     fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let quick = &self.quick;
-        let always = [
-            ("swd", quick.swd),
-            ("ms_ssim", quick.ms_ssim),
-            ("ms_ssim_real", quick.ms_ssim_real),
-        ];
-        always
-            .into_iter()
-            .chain(self.overfit.map(|v| ("overfit", v)))
+        let always =
+            [("swd", quick.swd), ("ms_ssim", quick.ms_ssim), ("ms_ssim_real", quick.ms_ssim_real)];
+        always.into_iter().chain(self.overfit.map(|v| ("overfit", v)))
     }
 
     fn line(&self) -> String {
-        let Quick {
-            count,
-            swd,
-            ms_ssim,
-            ms_ssim_real,
-        } = &self.quick;
+        let Quick { count, swd, ms_ssim, ms_ssim_real } = &self.quick;
         let mut line = format!(
             "{:>9} images  SWD {swd:.2}  MS-SSIM {ms_ssim:.4} (reals {ms_ssim_real:.4}) of {count}",
             self.images
@@ -422,11 +412,7 @@ fn scored(
         }
         _ => None,
     };
-    Ok(Scored {
-        images: state.images,
-        quick,
-        overfit,
-    })
+    Ok(Scored { images: state.images, quick, overfit })
 }
 
 /// D's mean logit of at most 256 images of these classes.
@@ -471,11 +457,7 @@ fn say(
     text: String,
 ) -> Result<(), WriteError> {
     log.say(&format!("{images:>9} images  {text}"))?;
-    let said = Said {
-        images,
-        verdict,
-        text,
-    };
+    let said = Said { images, verdict, text };
     report::append(&run.verdicts(), &said)
 }
 
@@ -546,11 +528,7 @@ fn show_epoch(
     let fakes = fakes(state, cfg, device);
     let name = format!("fake_images_epoch_{epoch:04}");
     let columns = columns(cfg);
-    report::write_sheet(
-        &run.picture(&name),
-        &report::pictures(fakes.clone()),
-        columns,
-    )?;
+    report::write_sheet(&run.picture(&name), &report::pictures(fakes.clone()), columns)?;
     if cfg.objective != Objective::Gan {
         return Ok(());
     }
@@ -567,10 +545,8 @@ fn show_epoch(
 
 fn draw_curves(run: &Run, gauges: &[Gauge]) -> Result<(), WriteError> {
     let path = run.curves();
-    let text = curves::svg(&curves::rows(&run.stats()), gauges).map_err(|e| WriteError {
-        path: path.clone(),
-        error: io::Error::other(e.to_string()),
-    })?;
+    let text = curves::svg(&curves::rows(&run.stats()), gauges)
+        .map_err(|e| WriteError { path: path.clone(), error: io::Error::other(e.to_string()) })?;
     run::write(&path, text.as_bytes())
 }
 
@@ -677,10 +653,7 @@ mod tests {
     /// Mean and deviation of all values of images.
     fn moments(x: &Tensor<4>) -> [f32; 2] {
         let deviation = x.clone().inner().reshape([-1]).var(0).sqrt();
-        [
-            x.clone().inner().mean().into_scalar(),
-            deviation.into_scalar(),
-        ]
+        [x.clone().inner().mean().into_scalar(), deviation.into_scalar()]
     }
 
     #[test]
@@ -693,11 +666,7 @@ mod tests {
         let data = Arc::new(DataSet::drawn(
             64,
             0,
-            &crate::data::Form {
-                size: 16,
-                channels: 3,
-                crop: crate::data::Crop::Centre,
-            },
+            &crate::data::Form { size: 16, channels: 3, crop: crate::data::Crop::Centre },
             1,
         ));
         let mut state = fresh(&cfg, &device).unwrap();
@@ -719,10 +688,7 @@ mod tests {
             .forward(z.clone());
         let own = finished.forward(z.inner());
         let off = |x: &Tensor<4>| -> f32 {
-            (x.clone().inner() - trained.clone().inner())
-                .abs()
-                .mean()
-                .into_scalar()
+            (x.clone().inner() - trained.clone().inner()).abs().mean().into_scalar()
         };
         let (of_own, of_copied) = (off(&own), off(&copied));
         assert!(

@@ -28,48 +28,12 @@ const ALL: &[Gauge] = &[
     gauge("d_loss", "  Loss_D ", "Loss_D", 3, Some(Panel::Loss)),
     gauge("g_loss", "  Loss_G ", "Loss_G", 3, Some(Panel::Loss)),
     gauge("d_real", "  D(x) ", "D(x)", 2, Some(Panel::Probability)),
-    gauge(
-        "d_fake",
-        "  D(G(z)) ",
-        "D(G(z)) before D's step",
-        2,
-        Some(Panel::Probability),
-    ),
-    gauge(
-        "d_fake_after",
-        " / ",
-        "D(G(z)) after it",
-        2,
-        Some(Panel::Probability),
-    ),
-    gauge(
-        "d_right",
-        "  right ",
-        "pairs that D tells apart",
-        2,
-        Some(Panel::Health),
-    ),
-    gauge(
-        "variety",
-        "  variety ",
-        "variety of fakes / of reals",
-        2,
-        Some(Panel::Health),
-    ),
-    gauge(
-        "r1",
-        "  R1 ",
-        "squared gradient at reals",
-        3,
-        Some(Panel::Penalty),
-    ),
-    gauge(
-        "r2",
-        "  R2 ",
-        "squared gradient at fakes",
-        3,
-        Some(Panel::Penalty),
-    ),
+    gauge("d_fake", "  D(G(z)) ", "D(G(z)) before D's step", 2, Some(Panel::Probability)),
+    gauge("d_fake_after", " / ", "D(G(z)) after it", 2, Some(Panel::Probability)),
+    gauge("d_right", "  right ", "pairs that D tells apart", 2, Some(Panel::Health)),
+    gauge("variety", "  variety ", "variety of fakes / of reals", 2, Some(Panel::Health)),
+    gauge("r1", "  R1 ", "squared gradient at reals", 3, Some(Panel::Penalty)),
+    gauge("r2", "  R2 ", "squared gradient at fakes", 3, Some(Panel::Penalty)),
 ];
 
 /// A gauge.
@@ -80,13 +44,7 @@ pub const fn gauge(
     digits: usize,
     panel: Option<Panel>,
 ) -> Gauge {
-    Gauge {
-        key,
-        label,
-        name,
-        digits,
-        panel,
-    }
+    Gauge { key, label, name, digits, panel }
 }
 
 /// One step of both networks on real images, a batch for each of D's steps. Where they are told classes, a fake is of the
@@ -155,10 +113,7 @@ fn in_order(of_d: Tensor<1>, g_loss: Tensor<1>, fake_after: Tensor<1>) -> Tensor
         return gpu::gather([of_d, g_loss, fake_after], &order);
     }
     let part = |from: usize, count: usize| of_d.clone().narrow(0, from, count);
-    Tensor::cat(
-        vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)],
-        0,
-    )
+    Tensor::cat(vec![part(0, 1), g_loss, part(1, 2), fake_after, part(3, 2)], 0)
 }
 
 /// A loss, three shares and the variety, one after the other.
@@ -186,9 +141,7 @@ impl Eyes {
     fn see(&mut self, x: Tensor<4>) -> Tensor<4> {
         let mut x = x;
         if !self.augment.is_none() {
-            x = self
-                .augment
-                .apply(x, self.rates.augment_p as f32, &mut self.changes);
+            x = self.augment.apply(x, self.rates.augment_p as f32, &mut self.changes);
         }
         if self.rates.noise > 0.0 {
             let noise = noise::normal(x.dims(), &mut self.changes, &x.device());
@@ -229,9 +182,7 @@ fn d_phase(
     if cfg.penalty != Penalty::None {
         for squared in [r1, r2] {
             // A step without the penalty counts as nought of as many times the size.
-            let shown = squared
-                .clone()
-                .map(|s| s.inner() * cfg.penalty_every as f64);
+            let shown = squared.clone().map(|s| s.inner() * cfg.penalty_every as f64);
             said.push(shown.unwrap_or_else(|| Tensor::zeros([1], &said[0].device())));
             if let Some(squared) = squared {
                 total = total + squared * weight;
@@ -284,9 +235,8 @@ fn judged(
     }
     let n = x.dims()[0] as f64;
     let trace = judge.trace(x);
-    let gradient = judge
-        .input_gradient(&trace)
-        .expect("settings that do not go together were refused");
+    let gradient =
+        judge.input_gradient(&trace).expect("settings that do not go together were refused");
     // By the pixels: classes are not something to be steady in.
     let planes = gradient.dims()[1] - eyes.told.as_ref().map_or(0, Told::planes);
     let gradient = gradient.narrow(1, 0, planes);
@@ -383,13 +333,8 @@ mod tests {
             .map(|i| {
                 let mut rng = noise::rng(9, Stream::Mirror, i as u64);
                 let real = noise::normal([cfg.step(), 3, 16, 16], &mut rng, &device);
-                let labels = (0..cfg.step())
-                    .map(|i| i % cfg.labels.len().max(1))
-                    .collect();
-                let batch = Batch {
-                    images: real,
-                    labels,
-                };
+                let labels = (0..cfg.step()).map(|i| i % cfg.labels.len().max(1)).collect();
+                let batch = Batch { images: real, labels };
                 let said = step(&mut state, batch, cfg, &device);
                 said.into_data().try_to_vec().unwrap()
             })
@@ -405,10 +350,7 @@ mod tests {
             ("penalty = 'r1'\nd_norm = false", PENALISED),
             (told, GAUGES),
             (&format!("{told}\nnetwork = 'mlp'"), GAUGES),
-            (
-                &format!("{told}\npenalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'"),
-                PENALISED,
-            ),
+            (&format!("{told}\npenalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'"), PENALISED),
         ];
         for (more, gauges) in cases {
             let (_, said) = steps(&setting(more), 2);
@@ -416,11 +358,7 @@ mod tests {
             for (gauge, value) in gauges.iter().zip(&said[1]) {
                 let share = gauge.panel == Some(Panel::Probability) || gauge.key == "d_right";
                 assert!(value.is_finite(), "{} is {value}", gauge.key);
-                assert!(
-                    !share || (0.0..=1.0).contains(value),
-                    "{} is {value}",
-                    gauge.key
-                );
+                assert!(!share || (0.0..=1.0).contains(value), "{} is {value}", gauge.key);
             }
         }
     }
@@ -444,10 +382,8 @@ mod tests {
 
     #[test]
     fn clipped_weights_stay_within_their_bound() {
-        let (state, _) = steps(
-            &setting("loss = 'wasserstein'\nclip = 0.01\nd_norm = false\nlr = 0.1"),
-            2,
-        );
+        let (state, _) =
+            steps(&setting("loss = 'wasserstein'\nclip = 0.01\nd_norm = false\nlr = 0.1"), 2);
         let mut largest = 0.0f32;
         for layer in &state.d.layers {
             if let models::Layer::Conv(l) = layer {

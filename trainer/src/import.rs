@@ -42,12 +42,7 @@ pub struct Assumed {
 impl Default for Assumed {
     /// The tutorial's.
     fn default() -> Self {
-        Assumed {
-            inner: Activation::Relu,
-            output: Activation::Tanh,
-            epsilon: 1e-5,
-            key: None,
-        }
+        Assumed { inner: Activation::Relu, output: Activation::Tanh, epsilon: 1e-5, key: None }
     }
 }
 
@@ -131,10 +126,7 @@ impl std::error::Error for ImportError {
 /// # Errors
 /// [`ImportError`] names the file, and the tensor.
 pub fn load(path: &Path) -> Result<State, ImportError> {
-    if path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("safetensors"))
-    {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
         return load_safetensors(path);
     }
     fs::File::open(path).map_err(|e| ImportError::Read(path.into(), e))?;
@@ -218,19 +210,13 @@ fn networks(state: &State) -> BTreeMap<String, Vec<Module<'_>>> {
         if modules.last().is_none_or(|m| m.name != module)
             && modules.iter().all(|m| m.name != module)
         {
-            modules.push(Module {
-                place: parts[first..].to_vec(),
-                name: module.into(),
-            });
+            modules.push(Module { place: parts[first..].to_vec(), name: module.into() });
         }
     }
     for modules in all.values_mut() {
         // Numbers as numbers: 10 comes after 9.
         modules.sort_by_key(|m| -> Vec<(u64, String)> {
-            m.place
-                .iter()
-                .map(|p| (p.parse().unwrap_or(u64::MAX), p.to_string()))
-                .collect()
+            m.place.iter().map(|p| (p.parse().unwrap_or(u64::MAX), p.to_string())).collect()
         });
     }
     all
@@ -258,12 +244,7 @@ pub fn graph(
     }
     let wanted: Vec<(&String, &Vec<Module<'_>>)> = networks
         .iter()
-        .filter(|(name, _)| {
-            assumed
-                .key
-                .as_ref()
-                .is_none_or(|key| name.contains(key.as_str()))
-        })
+        .filter(|(name, _)| assumed.key.as_ref().is_none_or(|key| name.contains(key.as_str())))
         .collect();
     if wanted.is_empty() {
         let key = assumed.key.clone().unwrap_or_default();
@@ -340,13 +321,7 @@ fn build(
         let get = |part: &str| state.get(&named(part));
         let norm = get("running_mean").is_some() || get("running_var").is_some();
         if norm || get("weight").is_some_and(|w| w.shape.len() == 1) {
-            let layer = batch_norm(
-                state,
-                module,
-                before.as_ref(),
-                assumed.epsilon,
-                layers.len(),
-            )?;
+            let layer = batch_norm(state, module, before.as_ref(), assumed.epsilon, layers.len())?;
             layers.push(layer);
             continue;
         }
@@ -364,10 +339,7 @@ fn build(
         }
         match &before {
             Some((name, shape)) if shape[1] != from => {
-                let pair = [
-                    (name.clone(), shape.clone()),
-                    (named("weight"), weight.shape.clone()),
-                ];
+                let pair = [(name.clone(), shape.clone()), (named("weight"), weight.shape.clone())];
                 return Err(ImportError::Shape(
                     pair,
                     "the second number of the one is the first of the next",
@@ -380,14 +352,9 @@ fn build(
         if let Some(bias) = bias
             && bias.shape != [to]
         {
-            let pair = [
-                (named("weight"), weight.shape.clone()),
-                (named("bias"), bias.shape.clone()),
-            ];
-            return Err(ImportError::Shape(
-                pair,
-                "a bias has a number for each output channel",
-            ));
+            let pair =
+                [(named("weight"), weight.shape.clone()), (named("bias"), bias.shape.clone())];
+            return Err(ImportError::Shape(pair, "a bias has a number for each output channel"));
         }
         layers.push(Layer {
             name: format!("conv_transpose{}", layers.len()),
@@ -402,11 +369,7 @@ fn build(
         before = Some((named("weight"), weight.shape.clone()));
     }
     activate(&mut layers, assumed.output);
-    Ok(Graph {
-        latent,
-        layers,
-        facts,
-    })
+    Ok(Graph { latent, layers, facts })
 }
 
 /// Stride and padding by the tutorial's pattern: the first kernel makes a map of its size of one pixel, others double.
@@ -418,16 +381,9 @@ fn window(name: &str, kernel: usize, first: bool) -> Result<Window, ImportError>
         (false, k) => (1, (k - 1) / 2),
     };
     if kernel == 0 || kernel > 16 {
-        return Err(ImportError::Layer(
-            name.into(),
-            format!("a kernel of {kernel}: from 1 to 16"),
-        ));
+        return Err(ImportError::Layer(name.into(), format!("a kernel of {kernel}: from 1 to 16")));
     }
-    Ok(Window {
-        kernel,
-        stride,
-        padding,
-    })
+    Ok(Window { kernel, stride, padding })
 }
 
 fn activate(layers: &mut Vec<Layer>, activation: Activation) {
@@ -456,16 +412,11 @@ fn batch_norm(
     };
     let channels = shape[1];
     let get = |part: &str| -> Result<Vec<f32>, ImportError> {
-        let tensor = state
-            .get(&named(part))
-            .ok_or_else(|| ImportError::Missing(named(part)))?;
+        let tensor = state.get(&named(part)).ok_or_else(|| ImportError::Missing(named(part)))?;
         match tensor.shape[..] == [channels] {
             true => Ok(tensor.values.clone()),
             false => Err(ImportError::Shape(
-                [
-                    (kernel.clone(), shape.clone()),
-                    (named(part), tensor.shape.clone()),
-                ],
+                [(kernel.clone(), shape.clone()), (named(part), tensor.shape.clone())],
                 "a batch norm has a number for each channel that comes before it",
             )),
         }
@@ -482,9 +433,7 @@ fn batch_norm(
         return Err(ImportError::Layer(named("running_var"), what));
     }
     let name = format!("batch_norm{number}");
-    Ok(Layer::batch_norm(
-        name, &gamma, &beta, &mean, &variance, epsilon,
-    ))
+    Ok(Layer::batch_norm(name, &gamma, &beta, &mean, &variance, epsilon))
 }
 
 #[cfg(test)]
@@ -513,10 +462,7 @@ mod tests {
     ];
 
     fn import(state: &State, key: Option<&str>) -> Result<Graph, ImportError> {
-        let assumed = Assumed {
-            key: key.map(String::from),
-            ..Assumed::default()
-        };
+        let assumed = Assumed { key: key.map(String::from), ..Assumed::default() };
         graph(Path::new("x.pth"), state, &assumed, Facts::default())
     }
 
@@ -555,21 +501,11 @@ mod tests {
             all.extend(state(&[(name, shape)]));
             all
         };
-        let d: [(&str, &[usize]); 2] = [
-            ("netD.main.0.weight", &[4, 3, 4, 4]),
-            ("netD.main.2.weight", &[1, 4, 4, 4]),
-        ];
+        let d: [(&str, &[usize]); 2] =
+            [("netD.main.0.weight", &[4, 3, 4, 4]), ("netD.main.2.weight", &[1, 4, 4, 4])];
         let cases: [(State, Option<&str>, &str); 8] = [
-            (
-                without("netG.main.1.running_var"),
-                None,
-                "netG.main.1.running_var is missing",
-            ),
-            (
-                without("netG.main.1.bias"),
-                None,
-                "netG.main.1.bias is missing",
-            ),
+            (without("netG.main.1.running_var"), None, "netG.main.1.running_var is missing"),
+            (without("netG.main.1.bias"), None, "netG.main.1.bias is missing"),
             (
                 with("netG.main.9.weight", &[7, 4, 4, 4]),
                 None,
@@ -580,17 +516,9 @@ mod tests {
                 None,
                 "netG.main.0.weight is [5, 8, 4, 4] and netG.main.1.running_mean is [9]",
             ),
-            (
-                with("netG.main.9.weight", &[8, 4, 4, 3]),
-                None,
-                "a kernel of 4 x 3",
-            ),
+            (with("netG.main.9.weight", &[8, 4, 4, 3]), None, "a kernel of 4 x 3"),
             (state(&d), None, "netD.main is a discriminator"),
-            (
-                state(&[("fc.weight", &[3, 3])]),
-                None,
-                "it holds 1 tensors such as fc.weight",
-            ),
+            (state(&[("fc.weight", &[3, 3])]), None, "it holds 1 tensors such as fc.weight"),
             (
                 state(&WHOLE),
                 Some("ema"),
@@ -618,10 +546,7 @@ mod tests {
             .collect();
         all.extend(twin);
         let error = import(&all, None).unwrap_err().to_string();
-        assert!(
-            error.contains("ema.main and netG.main: choose with --key"),
-            "{error}"
-        );
+        assert!(error.contains("ema.main and netG.main: choose with --key"), "{error}");
         assert_eq!(import(&all, Some("ema")).unwrap().latent, 5);
     }
 }

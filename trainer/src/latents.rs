@@ -62,9 +62,7 @@ pub fn walk(seeds: &[u64], steps: usize, path: Path, closed: bool, space: Space)
 fn between(a: &[f32], b: &[f32], t: f32, path: Path) -> Vec<f32> {
     let dot = |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
     let (la, lb) = (dot(a, a).sqrt(), dot(b, b).sqrt());
-    let angle = (dot(a, b) / (la * lb).max(f32::MIN_POSITIVE))
-        .clamp(-1.0, 1.0)
-        .acos();
+    let angle = (dot(a, b) / (la * lb).max(f32::MIN_POSITIVE)).clamp(-1.0, 1.0).acos();
     let (wa, wb) = match path {
         Path::Sphere if angle.sin() > 1e-4 => {
             let part = |t: f32| (t * angle).sin() / angle.sin();
@@ -105,11 +103,7 @@ impl Terms {
     pub fn neighbours(z: &[f32], n: usize, noise: f32, seed: u64) -> Vec<Vec<f32>> {
         let mut rng = StdRng::seed_from_u64(seed ^ 0xa217);
         (0..n)
-            .map(|_| {
-                z.iter()
-                    .map(|v| v + noise * (2.0 * rng.random::<f32>() - 1.0))
-                    .collect()
-            })
+            .map(|_| z.iter().map(|v| v + noise * (2.0 * rng.random::<f32>() - 1.0)).collect())
             .collect()
     }
 }
@@ -142,9 +136,7 @@ pub fn pictures(target: &Target, latents: &[Vec<f32>]) -> Result<Vec<RgbImage>, 
     latents
         .iter()
         .map(|z| {
-            let image = cpu
-                .generate(&Latent::from_values(z))
-                .map_err(|e| failed(&e))?;
+            let image = cpu.generate(&Latent::from_values(z)).map_err(|e| failed(&e))?;
             Ok(RgbImage::from_fn(shape.w as u32, shape.h as u32, |x, y| {
                 image::Rgb(image.pixel(x as usize, y as usize))
             }))
@@ -159,10 +151,7 @@ pub fn pictures(target: &Target, latents: &[Vec<f32>]) -> Result<Vec<RgbImage>, 
 pub fn space(target: &Target) -> Result<Space, Box<dyn Error>> {
     let model = Model::parse(target.record.bytes());
     let model = model.map_err(|e| format!("{}: {e}", target.name))?;
-    Ok(Space {
-        length: model.latent(),
-        classes: model.classes(),
-    })
+    Ok(Space { length: model.latent(), classes: model.classes() })
 }
 
 /// The sum of the groups' mean pictures: what adding latents is compared with. Values beyond black and white are clipped.
@@ -176,9 +165,7 @@ pub fn foil(groups: &[(f32, Vec<RgbImage>)]) -> RgbImage {
                 .flat_map(|(sign, images)| {
                     let weight = sign / images.len() as f32;
                     // Around the middle grey, as the generator's own values are.
-                    images
-                        .iter()
-                        .map(move |i| weight * (f32::from(i.get_pixel(x, y)[c]) - 127.5))
+                    images.iter().map(move |i| weight * (f32::from(i.get_pixel(x, y)[c]) - 127.5))
                 })
                 .sum();
             (sum + 128.0).clamp(0.0, 255.0) as u8
@@ -199,11 +186,8 @@ mod tests {
         let all = walk(&[1, 2, 3], 4, Path::Sphere, false, plain(64));
         assert_eq!(all.len(), 9);
         for (stop, seed) in [(0, 1), (4, 2), (8, 3)] {
-            let off: f32 = all[stop]
-                .iter()
-                .zip(of_seed(seed, plain(64)))
-                .map(|(a, b)| (a - b).abs())
-                .sum();
+            let off: f32 =
+                all[stop].iter().zip(of_seed(seed, plain(64))).map(|(a, b)| (a - b).abs()).sum();
             assert!(off < 1e-4, "{off}");
         }
         let long = |z: &Vec<f32>| z.iter().map(|v| v * v).sum::<f32>().sqrt();
@@ -216,10 +200,7 @@ mod tests {
 
     #[test]
     fn classes_change_along_a_line() {
-        let space = Space {
-            length: 6,
-            classes: 2,
-        };
+        let space = Space { length: 6, classes: 2 };
         let all = walk(&[2, 3], 4, Path::Sphere, false, space);
         let classes: Vec<&[f32]> = all.iter().map(|z| &z[4..]).collect();
         assert_eq!(classes[0], [1.0, 0.0]);
@@ -235,12 +216,7 @@ mod tests {
             .zip(of_seed(9, plain(5)))
             .map(|(a, b)| (a + b) / 2.0)
             .collect();
-        let off: f32 = terms
-            .latent(plain(5))
-            .iter()
-            .zip(want)
-            .map(|(a, b)| (a - b).abs())
-            .sum();
+        let off: f32 = terms.latent(plain(5)).iter().zip(want).map(|(a, b)| (a - b).abs()).sum();
         assert!(off < 1e-5);
         assert_eq!(terms.to_string(), "mean(4, 9) - mean(2) + mean(2)");
         let near = Terms::neighbours(&[0.0; 100], 8, 0.25, 1);
@@ -251,11 +227,8 @@ mod tests {
     #[test]
     fn a_foil_is_the_sum_of_means() {
         let image = |v| RgbImage::from_pixel(1, 1, image::Rgb([v; 3]));
-        let groups = [
-            (1.0, vec![image(100), image(120)]),
-            (-1.0, vec![image(60)]),
-            (1.0, vec![image(80)]),
-        ];
+        let groups =
+            [(1.0, vec![image(100), image(120)]), (-1.0, vec![image(60)]), (1.0, vec![image(80)])];
         // 110 - 60 + 80 around 127.5.
         assert_eq!(foil(&groups).get_pixel(0, 0)[0], 130);
     }

@@ -52,10 +52,7 @@ impl Log {
         match wrote {
             // Whoever listened has gone; the run has not.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(WriteError {
-                path: "the log".into(),
-                error,
-            }),
+            Err(error) => Err(WriteError { path: "the log".into(), error }),
             Ok(()) => Ok(()),
         }
     }

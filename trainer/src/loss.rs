@@ -71,10 +71,7 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     fn logits(values: [f32; 2]) -> Tensor<4> {
-        Tensor::from_data(
-            TensorData::new(values.to_vec(), [2, 1, 1, 1]),
-            &Device::flex(),
-        )
+        Tensor::from_data(TensorData::new(values.to_vec(), [2, 1, 1, 1]), &Device::flex())
     }
 
     #[test]
@@ -83,11 +80,7 @@ mod tests {
         let softplus = |x: f64| (1.0 + x.exp()).ln();
         let mean = |f: &dyn Fn(usize) -> f64| (f(0) + f(1)) / 2.0;
         let cases: [(Loss, f64, f64); 4] = [
-            (
-                Loss::Wasserstein,
-                mean(&|i| fake[i] - real[i]),
-                mean(&|i| -fake[i]),
-            ),
+            (Loss::Wasserstein, mean(&|i| fake[i] - real[i]), mean(&|i| -fake[i])),
             (
                 Loss::Bce,
                 mean(&|i| softplus(-real[i]) + softplus(fake[i])),

@@ -445,9 +445,9 @@ fn main() -> ExitCode {
         Verb::Report { run } => report_page(&run),
         Verb::Sample(args) => with(&args.target, |t| latents::sample(&args, t)),
         Verb::Interpolate(args) => with(&args.target, |t| latents::interpolate(&args, t)),
-        Verb::Arithmetic(args) => with(&args.target, |t| {
-            latents::arithmetic(&args, std::env::args(), t)
-        }),
+        Verb::Arithmetic(args) => {
+            with(&args.target, |t| latents::arithmetic(&args, std::env::args(), t))
+        }
         Verb::Reconstruct(args) => done(codes::reconstruct(&args)),
         Verb::Denoise(args) => done(codes::restore(&args, Corruption::Noise)),
         Verb::Colourise(args) => done(codes::restore(&args, Corruption::Grey)),
@@ -564,17 +564,11 @@ fn name(cfg: &Config) -> String {
         Drawing::Faces => "drawn",
         Drawing::Digits => "digits",
     };
-    data.map_or(drawn.into(), |s| {
-        s.to_string_lossy().replace(['/', ' '], "-")
-    })
+    data.map_or(drawn.into(), |s| s.to_string_lossy().replace(['/', ' '], "-"))
 }
 
 fn open(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
-    let form = Form {
-        size: cfg.size as u32,
-        channels: cfg.channels,
-        crop: cfg.crop,
-    };
+    let form = Form { size: cfg.size as u32, channels: cfg.channels, crop: cfg.crop };
     Ok(match &cfg.data {
         Some(path) => DataSet::open(path, &form, cfg.threads())?,
         None => match cfg.draw {
@@ -597,10 +591,9 @@ fn describe(data: &DataSet, log: &mut dyn Write) {
 
 fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts {
     let data = match &cfg.data {
-        Some(path) => path.file_name().map_or_else(
-            || path.display().to_string(),
-            |n| n.to_string_lossy().into(),
-        ),
+        Some(path) => path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
         None => match cfg.draw {
             Drawing::Faces => "the built-in drawn faces".into(),
             Drawing::Digits => "the built-in drawn digits".into(),
@@ -684,10 +677,7 @@ fn import(args: &ImportArgs) -> Ended {
         return Err(format!("{text} {least} and {most}, black or white beyond").into());
     }
     let stem = args.weights.file_stem().unwrap_or_default();
-    let name = args
-        .name
-        .clone()
-        .unwrap_or_else(|| stem.to_string_lossy().into());
+    let name = args.name.clone().unwrap_or_else(|| stem.to_string_lossy().into());
     let file = args.weights.file_name().unwrap_or_default();
     let facts = Facts {
         name: name.clone(),
@@ -732,11 +722,7 @@ fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     }
     let (cfg, average, _) = newest(path)?;
     let generator = networks::finished(&average, &cfg, EXPORT_LATENTS, &cfg.device.open());
-    let facts = Facts {
-        range: cfg.range(),
-        labels: cfg.labels.clone(),
-        ..Facts::default()
-    };
+    let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
     let mut graph = export::graph(&generator, cfg.nz, facts);
     graph.fold();
     Ok(Target {
@@ -778,9 +764,7 @@ fn bench(args: &BenchArgs) -> Ended {
     // A step costs the same whatever the classes are called.
     let ten: Vec<String> = (0..10).map(|label| label.to_string()).collect();
     let cfg = cfg.classed(&ten)?;
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(args.threads.into())
-        .build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads.into()).build_global()?;
     let span = Duration::from_secs(args.seconds);
     if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
         eprintln!("{chosen}");
@@ -911,10 +895,7 @@ fn export(args: &ExportArgs) -> Ended {
     let file = args.name.as_deref().unwrap_or("generator");
     let label = args.name.clone().unwrap_or_else(|| name(&cfg));
     let facts = facts(&cfg, &label, images, args.license.as_deref());
-    let dir = args
-        .out
-        .clone()
-        .unwrap_or_else(|| Run::at(&args.run).export());
+    let dir = args.out.clone().unwrap_or_else(|| Run::at(&args.run).export());
     write_export(&dir, file, &average, &cfg, facts)
 }
 

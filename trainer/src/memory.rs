@@ -7,10 +7,8 @@
 
 /// Settings of glibc's allocator, as in mallopt(3): ask the system for no piece on its own, give none back.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const SETTINGS: [(&str, &str); 2] = [
-    ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
-    ("MALLOC_TRIM_THRESHOLD_", "17179869184"),
-];
+const SETTINGS: [(&str, &str); 2] =
+    [("MALLOC_MMAP_THRESHOLD_", "4294967296"), ("MALLOC_TRIM_THRESHOLD_", "17179869184")];
 
 /// Starts this program again with an allocator that keeps memory, once, unless the environment already says how. Where
 /// that fails or means nothing, does nothing.
@@ -27,10 +25,7 @@ pub fn keep() {
         return;
     };
     // Returns only if it could not: then it is slower, and no worse.
-    let _ = Command::new(program)
-        .args(env::args_os().skip(1))
-        .envs(SETTINGS)
-        .exec();
+    let _ = Command::new(program).args(env::args_os().skip(1)).envs(SETTINGS).exec();
 }
 
 /// Starts this program again with an allocator that keeps memory, where that means anything.

@@ -104,17 +104,15 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
     average.settle();
     let record = average.clone().into_record();
     // A copy that shares no running statistics with the average that training goes on with.
-    let copy = sampled(cfg, device)
-        .expect("a network of these settings exists")
-        .load_record(record);
+    let copy =
+        sampled(cfg, device).expect("a network of these settings exists").load_record(record);
     match cfg.objective {
         Objective::Gan => {}
         Objective::Autoencoder | Objective::Vae => return copy.valid(),
     }
     let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
-    let batches: Vec<_> = (0..latents.div_ceil(PASS))
-        .map(|_| random_latents(PASS, cfg, &mut rng, device))
-        .collect();
+    let batches: Vec<_> =
+        (0..latents.div_ceil(PASS)).map(|_| random_latents(PASS, cfg, &mut rng, device)).collect();
     copy.no_grad().restandardise(batches).valid()
 }
 

@@ -78,9 +78,7 @@ fn filled(
     let (n, length) = (latents.len(), nz + labels);
     let mut values = vec![0.0; n * length];
     for (z, latent) in values.chunks_exact_mut(length).zip(latents) {
-        latent
-            .fill_for(z, labels)
-            .expect("a seed makes a latent of any length");
+        latent.fill_for(z, labels).expect("a seed makes a latent of any length");
     }
     Tensor::from_data(TensorData::new(values, [n, length, 1, 1]), device)
 }
@@ -103,10 +101,7 @@ mod tests {
     fn streams_and_positions_differ_and_repeat() {
         let device = Device::flex();
         let draw = |stream, image| -> Vec<f32> {
-            latents(2, 3, &mut rng(7, stream, image), &device)
-                .into_data()
-                .try_to_vec()
-                .unwrap()
+            latents(2, 3, &mut rng(7, stream, image), &device).into_data().try_to_vec().unwrap()
         };
         let first = draw(Stream::Latents, 0);
         assert_eq!(first, draw(Stream::Latents, 0));

@@ -67,10 +67,7 @@ impl Batch {
         let one = cfg.channels * cfg.size * cfg.size;
         let shape = [values.len() / one, cfg.channels, cfg.size, cfg.size];
         let data = burn::tensor::TensorData::new(values, shape);
-        Batch {
-            images: Tensor::from_data(data, device),
-            labels,
-        }
+        Batch { images: Tensor::from_data(data, device), labels }
     }
 }
 

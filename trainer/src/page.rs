@@ -84,10 +84,7 @@ fn page(run: &Run, cfg: &Config) -> Result<String, WriteError> {
     for (label, path) in &frames {
         let _ = write!(list, "[\"{}\",\"{}\"],", escape(label), jpeg(path)?);
     }
-    let _ = writeln!(
-        page,
-        "<script>const frames=[{list}];{SCRIPT}</script>\n</html>"
-    );
+    let _ = writeln!(page, "<script>const frames=[{list}];{SCRIPT}</script>\n</html>");
     Ok(page)
 }
 
@@ -123,26 +120,16 @@ fn grids(run: &Run) -> Vec<(String, PathBuf)> {
     let step = all.len().div_ceil(FRAMES).max(1);
     // Counted from the end, so that the newest is always there.
     let skip = (all.len().max(1) - 1) % step;
-    all.into_iter()
-        .skip(skip)
-        .step_by(step)
-        .map(|(_, label, path)| (label, path))
-        .collect()
+    all.into_iter().skip(skip).step_by(step).map(|(_, label, path)| (label, path)).collect()
 }
 
 /// A picture as the address of a JPEG that holds it.
 fn jpeg(path: &Path) -> Result<String, WriteError> {
-    let name = |error: io::Error| WriteError {
-        path: path.into(),
-        error,
-    };
+    let name = |error: io::Error| WriteError { path: path.into(), error };
     let picture = image::open(path).map_err(|e| name(io::Error::other(e)))?;
     let mut bytes = Cursor::new(Vec::new());
     let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
-    picture
-        .to_rgb8()
-        .write_with_encoder(encoder)
-        .map_err(|e| name(io::Error::other(e)))?;
+    picture.to_rgb8().write_with_encoder(encoder).map_err(|e| name(io::Error::other(e)))?;
     let text = STANDARD.encode(bytes.get_ref());
     Ok(format!("data:image/jpeg;base64,{text}"))
 }
@@ -161,10 +148,7 @@ fn scores(path: &Path) -> String {
     if keys.is_empty() {
         return String::new();
     }
-    let head: String = keys
-        .iter()
-        .map(|key| format!("<th>{}</th>", escape(key)))
-        .collect();
+    let head: String = keys.iter().map(|key| format!("<th>{}</th>", escape(key))).collect();
     let body: String = rows
         .iter()
         .map(|row| {
@@ -205,11 +189,7 @@ fn options(cfg: &Config) -> String {
                 true => "",
                 false => " class=set",
             };
-            format!(
-                "<tr{class}><td>{}</td><td>{}</td></tr>\n",
-                escape(key),
-                plain(value)
-            )
+            format!("<tr{class}><td>{}</td><td>{}</td></tr>\n", escape(key), plain(value))
         })
         .collect();
     format!("<table>{rows}</table>")
@@ -218,9 +198,7 @@ fn options(cfg: &Config) -> String {
 /// The JSON objects of a file, one a line; a line that is none is passed over.
 fn objects(path: &Path) -> Vec<serde_json::Map<String, Value>> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn plain(value: &Value) -> String {
@@ -229,10 +207,9 @@ fn plain(value: &Value) -> String {
         Value::Number(n) if n.is_f64() => {
             let v = n.as_f64().unwrap_or_default();
             match v.abs() {
-                a if a == 0.0 || (1e-3..1e6).contains(&a) => format!("{:.4}", v)
-                    .trim_end_matches('0')
-                    .trim_end_matches('.')
-                    .to_string(),
+                a if a == 0.0 || (1e-3..1e6).contains(&a) => {
+                    format!("{:.4}", v).trim_end_matches('0').trim_end_matches('.').to_string()
+                }
                 _ => format!("{v:e}"),
             }
         }
@@ -274,11 +251,8 @@ mod tests {
             "{\"images\":100,\"epoch\":0.1,\"seconds\":1.0,\"images_per_s\":9.5,\"d_loss\":1.0,\"g_loss\":2.0}\n{\"ima",
         )
         .unwrap();
-        fs::write(
-            run.verdicts(),
-            "{\"images\":100,\"text\":\"D <script> is too strong\"}\n",
-        )
-        .unwrap();
+        fs::write(run.verdicts(), "{\"images\":100,\"text\":\"D <script> is too strong\"}\n")
+            .unwrap();
         fs::write(run.scores(), "{\"swd\":31.25,\"images\":100}\n").unwrap();
         let path = write(&run, &cfg).unwrap();
         let page = fs::read_to_string(path).unwrap();
@@ -305,11 +279,7 @@ mod tests {
             fs::write(run.picture(&format!("fakes-{:09}", i * 1000)), "").unwrap();
         }
         let all = grids(&run);
-        assert!(
-            all.len() <= FRAMES && all.len() > FRAMES / 2,
-            "{}",
-            all.len()
-        );
+        assert!(all.len() <= FRAMES && all.len() > FRAMES / 2, "{}", all.len());
         assert_eq!(all.last().unwrap().0, "95000 images");
     }
 

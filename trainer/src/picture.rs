@@ -39,10 +39,8 @@ const COLOURS: [[u8; 3]; 12] = [
 /// Rows of pictures below each other, `[n, c, h, w]` each with black 0 and white 1, in groups of at most `columns`: the
 /// first `columns` of every row, then the next.
 pub fn rows(name: &'static str, rows: &[Tensor<4>], columns: usize) -> Picture {
-    let rows: Vec<Vec<RgbImage>> = rows
-        .iter()
-        .map(|row| report::pictures(row.clone() * 2.0 - 1.0))
-        .collect();
+    let rows: Vec<Vec<RgbImage>> =
+        rows.iter().map(|row| report::pictures(row.clone() * 2.0 - 1.0)).collect();
     let count = rows.first().map_or(0, Vec::len);
     let mut all = Vec::new();
     for first in (0..count).step_by(columns) {
@@ -54,11 +52,7 @@ pub fn rows(name: &'static str, rows: &[Tensor<4>], columns: usize) -> Picture {
             all.extend((group.len()..columns).map(|_| RgbImage::new(w, h)));
         }
     }
-    Picture {
-        name,
-        image: sheet(&all, columns),
-        page: None,
-    }
+    Picture { name, image: sheet(&all, columns), page: None }
 }
 
 /// Points with a class each.
@@ -90,13 +84,7 @@ impl Points {
                 .collect(),
             _ => principal(codes, nz),
         };
-        Points {
-            at,
-            axes: nz.min(3),
-            labels,
-            names,
-            means,
-        }
+        Points { at, axes: nz.min(3), labels, names, means }
     }
 
     /// From the front and from the side where they have three axes, as a picture; and a page to turn them by hand.
@@ -107,11 +95,7 @@ impl Points {
             _ => &[0.0],
         };
         let each: Vec<RgbImage> = views.iter().map(|&turn| self.view(turn, SIDE)).collect();
-        Picture {
-            name,
-            image: sheet(&each, views.len()),
-            page: Some(self.page()),
-        }
+        Picture { name, image: sheet(&each, views.len()), page: Some(self.page()) }
     }
 
     fn label(&self, i: usize) -> usize {
@@ -147,24 +131,15 @@ impl Points {
         };
         let project = |p: [f32; 3]| {
             let [x, y, z] = p;
-            let (x, z) = (
-                x * turn.cos() + z * turn.sin(),
-                z * turn.cos() - x * turn.sin(),
-            );
-            let (y, z) = (
-                y * tilt.cos() - z * tilt.sin(),
-                z * tilt.cos() + y * tilt.sin(),
-            );
+            let (x, z) = (x * turn.cos() + z * turn.sin(), z * turn.cos() - x * turn.sin());
+            let (y, z) = (y * tilt.cos() - z * tilt.sin(), z * tilt.cos() + y * tilt.sin());
             (middle + x * scale, middle - y * scale, z)
         };
         let Some(mut canvas) = Pixmap::new(side, side) else {
             return RgbImage::new(side, side);
         };
         canvas.fill(Color::WHITE);
-        let mut pen = Paint {
-            anti_alias: true,
-            ..Paint::default()
-        };
+        let mut pen = Paint { anti_alias: true, ..Paint::default() };
         if self.axes == 3 {
             self.cube(&mut canvas, &mut pen, &project);
         }
@@ -229,9 +204,7 @@ impl Points {
                 continue;
             }
             let n = of.len() as f32;
-            let (x, y) = of
-                .iter()
-                .fold((0.0, 0.0), |(x, y), p| (x + p.1 / n, y + p.2 / n));
+            let (x, y) = of.iter().fold((0.0, 0.0), |(x, y), p| (x + p.1 / n, y + p.2 / n));
             let (w, h) = mean.dimensions();
             let colour = Rgb(COLOURS[label % COLOURS.len()]);
             let mut framed = RgbImage::from_pixel(w + 4, h + 4, colour);
@@ -246,10 +219,8 @@ impl Points {
         for (i, [x, y, z]) in self.scaled().into_iter().enumerate() {
             let _ = write!(points, "[{x:.3},{y:.3},{z:.3},{}],", self.label(i));
         }
-        let colours: Vec<String> = COLOURS
-            .iter()
-            .map(|[r, g, b]| format!("\"rgb({r},{g},{b})\""))
-            .collect();
+        let colours: Vec<String> =
+            COLOURS.iter().map(|[r, g, b]| format!("\"rgb({r},{g},{b})\"")).collect();
         let names = serde_json::to_string(&self.names).unwrap_or_else(|_| "[]".into());
         PAGE.replace("POINTS", &points)
             .replace("COLOURS", &colours.join(","))
@@ -285,9 +256,7 @@ fn principal(codes: &[f32], nz: usize) -> Vec<[f32; 3]> {
     let n = codes.len() / nz;
     let mut mean = vec![0.0f64; nz];
     for code in codes.chunks_exact(nz) {
-        mean.iter_mut()
-            .zip(code)
-            .for_each(|(m, &v)| *m += f64::from(v) / n as f64);
+        mean.iter_mut().zip(code).for_each(|(m, &v)| *m += f64::from(v) / n as f64);
     }
     let centred = Mat::from_fn(n, nz, |i, j| f64::from(codes[i * nz + j]) - mean[j]);
     let covariance = centred.transpose() * &centred;
@@ -296,9 +265,7 @@ fn principal(codes: &[f32], nz: usize) -> Vec<[f32; 3]> {
     };
     // Ascending: the last are the largest.
     let along = &centred * eigen.U();
-    (0..n)
-        .map(|i| std::array::from_fn(|k| along[(i, nz - 1 - k)] as f32))
-        .collect()
+    (0..n).map(|i| std::array::from_fn(|k| along[(i, nz - 1 - k)] as f32)).collect()
 }
 
 #[cfg(test)]
@@ -323,13 +290,8 @@ mod tests {
     #[test]
     fn points_are_where_they_should_be() {
         let codes = [-1.0, -1.0, 1.0, 1.0];
-        let points = Points::new(
-            &codes,
-            2,
-            vec![0, 1],
-            vec!["a".into(), "</script>".into()],
-            vec![],
-        );
+        let points =
+            Points::new(&codes, 2, vec![0, 1], vec!["a".into(), "</script>".into()], vec![]);
         let picture = points.picture("codes");
         let at = |x, y| picture.image.get_pixel(x, y).0;
         let near = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).all(|(a, b)| a.abs_diff(b) < 70);

@@ -69,10 +69,7 @@ pub fn append(path: &Path, row: &impl Serialize) -> Result<(), WriteError> {
         // One write a line: a process that is killed leaves whole lines.
         file.write_all(&line)
     };
-    attempt().map_err(|error| WriteError {
-        path: path.into(),
-        error,
-    })
+    attempt().map_err(|error| WriteError { path: path.into(), error })
 }
 
 /// Drops the rows after `images`: a run that was killed goes on from an older checkpoint and writes them again.
@@ -102,10 +99,7 @@ pub fn rewind(path: &Path, images: u64) -> Result<(), WriteError> {
 /// Images of `[n, c, h, w]` in [-1, 1] as pictures.
 pub fn pictures(images: Tensor<4>) -> Vec<RgbImage> {
     let [_, channels, height, width] = images.dims();
-    let values: Vec<f32> = images
-        .into_data()
-        .try_to_vec()
-        .expect("a float tensor holds floats");
+    let values: Vec<f32> = images.into_data().try_to_vec().expect("a float tensor holds floats");
     values
         .chunks_exact(channels * height * width)
         .map(|image| picture(image, channels, width as u32, height as u32))
@@ -133,10 +127,7 @@ pub fn byte(v: f32) -> u8 {
 /// [`WriteError`] names the file.
 pub fn write_square(path: &Path, numbers: Tensor<2>) -> Result<(), WriteError> {
     let shape = numbers.dims();
-    let values: Vec<f32> = numbers
-        .into_data()
-        .try_to_vec()
-        .expect("a float tensor holds floats");
+    let values: Vec<f32> = numbers.into_data().try_to_vec().expect("a float tensor holds floats");
     run::write(path, &npy::write(&shape, values))
 }
 
@@ -164,10 +155,7 @@ pub fn write_png(path: &Path, picture: &DynamicImage) -> Result<(), WriteError> 
     let mut bytes = Cursor::new(Vec::new());
     picture
         .write_to(&mut bytes, ImageFormat::Png)
-        .map_err(|e| WriteError {
-            path: path.into(),
-            error: io::Error::other(e),
-        })?;
+        .map_err(|e| WriteError { path: path.into(), error: io::Error::other(e) })?;
     run::write(path, bytes.get_ref())
 }
 

@@ -124,10 +124,7 @@ impl Run {
 /// # Errors
 /// [`WriteError`] names it.
 pub fn create_dir(path: &Path) -> Result<(), WriteError> {
-    fs::create_dir_all(path).map_err(|error| WriteError {
-        path: path.into(),
-        error,
-    })
+    fs::create_dir_all(path).map_err(|error| WriteError { path: path.into(), error })
 }
 
 /// Writes a file under a temporary name beside `path`, brings it to disk and renames it: whoever looks sees the old
@@ -148,16 +145,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            file.as_file()
-                .set_permissions(fs::Permissions::from_mode(0o644))?;
+            file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         }
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
-    attempt().map_err(|error| WriteError {
-        path: path.into(),
-        error,
-    })
+    attempt().map_err(|error| WriteError { path: path.into(), error })
 }
 
 #[cfg(test)]

@@ -39,12 +39,7 @@ impl Spectral {
         for (kernel, u) in kernels(net).zip(&mut self.vectors) {
             let matrix = matrix(kernel.inner());
             let [rows, columns] = matrix.dims();
-            let v = unit(
-                u.val()
-                    .reshape([1, rows])
-                    .matmul(matrix.clone())
-                    .reshape([columns]),
-            );
+            let v = unit(u.val().reshape([1, rows]).matmul(matrix.clone()).reshape([columns]));
             let next = unit(matrix.matmul(v.reshape([columns, 1])).reshape([rows]));
             *u = std::mem::replace(u, Param::from_tensor(next.clone())).map(|_| next);
         }
@@ -85,12 +80,7 @@ fn matrix(kernel: Tensor<4>) -> Tensor<2> {
 }
 
 fn unit(vector: Tensor<1>) -> Tensor<1> {
-    let length = vector
-        .clone()
-        .powf_scalar(2.0)
-        .sum()
-        .sqrt()
-        .add_scalar(TINY);
+    let length = vector.clone().powf_scalar(2.0).sum().sqrt().add_scalar(TINY);
     vector / length
 }
 
@@ -100,10 +90,7 @@ mod tests {
     use models::dcgan::{self, Shape};
 
     fn net(device: &Device) -> Sequential {
-        let shape = Shape {
-            size: 16,
-            channels: 1,
-        };
+        let shape = Shape { size: 16, channels: 1 };
         dcgan::discriminator(&shape, 3, false, 1, device).unwrap()
     }
 
@@ -114,15 +101,8 @@ mod tests {
         let mut u = Tensor::ones([rows], &matrix.device());
         let mut sigma = 0.0;
         for _ in 0..200 {
-            let v = unit(
-                u.reshape([1, rows])
-                    .matmul(matrix.clone())
-                    .reshape([columns]),
-            );
-            let w = matrix
-                .clone()
-                .matmul(v.reshape([columns, 1]))
-                .reshape([rows]);
+            let v = unit(u.reshape([1, rows]).matmul(matrix.clone()).reshape([columns]));
+            let w = matrix.clone().matmul(v.reshape([columns, 1])).reshape([rows]);
             sigma = w.clone().powf_scalar(2.0).sum().sqrt().into_scalar::<f32>() as f64;
             u = unit(w);
         }
@@ -152,9 +132,7 @@ mod tests {
         let x = Tensor::ones([2, 1, 16, 16], &device);
         let y = spectral.normalised(&net).forward(x.clone());
         let grads = y.sum().backward();
-        let Layer::Conv(first) = &net.layers[0] else {
-            panic!("no convolution")
-        };
+        let Layer::Conv(first) = &net.layers[0] else { panic!("no convolution") };
         let weight = first.weight.val();
         let gradient = weight.grad(&grads).expect("a gradient");
         // The normalised network does not change with the length of a kernel: no gradient along it.

@@ -81,10 +81,7 @@ pub fn pictures(
     device: &Device,
 ) -> Result<Vec<Picture>, DataError> {
     let coder = Coder::new(state, cfg, device);
-    let mut all = vec![
-        reconstructions(&coder, cfg, held)?,
-        points(&coder, cfg, data)?,
-    ];
+    let mut all = vec![reconstructions(&coder, cfg, held)?, points(&coder, cfg, data)?];
     if cfg.nz == 2 {
         let (side, reach) = PLANE;
         let at = |i: usize| (2.0 * i as f32 / (side - 1) as f32 - 1.0) * reach;
@@ -114,9 +111,7 @@ pub fn measure(
     let [mut reconstruction, mut kl] = [0.0; 2];
     let which: Vec<usize> = (0..data.len()).collect();
     coder.each(data, &which, false, |coded| {
-        let log_variances = coded
-            .log_variances
-            .unwrap_or_else(|| coded.codes.zeros_like());
+        let log_variances = coded.log_variances.unwrap_or_else(|| coded.codes.zeros_like());
         let shape = coded.codes.dims();
         let e = noise::latents(shape[0], cfg.nz, &mut rng, &coded.codes.device());
         let z = coded.codes.clone() + (log_variances.clone() * 0.5).exp() * e;
@@ -126,11 +121,7 @@ pub fn measure(
     })?;
     let n = data.len().max(1) as f64;
     let [reconstruction, kl] = [reconstruction / n, kl / n];
-    Ok(vec![
-        ("elbo", -reconstruction - kl),
-        ("reconstruction", reconstruction),
-        ("kl", kl),
-    ])
+    Ok(vec![("elbo", -reconstruction - kl), ("reconstruction", reconstruction), ("kl", kl)])
 }
 
 #[cfg(test)]

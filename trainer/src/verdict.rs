@@ -28,12 +28,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    const ALL: [Verdict; 4] = [
-        Verdict::DTooStrong,
-        Verdict::DGuesses,
-        Verdict::Collapsed,
-        Verdict::Overfitting,
-    ];
+    const ALL: [Verdict; 4] =
+        [Verdict::DTooStrong, Verdict::DGuesses, Verdict::Collapsed, Verdict::Overfitting];
 
     /// Whether a row shows it; none where the row cannot tell.
     fn shows(self, row: &Row) -> Option<bool> {
@@ -106,16 +102,11 @@ impl Watch {
                 (*rows, *stands) = (0, !*stands);
                 let text = match stands {
                     true => verdict.to_string(),
-                    false => format!(
-                        "over: {}",
-                        verdict.to_string().split(':').next().unwrap_or("")
-                    ),
+                    false => {
+                        format!("over: {}", verdict.to_string().split(':').next().unwrap_or(""))
+                    }
                 };
-                said.push(Said {
-                    images: row.images,
-                    verdict: Some(verdict),
-                    text,
-                });
+                said.push(Said { images: row.images, verdict: Some(verdict), text });
             }
         }
         said
@@ -184,11 +175,7 @@ mod tests {
             let mut watch = Watch::default();
             let mut said = Vec::new();
             for images in 0..30 {
-                let value = if (10..20).contains(&images) {
-                    ill
-                } else {
-                    well
-                };
+                let value = if (10..20).contains(&images) { ill } else { well };
                 said.extend(watch.look(&row(images * 1_000, &[(key, value)])));
             }
             let said: Vec<_> = said.iter().map(|s| (s.images, s.verdict)).collect();
@@ -200,19 +187,11 @@ mod tests {
     fn nothing_is_said_early_or_of_single_rows() {
         let mut watch = Watch::default();
         for images in 0..5 {
-            assert!(
-                watch
-                    .look(&row(images * 1_000, &[("d_right", 1.0)]))
-                    .is_empty()
-            );
+            assert!(watch.look(&row(images * 1_000, &[("d_right", 1.0)])).is_empty());
         }
         for images in 5..50 {
             let value = if images % 3 == 0 { 0.7 } else { 1.0 };
-            assert!(
-                watch
-                    .look(&row(images * 1_000, &[("d_right", value)]))
-                    .is_empty()
-            );
+            assert!(watch.look(&row(images * 1_000, &[("d_right", value)])).is_empty());
         }
     }
 }

@@ -3,10 +3,7 @@
 //! On a board the timer counts cycles of the core. Under QEMU with `-icount shift=0` an instruction takes one virtual
 //! nanosecond and the timer counts those at the rate of the board's clock, whatever that is; a loop of known length
 //! tells how many instructions a tick is.
-#![allow(
-    unsafe_code,
-    reason = "a loop whose instructions can be counted is written in assembly"
-)]
+#![allow(unsafe_code, reason = "a loop whose instructions can be counted is written in assembly")]
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,9 +43,7 @@ impl Counter {
         unsafe {
             core::arch::asm!("2:", "subs {n}, #1", "bne 2b", n = inout(reg) ROUNDS => _);
         }
-        Counter {
-            calibration: (ticks() - start).max(1),
-        }
+        Counter { calibration: (ticks() - start).max(1) }
     }
 
     /// Instructions that so many ticks are.

@@ -59,11 +59,7 @@ pub fn arguments(buffer: &mut [u8; 128]) -> impl Iterator<Item = &str> {
     let mut block = [buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: the host writes at most as many bytes as the block says into the buffer, and then how many.
     let failed = unsafe { syscall1!(GET_CMDLINE, block.as_mut_ptr()) };
-    let bytes = if failed == 0 {
-        block[1].min(buffer.len())
-    } else {
-        0
-    };
+    let bytes = if failed == 0 { block[1].min(buffer.len()) } else { 0 };
     let line = core::str::from_utf8(&buffer[..bytes]).unwrap_or_default();
     line.trim_end_matches('\0').split(' ').skip(1)
 }

@@ -30,10 +30,7 @@ use crate::panel::Panel;
 include!(concat!(env!("OUT_DIR"), "/faces.rs"));
 
 /// The record, used where it lies.
-#[allow(
-    unsafe_code,
-    reason = "a record may be larger than the memory of the code"
-)]
+#[allow(unsafe_code, reason = "a record may be larger than the memory of the code")]
 #[unsafe(link_section = ".faces")]
 static FACES: Aligned<[u8; RECORD]> =
     Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
@@ -124,22 +121,12 @@ fn run() -> Result<(), &'static str> {
         }
     };
     let counter = Counter::start(core.SYST);
-    let show = Show {
-        seed: wish.seed,
-        dwell: 2,
-        morph: 3,
-        ..Show::default()
-    };
+    let show = Show { seed: wish.seed, dwell: 2, morph: 3, ..Show::default() };
     let copy = match wish.copy {
         true => Some(File::create(c"face.rgb888").map_err(|_| "the host makes no file")?),
         false => None,
     };
-    let counted = Counted {
-        cpu,
-        copy,
-        faces: 0,
-        ticks: 0,
-    };
+    let counted = Counted { cpu, copy, faces: 0, ticks: 0 };
     let mut kiosk = Kiosk::new(counted, show);
     kiosk.seek(wish.position);
     let mut panel = Panel::open().map_err(|_| "the host makes no file")?;
@@ -182,10 +169,7 @@ fn report(counter: &Counter, backend: &Counted<'_>, whole: u64) {
     hprintln!("multiply-adds {}", MACS);
     hprintln!("instructions-per-face {}", face);
     hprintln!("instructions-per-face-on-the-panel {}", drawn);
-    hprintln!(
-        "instructions-per-1000-multiply-adds {}",
-        face * 1000 / MACS.max(1)
-    );
+    hprintln!("instructions-per-1000-multiply-adds {}", face * 1000 / MACS.max(1));
     hprintln!("record {}", RECORD);
     hprintln!("arena {}", 4 * ARENA);
     hprintln!("static {}", stack::data());

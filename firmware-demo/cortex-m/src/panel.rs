@@ -27,10 +27,7 @@ impl Panel {
     /// # Errors
     /// [`Refused::Create`].
     pub fn open() -> Result<Panel, Refused> {
-        Ok(Panel {
-            file: File::create(c"panel.rgb565")?,
-            line: [0; 2 * WIDTH as usize],
-        })
+        Ok(Panel { file: File::create(c"panel.rgb565")?, line: [0; 2 * WIDTH as usize] })
     }
 }
 
@@ -56,8 +53,7 @@ impl DrawTarget for Panel {
         let bounds = self.bounding_box();
         for Pixel(at, color) in pixels {
             if bounds.contains(at) {
-                self.file
-                    .write_at(place(at.x, at.y), &color.to_le_bytes())?;
+                self.file.write_at(place(at.x, at.y), &color.to_le_bytes())?;
             }
         }
         Ok(())

@@ -1,8 +1,5 @@
 //! How deep the stack has been: what lies below it is painted first and looked at later.
-#![allow(
-    unsafe_code,
-    reason = "the memory below the stack belongs to nobody yet"
-)]
+#![allow(unsafe_code, reason = "the memory below the stack belongs to nobody yet")]
 
 use core::ptr::{addr_of, read_volatile, write_volatile};
 

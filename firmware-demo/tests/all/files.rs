@@ -67,36 +67,19 @@ const QUICK: [&str; 3] = ["--fps=10", "--dwell-s=0.2", "--morph-s=0.4"];
 #[test]
 fn frames_are_the_same_in_a_folder_and_a_gif() {
     let dir = tempfile::tempdir().unwrap();
-    let args = |out| {
-        [
-            &QUICK[..],
-            &["--frames=8", "--size=48x64", "--colors=mono", "--out", out],
-        ]
-        .concat()
-    };
+    let args =
+        |out| [&QUICK[..], &["--frames=8", "--size=48x64", "--colors=mono", "--out", out]].concat();
     assert_eq!(ok(dir.path(), &args("frames")), "8 frames in frames\n");
-    assert_eq!(
-        ok(dir.path(), &args("faces.gif")),
-        "8 frames in faces.gif\n"
-    );
-    let mut names: Vec<_> = fs::read_dir(dir.path().join("frames"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    assert_eq!(ok(dir.path(), &args("faces.gif")), "8 frames in faces.gif\n");
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path().join("frames")).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    let frames: Vec<_> = names
-        .iter()
-        .map(|n| image::open(n).unwrap().to_rgba8())
-        .collect();
+    let frames: Vec<_> = names.iter().map(|n| image::open(n).unwrap().to_rgba8()).collect();
     assert_eq!(frames.len(), 8);
     assert_eq!(frames[0], frames[1], "the face dwells");
     assert!(frames[1] != frames[2] && frames[5] != frames[6]);
     let file = std::io::BufReader::new(fs::File::open(dir.path().join("faces.gif")).unwrap());
-    let gif = GifDecoder::new(file)
-        .unwrap()
-        .into_frames()
-        .collect_frames()
-        .unwrap();
+    let gif = GifDecoder::new(file).unwrap().into_frames().collect_frames().unwrap();
     // Two of dwell, four of morph, two of dwell: a frame that stays is written once. Two colours survive a palette.
     assert_eq!(gif.len(), 6);
     let delays: Vec<_> = gif.iter().map(|f| f.delay().numer_denom_ms().0).collect();
@@ -111,16 +94,7 @@ fn frames_are_the_same_in_a_folder_and_a_gif() {
 fn the_memory_of_a_panel_is_the_picture_in_16_bits() {
     let dir = tempfile::tempdir().unwrap();
     for out in ["a.rgb565", "a.png"] {
-        ok(
-            dir.path(),
-            &[
-                "--frames=1",
-                "--size=50x40",
-                "--colors=rgb565",
-                "--out",
-                out,
-            ],
-        );
+        ok(dir.path(), &["--frames=1", "--size=50x40", "--colors=rgb565", "--out", out]);
     }
     let bytes = fs::read(dir.path().join("a.rgb565")).unwrap();
     let words = bytes.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
@@ -146,20 +120,8 @@ fn a_configuration_file_and_flags_over_it() {
     let text = "# a small panel\nsize = \"40x30\"\nframes = 1\nout = \"a.png\"\nseed = 7\ncaption = false\n";
     fs::write(dir.path().join("kiosk.toml"), text).unwrap();
     ok(dir.path(), &["--config", "kiosk.toml"]);
-    ok(
-        dir.path(),
-        &["--config", "kiosk.toml", "--out=b.png", "--size=30x30"],
-    );
-    ok(
-        dir.path(),
-        &[
-            "--seed=7",
-            "--frames=1",
-            "--size=40x30",
-            "--caption=false",
-            "--out=c.png",
-        ],
-    );
+    ok(dir.path(), &["--config", "kiosk.toml", "--out=b.png", "--size=30x30"]);
+    ok(dir.path(), &["--seed=7", "--frames=1", "--size=40x30", "--caption=false", "--out=c.png"]);
     let open = |name: &str| image::open(dir.path().join(name)).unwrap();
     assert_eq!((open("a.png").width(), open("b.png").width()), (40, 30));
     assert_eq!(open("a.png"), open("c.png"));
@@ -170,25 +132,13 @@ fn the_configuration_to_begin_with_is_right() {
     let dir = tempfile::tempdir().unwrap();
     let example = include_str!("../../kiosk.toml");
     // With its other panel too.
-    let panel = example
-        .split_once("# display = ")
-        .unwrap()
-        .1
-        .replace("\n# ", "\n");
+    let panel = example.split_once("# display = ").unwrap().1.replace("\n# ", "\n");
     let lines = example.lines().filter(|l| !l.starts_with("display"));
-    let whole = format!(
-        "{}\ndisplay = {panel}",
-        lines.collect::<Vec<_>>().join("\n")
-    );
+    let whole = format!("{}\ndisplay = {panel}", lines.collect::<Vec<_>>().join("\n"));
     for text in [example, &whole] {
         fs::write(dir.path().join("k.toml"), text).unwrap();
-        let args = [
-            "--config=k.toml",
-            "--display=headless",
-            "--frames=1",
-            "--size=64x64",
-            "--out=a.png",
-        ];
+        let args =
+            ["--config=k.toml", "--display=headless", "--frames=1", "--size=64x64", "--out=a.png"];
         ok(dir.path(), &args);
     }
 }
@@ -196,11 +146,8 @@ fn the_configuration_to_begin_with_is_right() {
 #[test]
 fn a_configuration_file_full_of_mistakes() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(
-        dir.path().join("k.toml"),
-        "dwel_s = 1\nfps = -1\nseed = 3\nwake = \"25:00\"\n",
-    )
-    .unwrap();
+    fs::write(dir.path().join("k.toml"), "dwel_s = 1\nfps = -1\nseed = 3\nwake = \"25:00\"\n")
+        .unwrap();
     let want = "\
 error: k.toml, line 1: unknown key dwel_s; the nearest is dwell_s
 error: k.toml, line 2: fps cannot be -1: it is a number from 0.01 to 1000
@@ -222,57 +169,32 @@ fn what_cannot_be_is_said_in_a_line() {
     let cases: [(&[&str], &str); 9] = [
         (&["--model=none.bpk"], "error: cannot read none.bpk: "),
         (&["--model=face.bpk"], "error: face.bpk: "),
-        (
-            &["--position=short"],
-            "error: short has 7 bytes, a position has 8: it is another file",
-        ),
+        (&["--position=short"], "error: short has 7 bytes, a position has 8: it is another file"),
         (&["--display=window"], "error: no window: "),
-        (
-            &["--display=terminal"],
-            "error: the standard output is no terminal",
-        ),
-        (
-            &["--display=framebuffer", "--device=none"],
-            "error: cannot open none: ",
-        ),
+        (&["--display=terminal"], "error: the standard output is no terminal"),
+        (&["--display=framebuffer", "--device=none"], "error: cannot open none: "),
         (
             &["--display=framebuffer", "--device=short"],
             "error: short does not say its size: --size does",
         ),
         (
-            &[
-                "--display=framebuffer",
-                "--device=short",
-                "--size=9x9",
-                "--depth=16",
-                "--stride=17",
-            ],
+            &["--display=framebuffer", "--device=short", "--size=9x9", "--depth=16", "--stride=17"],
             "error: a row of 9 pixels takes 18 bytes, the stride is 17",
         ),
-        (
-            &["--display=spi", "--spi=none"],
-            "error: cannot open none: ",
-        ),
+        (&["--display=spi", "--spi=none"], "error: cannot open none: "),
     ];
     for (args, want) in cases {
         let text = error(dir.path(), args);
-        assert!(
-            text.starts_with(want) && text.lines().count() == 1,
-            "{args:?}: {text}"
-        );
+        assert!(text.starts_with(want) && text.lines().count() == 1, "{args:?}: {text}");
     }
 }
 
 #[test]
 fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
     // Depth, whether red and blue are swapped, bytes a row.
-    for (depth, bgr, stride) in [
-        (16, false, 100),
-        (16, true, 96),
-        (24, false, 150),
-        (32, false, 192),
-        (32, true, 256),
-    ] {
+    for (depth, bgr, stride) in
+        [(16, false, 100), (16, true, 96), (24, false, 150), (32, false, 192), (32, true, 256)]
+    {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("fb"), []).unwrap();
         let (bits, row) = (format!("--depth={depth}"), format!("--stride={stride}"));
@@ -284,21 +206,12 @@ fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
             &row,
             if bgr { "--bgr" } else { "--bgr=false" },
         ];
-        let child = kiosk(dir.path(), &[&common[..], &show].concat())
-            .spawn()
-            .unwrap();
+        let child = kiosk(dir.path(), &[&common[..], &show].concat()).spawn().unwrap();
         let read = || fs::read(dir.path().join("fb")).unwrap();
         until("a frame", || read().len() == stride * 56);
         let got = read();
-        let colors = if depth == 16 {
-            "--colors=rgb565"
-        } else {
-            "--colors=rgb888"
-        };
-        ok(
-            dir.path(),
-            &[&common[..], &["--out=want.png", "--frames=1", colors]].concat(),
-        );
+        let colors = if depth == 16 { "--colors=rgb565" } else { "--colors=rgb888" };
+        ok(dir.path(), &[&common[..], &["--out=want.png", "--frames=1", colors]].concat());
         let want = image::open(dir.path().join("want.png")).unwrap().to_rgb8();
         for (x, y, pixel) in want.enumerate_pixels() {
             let at = &got[y as usize * stride + x as usize * (depth / 8)..][..depth / 8];
@@ -324,16 +237,8 @@ fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
 #[test]
 fn a_lost_display_is_tried_again_after_a_growing_pause() {
     let dir = tempfile::tempdir().unwrap();
-    let args = [
-        "--display=framebuffer",
-        "--device=/dev/full",
-        "--size=8x8",
-        "--depth=16",
-    ];
-    let child = kiosk(dir.path(), &args)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let args = ["--display=framebuffer", "--device=/dev/full", "--size=8x8", "--depth=16"];
+    let child = kiosk(dir.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(3600));
     let text = terminate(child);
     let lines: Vec<_> = text.lines().collect();
@@ -342,30 +247,17 @@ fn a_lost_display_is_tried_again_after_a_growing_pause() {
             && lines[0].ends_with("again in 1 s"),
         "{text}"
     );
-    assert!(
-        lines[1].ends_with("again in 2 s") && lines[2].ends_with("again in 4 s"),
-        "{text}"
-    );
+    assert!(lines[1].ends_with("again in 2 s") && lines[2].ends_with("again in 4 s"), "{text}");
 }
 
 #[test]
 fn the_position_outlives_the_program() {
     let dir = tempfile::tempdir().unwrap();
-    let common = [
-        &QUICK[..],
-        &["--size=32x32", "--caption=false", "--position=place"],
-    ]
-    .concat();
-    ok(
-        dir.path(),
-        &[&common[..], &["--frames=9", "--out=first"]].concat(),
-    );
+    let common = [&QUICK[..], &["--size=32x32", "--caption=false", "--position=place"]].concat();
+    ok(dir.path(), &[&common[..], &["--frames=9", "--out=first"]].concat());
     let bytes = fs::read(dir.path().join("place")).unwrap();
     assert_eq!(bytes, 8u64.to_le_bytes(), "the last frame that was shown");
-    ok(
-        dir.path(),
-        &[&common[..], &["--frames=1", "--out=again.png"]].concat(),
-    );
+    ok(dir.path(), &[&common[..], &["--frames=1", "--out=again.png"]].concat());
     let open = |name: &str| image::open(dir.path().join(name)).unwrap();
     assert_eq!(open("again.png"), open("first/frame-000008.png"));
 }
@@ -384,15 +276,7 @@ fn the_clock_gives_two_kiosks_the_same_face() {
     let other = |day: &str| ok(dir.path(), &[&common[..], &["--out", day]].concat());
     other("a.png");
     other("b.png");
-    ok(
-        dir.path(),
-        &[
-            "--size=32x32",
-            "--frames=1",
-            "--caption=false",
-            "--out=start.png",
-        ],
-    );
+    ok(dir.path(), &["--size=32x32", "--frames=1", "--caption=false", "--out=start.png"]);
     let open = |name: &str| image::open(dir.path().join(name)).unwrap();
     // Once in a while midnight (UTC) falls between the two.
     if open("a.png") != open("b.png") {
@@ -412,26 +296,12 @@ fn asleep_the_picture_is_black() {
     let later = (hour.parse::<u32>().unwrap() + 12) % 24;
     let (wake, sleep) = (
         format!("--wake={later:02}:{minute}"),
-        format!(
-            "--sleep={later:02}:{:02}",
-            (minute.parse::<u32>().unwrap() + 1) % 60
-        ),
+        format!("--sleep={later:02}:{:02}", (minute.parse::<u32>().unwrap() + 1) % 60),
     );
     let hours = [wake.as_str(), sleep.as_str()];
     // 59 minutes past would make 23 hours of it.
-    let hours = if minute == "59" {
-        ["--wake=00:00", "--sleep=00:01"]
-    } else {
-        hours
-    };
-    ok(
-        dir.path(),
-        &[
-            &hours[..],
-            &["--size=32x32", "--frames=1", "--out=night.png"],
-        ]
-        .concat(),
-    );
+    let hours = if minute == "59" { ["--wake=00:00", "--sleep=00:01"] } else { hours };
+    ok(dir.path(), &[&hours[..], &["--size=32x32", "--frames=1", "--out=night.png"]].concat());
     let night = image::open(dir.path().join("night.png")).unwrap().to_rgb8();
     assert!(night.pixels().all(|p| p.0 == [0; 3]));
 }

@@ -29,12 +29,7 @@ fn nonzero(n: u16) -> std::num::NonZero<u16> {
 impl Session {
     fn start(args: &[&str]) -> Session {
         let dir = tempfile::tempdir().unwrap();
-        let size = PtySize {
-            rows: ROWS,
-            cols: COLUMNS,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
+        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_firmware-demo"));
         command.args(args);
@@ -92,9 +87,7 @@ impl Session {
             assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
         };
         assert!(status.success(), "{status:?}");
-        self.until("the first screen", |s| {
-            !s.alternate_screen() && !s.hide_cursor()
-        });
+        self.until("the first screen", |s| !s.alternate_screen() && !s.hide_cursor());
         self.dir
     }
 }
@@ -127,12 +120,7 @@ fn face(seed: u64, rows: u16) -> RgbImage {
     let dir = tempfile::tempdir().unwrap();
     let size = format!("--size={COLUMNS}x{}", 2 * rows);
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_firmware-demo"))
-        .args([
-            &size,
-            "--frames=1",
-            "--out=face.png",
-            &format!("--seed={seed}"),
-        ])
+        .args([&size, "--frames=1", "--out=face.png", &format!("--seed={seed}")])
         .current_dir(dir.path())
         .stdout(std::process::Stdio::null())
         .status();
@@ -162,31 +150,18 @@ fn keys_and_faces_in_a_terminal() {
     session.press(b"f");
     session.until("its star", |s| !shows(4, ROWS)(s));
     session.press(b"s");
-    session.until("dark", |s| {
-        picture(s).is_some_and(|p| p.pixels().all(|p| p.0 == [0; 3]))
-    });
+    session.until("dark", |s| picture(s).is_some_and(|p| p.pixels().all(|p| p.0 == [0; 3])));
     session.press(b"q");
     let dir = session.ends_well();
-    assert_eq!(
-        std::fs::read_to_string(dir.path().join("favourites.txt")).unwrap(),
-        "4\n"
-    );
+    assert_eq!(std::fs::read_to_string(dir.path().join("favourites.txt")).unwrap(), "4\n");
 }
 
 #[test]
 fn a_terminal_that_changes_its_size() {
     let mut session = Session::start(&["--hold", "--display=terminal"]);
     session.until("face 0", shows(0, ROWS));
-    let size = PtySize {
-        rows: 15,
-        cols: COLUMNS,
-        pixel_width: 0,
-        pixel_height: 0,
-    };
-    session
-        .screen
-        .screen_mut()
-        .set_size(nonzero(15), nonzero(COLUMNS));
+    let size = PtySize { rows: 15, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
+    session.screen.screen_mut().set_size(nonzero(15), nonzero(COLUMNS));
     session.master.resize(size).unwrap();
     session.until("a smaller face 0", shows(0, 15));
     session.press(&[3]);
@@ -198,12 +173,6 @@ fn sigterm_leaves_the_terminal_as_it_was() {
     let mut session = Session::start(&["--morph-s=1", "--dwell-s=0.1"]);
     session.until("a face", |s| picture(s).is_some());
     let pid = session.child.process_id().unwrap().to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .arg(pid)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
     session.ends_well();
 }

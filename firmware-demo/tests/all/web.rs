@@ -20,9 +20,7 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
         Some("/") => ("index.html", "text/html"),
         Some("/kiosk.wasm") => ("kiosk.wasm", "application/wasm"),
         _ => {
-            return reader
-                .get_mut()
-                .write_all(b"HTTP/1.0 404 Not Found\r\n\r\n");
+            return reader.get_mut().write_all(b"HTTP/1.0 404 Not Found\r\n\r\n");
         }
     };
     let dist = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/web/dist"));
@@ -62,15 +60,8 @@ fn the_page_shows_the_face() {
                 "--hide-scrollbars",
                 "--force-color-profile=srgb",
             ])
-            .args([
-                "--window-size=320,600",
-                "--virtual-time-budget=5000",
-                "--screenshot=got.png",
-            ])
-            .arg(format!(
-                "--user-data-dir={}",
-                dir.path().join("profile").display()
-            ))
+            .args(["--window-size=320,600", "--virtual-time-budget=5000", "--screenshot=got.png"])
+            .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
             .arg(format!("http://{address}/?seed={seed}&hold"))
             .current_dir(dir.path())
             .stderr(Stdio::null())
@@ -81,11 +72,7 @@ fn the_page_shows_the_face() {
         let (want, mut got) = (open("want.png"), open("got.png"));
         let got = image::imageops::crop(&mut got, 0, 0, 320, 344).to_image();
         // Another instruction set adds in another order: a level of 255 here and there.
-        let off = want
-            .iter()
-            .zip(got.iter())
-            .map(|(a, b)| a.abs_diff(*b))
-            .max();
+        let off = want.iter().zip(got.iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(off.unwrap() <= 1, "seed {seed}: {off:?}");
         assert!(got.iter().any(|v| *v > 100), "there is a face");
     }

@@ -35,15 +35,7 @@ impl Drop for Desk {
 fn xvfb() -> Option<(Child, String)> {
     // The server picks a free number and says which.
     let server = Command::new("Xvfb")
-        .args([
-            "-displayfd",
-            "1",
-            "-screen",
-            "0",
-            "640x480x24",
-            "-nolisten",
-            "tcp",
-        ])
+        .args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
@@ -53,9 +45,7 @@ fn xvfb() -> Option<(Child, String)> {
         return None;
     };
     let mut line = String::new();
-    BufReader::new(server.stdout.take()?)
-        .read_line(&mut line)
-        .ok()?;
+    BufReader::new(server.stdout.take()?).read_line(&mut line).ok()?;
     Some((server, format!(":{}", line.trim())))
 }
 
@@ -72,13 +62,7 @@ impl Desk {
             .unwrap();
         let (x, screen) = x11rb::connect(Some(&display)).unwrap();
         let root = x.setup().roots[screen].root;
-        Some(Desk {
-            server,
-            program,
-            x,
-            root,
-            dir,
-        })
+        Some(Desk { server, program, x, root, dir })
     }
 
     /// The program's window once it is there.
@@ -87,19 +71,14 @@ impl Desk {
         loop {
             let tree = self.x.query_tree(self.root).unwrap().reply().unwrap();
             let seen = |w: &&Window| {
-                let attributes = self
-                    .x
-                    .get_window_attributes(**w)
-                    .ok()
-                    .and_then(|c| c.reply().ok());
+                let attributes =
+                    self.x.get_window_attributes(**w).ok().and_then(|c| c.reply().ok());
                 attributes
                     .is_some_and(|a| a.map_state == x11rb::protocol::xproto::MapState::VIEWABLE)
             };
             if let Some(window) = tree.children.iter().find(seen) {
                 // Without a window manager nobody else gives it the keys.
-                self.x
-                    .set_input_focus(InputFocus::PARENT, *window, x11rb::CURRENT_TIME)
-                    .unwrap();
+                self.x.set_input_focus(InputFocus::PARENT, *window, x11rb::CURRENT_TIME).unwrap();
                 self.x.flush().unwrap();
                 return *window;
             }
@@ -112,9 +91,7 @@ impl Desk {
     fn look(&self, window: Window) -> RgbImage {
         let size = self.x.get_geometry(window).unwrap().reply().unwrap();
         let (width, height) = (size.width, size.height);
-        let shot = self
-            .x
-            .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, !0);
+        let shot = self.x.get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, !0);
         let data = shot.unwrap().reply().unwrap().data;
         let pixels = data.chunks(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
         RgbImage::from_raw(width.into(), height.into(), pixels).unwrap()
@@ -144,18 +121,11 @@ impl Desk {
     fn press(&self, symbol: u32) {
         let setup = self.x.setup();
         let (low, high) = (setup.min_keycode, setup.max_keycode);
-        let map = self
-            .x
-            .get_keyboard_mapping(low, high - low + 1)
-            .unwrap()
-            .reply()
-            .unwrap();
+        let map = self.x.get_keyboard_mapping(low, high - low + 1).unwrap().reply().unwrap();
         let keys = map.keysyms.chunks(map.keysyms_per_keycode.into());
         let code = low + keys.into_iter().position(|k| k.contains(&symbol)).unwrap() as u8;
         for event in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
-            self.x
-                .xtest_fake_input(event, code, 0, self.root, 0, 0, 0)
-                .unwrap();
+            self.x.xtest_fake_input(event, code, 0, self.root, 0, 0, 0).unwrap();
             self.x.flush().unwrap();
             std::thread::sleep(Duration::from_millis(120));
         }

@@ -78,12 +78,7 @@ pub extern "C" fn start(seed: u64) -> u32 {
     let Ok(cpu) = Cpu::new(model, arena) else {
         return 0;
     };
-    let show = Show {
-        seed,
-        dwell: 90,
-        morph: 90,
-        ..Show::default()
-    };
+    let show = Show { seed, dwell: 90, morph: 90, ..Show::default() };
     let page = Page {
         kiosk: Kiosk::new(cpu, show),
         canvas: Canvas(vec![0; (4 * WIDTH * HEIGHT) as usize]),

@@ -18,15 +18,11 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_feature(w, weight);
     let mut y = vec![0.0; w.images * w.y_len()];
     let images = block(w);
-    y.par_chunks_mut(images * w.y_len())
-        .zip(x.par_chunks(images * w.x_len()))
-        .for_each(|(y, x)| {
+    y.par_chunks_mut(images * w.y_len()).zip(x.par_chunks(images * w.x_len())).for_each(
+        |(y, x)| {
             let rows = y.len() / w.features;
             let mut product = |values| {
-                let left = Left::Rows {
-                    values,
-                    stride: inner,
-                };
+                let left = Left::Rows { values, stride: inner };
                 multiply(rows, inner, w.features, left, &right, y);
             };
             if whole(w) {
@@ -45,7 +41,8 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
                 }
                 product(&written);
             }
-        });
+        },
+    );
     y
 }
 
@@ -55,14 +52,10 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_tap(w, weight);
     let mut x = vec![0.0; w.images * w.x_len()];
     let images = block(w);
-    x.par_chunks_mut(images * w.x_len())
-        .zip(y.par_chunks(images * w.y_len()))
-        .for_each(|(x, y)| {
+    x.par_chunks_mut(images * w.x_len()).zip(y.par_chunks(images * w.y_len())).for_each(
+        |(x, y)| {
             let rows = y.len() / w.features;
-            let left = Left::Rows {
-                values: y,
-                stride: w.features,
-            };
+            let left = Left::Rows { values: y, stride: w.features };
             if whole(w) {
                 return multiply(rows, w.features, outer, left, &right, x);
             }
@@ -77,7 +70,8 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
                     to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
                 });
             }
-        });
+        },
+    );
     x
 }
 
@@ -112,55 +106,40 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                 (inner, left, right)
             })
             .collect();
-        sums.par_chunks_mut(PANEL * w.features)
-            .enumerate()
-            .for_each(|(panel, to)| {
-                for (inner, left, right) in &prepared {
-                    Product {
-                        rows: to.len() / w.features,
-                        inner: *inner,
-                        columns: w.features,
-                        left: Left::Panels(&left[panel * inner * PANEL..][..inner * PANEL]),
-                        right,
-                        to,
-                        stride: w.features,
-                        add: true,
-                    }
-                    .run();
+        sums.par_chunks_mut(PANEL * w.features).enumerate().for_each(|(panel, to)| {
+            for (inner, left, right) in &prepared {
+                Product {
+                    rows: to.len() / w.features,
+                    inner: *inner,
+                    columns: w.features,
+                    left: Left::Panels(&left[panel * inner * PANEL..][..inner * PANEL]),
+                    right,
+                    to,
+                    stride: w.features,
+                    add: true,
                 }
-            });
+                .run();
+            }
+        });
     }
     // Sixteen features at a time: what is read together lies together, and so does what is written.
     const FEATURES: usize = 16;
     let mut gradient = vec![0.0; w.weight_len()];
-    gradient
-        .par_chunks_mut(FEATURES * outer)
-        .enumerate()
-        .for_each(|(block, to)| {
-            for c in 0..w.channels {
-                for tap in 0..w.taps() {
-                    let row = &sums[(tap * w.channels + c) * w.features + block * FEATURES..];
-                    for (to, v) in to[c * w.taps() + tap..].iter_mut().step_by(outer).zip(row) {
-                        *to = *v;
-                    }
+    gradient.par_chunks_mut(FEATURES * outer).enumerate().for_each(|(block, to)| {
+        for c in 0..w.channels {
+            for tap in 0..w.taps() {
+                let row = &sums[(tap * w.channels + c) * w.features + block * FEATURES..];
+                for (to, v) in to[c * w.taps() + tap..].iter_mut().step_by(outer).zip(row) {
+                    *to = *v;
                 }
             }
-        });
+        }
+    });
     gradient
 }
 
 fn multiply(rows: usize, inner: usize, columns: usize, left: Left, right: &[f32], to: &mut [f32]) {
-    Product {
-        rows,
-        inner,
-        columns,
-        left,
-        right,
-        to,
-        stride: columns,
-        add: false,
-    }
-    .run();
+    Product { rows, inner, columns, left, right, to, stride: columns, add: false }.run();
 }
 
 /// Whether the kernel covers the whole picture.
@@ -192,21 +171,15 @@ fn each_tap(w: &Window, mut each: impl FnMut(usize, usize, Option<usize>)) {
 fn by_feature(w: &Window, weight: &[f32]) -> Scratch {
     let inner = w.taps() * w.channels;
     let mut right = Scratch::of(packed_len(w.features, inner, COLUMNS));
-    right
-        .par_chunks_exact_mut(inner * COLUMNS)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            for (i, o) in (panel * COLUMNS..w.features).take(COLUMNS).enumerate() {
-                for (c, taps) in weight[o * inner..][..inner]
-                    .chunks_exact(w.taps())
-                    .enumerate()
-                {
-                    for (tap, v) in taps.iter().enumerate() {
-                        to[(tap * w.channels + c) * COLUMNS + i] = *v;
-                    }
+    right.par_chunks_exact_mut(inner * COLUMNS).enumerate().for_each(|(panel, to)| {
+        for (i, o) in (panel * COLUMNS..w.features).take(COLUMNS).enumerate() {
+            for (c, taps) in weight[o * inner..][..inner].chunks_exact(w.taps()).enumerate() {
+                for (tap, v) in taps.iter().enumerate() {
+                    to[(tap * w.channels + c) * COLUMNS + i] = *v;
                 }
             }
-        });
+        }
+    });
     right
 }
 
@@ -214,20 +187,17 @@ fn by_feature(w: &Window, weight: &[f32]) -> Scratch {
 fn by_tap(w: &Window, weight: &[f32]) -> Scratch {
     let outer = w.taps() * w.channels;
     let mut right = Scratch::of(packed_len(outer, w.features, COLUMNS));
-    right
-        .par_chunks_exact_mut(w.features * COLUMNS)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            let places: Vec<usize> = (panel * COLUMNS..outer)
-                .take(COLUMNS)
-                .map(|at| at % w.channels * w.taps() + at / w.channels)
-                .collect();
-            let rows = weight.chunks_exact(outer).zip(to.chunks_exact_mut(COLUMNS));
-            for (weight, to) in rows {
-                for (to, at) in to.iter_mut().zip(&places) {
-                    *to = weight[*at];
-                }
+    right.par_chunks_exact_mut(w.features * COLUMNS).enumerate().for_each(|(panel, to)| {
+        let places: Vec<usize> = (panel * COLUMNS..outer)
+            .take(COLUMNS)
+            .map(|at| at % w.channels * w.taps() + at / w.channels)
+            .collect();
+        let rows = weight.chunks_exact(outer).zip(to.chunks_exact_mut(COLUMNS));
+        for (weight, to) in rows {
+            for (to, at) in to.iter_mut().zip(&places) {
+                *to = weight[*at];
             }
-        });
+        }
+    });
     right
 }

@@ -52,9 +52,8 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let zeros = vec![0.0; w.channels];
     let mut y = vec![0.0; w.images * w.y_len()];
     let images = block(w);
-    y.par_chunks_mut(images * w.y_len())
-        .zip(x.par_chunks(images * w.x_len()))
-        .for_each(|(y, x)| {
+    y.par_chunks_mut(images * w.y_len()).zip(x.par_chunks(images * w.x_len())).for_each(
+        |(y, x)| {
             let count = y.len() / w.y_len() * tiles;
             let mut spread = Scratch::of(POINTS * count * inner);
             each_input(w, x, &zeros, |tile, kind, from| {
@@ -83,7 +82,8 @@ pub fn forward(w: &Window, x: &[f32], weight: &[f32]) -> Vec<f32> {
                 let from = |p: usize| &products[(p * count + tile) * w.features..][..w.features];
                 map::<Narrow, 9, 4>(nine(from), y, Places(at));
             });
-        });
+        },
+    );
     y
 }
 
@@ -93,9 +93,8 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_channel(w, weight);
     let mut x = vec![0.0; w.images * w.x_len()];
     let images = block(w);
-    x.par_chunks_mut(images * w.x_len())
-        .zip(y.par_chunks(images * w.y_len()))
-        .for_each(|(x, y)| {
+    x.par_chunks_mut(images * w.x_len()).zip(y.par_chunks(images * w.y_len())).for_each(
+        |(x, y)| {
             let images = y.len() / w.y_len();
             let count = images * tiles;
             let mut spread = Scratch::of(POINTS * count * w.features);
@@ -130,7 +129,8 @@ pub fn data(w: &Window, y: &[f32], weight: &[f32]) -> Vec<f32> {
                 };
                 map::<Collect, 9, 9>(nine(from), x, Added(at));
             });
-        });
+        },
+    );
     x
 }
 
@@ -143,11 +143,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
     let groups = (1 << 22) / (POINTS * group * tiles * (outer + w.features));
     let many = group * groups.max(2);
     let mut sums = Scratch::of(POINTS * outer * w.features);
-    for (i, (x, y)) in x
-        .chunks(many * w.x_len())
-        .zip(y.chunks(many * w.y_len()))
-        .enumerate()
-    {
+    for (i, (x, y)) in x.chunks(many * w.x_len()).zip(y.chunks(many * w.y_len())).enumerate() {
         let prepared: Vec<(usize, Scratch, Scratch)> = x
             .par_chunks(group * w.x_len())
             .zip(y.par_chunks(group * w.y_len()))
@@ -161,12 +157,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                 each_input(w, x, &zeros, |tile, kind, from| {
                     let first = kind * w.channels;
                     if first.is_multiple_of(PANEL) {
-                        let to = Packed {
-                            panels,
-                            len,
-                            row: tile,
-                            first,
-                        };
+                        let to = Packed { panels, len, row: tile, first };
                         return map::<Spread, 9, 9>(from, &mut left, to);
                     }
                     map::<Spread, 9, 9>(from, &mut row, Apart(w.channels));
@@ -180,12 +171,7 @@ pub fn weight(w: &Window, x: &[f32], y: &[f32]) -> Vec<f32> {
                 let panels = Panels::new(count, COLUMNS);
                 each_output(w, images, |tile, at| {
                     let from = at.map(|at| &y[at..][..w.features]);
-                    let to = Packed {
-                        panels,
-                        len,
-                        row: tile,
-                        first: 0,
-                    };
+                    let to = Packed { panels, len, row: tile, first: 0 };
                     map::<Widen, 4, 9>(from, &mut right, to);
                 });
                 (count, left, right)
@@ -244,9 +230,7 @@ fn each_panel(channels: usize) -> impl Iterator<Item = (usize, usize)> {
 /// Calls `each` with tile, kind, and where in `x` the nine inputs of that kind begin, if they are inside.
 fn each_place(w: &Window, images: usize, mut each: impl FnMut(usize, usize, [Option<usize>; 9])) {
     let place = |tile: usize, odd: usize, i: usize, size: usize| {
-        (4 * tile + odd + 2 * i)
-            .checked_sub(1)
-            .filter(|&at| at < size)
+        (4 * tile + odd + 2 * i).checked_sub(1).filter(|&at| at < size)
     };
     let (down, across) = (w.height / 4, w.width / 4);
     for tile in 0..images * down * across {
@@ -256,9 +240,7 @@ fn each_place(w: &Window, images: usize, mut each: impl FnMut(usize, usize, [Opt
             for (p, at) in at.iter_mut().enumerate() {
                 let y = place(ty, kind / 2, p / 3, w.height);
                 let x = place(tx, kind % 2, p % 3, w.width);
-                *at = y
-                    .zip(x)
-                    .map(|(y, x)| ((image * w.height + y) * w.width + x) * w.channels);
+                *at = y.zip(x).map(|(y, x)| ((image * w.height + y) * w.width + x) * w.channels);
             }
             each(tile, kind, at);
         }
@@ -306,13 +288,8 @@ struct Spread;
 impl Linear<9, 9> for Spread {
     #[inline(always)]
     fn apply<S: Simd>(simd: S, d: [S::f32s; 9]) -> [S::f32s; 9] {
-        let down = |j: usize| {
-            [
-                simd.sub_f32s(d[j], d[3 + j]),
-                d[3 + j],
-                simd.sub_f32s(d[6 + j], d[3 + j]),
-            ]
-        };
+        let down =
+            |j: usize| [simd.sub_f32s(d[j], d[3 + j]), d[3 + j], simd.sub_f32s(d[6 + j], d[3 + j])];
         let [a, b, c] = [down(0), down(1), down(2)];
         let across = |i: usize| [simd.sub_f32s(a[i], b[i]), b[i], simd.sub_f32s(c[i], b[i])];
         let [a, b, c] = [across(0), across(1), across(2)];
@@ -329,11 +306,7 @@ impl Linear<9, 9> for Collect {
         let middle = |a, b, c| simd.sub_f32s(b, simd.add_f32s(a, c));
         let across = |i: usize| [v[i], middle(v[i], v[i + 1], v[i + 2]), v[i + 2]];
         let [a, b, c] = [across(0), across(3), across(6)];
-        let m = [
-            middle(a[0], b[0], c[0]),
-            middle(a[1], b[1], c[1]),
-            middle(a[2], b[2], c[2]),
-        ];
+        let m = [middle(a[0], b[0], c[0]), middle(a[1], b[1], c[1]), middle(a[2], b[2], c[2])];
         [a[0], a[1], a[2], m[0], m[1], m[2], c[0], c[1], c[2]]
     }
 }
@@ -344,12 +317,7 @@ struct Narrow;
 impl Linear<9, 4> for Narrow {
     #[inline(always)]
     fn apply<S: Simd>(simd: S, m: [S::f32s; 9]) -> [S::f32s; 4] {
-        let down = |j: usize| {
-            [
-                simd.add_f32s(m[j], m[3 + j]),
-                simd.add_f32s(m[3 + j], m[6 + j]),
-            ]
-        };
+        let down = |j: usize| [simd.add_f32s(m[j], m[3 + j]), simd.add_f32s(m[3 + j], m[6 + j])];
         let [a, b, c] = [down(0), down(1), down(2)];
         [
             simd.add_f32s(a[0], b[0]),
@@ -441,12 +409,7 @@ fn map<L: Linear<I, O>, const I: usize, const O: usize>(
     to: &mut [f32],
     place: impl Target<O>,
 ) {
-    Arch::new().dispatch(Map::<L, _, I, O> {
-        from,
-        to,
-        place,
-        map: PhantomData,
-    });
+    Arch::new().dispatch(Map::<L, _, I, O> { from, to, place, map: PhantomData });
 }
 
 struct Map<'a, L, T, const I: usize, const O: usize> {
@@ -534,28 +497,23 @@ fn kind_taps(kind: usize) -> [usize; 4] {
 fn by_feature(w: &Window, weight: &[f32]) -> Scratch {
     let inner = KINDS * w.channels;
     let mut right = Scratch::of(packed_len(w.features, inner, COLUMNS) * POINTS);
-    right
-        .par_chunks_exact_mut(POINTS * inner * COLUMNS)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            let mut taps: Taps = [[0.0; COLUMNS]; 16];
-            let mut row = [0.0; POINTS * COLUMNS];
-            for c in 0..w.channels {
-                for (i, o) in (panel * COLUMNS..w.features).take(COLUMNS).enumerate() {
-                    let from = &weight[(o * w.channels + c) * 16..][..16];
-                    from.iter()
-                        .zip(&mut taps)
-                        .for_each(|(v, taps)| taps[i] = *v);
-                }
-                for kind in 0..KINDS {
-                    factors(&taps, kind, &mut row);
-                    for (point, row) in row.chunks_exact(COLUMNS).enumerate() {
-                        let at = point * inner + kind * w.channels + c;
-                        to[at * COLUMNS..][..COLUMNS].copy_from_slice(row);
-                    }
+    right.par_chunks_exact_mut(POINTS * inner * COLUMNS).enumerate().for_each(|(panel, to)| {
+        let mut taps: Taps = [[0.0; COLUMNS]; 16];
+        let mut row = [0.0; POINTS * COLUMNS];
+        for c in 0..w.channels {
+            for (i, o) in (panel * COLUMNS..w.features).take(COLUMNS).enumerate() {
+                let from = &weight[(o * w.channels + c) * 16..][..16];
+                from.iter().zip(&mut taps).for_each(|(v, taps)| taps[i] = *v);
+            }
+            for kind in 0..KINDS {
+                factors(&taps, kind, &mut row);
+                for (point, row) in row.chunks_exact(COLUMNS).enumerate() {
+                    let at = point * inner + kind * w.channels + c;
+                    to[at * COLUMNS..][..COLUMNS].copy_from_slice(row);
                 }
             }
-        });
+        }
+    });
     right
 }
 
@@ -563,28 +521,23 @@ fn by_feature(w: &Window, weight: &[f32]) -> Scratch {
 fn by_channel(w: &Window, weight: &[f32]) -> Scratch {
     let len = POINTS * w.features * COLUMNS;
     let mut right = Scratch::of(packed_len(w.channels, w.features, COLUMNS) * POINTS * KINDS);
-    right
-        .par_chunks_exact_mut(KINDS * len)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            let mut taps: Taps = [[0.0; COLUMNS]; 16];
-            let mut row = [0.0; POINTS * COLUMNS];
-            for o in 0..w.features {
-                for (i, c) in (panel * COLUMNS..w.channels).take(COLUMNS).enumerate() {
-                    let from = &weight[(o * w.channels + c) * 16..][..16];
-                    from.iter()
-                        .zip(&mut taps)
-                        .for_each(|(v, taps)| taps[i] = *v);
-                }
-                for kind in 0..KINDS {
-                    factors(&taps, kind, &mut row);
-                    for (point, row) in row.chunks_exact(COLUMNS).enumerate() {
-                        let at = kind * len + (point * w.features + o) * COLUMNS;
-                        to[at..][..COLUMNS].copy_from_slice(row);
-                    }
+    right.par_chunks_exact_mut(KINDS * len).enumerate().for_each(|(panel, to)| {
+        let mut taps: Taps = [[0.0; COLUMNS]; 16];
+        let mut row = [0.0; POINTS * COLUMNS];
+        for o in 0..w.features {
+            for (i, c) in (panel * COLUMNS..w.channels).take(COLUMNS).enumerate() {
+                let from = &weight[(o * w.channels + c) * 16..][..16];
+                from.iter().zip(&mut taps).for_each(|(v, taps)| taps[i] = *v);
+            }
+            for kind in 0..KINDS {
+                factors(&taps, kind, &mut row);
+                for (point, row) in row.chunks_exact(COLUMNS).enumerate() {
+                    let at = kind * len + (point * w.features + o) * COLUMNS;
+                    to[at..][..COLUMNS].copy_from_slice(row);
                 }
             }
-        });
+        }
+    });
     right
 }
 
@@ -592,27 +545,24 @@ fn by_channel(w: &Window, weight: &[f32]) -> Scratch {
 fn to_weight(w: &Window, sums: &[f32]) -> Vec<f32> {
     let (inner, size) = (KINDS * w.channels, 16 * w.channels);
     let mut gradient = vec![0.0; w.weight_len()];
-    gradient
-        .par_chunks_mut(COLUMNS * size)
-        .enumerate()
-        .for_each(|(panel, to)| {
-            let first = panel * COLUMNS;
-            let width = COLUMNS.min(w.features - first);
-            let mut row = [0.0; 4 * COLUMNS];
-            for c in 0..w.channels {
-                for kind in 0..KINDS {
-                    let from = |point: usize| {
-                        let at = point * inner + kind * w.channels + c;
-                        &sums[at * w.features + first..][..width]
-                    };
-                    map::<Narrow, 9, 4>(nine(from), &mut row, Apart(width));
-                    for (tap, row) in kind_taps(kind).iter().zip(row.chunks(width)) {
-                        for (i, v) in row.iter().enumerate() {
-                            to[i * size + c * 16 + tap] = *v;
-                        }
+    gradient.par_chunks_mut(COLUMNS * size).enumerate().for_each(|(panel, to)| {
+        let first = panel * COLUMNS;
+        let width = COLUMNS.min(w.features - first);
+        let mut row = [0.0; 4 * COLUMNS];
+        for c in 0..w.channels {
+            for kind in 0..KINDS {
+                let from = |point: usize| {
+                    let at = point * inner + kind * w.channels + c;
+                    &sums[at * w.features + first..][..width]
+                };
+                map::<Narrow, 9, 4>(nine(from), &mut row, Apart(width));
+                for (tap, row) in kind_taps(kind).iter().zip(row.chunks(width)) {
+                    for (i, v) in row.iter().enumerate() {
+                        to[i * size + c * 16 + tap] = *v;
                     }
                 }
             }
-        });
+        }
+    });
     gradient
 }

@@ -111,16 +111,7 @@ impl WithSimd for Product<'_> {
                 match self.left {
                     Left::Rows { values, stride } => {
                         let row = |r: usize| &values[(first + r).min(rows - 1) * stride..][..inner];
-                        let rows = [
-                            row(0),
-                            row(1),
-                            row(2),
-                            row(3),
-                            row(4),
-                            row(5),
-                            row(6),
-                            row(7),
-                        ];
+                        let rows = [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)];
                         tile(simd, Strided(rows), right, &mut sums);
                     }
                     Left::Panels(values) => {
@@ -221,14 +212,7 @@ mod tests {
     #[test]
     fn it_is_the_product() {
         // rows, inner, columns: whole tiles, edges in each direction, a single number.
-        let cases = [
-            (8, 16, 32),
-            (16, 5, 64),
-            (1, 1, 1),
-            (9, 7, 33),
-            (3, 40, 100),
-            (65, 3, 12),
-        ];
+        let cases = [(8, 16, 32), (16, 5, 64), (1, 1, 1), (9, 7, 33), (3, 40, 100), (65, 3, 12)];
         for (rows, inner, columns) in cases {
             let a = |r: usize, k: usize| ((r * 7 + k * 3) % 11) as f32 - 5.0;
             let b = |k: usize, c: usize| ((k * 5 + c) % 13) as f32 * 0.5 - 3.0;
@@ -247,13 +231,7 @@ mod tests {
                 }
             }
             let stride = inner + 2;
-            for left in [
-                Left::Rows {
-                    values: &straight,
-                    stride,
-                },
-                Left::Panels(&panels),
-            ] {
+            for left in [Left::Rows { values: &straight, stride }, Left::Panels(&panels)] {
                 for add in [false, true] {
                     let mut to = vec![1.0; rows * (columns + 1)];
                     Product {

@@ -58,8 +58,6 @@ impl Window {
 
     /// The row or column of `x` under tap `tap` of output `at`, if it is inside `0..size`.
     pub fn under(&self, at: usize, tap: usize, size: usize) -> Option<usize> {
-        (at * self.stride + tap)
-            .checked_sub(self.padding)
-            .filter(|&i| i < size)
+        (at * self.stride + tap).checked_sub(self.padding).filter(|&i| i < size)
     }
 }

@@ -93,14 +93,8 @@ struct Extra {
 impl Extra {
     fn bend(bend: Bend) -> Extra {
         match bend {
-            Bend::Leaky(slope) => Extra {
-                slope,
-                ..Extra::default()
-            },
-            Bend::Tanh => Extra {
-                tanh: true,
-                ..Extra::default()
-            },
+            Bend::Leaky(slope) => Extra { slope, ..Extra::default() },
+            Bend::Tanh => Extra { tanh: true, ..Extra::default() },
         }
     }
 }
@@ -114,32 +108,19 @@ impl Map {
     fn new(pixels: usize, channels: usize) -> Map {
         let wide = channels.is_multiple_of(4);
         let vectors = if wide { channels / 4 } else { channels };
-        Map {
-            pixels,
-            vectors,
-            wide,
-            lanes: vectors.next_power_of_two().min(32),
-        }
+        Map { pixels, vectors, wide, lanes: vectors.next_power_of_two().min(32) }
     }
 
     /// A list of numbers.
     fn flat(count: usize) -> Map {
         let wide = count.is_multiple_of(4);
-        Map {
-            pixels: if wide { count / 4 } else { count },
-            vectors: 1,
-            wide,
-            lanes: 1,
-        }
+        Map { pixels: if wide { count / 4 } else { count }, vectors: 1, wide, lanes: 1 }
     }
 
     /// Pixels of a run where there are at most `parts` of them.
     fn each(&self, parts: usize) -> usize {
         let rows = THREADS / self.lanes;
-        self.pixels
-            .div_ceil(parts.max(1))
-            .max(SHORT * rows)
-            .next_multiple_of(rows)
+        self.pixels.div_ceil(parts.max(1)).max(SHORT * rows).next_multiple_of(rows)
     }
 
     fn blocks(&self) -> usize {
@@ -161,16 +142,8 @@ impl Map {
     ) {
         // What finishes runs goes over them with fewer channels side by side.
         let finishes = matches!(kind, Kind::MomentsFinish | Kind::NormFinish);
-        let lanes = if finishes {
-            self.lanes.min(16)
-        } else {
-            self.lanes
-        };
-        let program = Channels {
-            kind,
-            vectors: self.wide,
-            lanes,
-        };
+        let lanes = if finishes { self.lanes.min(16) } else { self.lanes };
+        let program = Channels { kind, vectors: self.wide, lanes };
         let blocks = self.vectors.div_ceil(lanes) as u32;
         let groups = match finishes {
             true => [blocks, 1, 1],
@@ -213,30 +186,14 @@ pub fn statistics(x: CubeTensor, running: [CubeTensor; 2], momentum: f32) -> [Cu
     let runs @ (_, parts) = map.runs();
     let sums = empty(&x, [parts, 2, channels]);
     map.run(Kind::Moments, runs, (&[&x], &[&sums]), Extra::default());
-    let made = [
-        empty(&x, [2 * channels]),
-        empty(&x, [channels]),
-        empty(&x, [channels]),
-    ];
-    let extra = Extra {
-        momentum,
-        ..Extra::default()
-    };
-    map.run(
-        Kind::MomentsFinish,
-        runs,
-        (&[&sums, &mean, &variance], &made.each_ref()),
-        extra,
-    );
+    let made = [empty(&x, [2 * channels]), empty(&x, [channels]), empty(&x, [channels])];
+    let extra = Extra { momentum, ..Extra::default() };
+    map.run(Kind::MomentsFinish, runs, (&[&sums, &mean, &variance], &made.each_ref()), extra);
     made
 }
 
 fn norm_extra<B: burn::backend::Backend>(parts: &NormParts<B>) -> Extra {
-    Extra {
-        epsilon: parts.epsilon,
-        slope: parts.slope,
-        ..Extra::default()
-    }
+    Extra { epsilon: parts.epsilon, slope: parts.slope, ..Extra::default() }
 }
 
 /// See [`Layers::norm`](crate::kernels::Layers::norm).
@@ -245,12 +202,7 @@ pub fn norm(parts: NormParts<burn::backend::Cube>) -> CubeTensor {
     let x = last(parts.x);
     let [statistics, gamma, beta] = [parts.statistics, parts.gamma, parts.beta].map(contiguous);
     let y = empty_last(&x, dims(&x));
-    Map::of(&x).apply(
-        Kind::NormForward,
-        &[&x, &statistics, &gamma, &beta],
-        &y,
-        extra,
-    );
+    Map::of(&x).apply(Kind::NormForward, &[&x, &statistics, &gamma, &beta], &y, extra);
     y
 }
 
@@ -263,19 +215,9 @@ pub fn norm_gradients(parts: NormParts<burn::backend::Cube>, dy: CubeTensor) -> 
     let channels = dims(&x)[1];
     let runs @ (_, count) = map.runs();
     let sums = empty(&x, [count, 2, channels]);
-    map.run(
-        Kind::NormSums,
-        runs,
-        (&[&x, &dy, &statistics, &gamma, &beta], &[&sums]),
-        extra,
-    );
+    map.run(Kind::NormSums, runs, (&[&x, &dy, &statistics, &gamma, &beta], &[&sums]), extra);
     let by = [empty(&x, [channels]), empty(&x, [channels])];
-    map.run(
-        Kind::NormFinish,
-        runs,
-        (&[&sums, &statistics], &by.each_ref()),
-        extra,
-    );
+    map.run(Kind::NormFinish, runs, (&[&sums, &statistics], &by.each_ref()), extra);
     let dx = empty_last(&x, dims(&x));
     let [by_gamma, by_beta] = by;
     map.apply(
@@ -302,12 +244,7 @@ pub fn bend_biased_gradients(y: CubeTensor, dy: CubeTensor, bend: Bend) -> [Cube
     let channels = dims(&y)[1];
     let runs @ (_, count) = map.runs();
     let (dx, sums) = (empty_last(&y, dims(&y)), empty(&y, [count, channels]));
-    map.run(
-        Kind::BiasBackward,
-        runs,
-        (&[&y, &dy], &[&dx, &sums]),
-        Extra::bend(bend),
-    );
+    map.run(Kind::BiasBackward, runs, (&[&y, &dy], &[&dx, &sums]), Extra::bend(bend));
     let bias = map.add_up(&sums, count, channels);
     [dx, bias]
 }

@@ -63,12 +63,9 @@ impl Sides {
     pub fn of(pass: Pass, w: &Window) -> Sides {
         let pixels = w.images * w.rows() * w.columns();
         match pass {
-            Pass::Forward => Sides {
-                m: pixels,
-                n: w.features,
-                k: w.taps() * w.channels,
-                groups: 1,
-            },
+            Pass::Forward => {
+                Sides { m: pixels, n: w.features, k: w.taps() * w.channels, groups: 1 }
+            }
             Pass::Data => {
                 let [y, x] = positions(w);
                 Sides {
@@ -79,12 +76,7 @@ impl Sides {
                     groups: w.stride * w.stride,
                 }
             }
-            Pass::Weight => Sides {
-                m: w.features,
-                n: w.taps() * w.channels,
-                k: pixels,
-                groups: 1,
-            },
+            Pass::Weight => Sides { m: w.features, n: w.taps() * w.channels, k: pixels, groups: 1 },
         }
     }
 }
@@ -141,10 +133,7 @@ pub fn plan(pass: Pass, sides: &Sides, machine: &Machine) -> Plan {
         },
     };
     let fits = |tile: &Tile| tile.bytes(pass) <= machine.memory && tile.group() <= machine.threads;
-    let tile = [tile, MEDIUM, SMALL]
-        .into_iter()
-        .find(fits)
-        .unwrap_or(LEAST);
+    let tile = [tile, MEDIUM, SMALL].into_iter().find(fits).unwrap_or(LEAST);
     let parts = parts(&tile, sides, wanted);
     Plan { tile, parts }
 }
@@ -173,11 +162,7 @@ pub fn parts(tile: &Tile, sides: &Sides, wanted: usize) -> usize {
     let deep = 8 * tile.k;
     // Nor may the parts together be more than a kernel sees of one tensor.
     let most = PARTS_BYTES / (4 * m * n * groups).max(1);
-    wanted
-        .div_ceil(tiles.max(1))
-        .min(k / deep)
-        .min(most)
-        .clamp(1, 256)
+    wanted.div_ceil(tiles.max(1)).min(k / deep).min(most).clamp(1, 256)
 }
 
 /// Bytes of the parts of a sum together, at most.
@@ -190,33 +175,18 @@ pub type Scales = [f32; 2];
 pub fn forward(w: &Window, x: CubeTensor, weight: CubeTensor, scale: f32) -> CubeTensor {
     let shape = [w.images, w.features, w.rows(), w.columns()];
     let y = empty_last(&x, shape);
-    run(
-        Pass::Forward,
-        w,
-        [&last(x), &weight_last(weight)],
-        y,
-        [scale, 1.0],
-    )
+    run(Pass::Forward, w, [&last(x), &weight_last(weight)], y, [scale, 1.0])
 }
 
 /// The gradient by `x`, of that by `y`: also the transposed convolution of `y`.
 pub fn data(w: &Window, y: CubeTensor, weight: CubeTensor, scale: f32) -> CubeTensor {
     let x = empty_last(&y, [w.images, w.channels, w.height, w.width]);
     if thin::takes(w) {
-        note(|| Note {
-            what: described(Pass::Data, w),
-            multiply_adds: multiply_adds(w),
-        });
+        note(|| Note { what: described(Pass::Data, w), multiply_adds: multiply_adds(w) });
         thin::data(w, &last(y), &weight_last(weight), &x);
         return x;
     }
-    run(
-        Pass::Data,
-        w,
-        [&last(y), &weight_last(weight)],
-        x,
-        [scale, 1.0],
-    )
+    run(Pass::Data, w, [&last(y), &weight_last(weight)], x, [scale, 1.0])
 }
 
 /// The gradient by the weight, of `x` and the gradient by `y`; `scales` are of `y`, then of `x`.
@@ -302,10 +272,7 @@ pub fn run_as(
         features: Access::of(w.features, tile.k),
         shifts,
     };
-    note(|| Note {
-        what: described(pass, w),
-        multiply_adds: multiply_adds(w),
-    });
+    note(|| Note { what: described(pass, w), multiply_adds: multiply_adds(w) });
     let tiles = m.div_ceil(tile.m) * n.div_ceil(tile.n);
     let grid_of = grid(tiles, groups * parts);
     let [left, right] = factors;
@@ -321,14 +288,7 @@ pub fn run_as(
 
 /// A pass in a few words: the map it reads or makes, and how many channels become how many.
 pub fn described(pass: Pass, w: &Window) -> String {
-    let Window {
-        images,
-        channels,
-        features,
-        kernel,
-        stride,
-        ..
-    } = w;
+    let Window { images, channels, features, kernel, stride, .. } = w;
     let (name, from, to) = match pass {
         Pass::Forward => ("forward", channels, features),
         Pass::Data => ("data", features, channels),
@@ -452,9 +412,7 @@ pub fn candidates(matrix: bool) -> Vec<Tile> {
         (64, 64, 32, [2, 2]),
         (64, 64, 32, [2, 1]),
     ];
-    let mut tiles: Vec<Tile> = threads
-        .map(|(m, n, k, each)| Tile::threads(m, n, k, each))
-        .into();
+    let mut tiles: Vec<Tile> = threads.map(|(m, n, k, each)| Tile::threads(m, n, k, each)).into();
     if matrix {
         tiles.extend(units.map(|(m, n, k, each)| Tile::matrix(m, n, k, each)));
     }

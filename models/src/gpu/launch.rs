@@ -72,9 +72,7 @@ impl<P: Program> KernelMetadata for Kernel<P> {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-            .info(self.0.clone())
-            .mode(ExecutionMode::Unchecked)
+        KernelId::new::<Self>().info(self.0.clone()).mode(ExecutionMode::Unchecked)
     }
 
     fn address_type(&self) -> ElemType {
@@ -89,11 +87,7 @@ impl<P: Program> CubeKernel for Kernel<P> {
             ExecutionMode::Unchecked,
             AddressType::U32,
         );
-        KernelDefinition {
-            body: Scope::root(settings.clone()),
-            settings,
-            info: Info::default(),
-        }
+        KernelDefinition { body: Scope::root(settings.clone()), settings, info: Info::default() }
     }
 
     fn source(&self) -> Option<PrecompiledSource> {
@@ -254,19 +248,10 @@ pub fn as_lies(from: CubeTensor, like: &CubeTensor) -> CubeTensor {
 
 fn relayout(from: &CubeTensor, to: &CubeTensor, shape: [usize; 4], strides: [usize; 4]) {
     let count: usize = shape.iter().product();
-    let numbers = [count]
-        .into_iter()
-        .chain(shape[1..].iter().copied())
-        .chain(strides)
-        .map(|v| v as u32);
+    let numbers =
+        [count].into_iter().chain(shape[1..].iter().copied()).chain(strides).map(|v| v as u32);
     let numbers: Vec<u32> = numbers.collect();
-    launch(
-        Relayout,
-        grid(count.div_ceil(256), 1),
-        &[from],
-        &[to],
-        &numbers,
-    );
+    launch(Relayout, grid(count.div_ceil(256), 1), &[from], &[to], &numbers);
 }
 
 /// Copies a tensor of any strides into one without gaps.

@@ -132,14 +132,7 @@ impl Layers for Cube {
         epsilon: f32,
         slope: f32,
     ) -> CubeTensor {
-        channels::norm(NormParts {
-            x,
-            statistics,
-            gamma,
-            beta,
-            epsilon,
-            slope,
-        })
+        channels::norm(NormParts { x, statistics, gamma, beta, epsilon, slope })
     }
 
     fn bend(x: CubeTensor, bend: Bend) -> CubeTensor {

@@ -27,9 +27,7 @@ pub fn data(w: &Window, y: &CubeTensor, weight: &CubeTensor, x: &CubeTensor) {
     let positions = w.images * w.rows() * w.columns();
     let numbers = [positions, w.rows(), w.columns(), w.features / 4];
     launch(
-        Thin {
-            channels: w.channels,
-        },
+        Thin { channels: w.channels },
         grid(positions.div_ceil(GROUP), 1),
         &[y, weight],
         &[x],

@@ -77,13 +77,7 @@ impl Tile {
     fn layout(&self, lie: Lie, left: bool) -> Layout {
         let rows = if left { self.m } else { self.n };
         let matrix = matches!(self.units, Units::Matrix(_));
-        Layout {
-            lie,
-            rows,
-            left,
-            matrix,
-            k: self.k,
-        }
+        Layout { lie, rows, left, matrix, k: self.k }
     }
 }
 
@@ -220,12 +214,7 @@ impl Product {
             Lie::Across => (rows / 4, self.tile.k),
         };
         let step = self.tile.group() / wide;
-        Share {
-            wide,
-            each: rows.div_ceil(step),
-            step,
-            rows,
-        }
+        Share { wide, each: rows.div_ceil(step), step, rows }
     }
 
     fn scalar(&self) -> [bool; 3] {
@@ -298,11 +287,7 @@ impl Product {
         let map = |name: &str, sides: [&str; 3], scalar: bool, buffer: &str| {
             let [rows, columns, depth] = sides;
             let (read, ty, zero) = match scalar {
-                true => (
-                    format!("{buffer}[pixel * p.{depth} + channel]"),
-                    "f32",
-                    "0.0",
-                ),
+                true => (format!("{buffer}[pixel * p.{depth} + channel]"), "f32", "0.0"),
                 false => (
                     format!("{buffer}[(pixel * p.{depth} + channel) / 4u]"),
                     "vec4<f32>",
@@ -467,10 +452,7 @@ impl Product {
         }
         if matches!(units, Units::Matrix(_)) {
             let len = group / SUBGROUP * FRAGMENT * STAGE;
-            line(
-                to,
-                &format!("var<workgroup> stage: array<vec4<f32>, {len}>;"),
-            );
+            line(to, &format!("var<workgroup> stage: array<vec4<f32>, {len}>;"));
             to.push_str(
                 "fn halves(x: vec4<f32>, scale: f32) -> vec4<f16> {
     return vec4<f16>(clamp(x * scale, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
@@ -660,10 +642,9 @@ fn main(
         self.bring(to, "        ");
         line(to, "    }");
         line(to, "    while (k < last_k) {");
-        for (side, name, layout) in [
-            ("l", "left_tile", &layouts[0]),
-            ("r", "right_tile", &layouts[1]),
-        ] {
+        for (side, name, layout) in
+            [("l", "left_tile", &layouts[0]), ("r", "right_tile", &layouts[1])]
+        {
             let share = self.share(side == "l");
             for i in 0..share.each {
                 let far = format!("{side}_far + {}u", i * share.step);
@@ -675,11 +656,7 @@ fn main(
                 let value = match self.tile.units {
                     Units::Threads(_) => format!("{side}_{i}"),
                     Units::Matrix(_) => {
-                        let scale = if side == "l" {
-                            "scale_left"
-                        } else {
-                            "scale_right"
-                        };
+                        let scale = if side == "l" { "scale_left" } else { "scale_right" };
                         format!("halves({side}_{i}, p.{scale})")
                     }
                 };
@@ -776,16 +753,10 @@ fn main(
                 Lie::Sum => format!("own_m + {}u", i * threads_m),
                 Lie::Across => format!("4u * (own_m + {}u) + {}u", i / 4 * threads_m, i % 4),
             };
-            line(
-                to,
-                &format!("    let row_{i} = place(first_m + {row}, phase);"),
-            );
+            line(to, &format!("    let row_{i} = place(first_m + {row}, phase);"));
             for j in 0..vectors {
                 let column = format!("4u * (own_n + {}u)", j * threads_n);
-                line(
-                    to,
-                    &format!("    put(part, row_{i}, first_n + {column}, sum_{i}_{j});"),
-                );
+                line(to, &format!("    put(part, row_{i}, first_n + {column}, sum_{i}_{j});"));
             }
         }
     }
@@ -795,14 +766,8 @@ fn main(
         line(to, &format!("    let subgroup = thread / {SUBGROUP}u;"));
         line(to, &format!("    let lane = thread % {SUBGROUP}u;"));
         let (rows, columns) = (each_m * FRAGMENT, each_n * FRAGMENT);
-        line(
-            to,
-            &format!("    let own_m = subgroup / {wide}u * {rows}u;"),
-        );
-        line(
-            to,
-            &format!("    let own_n = subgroup % {wide}u * {columns}u;"),
-        );
+        line(to, &format!("    let own_m = subgroup / {wide}u * {rows}u;"));
+        line(to, &format!("    let own_n = subgroup % {wide}u * {columns}u;"));
         for i in 0..each_m {
             for j in 0..each_n {
                 line(to, &format!("    var sum_{i}_{j}: coop_mat16x16<f32, C>;"));
@@ -841,10 +806,7 @@ fn main(
         for i in 0..each_m {
             for half in 0..2 {
                 let row = format!("own_m + {}u + lane / 4u", i * FRAGMENT + half * 8);
-                line(
-                    to,
-                    &format!("    let row_{i}_{half} = place(first_m + {row}, phase);"),
-                );
+                line(to, &format!("    let row_{i}_{half} = place(first_m + {row}, phase);"));
             }
             for j in 0..each_n {
                 line(
@@ -993,10 +955,7 @@ fn tap_of(n: u32) -> vec3<i32> {
             "tap_0: vec3<i32>, tap_1: vec3<i32>, tap_2: vec3<i32>, tap_3: vec3<i32>",
             four(|e| format!("under(first, at.y + tap_{e}.y, at.z + tap_{e}.x, u32(tap_{e}.z))")),
         ),
-        false => (
-            "tap: vec3<i32>",
-            "under(first, at.y + tap.y, at.z + tap.x, u32(tap.z))".into(),
-        ),
+        false => ("tap: vec3<i32>", "under(first, at.y + tap.y, at.z + tap.x, u32(tap.z))".into()),
     };
     format!(
         "{tap}fn load_right(k: u32, last: u32, {arguments}) -> vec4<f32> {{

@@ -9,16 +9,11 @@ use models::{Layer, Sequential};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-const SHAPE: Shape = Shape {
-    size: 32,
-    channels: 3,
-};
+const SHAPE: Shape = Shape { size: 32, channels: 3 };
 
 fn images(n: usize, device: &Device) -> Tensor<4> {
     let mut rng = StdRng::seed_from_u64(9);
-    let values: Vec<f32> = (0..n * 3 * 32 * 32)
-        .map(|_| rng.random::<f32>() * 2.0 - 1.0)
-        .collect();
+    let values: Vec<f32> = (0..n * 3 * 32 * 32).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect();
     Tensor::from_data(TensorData::new(values, [n, 3, 32, 32]), device)
 }
 
@@ -57,10 +52,8 @@ fn penalty(d: &Sequential, x: Tensor<4>) -> Tensor<1> {
 fn its_penalty_has_the_gradient_of_finite_differences_in_f64() {
     let device = Device::flex().autodiff();
     let d = dcgan::discriminator(&SHAPE, 4, false, 5, &device).unwrap();
-    let in_f64: Vec<Tensor<4>> = weights(&d)
-        .into_iter()
-        .map(|w| w.cast(DType::F64).detach().require_grad())
-        .collect();
+    let in_f64: Vec<Tensor<4>> =
+        weights(&d).into_iter().map(|w| w.cast(DType::F64).detach().require_grad()).collect();
     let biases = |net: Sequential| {
         let mut net = net;
         for layer in &mut net.layers {
@@ -78,12 +71,7 @@ fn its_penalty_has_the_gradient_of_finite_differences_in_f64() {
     for case in 0..20 {
         let which = rng.random_range(0..in_f64.len());
         let weight = &in_f64[which];
-        let gradient: Vec<f64> = weight
-            .grad(&grads)
-            .unwrap()
-            .into_data()
-            .try_to_vec()
-            .unwrap();
+        let gradient: Vec<f64> = weight.grad(&grads).unwrap().into_data().try_to_vec().unwrap();
         let at = rng.random_range(0..gradient.len());
         let values: Vec<f64> = weight.clone().into_data().try_to_vec().unwrap();
         let step = 1e-6;
@@ -99,11 +87,7 @@ fn its_penalty_has_the_gradient_of_finite_differences_in_f64() {
         let off = (gradient[at] - want).abs();
         let size = want.abs().max(1e-6);
         // A kink of a rectifier may lie between the two points: they are rare, and small at this step.
-        assert!(
-            off < 1e-4 * size,
-            "case {case}: {} and {want}",
-            gradient[at]
-        );
+        assert!(off < 1e-4 * size, "case {case}: {} and {want}", gradient[at]);
     }
 }
 
@@ -118,20 +102,14 @@ fn what_has_no_such_gradient_is_named() {
 #[test]
 fn a_doubling_convolution_is_its_two_steps() {
     let device = Device::flex().autodiff();
-    let style = Style {
-        upsample: Upsample::Resize,
-        norm: false,
-        output: Output::Linear,
-    };
+    let style = Style { upsample: Upsample::Resize, norm: false, output: Output::Linear };
     let g = dcgan::generator_as(style, &SHAPE, 5, 4, 2, &device).unwrap();
     let Layer::ResizeConv(layer) = &g.layers[2] else {
         panic!("{:?}", g.layers[2]);
     };
     let mut rng = StdRng::seed_from_u64(4);
     let from = layer.weight.dims()[1];
-    let values: Vec<f32> = (0..2 * from * 25)
-        .map(|_| rng.random::<f32>() - 0.5)
-        .collect();
+    let values: Vec<f32> = (0..2 * from * 25).map(|_| rng.random::<f32>() - 0.5).collect();
     let x = Tensor::<4>::from_data(TensorData::new(values, [2, from, 5, 5]), &device);
     let twice = |x: Tensor<4>, dim: usize| {
         let mut shape = x.dims();

@@ -69,25 +69,13 @@ fn convolutions_are_burns() {
         let name = format!("{n}x{c}x{h}x{w} to {o}, kernel {kernel} stride {stride}");
         let x = random([n, c, h, w], &device);
         let weight = random([o, c, kernel, kernel], &device);
-        let own = all(
-            |x, w| conv::conv2d(x, w, None, stride, padding),
-            &x,
-            &weight,
-            None,
-        );
+        let own = all(|x, w| conv::conv2d(x, w, None, stride, padding), &x, &weight, None);
         let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
         let [y, dx, dw, by] = own;
-        let theirs = all(
-            |x, w| module::conv2d(x, w, None, options.clone()),
-            &x,
-            &weight,
-            Some(by),
-        );
-        for (what, got, want) in [
-            ("y", y, &theirs[0]),
-            ("dx", dx, &theirs[1]),
-            ("dw", dw, &theirs[2]),
-        ] {
+        let theirs = all(|x, w| module::conv2d(x, w, None, options.clone()), &x, &weight, Some(by));
+        for (what, got, want) in
+            [("y", y, &theirs[0]), ("dx", dx, &theirs[1]), ("dw", dw, &theirs[2])]
+        {
             close(&format!("{name}: {what}"), got, want.clone());
         }
     }
@@ -110,11 +98,9 @@ fn transposed_convolutions_are_burns() {
             &weight,
             Some(by),
         );
-        for (what, got, want) in [
-            ("y", y, &theirs[0]),
-            ("dx", dx, &theirs[1]),
-            ("dw", dw, &theirs[2]),
-        ] {
+        for (what, got, want) in
+            [("y", y, &theirs[0]), ("dx", dx, &theirs[1]), ("dw", dw, &theirs[2])]
+        {
             close(&format!("{name}: {what}"), got, want.clone());
         }
     }
@@ -163,14 +149,9 @@ fn batch_norm_and_activation_are_burns() {
         };
         let theirs = make();
         let list = Sequential {
-            layers: vec![
-                Layer::BatchNorm(make()),
-                Layer::Activation(Activation { function }),
-            ],
+            layers: vec![Layer::BatchNorm(make()), Layer::Activation(Activation { function })],
         };
-        let Layer::BatchNorm(own) = &list.layers[0] else {
-            unreachable!()
-        };
+        let Layer::BatchNorm(own) = &list.layers[0] else { unreachable!() };
         let bend = |x| match function {
             Function::Relu => activation::relu(x),
             Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
@@ -181,10 +162,7 @@ fn batch_norm_and_activation_are_burns() {
         let by = random(shape, &device);
         let mut results = Vec::new();
         for (norm, forward) in [
-            (
-                own,
-                &(|x| list.forward(x)) as &dyn Fn(Tensor<4>) -> Tensor<4>,
-            ),
+            (own, &(|x| list.forward(x)) as &dyn Fn(Tensor<4>) -> Tensor<4>),
             (&theirs, &|x| bend(theirs.forward(x))),
         ] {
             let x = x.clone().require_grad();
@@ -211,11 +189,7 @@ fn batch_norm_and_activation_are_burns() {
         let x = x.inner();
         use burn::module::Module;
         let (list, theirs) = (list.valid(), theirs.valid());
-        close(
-            &format!("{name}: in use"),
-            list.forward(x.clone()),
-            bend(theirs.forward(x)),
-        );
+        close(&format!("{name}: in use"), list.forward(x.clone()), bend(theirs.forward(x)));
     }
 }
 
@@ -225,10 +199,7 @@ fn batch_norm_and_activation_are_burns() {
 fn gradients_are_finite_differences() {
     use models::dcgan::{self, Shape};
     let device = Device::flex().autodiff();
-    let shape = Shape {
-        size: 16,
-        channels: 1,
-    };
+    let shape = Shape { size: 16, channels: 1 };
     let g = dcgan::generator(&shape, 6, 8, 3, &device).unwrap();
     let by = random([4, 1, 16, 16], &device);
     let loss = |z: Tensor<4>| (g.forward(z) * by.clone()).sum();
@@ -236,12 +207,8 @@ fn gradients_are_finite_differences() {
     let mut grads = loss(z.clone()).backward();
     let gradient = z.grad_remove(&mut grads).unwrap();
     for trial in 0..4 {
-        let along = random([4 + trial, 6, 1, 1], &device)
-            .inner()
-            .narrow(0, trial, 4);
-        let want = (gradient.clone() * along.clone())
-            .sum()
-            .into_scalar::<f32>();
+        let along = random([4 + trial, 6, 1, 1], &device).inner().narrow(0, trial, 4);
+        let want = (gradient.clone() * along.clone()).sum().into_scalar::<f32>();
         // Far enough for 24 bits, near enough for the kinks of a rectifier.
         let step = 1e-3;
         let at = |s: f32| {
@@ -249,12 +216,7 @@ fn gradients_are_finite_differences() {
             loss(Tensor::from_inner(moved)).into_scalar::<f32>()
         };
         let got = (at(step) - at(-step)) / (2.0 * step);
-        let size = gradient
-            .clone()
-            .powf_scalar(2.0)
-            .sum()
-            .sqrt()
-            .into_scalar::<f32>();
+        let size = gradient.clone().powf_scalar(2.0).sum().sqrt().into_scalar::<f32>();
         assert!(
             (got - want).abs() < 0.02 * size.max(1.0),
             "{trial}: {got} by differences, {want} by the gradient of size {size}"

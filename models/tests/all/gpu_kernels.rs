@@ -17,11 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 fn gpu() -> Option<Device> {
     static OPENED: OnceLock<Option<Device>> = OnceLock::new();
     let open = || {
-        let kinds = [
-            DeviceKind::DiscreteGpu(0),
-            DeviceKind::IntegratedGpu(0),
-            DeviceKind::Cpu,
-        ];
+        let kinds = [DeviceKind::DiscreteGpu(0), DeviceKind::IntegratedGpu(0), DeviceKind::Cpu];
         kinds.into_iter().find_map(|kind| {
             let options = Device::wgpu_options().device_kind(kind);
             options.graphics_api(WgpuBackend::Vulkan).init().ok()
@@ -133,12 +129,7 @@ fn transposed_convolutions() {
         let name = format!("{n}x{o} to {c}x{h}x{w}, kernel {kernel} stride {stride}");
         let f =
             |[x, weight]: [Tensor<4>; 2]| conv::conv_transpose2d(x, weight, None, stride, padding);
-        same(
-            &name,
-            f,
-            [[n, o, side(h), side(w)], [o, c, kernel, kernel]],
-            2e-4,
-        );
+        same(&name, f, [[n, o, side(h), side(w)], [o, c, kernel, kernel]], 2e-4);
     }
 }
 
@@ -164,19 +155,11 @@ fn biases_and_functions() {
 fn a_doubling_as_a_transposed_convolution() {
     for [out, from, n, side] in [[3, 5, 2, 4], [16, 32, 3, 8], [64, 8, 1, 4]] {
         let f = |[x, weight]: [Tensor<4>; 2]| {
-            let layer = ResizeConv {
-                weight: Param::from_tensor(weight.clone()),
-                bias: None,
-            };
+            let layer = ResizeConv { weight: Param::from_tensor(weight.clone()), bias: None };
             let _ = layer;
             conv::conv_transpose2d(x, kernels::fold(weight), None, 2, 1)
         };
-        same(
-            &format!("{from} to {out}"),
-            f,
-            [[n, from, side, side], [out, from, 3, 3]],
-            2e-4,
-        );
+        same(&format!("{from} to {out}"), f, [[n, from, side, side], [out, from, 3, 3]], 2e-4);
     }
 }
 
@@ -190,18 +173,13 @@ fn batch_norm() {
         norm.gamma = Param::from_tensor(ramp.clone() * 0.8 - 0.3);
         norm.beta = Param::from_tensor(ramp * -0.5 + 0.2);
         let list = Sequential {
-            layers: vec![
-                Layer::BatchNorm(norm),
-                Layer::Activation(Activation { function }),
-            ],
+            layers: vec![Layer::BatchNorm(norm), Layer::Activation(Activation { function })],
         };
         let x = (random(shape, device) * 3.0 + 40.0).detach().require_grad();
         let by = random(shape, device);
         let y = list.forward(x.clone());
         let mut grads = (y.clone() * by).sum().backward();
-        let Layer::BatchNorm(norm) = &list.layers[0] else {
-            unreachable!()
-        };
+        let Layer::BatchNorm(norm) = &list.layers[0] else { unreachable!() };
         [
             values(y),
             values(x.grad_remove(&mut grads).unwrap()),

@@ -33,13 +33,7 @@ fn products_are_valid() {
     for tile in candidates(true) {
         for pass in PASSES {
             for (channels, features) in access.iter().flat_map(|a| access.map(|b| (*a, b))) {
-                validate(&Product {
-                    pass,
-                    tile,
-                    channels,
-                    features,
-                    shifts: channels == features,
-                });
+                validate(&Product { pass, tile, channels, features, shifts: channels == features });
             }
         }
     }
@@ -47,19 +41,10 @@ fn products_are_valid() {
 
 #[test]
 fn small_memories_have_a_tile() {
-    let machine = Machine {
-        groups: 264,
-        memory: 16 << 10,
-        threads: 256,
-    };
+    let machine = Machine { groups: 264, memory: 16 << 10, threads: 256 };
     for pass in PASSES {
         for (m, n) in [(1, 8192), (4096, 3), (64, 48), (100, 512), (4096, 4096)] {
-            let sides = Sides {
-                m,
-                n,
-                k: 1024,
-                groups: 1,
-            };
+            let sides = Sides { m, n, k: 1024, groups: 1 };
             let tile = plan(pass, &sides, &machine).tile;
             assert!(tile.bytes(pass) <= machine.memory, "{tile:?}");
             assert!(tile.group() <= machine.threads, "{tile:?}");

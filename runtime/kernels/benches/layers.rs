@@ -24,7 +24,8 @@ const CHANNELS: [usize; 6] = [100, 512, 256, 128, 64, 3];
 fn generator() -> Graph {
     let mut state = 1u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     let mut layers = Vec::new();
@@ -36,24 +37,13 @@ fn generator() -> Graph {
         let size = 1.0 / (from as f32 * if i == 0 { 1.0 } else { 4.0 }).sqrt();
         layers.push(Layer {
             name: format!("{i}-{from}x{out}"),
-            op: Op::ConvTranspose {
-                out,
-                window: Window {
-                    kernel: 4,
-                    stride,
-                    padding,
-                },
-            },
+            op: Op::ConvTranspose { out, window: Window { kernel: 4, stride, padding } },
             activation: if last { Activation::Tanh } else { Activation::Relu },
             weight: (0..from * out * 16).map(|_| next() * size).collect(),
             bias: (0..out).map(|_| next() * 0.1).collect(),
         });
     }
-    Graph {
-        latent: CHANNELS[0],
-        layers,
-        facts: Facts::default(),
-    }
+    Graph { latent: CHANNELS[0], layers, facts: Facts::default() }
 }
 
 fn layers(criterion: &mut Criterion) {
@@ -70,7 +60,8 @@ fn layers(criterion: &mut Criterion) {
         for isa in Isa::all().into_iter().flatten() {
             let mut group = criterion.benchmark_group(format!("{precision}/{}", isa.name()));
             let mut arena = vec![0.0; model.arena_len()];
-            let mut cpu = Cpu::with(&model, &mut arena, Some(isa)).expect("an arena of that length");
+            let mut cpu =
+                Cpu::with(&model, &mut arena, Some(isa)).expect("an arena of that length");
             for (i, layer) in model.layers().iter().enumerate() {
                 let work = layer.op.multiply_adds(layer.input, layer.output);
                 group.throughput(Throughput::Elements(work));

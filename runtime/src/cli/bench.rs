@@ -32,9 +32,7 @@ impl Times {
     /// The value that a share of all lies below, in milliseconds.
     fn ms(&self, share: f64) -> f64 {
         let at = (self.0.len() as f64 * share) as usize;
-        self.0
-            .get(at.min(self.0.len() - 1))
-            .map_or(0.0, |s| s * 1e3)
+        self.0.get(at.min(self.0.len() - 1)).map_or(0.0, |s| s * 1e3)
     }
 }
 
@@ -84,10 +82,7 @@ fn cold(args: &Bench) -> Result<f64, Box<dyn Error>> {
     let mut times = Vec::new();
     for _ in 0..9 {
         let mut command = Command::new(&program);
-        command
-            .arg("generate")
-            .arg("--out")
-            .arg(folder.path().join("face.png"));
+        command.arg("generate").arg("--out").arg(folder.path().join("face.png"));
         if let Some(model) = &args.model {
             command.arg("--model").arg(model);
         }
@@ -333,22 +328,10 @@ fn table(
         writeln!(text, "{:<24}{peak:>22.1} G/s", "multiply-adds at most")?;
     }
     let facts = [
-        (
-            "memory read",
-            format!("{:.1} GB/s of as many bytes", frame.read / 1e9),
-        ),
-        (
-            "start to PNG",
-            format!("{:.1} ms, one face of the file", frame.cold),
-        ),
+        ("memory read", format!("{:.1} GB/s of as many bytes", frame.read / 1e9)),
+        ("start to PNG", format!("{:.1} ms, one face of the file", frame.cold)),
         ("record", format!("{:.2} MB", megabytes(frame.size as f64))),
-        (
-            "arena",
-            format!(
-                "{:.2} MB, one a thread",
-                megabytes(4.0 * model.arena_len() as f64)
-            ),
-        ),
+        ("arena", format!("{:.2} MB, one a thread", megabytes(4.0 * model.arena_len() as f64))),
     ];
     for (what, how_much) in facts {
         let (number, unit) = how_much.split_once(' ').unwrap_or((&how_much, ""));
@@ -356,11 +339,7 @@ fn table(
     }
     let memories = [
         ("memory at most", frame.most, "this process"),
-        (
-            "memory beside files",
-            frame.beside,
-            "record and program apart",
-        ),
+        ("memory beside files", frame.beside, "record and program apart"),
     ];
     for (what, bytes, of) in memories {
         if let Some(bytes) = bytes {

@@ -27,11 +27,9 @@ pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
         return Err(format!("{}: ONNX is written in f32 only", out.display()).into());
     }
     if args.u8 && !to_onnx {
-        return Err(format!(
-            "{}: --u8 is for .onnx, records make bytes anyway",
-            out.display()
-        )
-        .into());
+        return Err(
+            format!("{}: --u8 is for .onnx, records make bytes anyway", out.display()).into()
+        );
     }
     output::folder(out)?;
     let format = match &args.compare {

@@ -89,10 +89,7 @@ pub fn choose(device: Device) -> Result<Chosen, String> {
                 Ok(Chosen::Gpu(gpu.clone(), false))
             }
             (None, Some(other)) => {
-                eprintln!(
-                    "device: CPU (Vulkan has only {}, {})",
-                    other.name, other.kind
-                );
+                eprintln!("device: CPU (Vulkan has only {}, {})", other.name, other.kind);
                 Ok(Chosen::Cpu)
             }
             (None, None) => {

@@ -86,10 +86,7 @@ impl Source {
             }
             Label::Turns(names) => {
                 let turn = (seed % names.len() as u64) as usize;
-                format!(
-                    "seed {seed}, label {} by its turn (see --label)",
-                    names[turn]
-                )
+                format!("seed {seed}, label {} by its turn (see --label)", names[turn])
             }
         }
     }
@@ -115,10 +112,7 @@ fn label(args: &Generate, model: &Model<'_>) -> Result<Label, String> {
     let by_name = names.iter().position(|name| name == asked);
     match by_name.or_else(number) {
         Some(i) => Ok(Label::One(i as u32, names[i].clone())),
-        None => Err(format!(
-            "--label {asked}: the model's labels are {}",
-            names.join(", ")
-        )),
+        None => Err(format!("--label {asked}: the model's labels are {}", names.join(", "))),
     }
 }
 
@@ -212,9 +206,7 @@ pub fn run(args: &Generate) -> Result<(), Box<dyn Error>> {
                 let one = |cpu: &mut Cpu<'_>, i: usize| {
                     face(cpu, i).map_err(|e| crate::chain(e.as_ref()))
                 };
-                many(&model, count, threads, &one, &mut |i, face| {
-                    sheet.put(i, &face)
-                })?;
+                many(&model, count, threads, &one, &mut |i, face| sheet.put(i, &face))?;
             }
         }
         emit(sheet.picture, &args.out)?;

@@ -36,13 +36,7 @@ pub struct Maker<'a> {
 impl<'a> Maker<'a> {
     /// The first faces come from `gpu`.
     pub fn new(gpu: Gpu, cpu: Cpu<'a>, count: usize) -> Maker<'a> {
-        Maker {
-            gpu: Some(gpu),
-            cpu,
-            count,
-            ready: (0, Vec::new()),
-            ahead: None,
-        }
+        Maker { gpu: Some(gpu), cpu, count, ready: (0, Vec::new()), ahead: None }
     }
 
     /// Face `i`, of the latent that `latent` gives.
@@ -60,9 +54,7 @@ impl<'a> Maker<'a> {
         }
         if let Some(gpu) = &mut self.gpu {
             let batch = |from: usize| -> Vec<Latent<'l>> {
-                (from..(from + BATCH).min(self.count))
-                    .map(&latent)
-                    .collect()
+                (from..(from + BATCH).min(self.count)).map(&latent).collect()
             };
             match next(gpu, i, self.ahead.take(), batch) {
                 Ok((faces, ahead)) => {
@@ -147,13 +139,8 @@ pub fn bench(args: &Bench, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
             *best = best.min(seconds);
         }
     }
-    let measured = Measured {
-        ready,
-        rows,
-        at_once: gpu.at_once().min(args.batch),
-        layers,
-        peak: gpu.peak()?,
-    };
+    let measured =
+        Measured { ready, rows, at_once: gpu.at_once().min(args.batch), layers, peak: gpu.peak()? };
     let text = match args.json {
         true => measured.json(&model, adapter, args),
         false => measured.table(&model, adapter, args)?,
@@ -212,12 +199,7 @@ fn row(gpu: &mut Gpu, batch: usize, seconds: f64) -> Result<Row, GpuError> {
     let pipelined = pipelined(gpu, &latents, seconds)?;
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    Ok(Row {
-        batch,
-        median: at(0.5),
-        p99: at(0.99),
-        pipelined,
-    })
+    Ok(Row { batch, median: at(0.5), p99: at(0.99), pipelined })
 }
 
 /// Seconds of a batch where the next is begun before it is finished.
@@ -315,10 +297,7 @@ impl Measured {
         });
         let layers = self.layers.iter().enumerate().map(|(i, seconds)| {
             let share = self.work(model, i) / seconds / self.peak;
-            format!(
-                "{{\"ms\":{:.4},\"share_of_peak\":{share:.4}}}",
-                seconds * 1e3
-            )
+            format!("{{\"ms\":{:.4},\"share_of_peak\":{share:.4}}}", seconds * 1e3)
         });
         format!(
             "{{\"adapter\":{:?},\"half\":{},\"ready_s\":{:.3},\"peak_multiply_adds_per_s\":{:.0},\"rows\":[{}],\

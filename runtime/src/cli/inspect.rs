@@ -44,26 +44,11 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     writeln!(out, "{:<16}{}", "image", model.output())?;
     writeln!(out, "{:<16}{black} (black) to {white} (white)", "values")?;
     writeln!(out, "{:<16}{}", "precision", model.precision().name())?;
-    writeln!(
-        out,
-        "{:<16}{}",
-        "parameters",
-        grouped(model.parameters() as u64)
-    )?;
-    writeln!(
-        out,
-        "{:<16}{}",
-        "multiply-adds",
-        grouped(model.multiply_adds())
-    )?;
+    writeln!(out, "{:<16}{}", "parameters", grouped(model.parameters() as u64))?;
+    writeln!(out, "{:<16}{}", "multiply-adds", grouped(model.multiply_adds()))?;
     writeln!(out, "{:<16}{} bytes", "record", grouped(bytes as u64))?;
     let arena = 4 * model.arena_len() as u64;
-    writeln!(
-        out,
-        "{:<16}{} bytes, scratch included\n",
-        "arena",
-        grouped(arena)
-    )?;
+    writeln!(out, "{:<16}{} bytes, scratch included\n", "arena", grouped(arena))?;
     let longest = model.layers().iter().map(|l| l.name.len()).max();
     let wide = longest.unwrap_or(0).max(5) + 2;
     writeln!(
@@ -105,12 +90,7 @@ fn grouped(n: u64) -> String {
 mod tests {
     #[test]
     fn groups() {
-        let cases = [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ];
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
         for (n, want) in cases {
             assert_eq!(super::grouped(n), want);
         }

@@ -41,11 +41,9 @@ impl fmt::Display for LoadError {
                 path.display(),
                 precision.name()
             ),
-            LoadError::Unknown(path) => write!(
-                f,
-                "{} is neither a burn record nor an ONNX model",
-                path.display()
-            ),
+            LoadError::Unknown(path) => {
+                write!(f, "{} is neither a burn record nor an ONNX model", path.display())
+            }
         }
     }
 }

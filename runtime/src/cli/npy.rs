@@ -32,26 +32,18 @@ impl fmt::Display for NpyError {
             NpyError::Read(path, _) | NpyError::Parse(path, _) => {
                 write!(f, "cannot read {} as .npy", path.display())
             }
-            NpyError::Type(path) => write!(
-                f,
-                "{} holds uint8; latents are float32 or float64",
-                path.display()
-            ),
-            NpyError::Shape(path, shape) => write!(
-                f,
-                "{} is of shape {shape:?}; one latent a row is read",
-                path.display()
-            ),
-            NpyError::Length(path, got, need) => write!(
-                f,
-                "{}: a latent of {got} values, the model wants {need}",
-                path.display()
-            ),
-            NpyError::NotFinite(path, row, column) => write!(
-                f,
-                "{}: row {row}, column {column} is no finite number",
-                path.display()
-            ),
+            NpyError::Type(path) => {
+                write!(f, "{} holds uint8; latents are float32 or float64", path.display())
+            }
+            NpyError::Shape(path, shape) => {
+                write!(f, "{} is of shape {shape:?}; one latent a row is read", path.display())
+            }
+            NpyError::Length(path, got, need) => {
+                write!(f, "{}: a latent of {got} values, the model wants {need}", path.display())
+            }
+            NpyError::NotFinite(path, row, column) => {
+                write!(f, "{}: row {row}, column {column} is no finite number", path.display())
+            }
         }
     }
 }

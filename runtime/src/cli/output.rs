@@ -92,9 +92,7 @@ pub fn encode(
         false => picture,
     };
     let mut bytes = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, format)
-        .map_err(|e| OutputError::Encode(path.into(), e))?;
+    picture.write_to(&mut bytes, format).map_err(|e| OutputError::Encode(path.into(), e))?;
     Ok(bytes.into_inner())
 }
 

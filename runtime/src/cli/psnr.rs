@@ -55,10 +55,7 @@ impl Report {
             all.push(psnr(&face(&mut a, seed)?, &face(&mut b, seed)?));
         }
         let arena = |i: usize| 4 * models[i].arena_len();
-        Ok(Report {
-            faces: all,
-            sizes: [[before.len(), arena(0)], [after.len(), arena(1)]],
-        })
+        Ok(Report { faces: all, sizes: [[before.len(), arena(0)], [after.len(), arena(1)]] })
     }
 
     fn worst(&self) -> (usize, f64) {
@@ -79,11 +76,7 @@ impl Report {
             let mut arena = vec![0.0; model.arena_len()];
             let mut cpu = Cpu::new(model, &mut arena)?;
             for column in 0..8 {
-                let seed = if column == 7 {
-                    self.worst().0 as u64
-                } else {
-                    column
-                };
+                let seed = if column == 7 { self.worst().0 as u64 } else { column };
                 let pixels = face(&mut cpu, seed)?;
                 let face = RgbImage::from_fn(w, h, |x, y| Rgb(pixels[(y * w + x) as usize]));
                 let (x, y) = (column as i64 * w as i64, row as i64 * h as i64);

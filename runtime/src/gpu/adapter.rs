@@ -84,9 +84,7 @@ pub fn adapters() -> Vec<Adapter> {
             driver: driver.trim().to_string(),
             kind,
             half: adapter.features().contains(wgpu::Features::SHADER_F16),
-            largest_buffer: limits
-                .max_storage_buffer_binding_size
-                .min(limits.max_buffer_size),
+            largest_buffer: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             ordinal,
             handle: adapter,
         });

@@ -16,11 +16,7 @@ pub struct Fallback<'a> {
 impl<'a> Fallback<'a> {
     /// `tell` is called once, where the GPU is lost.
     pub fn new(gpu: Gpu, cpu: Cpu<'a>, tell: fn(&GpuError)) -> Fallback<'a> {
-        Fallback {
-            gpu: Some(gpu),
-            cpu,
-            tell,
-        }
+        Fallback { gpu: Some(gpu), cpu, tell }
     }
 
     /// Whether faces are still made by the GPU.
@@ -65,21 +61,13 @@ mod tests {
             name: "l".into(),
             op: Op::ConvTranspose {
                 out: 1,
-                window: crate::op::Window {
-                    kernel: 4,
-                    stride: 1,
-                    padding: 0,
-                },
+                window: crate::op::Window { kernel: 4, stride: 1, padding: 0 },
             },
             activation: Activation::Tanh,
             weight: vec![0.25; 5 * 16],
             bias: vec![],
         };
-        let graph = Graph {
-            latent: 5,
-            layers: vec![layer],
-            facts: Facts::default(),
-        };
+        let graph = Graph { latent: 5, layers: vec![layer], facts: Facts::default() };
         let record = Buffer::from(graph.to_record().unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         for adapter in adapters() {

@@ -99,14 +99,7 @@ pub struct Image {
 }
 
 const fn tile(size: [usize; 2], own: [usize; 2], deep: usize, stages: usize) -> Tile {
-    Tile {
-        lanes: size[0] / 4,
-        columns: size[1],
-        tall: own[0] / 4,
-        wide: own[1],
-        deep,
-        stages,
-    }
+    Tile { lanes: size[0] / 4, columns: size[1], tall: own[0] / 4, wide: own[1], deep, stages }
 }
 
 const fn image(pairs: usize, lines: usize, deep: usize) -> Image {
@@ -158,13 +151,8 @@ const COOPS: [(Coop, Option<usize>); 10] = [
 ];
 
 /// The same of the image layer.
-const IMAGES: [Image; 5] = [
-    image(8, 16, 2),
-    image(8, 16, 1),
-    image(16, 8, 2),
-    image(8, 8, 2),
-    image(16, 16, 1),
-];
+const IMAGES: [Image; 5] =
+    [image(8, 16, 2), image(8, 16, 1), image(16, 8, 2), image(8, 8, 2), image(16, 16, 1)];
 
 /// A layer's product, for choosing a kernel.
 #[derive(Clone, Copy, Debug)]
@@ -293,29 +281,17 @@ impl Slim {
     fn of(product: &Product) -> Slim {
         let slices = (product.quads / 8).next_power_of_two().clamp(16, 64);
         let lanes = product.block.min(256 / slices);
-        Slim {
-            lanes,
-            spread: 256 / (lanes * slices),
-            wide: 4,
-        }
+        Slim { lanes, spread: 256 / (lanes * slices), wide: 4 }
     }
 
     fn all(product: &Product) -> impl Iterator<Item = Slim> {
         let lanes = [1, 4, 8, 16];
         let block = product.block;
-        let lanes = lanes
-            .into_iter()
-            .filter(move |lanes| block.is_multiple_of(*lanes));
+        let lanes = lanes.into_iter().filter(move |lanes| block.is_multiple_of(*lanes));
         lanes.flat_map(|lanes| {
-            let slices = [4, 8, 16, 32, 64]
-                .into_iter()
-                .filter(move |s| s * lanes <= 256);
+            let slices = [4, 8, 16, 32, 64].into_iter().filter(move |s| s * lanes <= 256);
             slices.flat_map(move |slices| {
-                [4, 8].map(|wide| Slim {
-                    lanes,
-                    spread: 256 / (lanes * slices),
-                    wide,
-                })
+                [4, 8].map(|wide| Slim { lanes, spread: 256 / (lanes * slices), wide })
             })
         })
     }
@@ -375,11 +351,7 @@ impl Kind {
         }
         if eight {
             // Few reads for each product.
-            return Kind::Slim(Slim {
-                lanes: 1,
-                spread: 64,
-                wide: 8,
-            });
+            return Kind::Slim(Slim { lanes: 1, spread: 64, wide: 8 });
         }
         // As many workgroups as keep a GPU busy, and columns that fill most of them; with fewer, each thread has to do less.
         let full = |columns: usize| 2 * product.columns > columns;
@@ -471,11 +443,8 @@ impl Kind {
             Kind::Move => (include_str!("move.wgsl"), Vec::new()),
             Kind::Image(image, channels) => (include_str!("image.wgsl"), image.constants(channels)),
             Kind::ImageFew(channels) => {
-                let constants = [
-                    ("PAIRS", FEW),
-                    ("CHANNELS", channels),
-                    ("THREADS", few_threads(channels)),
-                ];
+                let constants =
+                    [("PAIRS", FEW), ("CHANNELS", channels), ("THREADS", few_threads(channels))];
                 (include_str!("image_few.wgsl"), constants.into())
             }
             Kind::Pixels => (include_str!("pixels.wgsl"), Vec::new()),
@@ -557,11 +526,7 @@ impl Kernel {
 
 /// Workgroups of a dispatch as its three sides.
 pub fn sides(workgroups: usize, groups: usize) -> [u32; 3] {
-    [
-        workgroups.min(ROW) as u32,
-        workgroups.div_ceil(ROW) as u32,
-        groups as u32,
-    ]
+    [workgroups.min(ROW) as u32, workgroups.div_ceil(ROW) as u32, groups as u32]
 }
 
 /// The pipelines that were wanted so far.
@@ -590,23 +555,15 @@ impl Pipelines {
                 count: None,
             })
             .collect();
-        let layout = device
-            .raw
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: None,
-                entries: &entries,
-            });
-        let whole = device
-            .raw
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                bind_group_layouts: &[Some(&layout)],
-                ..wgpu::PipelineLayoutDescriptor::default()
-            });
-        Pipelines {
-            layout,
-            whole,
-            made: Vec::new(),
-        }
+        let layout = device.raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: None,
+            entries: &entries,
+        });
+        let whole = device.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            bind_group_layouts: &[Some(&layout)],
+            ..wgpu::PipelineLayoutDescriptor::default()
+        });
+        Pipelines { layout, whole, made: Vec::new() }
     }
 
     /// The pipeline of a kernel, compiled now if it was not before.
@@ -629,31 +586,25 @@ pub fn compile(
     layout: Option<&wgpu::PipelineLayout>,
 ) -> wgpu::ComputePipeline {
     let module = trusted::module(&device.raw, source);
-    device
-        .raw
-        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(entry),
-            layout,
-            module: &module,
-            entry_point: Some(entry),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                // Everything is written before it is read.
-                zero_initialize_workgroup_memory: false,
-                ..wgpu::PipelineCompilationOptions::default()
-            },
-            cache: None,
-        })
+    device.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(entry),
+        layout,
+        module: &module,
+        entry_point: Some(entry),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            // Everything is written before it is read.
+            zero_initialize_workgroup_memory: false,
+            ..wgpu::PipelineCompilationOptions::default()
+        },
+        cache: None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CARD: Limits = Limits {
-        threads: 1024,
-        memory: 48 << 10,
-        matrices: true,
-    };
+    const CARD: Limits = Limits { threads: 1024, memory: 48 << 10, matrices: true };
 
     fn valid(kernel: Kernel) {
         let source = kernel.source();
@@ -675,31 +626,16 @@ mod tests {
 
     #[test]
     fn every_text_is_valid() {
-        let product = Product {
-            groups: 4,
-            columns: 1024,
-            lanes: 64,
-            block: 16,
-            quads: 512,
-            divisor: 512,
-        };
-        let narrow = Product {
-            lanes: 1,
-            block: 1,
-            ..product
-        };
+        let product =
+            Product { groups: 4, columns: 1024, lanes: 64, block: 16, quads: 512, divisor: 512 };
+        let narrow = Product { lanes: 1, block: 1, ..product };
         let products = [product, narrow].map(|p| Kind::candidates(&p, &CARD));
         assert!(products[0].iter().any(|k| matches!(k, Kind::Coop(_))));
         let moves = [Kind::Eight, Kind::Move];
         for kind in products.concat().into_iter().chain(moves) {
             for half in [false, true] {
                 if half || !matches!(kind, Kind::Coop(_)) {
-                    valid(Kernel {
-                        kind,
-                        block: 8,
-                        half,
-                        bytes: false,
-                    });
+                    valid(Kernel { kind, block: 8, half, bytes: false });
                 }
             }
         }
@@ -708,12 +644,7 @@ mod tests {
             for kind in images.into_iter().chain([Kind::Pixels]) {
                 for (half, bytes) in [(false, true), (true, true), (true, false)] {
                     if bytes || kind != Kind::Pixels {
-                        valid(Kernel {
-                            kind,
-                            block: 1,
-                            half,
-                            bytes,
-                        });
+                        valid(Kernel { kind, block: 1, half, bytes });
                     }
                 }
             }
@@ -722,19 +653,9 @@ mod tests {
 
     #[test]
     fn small_adapters_have_kernels() {
-        let small = Limits {
-            threads: 256,
-            memory: 16 << 10,
-            matrices: false,
-        };
-        let product = Product {
-            groups: 4,
-            columns: 1 << 16,
-            lanes: 32,
-            block: 16,
-            quads: 512,
-            divisor: 512,
-        };
+        let small = Limits { threads: 256, memory: 16 << 10, matrices: false };
+        let product =
+            Product { groups: 4, columns: 1 << 16, lanes: 32, block: 16, quads: 512, divisor: 512 };
         assert!(matches!(Kind::of(&product, false, &small), Kind::Tile(_)));
         for kind in Kind::candidates(&product, &small) {
             let memory = match kind {

@@ -319,10 +319,7 @@ impl Layer {
             facts: device.upload(&uploaded(&facts), wgpu::BufferUsages::UNIFORM),
             groups: device.upload(&uploaded(&groups), storage),
             weight: device.upload(&weight, storage),
-            bias: device.upload(
-                &bytes(numbers.bias.iter().map(|b| b.to_le_bytes())),
-                storage,
-            ),
+            bias: device.upload(&bytes(numbers.bias.iter().map(|b| b.to_le_bytes())), storage),
             positions: numbers.positions,
             form,
         }
@@ -342,13 +339,7 @@ impl Layer {
     }
 
     fn product(&self, faces: usize) -> Option<Product> {
-        let Form::Product {
-            lanes,
-            block,
-            quads,
-            divisor,
-        } = self.form
-        else {
+        let Form::Product { lanes, block, quads, divisor } = self.form else {
             return None;
         };
         Some(Product {

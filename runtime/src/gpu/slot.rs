@@ -59,11 +59,7 @@ impl Set {
             let usage = Use::STORAGE | Use::COPY_DST | Use::COPY_SRC;
             device.buffer(faces as u64 * gpu.face, usage)
         };
-        let mut set = Set {
-            faces,
-            pair: [map(), map()],
-            slots: Vec::new(),
-        };
+        let mut set = Set { faces, pair: [map(), map()], slots: Vec::new() };
         let bytes = (4 * faces * layer::words(gpu.output)) as u64;
         let direct = device.direct && faces <= FEW;
         let shared = if direct { Use::STORAGE } else { Use::empty() };
@@ -71,11 +67,7 @@ impl Set {
         let copied = device.buffer(bytes, Use::STORAGE | Use::COPY_SRC);
         for _ in 0..SLOTS {
             let staging = device.buffer(bytes, Use::MAP_READ | Use::COPY_DST | shared);
-            let output = if direct {
-                staging.clone()
-            } else {
-                copied.clone()
-            };
+            let output = if direct { staging.clone() } else { copied.clone() };
             let upload = device.raw.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
                 size: faces as u64 * gpu.latent_bytes(),
@@ -107,12 +99,7 @@ impl Set {
         output: &wgpu::Buffer,
         call: &wgpu::Buffer,
     ) -> Vec<wgpu::BindGroup> {
-        let Gpu {
-            device,
-            pipelines,
-            layers,
-            ..
-        } = gpu;
+        let Gpu { device, pipelines, layers, .. } = gpu;
         let mut bindings = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
             let from = if i == 0 { first } else { &self.pair[i % 2] };
@@ -149,12 +136,7 @@ impl Slot {
         };
         let to = &pair[count % 2];
         let last = gpu.layers.last()?;
-        Some(binding(
-            &gpu.device,
-            &gpu.pipelines,
-            last,
-            [from, to, &self.call],
-        ))
+        Some(binding(&gpu.device, &gpu.pipelines, last, [from, to, &self.call]))
     }
 }
 
@@ -164,15 +146,7 @@ fn binding(
     layer: &Layer,
     [from, to, call]: [&wgpu::Buffer; 3],
 ) -> wgpu::BindGroup {
-    let buffers = [
-        &layer.facts,
-        &layer.groups,
-        &layer.weight,
-        &layer.bias,
-        from,
-        to,
-        call,
-    ];
+    let buffers = [&layer.facts, &layer.groups, &layer.weight, &layer.bias, from, to, call];
     let entries: Vec<_> = (0..)
         .zip(buffers)
         .map(|(binding, buffer)| wgpu::BindGroupEntry {

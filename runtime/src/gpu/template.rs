@@ -31,9 +31,7 @@ fn block<'a>(
         if directive == "end" {
             return;
         }
-        let head = directive
-            .strip_prefix("for ")
-            .and_then(|d| d.split_once(" in "));
+        let head = directive.strip_prefix("for ").and_then(|d| d.split_once(" in "));
         let Some((variable, count)) = head else {
             panic!("a directive of a kernel: {directive}");
         };
@@ -110,9 +108,7 @@ fn value(text: &str, values: &[(&str, usize)]) -> usize {
 }
 
 fn term(text: &str, values: &[(&str, usize)]) -> usize {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (factor, name) = text.split_at(at);
     let factor = match factor {
         "" => 1,

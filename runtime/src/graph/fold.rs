@@ -36,10 +36,8 @@ fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
             last.activation = layer.activation;
         }
         (Op::Affine, [.., (dense, at), (reshape, _)])
-            if matches!(
-                (dense.op, reshape.op),
-                (Op::Dense { .. }, Op::Reshape { .. })
-            ) && plain(dense)
+            if matches!((dense.op, reshape.op), (Op::Dense { .. }, Op::Reshape { .. }))
+                && plain(dense)
                 && plain(reshape) =>
         {
             scale(dense, *at, input.plane(), &layer);
@@ -50,14 +48,7 @@ fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
         {
             let weight = doubling_kernel(&layer.weight, out, at.c);
             *last = Layer {
-                op: Op::ConvTranspose {
-                    out,
-                    window: Window {
-                        kernel: 4,
-                        stride: 2,
-                        padding: 1,
-                    },
-                },
+                op: Op::ConvTranspose { out, window: Window { kernel: 4, stride: 2, padding: 1 } },
                 weight,
                 ..layer
             };
@@ -66,11 +57,7 @@ fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
     }
 }
 
-const SAME: Window = Window {
-    kernel: 3,
-    stride: 1,
-    padding: 1,
-};
+const SAME: Window = Window { kernel: 3, stride: 1, padding: 1 };
 
 fn is_linear(layer: &Layer) -> bool {
     match layer.op {

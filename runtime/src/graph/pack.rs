@@ -41,11 +41,7 @@ impl Graph {
                 Some(layout) => layout,
                 None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => continue,
                 None => {
-                    return Err(GraphError::Int8(
-                        i,
-                        layer.name.clone(),
-                        "a window that large",
-                    ));
+                    return Err(GraphError::Int8(i, layer.name.clone(), "a window that large"));
                 }
             };
             let large = || GraphError::Int8(i, layer.name.clone(), "so many weights");
@@ -177,10 +173,7 @@ impl Layer {
         (0..layout.taps(group)).flat_map(move |tap| {
             (0..depth).filter_map(move |at| {
                 let from = layout.source(group, lane, tap, at)?;
-                Some((
-                    self.weight[from],
-                    begin + layout.within(group, lane, tap, at),
-                ))
+                Some((self.weight[from], begin + layout.within(group, lane, tap, at)))
             })
         })
     }
@@ -188,15 +181,8 @@ impl Layer {
 
 /// Makes a convolution of 1 x 1 of a scale a channel.
 fn pointwise(layer: &mut Layer, channels: usize) {
-    let window = Window {
-        kernel: 1,
-        stride: 1,
-        padding: 0,
-    };
-    layer.op = Op::Conv {
-        out: channels,
-        window,
-    };
+    let window = Window { kernel: 1, stride: 1, padding: 0 };
+    layer.op = Op::Conv { out: channels, window };
     let mut weight = vec![0.0; channels * channels];
     for (c, scale) in layer.weight.iter().enumerate().take(channels) {
         weight[c * channels + c] = *scale;

@@ -133,11 +133,7 @@ fn integers(
     };
     let tabled =
         range.is_some() || !matches!(layer.activation, Activation::None | Activation::Relu);
-    let step = if tabled {
-        2.0 * reach / TABLE as f64
-    } else {
-        y
-    };
+    let step = if tabled { 2.0 * reach / TABLE as f64 } else { y };
     let mut done = Integers {
         weight: vec![0; layout.weight_len().unwrap_or(0)],
         bias: vec![0; lanes],
@@ -180,9 +176,7 @@ fn integers(
     if tabled {
         done.table = (0..TABLE)
             .map(|i| {
-                let v = layer
-                    .activation
-                    .of(((i as f64 - TABLE as f64 / 2.0) * step) as f32);
+                let v = layer.activation.of(((i as f64 - TABLE as f64 / 2.0) * step) as f32);
                 match range {
                     Some((black, white)) => ((v - black) / (white - black) * 255.0 + 0.5) as u8,
                     None => (round(v as f64 / y) + zero as i64).clamp(0, 255) as u8,
@@ -208,8 +202,6 @@ fn weight_scale(places: &[(f32, usize)], largest: f32) -> f64 {
         places.iter().map(off).sum()
     };
     let scales = (0..8).map(|i| most / 127.0 * (1.0 - 0.04 * i as f64));
-    let best = scales
-        .map(|scale| (error(scale), scale))
-        .min_by(|a, b| a.0.total_cmp(&b.0));
+    let best = scales.map(|scale| (error(scale), scale)).min_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or(most / 127.0, |(_, scale)| scale)
 }

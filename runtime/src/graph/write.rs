@@ -92,15 +92,11 @@ impl Graph {
         let filled = Buffer::filled(data + end, |bytes| {
             let (before, bytes) = bytes.split_at_mut(data);
             for (tensor, (start, end)) in tensors.iter().zip(&places) {
-                tensor
-                    .values
-                    .write(&mut bytes[*start as usize..*end as usize]);
+                tensor.values.write(&mut bytes[*start as usize..*end as usize]);
             }
             let sum = checksum(record::checksum(bytes));
             let known = strings.iter_mut().find(|(key, _)| *key == key::CHECKSUM);
-            known
-                .into_iter()
-                .for_each(|(_, value)| value.clone_from(&sum));
+            known.into_iter().for_each(|(_, value)| value.clone_from(&sum));
             before[..4].copy_from_slice(&0x4255_524eu32.to_le_bytes());
             before[4..6].copy_from_slice(&1u16.to_le_bytes());
             before[6..HEADER].copy_from_slice(&(length as u32).to_le_bytes());

@@ -68,10 +68,7 @@ impl Layout {
     /// As [`Layout::bytes`], of floats.
     pub fn floats(op: &Op, input: Shape, output: Shape, image: bool) -> Option<Layout> {
         let layout = Layout::new(op, input, output, 1, output.c)?;
-        Some(Layout {
-            planes: image,
-            ..layout
-        })
+        Some(Layout { planes: image, ..layout })
     }
 
     /// Of floats in maps, for a processor of many threads: any window, phases never side by side. `None` for operations
@@ -166,10 +163,7 @@ impl Layout {
             Kind::Doubling => (self.input.h, self.input.w),
             Kind::Phases(Window { stride, .. }) => {
                 let side = |n: usize, phase: usize| (n + stride - 1 - phase) / stride;
-                (
-                    side(self.output.h, group / stride),
-                    side(self.output.w, group % stride),
-                )
+                (side(self.output.h, group / stride), side(self.output.w, group % stride))
             }
         }
     }
@@ -180,10 +174,9 @@ impl Layout {
             Kind::Matrix => (1, 1),
             Kind::Conv(window) => (window.kernel, window.kernel),
             Kind::Doubling => (3, 3),
-            Kind::Phases(window) => (
-                axis(window, group / window.stride).1,
-                axis(window, group % window.stride).1,
-            ),
+            Kind::Phases(window) => {
+                (axis(window, group / window.stride).1, axis(window, group % window.stride).1)
+            }
         }
     }
 
@@ -206,10 +199,7 @@ impl Layout {
         };
         let outside = |n: usize| 0usize.wrapping_sub(n);
         match self.kind {
-            Kind::Matrix => View {
-                input: (1, 1),
-                ..view(1, 0, 0, false)
-            },
+            Kind::Matrix => View { input: (1, 1), ..view(1, 0, 0, false) },
             Kind::Conv(w) => view(w.stride, outside(w.padding), outside(w.padding), false),
             Kind::Doubling => view(1, outside(1), outside(1), false),
             Kind::Phases(w) => {

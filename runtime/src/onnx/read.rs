@@ -53,11 +53,7 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
     let mut chain = Chain {
         constants: BTreeMap::new(),
         uses,
-        graph: Graph {
-            latent,
-            layers: Vec::new(),
-            facts: facts(&model, &graph.name),
-        },
+        graph: Graph { latent, layers: Vec::new(), facts: facts(&model, &graph.name) },
         at: name,
         shape: Shape::new(latent, 1, 1),
         rank: input_rank(&graph)?,
@@ -135,10 +131,7 @@ fn sides(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     let side = |d: &onnx_protobuf::tensor_shape_proto::Dimension| match &d.value {
         Some(dimension::Value::DimValue(n)) => Some(*n),
         Some(dimension::Value::DimParam(_)) | None => None,
-        #[allow(
-            unreachable_patterns,
-            reason = "the enum is marked as one that may grow"
-        )]
+        #[allow(unreachable_patterns, reason = "the enum is marked as one that may grow")]
         Some(_) => None,
     };
     Some(tensor.shape.dim.iter().map(side).collect())
@@ -184,9 +177,7 @@ fn input(graph: &GraphProto) -> Result<(String, usize), OnnxError> {
 }
 
 fn show(sides: &[Option<i64>]) -> String {
-    let sides = sides
-        .iter()
-        .map(|s| s.map_or("?".into(), |n| n.to_string()));
+    let sides = sides.iter().map(|s| s.map_or("?".into(), |n| n.to_string()));
     format!("[{}]", sides.collect::<Vec<_>>().join(", "))
 }
 
@@ -202,11 +193,7 @@ impl Node<'_> {
     }
 
     fn fail(&self, what: impl Into<String>) -> OnnxError {
-        OnnxError::Node {
-            node: self.name(),
-            op: self.0.op_type.clone(),
-            what: what.into(),
-        }
+        OnnxError::Node { node: self.name(), op: self.0.op_type.clone(), what: what.into() }
     }
 
     fn attribute(&self, name: &str) -> Option<&onnx_protobuf::AttributeProto> {
@@ -222,9 +209,7 @@ impl Node<'_> {
     }
 
     fn string(&self, name: &str, default: &str) -> String {
-        self.attribute(name).map_or(default.into(), |a| {
-            String::from_utf8_lossy(&a.s).into_owned()
-        })
+        self.attribute(name).map_or(default.into(), |a| String::from_utf8_lossy(&a.s).into_owned())
     }
 
     fn ints(&self, name: &str) -> Option<&[i64]> {
@@ -316,15 +301,13 @@ impl Chain {
         let value = match node.0.op_type.as_str() {
             "Constant" => match node.0.attribute.first() {
                 Some(a) if a.name == "value" && a.t.is_some() => Constant::read(&a.t)?,
-                Some(a) if a.name == "value_int" => Constant {
-                    dims: vec![],
-                    values: Values::Ints(vec![a.i]),
-                },
+                Some(a) if a.name == "value_int" => {
+                    Constant { dims: vec![], values: Values::Ints(vec![a.i]) }
+                }
                 Some(a) if a.name == "value_ints" => Constant::list(Values::Ints(a.ints.clone())),
-                Some(a) if a.name == "value_float" => Constant {
-                    dims: vec![],
-                    values: Values::Floats(vec![a.f]),
-                },
+                Some(a) if a.name == "value_float" => {
+                    Constant { dims: vec![], values: Values::Floats(vec![a.f]) }
+                }
                 Some(a) if a.name == "value_floats" => {
                     Constant::list(Values::Floats(a.floats.clone()))
                 }
@@ -366,10 +349,7 @@ impl Chain {
                         return Err(node.fail(format!("a cast to {to:?} is not supported")));
                     }
                 };
-                Constant {
-                    dims: from.dims.clone(),
-                    values,
-                }
+                Constant { dims: from.dims.clone(), values }
             }
             "Concat" => {
                 let inputs = (0..node.0.input.len()).map(|i| self.input(node, i));
@@ -401,17 +381,14 @@ impl Chain {
             _ => all.to_vec(),
         };
         if let Some(output) = node.0.output.first() {
-            self.constants
-                .insert(output.clone(), Constant::list(Values::Ints(shape)));
+            self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
         }
         Ok(())
     }
 
     /// A constant input.
     fn input(&self, node: &Node<'_>, i: usize) -> Result<&Constant, OnnxError> {
-        let name = node
-            .input(i)
-            .ok_or_else(|| node.fail(format!("has no input {i}")))?;
+        let name = node.input(i).ok_or_else(|| node.fail(format!("has no input {i}")))?;
         self.constants
             .get(name)
             .ok_or_else(|| node.fail(format!("input {name:?} is not a constant")))
@@ -450,27 +427,16 @@ impl Chain {
         weight: Vec<f32>,
         bias: Vec<f32>,
     ) -> Result<(), OnnxError> {
-        self.shape = op
-            .output(self.shape)
-            .map_err(|e| node.fail(e.to_string()))?;
+        self.shape = op.output(self.shape).map_err(|e| node.fail(e.to_string()))?;
         let name = self.name(node);
-        self.graph.layers.push(Layer {
-            name,
-            op,
-            activation: Activation::None,
-            weight,
-            bias,
-        });
+        self.graph.layers.push(Layer { name, op, activation: Activation::None, weight, bias });
         Ok(())
     }
 
     /// A name of its own without spaces.
     fn name(&self, node: &Node<'_>) -> String {
-        let name: String = node
-            .name()
-            .chars()
-            .map(|c| if c.is_whitespace() { '_' } else { c })
-            .collect();
+        let name: String =
+            node.name().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
         let taken = |name: &str| self.graph.layers.iter().any(|l| l.name == name);
         match name.is_empty() || taken(&name) {
             true => format!("{name}#{}", self.graph.layers.len()),
@@ -539,9 +505,9 @@ impl Chain {
         }
         Ok(match transposed {
             true => values.to_vec(),
-            false => (0..columns)
-                .flat_map(|o| (0..rows).map(move |i| values[i * columns + o]))
-                .collect(),
+            false => {
+                (0..columns).flat_map(|o| (0..rows).map(move |i| values[i * columns + o])).collect()
+            }
         })
     }
 
@@ -555,9 +521,9 @@ impl Chain {
             return Err(node.fail(format!("the weight has sides {dims:?}, not four")));
         };
         if kh != kw {
-            return Err(node.fail(format!(
-                "a kernel of {kh} x {kw} is not supported: only square ones"
-            )));
+            return Err(
+                node.fail(format!("a kernel of {kh} x {kw} is not supported: only square ones"))
+            );
         }
         let (inputs, out) = if transposed { (a, b) } else { (b, a) };
         if inputs != self.shape.c {
@@ -593,9 +559,7 @@ impl Chain {
                 [first, rest @ ..] if rest.iter().all(|v| v == first) => {
                     usize::try_from(*first).map_err(|_| node.fail(format!("{name} {values:?}")))
                 }
-                _ => Err(node.fail(format!(
-                    "{name} {values:?} is not supported: only equal ones"
-                ))),
+                _ => Err(node.fail(format!("{name} {values:?} is not supported: only equal ones"))),
             }
         };
         if same("kernel_shape", kernel)? != kernel {
@@ -622,11 +586,7 @@ impl Chain {
             "VALID" => 0,
             other => return refuse("auto_pad", other.into()),
         };
-        Ok(Window {
-            kernel,
-            stride: same("strides", 1)?,
-            padding,
-        })
+        Ok(Window { kernel, stride: same("strides", 1)?, padding })
     }
 
     fn batch_norm(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
@@ -724,10 +684,8 @@ impl Chain {
                 *side = now.get(i).map_or(0, |n| *n as i64);
             }
         }
-        let known: Option<i64> = sides
-            .iter()
-            .filter(|n| **n != -1)
-            .try_fold(1i64, |p, n| p.checked_mul(*n));
+        let known: Option<i64> =
+            sides.iter().filter(|n| **n != -1).try_fold(1i64, |p, n| p.checked_mul(*n));
         let open = sides.iter().filter(|n| **n == -1).count();
         match (known, open) {
             (Some(known), 0) if known == values => {}

@@ -38,10 +38,7 @@ impl Values {
 impl Constant {
     /// A list.
     pub fn list(values: Values) -> Constant {
-        Constant {
-            dims: [values.len()].to_vec(),
-            values,
-        }
+        Constant { dims: [values.len()].to_vec(), values }
     }
 
     /// The constant of a tensor.

@@ -83,17 +83,12 @@ fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
         ir_version: IR,
         producer_name: "pocket-gan".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        opset_import: vec![OperatorSetIdProto {
-            version: OPSET,
-            ..OperatorSetIdProto::default()
-        }],
+        opset_import: vec![OperatorSetIdProto { version: OPSET, ..OperatorSetIdProto::default() }],
         graph: MessageField::some(to.graph),
         metadata_props: facts(graph),
         ..ModelProto::default()
     };
-    model
-        .write_to_bytes()
-        .map_err(|e| OnnxError::Model(e.to_string()))
+    model.write_to_bytes().map_err(|e| OnnxError::Model(e.to_string()))
 }
 
 /// The facts, under the keys that records have.
@@ -120,10 +115,7 @@ fn facts(graph: &Graph) -> Vec<StringStringEntryProto> {
 
 /// A tensor `[N, ...sides]`.
 fn value(name: &str, sides: &[usize], kind: DataType) -> ValueInfoProto {
-    let side = |value| Dimension {
-        value: Some(value),
-        ..Dimension::default()
-    };
+    let side = |value| Dimension { value: Some(value), ..Dimension::default() };
     let mut shape = TensorShapeProto {
         dim: vec![side(dimension::Value::DimParam(BATCH.into()))],
         ..TensorShapeProto::default()
@@ -160,12 +152,7 @@ impl Nodes {
         match layer.op {
             Op::Dense { out } => {
                 if !self.flat {
-                    self.node(
-                        "Flatten",
-                        &format!("{name}.flat"),
-                        &[],
-                        vec![int("axis", 1)],
-                    );
+                    self.node("Flatten", &format!("{name}.flat"), &[], vec![int("axis", 1)]);
                     self.flat = true;
                 }
                 let mut constants =
@@ -182,11 +169,7 @@ impl Nodes {
                 self.convolution("ConvTranspose", layer, window, input, &sides, out);
             }
             Op::Affine => {
-                let sides: &[usize] = if self.flat {
-                    &[input.c]
-                } else {
-                    &[input.c, 1, 1]
-                };
+                let sides: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
                 let scale = self.floats(name, "weight", sides, &layer.weight);
                 self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
                 if !layer.bias.is_empty() {
@@ -231,12 +214,7 @@ impl Nodes {
         self.node("Mul", "bytes.scaled", &[factor], vec![]);
         self.node("Add", "bytes.shifted", &[shift], vec![]);
         self.node("Clip", "bytes.clipped", &[least, most], vec![]);
-        self.node(
-            "Cast",
-            "bytes",
-            &[],
-            vec![int("to", DataType::UINT8 as i64)],
-        );
+        self.node("Cast", "bytes", &[], vec![int("to", DataType::UINT8 as i64)]);
     }
 
     fn convolution(

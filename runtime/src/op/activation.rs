@@ -77,15 +77,7 @@ pub fn exp(x: f32) -> f32 {
     let n = (x * core::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = (x - n * HIGH) - n * LOW;
     let mut p = 1.0 / 5040.0;
-    for term in [
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ] {
+    for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + term;
     }
     // 2^n from its bits: n is between -126 and 127.
@@ -103,10 +95,7 @@ mod tests {
             let want = (x as f64).tanh();
             assert!((tanh(x) as f64 - want).abs() < 3e-7, "tanh {x}");
             let sigmoid = 1.0 / (1.0 + (-x as f64).exp());
-            assert!(
-                (Activation::Sigmoid.of(x) as f64 - sigmoid).abs() < 3e-7,
-                "sigmoid {x}"
-            );
+            assert!((Activation::Sigmoid.of(x) as f64 - sigmoid).abs() < 3e-7, "sigmoid {x}");
             if x.abs() < 80.0 {
                 let want = (x as f64).exp();
                 assert!((exp(x) as f64 / want - 1.0).abs() < 3e-7, "exp {x}");

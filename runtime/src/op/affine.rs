@@ -4,9 +4,7 @@ use super::{Shape, bias_of};
 
 /// The specification.
 pub fn reference(shape: Shape, x: &[f32], scale: &[f32], shift: &[f32], y: &mut [f32]) {
-    let planes = x
-        .chunks_exact(shape.plane())
-        .zip(y.chunks_exact_mut(shape.plane()));
+    let planes = x.chunks_exact(shape.plane()).zip(y.chunks_exact_mut(shape.plane()));
     for (c, (x, y)) in planes.enumerate() {
         for (x, y) in x.iter().zip(y) {
             *y = scale[c] * x + bias_of(shift, c);

@@ -7,11 +7,7 @@ use super::{LARGEST, Shape, ShapeError, Window, bias_of};
 /// # Errors
 /// [`ShapeError`] where the window does not fit.
 pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeError> {
-    let Window {
-        kernel,
-        stride,
-        padding,
-    } = window;
+    let Window { kernel, stride, padding } = window;
     for (n, what) in [(kernel, "the kernel"), (stride, "the stride")] {
         if n == 0 {
             return Err(ShapeError::Zero(what));
@@ -46,17 +42,10 @@ pub fn reference(
 ) {
     let k = window.kernel;
     for (at, y) in y.iter_mut().enumerate() {
-        let (o, r, c) = (
-            at / output.plane(),
-            at % output.plane() / output.w,
-            at % output.w,
-        );
+        let (o, r, c) = (at / output.plane(), at % output.plane() / output.w, at % output.w);
         let mut sum = bias_of(bias, o);
         for i in 0..input.c {
-            for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k]
-                .iter()
-                .enumerate()
-            {
+            for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k].iter().enumerate() {
                 // Rows and columns of the padded input; outside it there are zeros.
                 let row = (r * window.stride + tap / k).wrapping_sub(window.padding);
                 let col = (c * window.stride + tap % k).wrapping_sub(window.padding);
@@ -83,38 +72,18 @@ mod tests {
         // 1 x 3 x 3 of 1..9, kernel of ones, bias 0.5
         let x: [f32; 9] = core::array::from_fn(|i| i as f32 + 1.0);
         let cases = [
-            Case {
-                window: [2, 1, 0],
-                y: &[12.5, 16.5, 24.5, 28.5],
-            },
-            Case {
-                window: [2, 2, 1],
-                y: &[1.5, 5.5, 11.5, 28.5],
-            },
-            Case {
-                window: [3, 1, 0],
-                y: &[45.5],
-            },
+            Case { window: [2, 1, 0], y: &[12.5, 16.5, 24.5, 28.5] },
+            Case { window: [2, 2, 1], y: &[1.5, 5.5, 11.5, 28.5] },
+            Case { window: [3, 1, 0], y: &[45.5] },
         ];
         for case in cases {
             let [kernel, stride, padding] = case.window;
-            let window = Window {
-                kernel,
-                stride,
-                padding,
-            };
+            let window = Window { kernel, stride, padding };
             let input = Shape::new(1, 3, 3);
             let output = output(input, 1, window).unwrap();
             let mut y = [0.0; 9];
             let y = &mut y[..output.values()];
-            reference(
-                [input, output],
-                window,
-                &x,
-                &[1.0; 9][..kernel * kernel],
-                &[0.5],
-                y,
-            );
+            reference([input, output], window, &x, &[1.0; 9][..kernel * kernel], &[0.5], y);
             assert_eq!(y, case.y);
         }
     }
@@ -123,11 +92,7 @@ mod tests {
     fn windows_that_do_not_fit() {
         let input = Shape::new(1, 3, 3);
         for (kernel, stride, padding) in [(0, 1, 0), (1, 0, 0), (4, 1, 0), (1, 1, usize::MAX)] {
-            let window = Window {
-                kernel,
-                stride,
-                padding,
-            };
+            let window = Window { kernel, stride, padding };
             assert!(output(input, 1, window).is_err(), "{window:?}");
         }
     }

@@ -7,11 +7,7 @@ use super::{LARGEST, Shape, ShapeError, Window, bias_of};
 /// # Errors
 /// [`ShapeError`] where nothing is left of the output.
 pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeError> {
-    let Window {
-        kernel,
-        stride,
-        padding,
-    } = window;
+    let Window { kernel, stride, padding } = window;
     for (n, what) in [(kernel, "the kernel"), (stride, "the stride")] {
         if n == 0 {
             return Err(ShapeError::Zero(what));
@@ -62,28 +58,15 @@ mod tests {
     #[test]
     fn by_hand() {
         // PyTorch 2: conv_transpose2d([[1, 2]], [[1, 2], [3, 4]], stride 1 and 2, padding 0)
-        let cases: [(usize, &[f32]); 2] = [
-            (1, &[1.0, 4.0, 4.0, 3.0, 10.0, 8.0]),
-            (2, &[1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0]),
-        ];
+        let cases: [(usize, &[f32]); 2] =
+            [(1, &[1.0, 4.0, 4.0, 3.0, 10.0, 8.0]), (2, &[1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0])];
         for (stride, want) in cases {
-            let window = Window {
-                kernel: 2,
-                stride,
-                padding: 0,
-            };
+            let window = Window { kernel: 2, stride, padding: 0 };
             let input = Shape::new(1, 1, 2);
             let output = output(input, 1, window).unwrap();
             let mut y = [0.0; 8];
             let y = &mut y[..output.values()];
-            reference(
-                [input, output],
-                window,
-                &[1.0, 2.0],
-                &[1.0, 2.0, 3.0, 4.0],
-                &[],
-                y,
-            );
+            reference([input, output], window, &[1.0, 2.0], &[1.0, 2.0, 3.0, 4.0], &[], y);
             assert_eq!(y, want);
         }
     }
@@ -91,11 +74,7 @@ mod tests {
     #[test]
     fn is_the_adjoint_of_the_convolution() {
         // <conv(a), b> = <a, conv_transpose(b)> for the same kernel.
-        let window = Window {
-            kernel: 4,
-            stride: 2,
-            padding: 1,
-        };
+        let window = Window { kernel: 4, stride: 2, padding: 1 };
         let (large, small) = (Shape::new(2, 6, 8), Shape::new(3, 3, 4));
         assert_eq!(super::super::conv::output(large, 3, window), Ok(small));
         assert_eq!(output(small, 2, window), Ok(large));
@@ -115,11 +94,7 @@ mod tests {
     fn windows_that_leave_nothing() {
         let input = Shape::new(1, 1, 1);
         for (kernel, stride, padding) in [(0, 1, 0), (1, 0, 0), (2, 1, 1), (1, 1, usize::MAX)] {
-            let window = Window {
-                kernel,
-                stride,
-                padding,
-            };
+            let window = Window { kernel, stride, padding };
             assert!(output(input, 1, window).is_err(), "{window:?}");
         }
     }

@@ -37,17 +37,9 @@ mod tests {
     fn by_hand() {
         let mut y = [0.0; 16];
         reference(Shape::new(2, 1, 2), 2, &[1.0, 2.0, 3.0, 4.0], &mut y);
-        let want = [
-            1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0,
-        ];
+        let want = [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0];
         assert_eq!(y, want);
-        assert_eq!(
-            output(Shape::new(1, 2, 3), 0),
-            Err(ShapeError::Zero("the factor"))
-        );
-        assert_eq!(
-            output(Shape::new(1, 2, 3), usize::MAX),
-            Err(ShapeError::TooLarge)
-        );
+        assert_eq!(output(Shape::new(1, 2, 3), 0), Err(ShapeError::Zero("the factor")));
+        assert_eq!(output(Shape::new(1, 2, 3), usize::MAX), Err(ShapeError::TooLarge));
     }
 }

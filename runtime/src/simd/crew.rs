@@ -124,12 +124,7 @@ impl<'a> Table<'a> {
         if done < layer * self.threads
             || count
                 .taken
-                .compare_exchange(
-                    taken,
-                    taken.wrapping_add(1),
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                )
+                .compare_exchange(taken, taken.wrapping_add(1), Ordering::AcqRel, Ordering::Relaxed)
                 .is_err()
         {
             return Next::Wait;
@@ -292,11 +287,7 @@ impl Drop for Guard<'_> {
 impl Count {
     /// Before the first image, of so many parts each: as if one had been made.
     fn new(parts: usize) -> Count {
-        Count {
-            taken: AtomicUsize::new(parts),
-            done: AtomicUsize::new(parts),
-            ..Count::default()
-        }
+        Count { taken: AtomicUsize::new(parts), done: AtomicUsize::new(parts), ..Count::default() }
     }
 
     /// Begins an image; where it begins.

@@ -34,12 +34,7 @@ pub(super) unsafe fn rows<L: Lanes>(
         let w: [&[f32]; 4] = core::array::from_fn(|r| &w[r * row + first..][..out]);
         // SAFETY: every access is at `at + L::N <= out` of `out` values.
         unsafe {
-            let x: [L; 4] = [
-                L::splat(x[0]),
-                L::splat(x[1]),
-                L::splat(x[2]),
-                L::splat(x[3]),
-            ];
+            let x: [L; 4] = [L::splat(x[0]), L::splat(x[1]), L::splat(x[2]), L::splat(x[3])];
             for at in (0..whole).step_by(L::N) {
                 let to = y.as_mut_ptr().add(at);
                 let mut sum = L::load(to);

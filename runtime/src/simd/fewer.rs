@@ -152,10 +152,7 @@ unsafe fn spread<L: Lanes>(input: Shape, (row, column): (usize, usize), x: &[f32
         for (r, (from, short)) in from.iter_mut().zip(&mut short).enumerate() {
             for (c, (from, short)) in from.iter_mut().zip(short).enumerate() {
                 // Wrapping: what is above or left is beyond any.
-                let (y, x_) = (
-                    (2 * row + r).wrapping_sub(1),
-                    (2 * column + c).wrapping_sub(1),
-                );
+                let (y, x_) = ((2 * row + r).wrapping_sub(1), (2 * column + c).wrapping_sub(1));
                 if y >= input.h || x_ >= input.w {
                     continue;
                 }
@@ -356,11 +353,7 @@ unsafe fn add<L: Lanes, W: Stored, const S: usize, const AHEAD: bool>(
         // Taps go up and left: the last is that of the first input.
         // SAFETY: four taps of each weight.
         unsafe {
-            taps(
-                &mut first,
-                &weight,
-                (3 * tap + k * LANES, 2 * tap + k * LANES),
-            );
+            taps(&mut first, &weight, (3 * tap + k * LANES, 2 * tap + k * LANES));
             add_row::<L, S, 0>(&mut sum, x.add(k), &first);
             taps(&mut last, &weight, (tap + k * LANES, k * LANES));
             add_row::<L, S, 2>(&mut sum, x.add(k), &last);

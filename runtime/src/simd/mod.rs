@@ -459,11 +459,7 @@ unsafe fn avx512(
 }
 
 /// The window that doubles the sides.
-const DOUBLE: Window = Window {
-    kernel: 4,
-    stride: 2,
-    padding: 1,
-};
+const DOUBLE: Window = Window { kernel: 4, stride: 2, padding: 1 };
 
 /// Floats of the longest register.
 const REGISTER: usize = 16;

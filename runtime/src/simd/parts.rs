@@ -62,11 +62,7 @@ impl<T> Copy for Places<'_, T> {}
 impl<'a, T> Places<'a, T> {
     /// Those of a slice.
     pub fn new(slice: &'a mut [T]) -> Places<'a, T> {
-        Places {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            of: PhantomData,
-        }
+        Places { start: slice.as_mut_ptr(), len: slice.len(), of: PhantomData }
     }
 
     /// The `len` places from `start`.
@@ -75,11 +71,7 @@ impl<'a, T> Places<'a, T> {
     /// They may be read and written for as long as `'a`; whoever else does keeps to other places at that time.
     #[cfg(feature = "std")]
     pub unsafe fn raw(start: *mut T, len: usize) -> Places<'a, T> {
-        Places {
-            start,
-            len,
-            of: PhantomData,
-        }
+        Places { start, len, of: PhantomData }
     }
 
     /// `n` places from `at`.

@@ -50,9 +50,9 @@ unsafe fn avx2(int8: bool) {
     unsafe {
         match int8 {
             true => drop(black_box(sums::<dots::Avx2>(&[1; 4], &[1; 64], false))),
-            false => drop(black_box(sums::<Row<lanes::Avx2, f32, 2>>(
-                &[0.5; 4], &[0.5; 64], false,
-            ))),
+            false => {
+                drop(black_box(sums::<Row<lanes::Avx2, f32, 2>>(&[0.5; 4], &[0.5; 64], false)))
+            }
         }
     }
 }
@@ -66,9 +66,9 @@ unsafe fn avx512(int8: bool) {
     unsafe {
         match int8 {
             true => drop(black_box(sums::<Vnni>(&[1; 4], &[1; 64], false))),
-            false => drop(black_box(sums::<Row<lanes::Avx512, f32, 1>>(
-                &[0.5; 4], &[0.5; 64], false,
-            ))),
+            false => {
+                drop(black_box(sums::<Row<lanes::Avx512, f32, 1>>(&[0.5; 4], &[0.5; 64], false)))
+            }
         }
     }
 }
@@ -98,9 +98,7 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         (Kind::Neon, false) => unsafe {
-            black_box(sums::<Row<super::lanes::Neon, f32, 4>>(
-                &[0.5; 4], &[0.5; 64], false,
-            ));
+            black_box(sums::<Row<super::lanes::Neon, f32, 4>>(&[0.5; 4], &[0.5; 64], false));
         },
     };
     let inputs = if int8 { 4 } else { 1 };

@@ -186,11 +186,7 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     let mut positions = [(at / group.columns, at % group.columns); P];
     for p in 1..P {
         let (r, c) = positions[p - 1];
-        positions[p] = if c + 1 == group.columns {
-            (r + 1, 0)
-        } else {
-            (r, c + 1)
-        };
+        positions[p] = if c + 1 == group.columns { (r + 1, 0) } else { (r, c + 1) };
     }
     let (depth, of_block) = (group.depth, weight.len() / B);
     let lanes = group.layout.lanes() - block * LANES;

@@ -245,10 +245,7 @@ fn pad(input: Shape, padding: usize, rows: Range<usize>, x: &[f32], planes: &mut
     let row = input.w + 2 * padding;
     let plane = (input.h + 2 * padding) * row;
     clear(input.c, plane, rows.start * row..rows.end * row, planes);
-    for (x, to) in x
-        .chunks_exact(input.plane())
-        .zip(planes.chunks_exact_mut(plane))
-    {
+    for (x, to) in x.chunks_exact(input.plane()).zip(planes.chunks_exact_mut(plane)) {
         for r in filled(input, padding, &rows) {
             let x = &x[r * input.w..][..input.w];
             to[(r + padding) * row + padding..][..input.w].copy_from_slice(x);
@@ -282,10 +279,7 @@ fn doubling(down: usize, right: usize, row: usize, width: usize) -> Phase {
     for (t, tap) in phase.taps[..4].iter_mut().enumerate() {
         let (ky, dy) = AXIS[down][t / 2];
         let (kx, dx) = AXIS[right][t % 2];
-        *tap = Tap {
-            shift: dy * row + dx,
-            place: ky * 4 + kx,
-        };
+        *tap = Tap { shift: dy * row + dx, place: ky * 4 + kx };
     }
     phase
 }
@@ -299,10 +293,7 @@ fn whole(kernel: usize, row: usize) -> Phase {
         bias: 0,
     };
     for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
-        *tap = Tap {
-            shift: place / kernel * row + place % kernel,
-            place,
-        };
+        *tap = Tap { shift: place / kernel * row + place % kernel, place };
     }
     phase
 }
@@ -351,10 +342,7 @@ impl Block<'_> {
         let taps = || phases.iter().flat_map(|phase| &phase.taps[..phase.len]);
         let furthest = taps().map(|t| t.shift).max().unwrap_or(0);
         let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
-        assert!(
-            end <= job.planes.len(),
-            "registers within the padded planes"
-        );
+        assert!(end <= job.planes.len(), "registers within the padded planes");
         let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
         let place = taps().map(|t| t.place).max().unwrap_or(0);
         assert!(last + place < job.weight.len(), "taps within the weights");

@@ -34,24 +34,12 @@ fn mistakes_in_training() {
         (&["fit", "--data", "empty"], &["empty"]),
         (&["fit", "--data", "texts"], &["texts", "portrait.jpg"]),
         (&["fit", "--data", "cut.zip"], &["cut.zip"]),
-        (
-            &["fit", "--recipe", "fases"],
-            &["\"fases\"", "did you mean \"faces\"?"],
-        ),
+        (&["fit", "--recipe", "fases"], &["\"fases\"", "did you mean \"faces\"?"]),
         (&["fit", "--recipe", "bad.toml"], &["bad.toml is not TOML"]),
-        (
-            &["fit", "--recipe", "odd.toml"],
-            &["\"bacht\"", "did you mean \"batch\"?"],
-        ),
-        (
-            &["fit", "--recipe", "none.toml"],
-            &["cannot read none.toml"],
-        ),
+        (&["fit", "--recipe", "odd.toml"], &["\"bacht\"", "did you mean \"batch\"?"]),
+        (&["fit", "--recipe", "none.toml"], &["cannot read none.toml"]),
         (&["fit", "--size", "48"], &["size is 48: 16, 32, 64 or 128"]),
-        (
-            &["fit", "--set", "leanrning=3"],
-            &["there is no setting \"leanrning\""],
-        ),
+        (&["fit", "--set", "leanrning=3"], &["there is no setting \"leanrning\""]),
         (&["fit", "--loss", "wgan"], &["wgan"]),
         (
             &["fit", "--set", "drawn=10", "--batch", "16"],
@@ -73,21 +61,11 @@ fn mistakes_in_training() {
 #[test]
 fn a_run_is_not_gone_on_with_under_other_options() {
     let dir = tempfile::tempdir().unwrap();
-    let small = [
-        "--size", "16", "--ngf", "2", "--ndf", "2", "--images", "64", "--set", "drawn=64",
-    ];
+    let small = ["--size", "16", "--ngf", "2", "--ndf", "2", "--images", "64", "--set", "drawn=64"];
     let first: Vec<&str> = ["fit", "--out", "run"].into_iter().chain(small).collect();
     run("trainer", dir.path(), &first).ok();
-    let error = run(
-        "trainer",
-        dir.path(),
-        &["fit", "--out", "run", "--ngf", "3"],
-    )
-    .error();
-    assert!(
-        error.contains("the run was started with ngf = 2, not 3"),
-        "{error}"
-    );
+    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--ngf", "3"]).error();
+    assert!(error.contains("the run was started with ngf = 2, not 3"), "{error}");
     // Other data under the same name.
     let checkpoint = dir.path().join("run/checkpoints/000000000064/state.json");
     let facts = fs::read_to_string(&checkpoint).unwrap();
@@ -99,30 +77,15 @@ fn a_run_is_not_gone_on_with_under_other_options() {
         .take_while(char::is_ascii_digit)
         .collect();
     fs::write(&checkpoint, facts.replace(&digits, "1234")).unwrap();
-    let error = run(
-        "trainer",
-        dir.path(),
-        &["fit", "--out", "run", "--images", "128"],
-    )
-    .error();
+    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
     assert!(error.contains("other images"), "{error}");
     // A checkpoint that lost a file.
     fs::write(&checkpoint, &facts).unwrap();
     fs::remove_file(checkpoint.with_file_name("opt_d.bpk")).unwrap();
-    let error = run(
-        "trainer",
-        dir.path(),
-        &["fit", "--out", "run", "--images", "128"],
-    )
-    .error();
+    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
     assert!(error.contains("opt_d.bpk"), "{error}");
     fs::write(checkpoint.with_file_name("opt_d.bpk"), "rubbish").unwrap();
-    let error = run(
-        "trainer",
-        dir.path(),
-        &["fit", "--out", "run", "--images", "128"],
-    )
-    .error();
+    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
     assert!(error.contains("opt_d.bpk"), "{error}");
 }
 
@@ -131,32 +94,14 @@ fn mistakes_in_generating() {
     let dir = rubbish();
     let out = ["--out", "face.png"];
     let cases: [(&[&str], &str); 9] = [
-        (
-            &["--out", "face.xyz"],
-            "face.xyz: no picture format has this ending; there are png,",
-        ),
-        (
-            &["--out", "face"],
-            "face: no picture format has this ending",
-        ),
+        (&["--out", "face.xyz"], "face.xyz: no picture format has this ending; there are png,"),
+        (&["--out", "face"], "face: no picture format has this ending"),
         (&["--out", "none/face.png"], "there is no folder none"),
         (&["--model", "nowhere.bpk"], "cannot read nowhere.bpk"),
-        (
-            &["--model", "model.bpk"],
-            "model.bpk is neither a burn record nor an ONNX model",
-        ),
-        (
-            &["--model", "cut.bpk"],
-            "cut.bpk: the tensor described at byte",
-        ),
-        (
-            &["--model", "flipped.bpk"],
-            "flipped.bpk: the weights are damaged",
-        ),
-        (
-            &["--latent", "texts/notes.txt"],
-            "cannot read texts/notes.txt as .npy",
-        ),
+        (&["--model", "model.bpk"], "model.bpk is neither a burn record nor an ONNX model"),
+        (&["--model", "cut.bpk"], "cut.bpk: the tensor described at byte"),
+        (&["--model", "flipped.bpk"], "flipped.bpk: the weights are damaged"),
+        (&["--latent", "texts/notes.txt"], "cannot read texts/notes.txt as .npy"),
         (&["--save-latent", "none/z.npy"], "there is no folder none"),
     ];
     let before = names(dir.path());
@@ -169,19 +114,9 @@ fn mistakes_in_generating() {
         let error = run("runtime", dir.path(), &all).error();
         assert!(error.starts_with(want), "{args:?}: {error}");
     }
-    let error = run(
-        "runtime",
-        dir.path(),
-        &["generate", "--count", "3", "--out", "-"],
-    )
-    .error();
+    let error = run("runtime", dir.path(), &["generate", "--count", "3", "--out", "-"]).error();
     assert!(error.contains("--out - takes one picture"), "{error}");
-    let error = run(
-        "runtime",
-        dir.path(),
-        &["convert", "cut.bpk", "--out", "x.txt"],
-    )
-    .error();
+    let error = run("runtime", dir.path(), &["convert", "cut.bpk", "--out", "x.txt"]).error();
     assert!(error.contains("neither .bpk nor .onnx"), "{error}");
     for args in [
         &["generate"][..],
@@ -207,10 +142,7 @@ fn a_full_disk_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("/dev/full", dir.path().join("face.png")).unwrap();
     let error = run("runtime", dir.path(), &["generate", "--out", "face.png"]).error();
-    assert!(
-        error.starts_with("cannot write face.png: No space left"),
-        "{error}"
-    );
+    assert!(error.starts_with("cannot write face.png: No space left"), "{error}");
 }
 
 #[test]
@@ -227,27 +159,14 @@ fn pictures_of_every_kind() {
     let piped = run("runtime", at, &["generate", "--seed", "5", "--out", "-"]);
     assert_eq!(image::load_from_memory(&piped.out).unwrap(), file);
     // Numbered files are the seeds in a row, a grid their sheet.
-    run(
-        "runtime",
-        at,
-        &["generate", "--seed", "4", "--count", "3", "--out", "n.png"],
-    )
-    .ok();
+    run("runtime", at, &["generate", "--seed", "4", "--count", "3", "--out", "n.png"]).ok();
     assert_eq!(image::open(at.join("n-001.png")).unwrap(), file);
-    run(
-        "runtime",
-        at,
-        &[
-            "generate", "--seed", "4", "--grid", "1x2", "--out", "grid.png",
-        ],
-    )
-    .ok();
+    run("runtime", at, &["generate", "--seed", "4", "--grid", "1x2", "--out", "grid.png"]).ok();
     let grid = image::open(at.join("grid.png")).unwrap();
     assert_eq!(grid.crop_imm(64, 0, 64, 64), file);
     for filter in ["nearest", "smooth"] {
-        let args = [
-            "generate", "--seed", "5", "--scale", "3", "--filter", filter, "--out", "big.png",
-        ];
+        let args =
+            ["generate", "--seed", "5", "--scale", "3", "--filter", filter, "--out", "big.png"];
         run("runtime", at, &args).ok();
         assert_eq!(image::open(at.join("big.png")).unwrap().width(), 192);
     }
@@ -257,67 +176,29 @@ fn pictures_of_every_kind() {
 fn latents_go_out_and_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    let save = [
-        "generate",
-        "--seed",
-        "8",
-        "--grid",
-        "1x2",
-        "--save-latent",
-        "z.npy",
-        "--out",
-        "a.png",
-    ];
+    let save =
+        ["generate", "--seed", "8", "--grid", "1x2", "--save-latent", "z.npy", "--out", "a.png"];
     run("runtime", at, &save).ok();
-    run(
-        "runtime",
-        at,
-        &[
-            "generate", "--latent", "z.npy", "--grid", "1x2", "--out", "b.png",
-        ],
-    )
-    .ok();
-    assert_eq!(
-        fs::read(at.join("a.png")).unwrap(),
-        fs::read(at.join("b.png")).unwrap()
-    );
-    let error = run(
-        "runtime",
-        at,
-        &[
-            "generate", "--latent", "z.npy", "--count", "3", "--out", "c.png",
-        ],
-    )
-    .error();
+    run("runtime", at, &["generate", "--latent", "z.npy", "--grid", "1x2", "--out", "b.png"]).ok();
+    assert_eq!(fs::read(at.join("a.png")).unwrap(), fs::read(at.join("b.png")).unwrap());
+    let error =
+        run("runtime", at, &["generate", "--latent", "z.npy", "--count", "3", "--out", "c.png"])
+            .error();
     assert_eq!(error, "3 faces of 2 latents");
     let cut = fs::read(at.join("z.npy")).unwrap();
     fs::write(at.join("cut.npy"), &cut[..cut.len() - 4]).unwrap();
-    run(
-        "runtime",
-        at,
-        &["generate", "--latent", "cut.npy", "--out", "c.png"],
-    )
-    .error();
+    run("runtime", at, &["generate", "--latent", "cut.npy", "--out", "c.png"]).error();
     // Latents of another length, as numpy writes them.
-    let header = format!(
-        "{:<117}\n",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (20, 10), }"
-    );
+    let header =
+        format!("{:<117}\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (20, 10), }");
     let mut other = b"\x93NUMPY\x01\x00".to_vec();
     other.extend((header.len() as u16).to_le_bytes());
     other.extend(header.as_bytes());
     other.extend([0; 800]);
     fs::write(at.join("other.npy"), other).unwrap();
-    let error = run(
-        "runtime",
-        at,
-        &["generate", "--latent", "other.npy", "--out", "c.png"],
-    )
-    .error();
-    assert_eq!(
-        error,
-        "other.npy: a latent of 10 values, the model wants 100"
-    );
+    let error =
+        run("runtime", at, &["generate", "--latent", "other.npy", "--out", "c.png"]).error();
+    assert_eq!(error, "other.npy: a latent of 10 values, the model wants 100");
 }
 
 #[test]
@@ -325,10 +206,7 @@ fn help_and_inspection() {
     let dir = tempfile::tempdir().unwrap();
     for (program, verbs) in [
         ("runtime", &["generate", "inspect", "convert", "bench"][..]),
-        (
-            "trainer",
-            &["fit", "export", "sample", "data", "recipes"][..],
-        ),
+        ("trainer", &["fit", "export", "sample", "data", "recipes"][..]),
     ] {
         for verb in verbs {
             let text = run(program, dir.path(), &[verb, "--help"]).ok();
@@ -336,48 +214,20 @@ fn help_and_inspection() {
         }
     }
     let text = run("runtime", dir.path(), &["inspect"]).ok();
-    assert!(
-        text.contains("3 x 64 x 64") && text.contains("ConvTranspose"),
-        "{text}"
-    );
+    assert!(text.contains("3 x 64 x 64") && text.contains("ConvTranspose"), "{text}");
     let text = run("trainer", dir.path(), &["recipes"]).ok();
     assert!(text.contains("dcgan-tutorial"), "{text}");
     run("runtime", dir.path(), &["bench", "--seconds", "0.01"]).ok();
-    let line = run(
-        "runtime",
-        dir.path(),
-        &["bench", "--best", "--json", "--seconds", "0.01"],
-    )
-    .ok();
+    let line = run("runtime", dir.path(), &["bench", "--best", "--json", "--seconds", "0.01"]).ok();
     let told: serde_json::Value = serde_json::from_str(&line).unwrap();
-    for what in [
-        "record_bytes",
-        "arena_bytes",
-        "read_bytes_per_s",
-        "cold_start_ms",
-    ] {
-        assert!(
-            told[what].as_f64().is_some_and(|v| v > 0.0),
-            "{what}: {line}"
-        );
+    for what in ["record_bytes", "arena_bytes", "read_bytes_per_s", "cold_start_ms"] {
+        assert!(told[what].as_f64().is_some_and(|v| v > 0.0), "{what}: {line}");
     }
     let layers = told["rows"][0]["layers_ms"].as_array();
     assert_eq!(layers.map(Vec::len), Some(5), "{line}");
-    run(
-        "trainer",
-        dir.path(),
-        &["data", "--out", "sheet.png", "--count", "4", "--size", "32"],
-    )
-    .ok();
-    assert_eq!(
-        image::open(dir.path().join("sheet.png")).unwrap().width(),
-        64
-    );
-    run(
-        "firmware-demo",
-        dir.path(),
-        &["--out", "frames", "--frames", "3"],
-    )
-    .ok();
+    run("trainer", dir.path(), &["data", "--out", "sheet.png", "--count", "4", "--size", "32"])
+        .ok();
+    assert_eq!(image::open(dir.path().join("sheet.png")).unwrap().width(), 64);
+    run("firmware-demo", dir.path(), &["--out", "frames", "--frames", "3"]).ok();
     assert_eq!(names(&dir.path().join("frames")).len(), 3);
 }

@@ -7,38 +7,20 @@ use tests::root;
 /// `cargo tree` of a package's normal dependencies, one crate a line.
 fn tree(package: &str, features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--offline",
-            "--prefix",
-            "none",
-            "-e",
-            "normal",
-            "-p",
-            package,
-        ])
+        .args(["tree", "--offline", "--prefix", "none", "-e", "normal", "-p", package])
         .args(features)
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines()
-        .map(|l| l.split(' ').next().unwrap_or_default().to_owned())
-        .collect()
+    text.lines().map(|l| l.split(' ').next().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
 fn the_core_depends_on_nothing() {
     assert_eq!(tree("runtime", &["--no-default-features"]), ["runtime"]);
-    assert_eq!(
-        tree("runtime", &["--no-default-features", "--features", "std"]),
-        ["runtime"]
-    );
+    assert_eq!(tree("runtime", &["--no-default-features", "--features", "std"]), ["runtime"]);
 }
 
 #[test]
@@ -49,10 +31,7 @@ fn neither_the_runtime_nor_the_kiosk_knows_burn() {
         ("firmware-demo", &[][..]),
     ] {
         let all = tree(package, features);
-        assert!(
-            !all.iter().any(|name| name.starts_with("burn")),
-            "{package}: {all:?}"
-        );
+        assert!(!all.iter().any(|name| name.starts_with("burn")), "{package}: {all:?}");
         assert!(!all.contains(&"trainer".into()));
     }
 }
@@ -62,7 +41,6 @@ fn networks_know_neither_the_runtime_nor_the_trainer() {
     let all = tree("models", &[]);
     assert!(all.contains(&"burn".into()));
     assert!(
-        !all.iter()
-            .any(|name| ["runtime", "trainer", "burn-dataset"].contains(&name.as_str()))
+        !all.iter().any(|name| ["runtime", "trainer", "burn-dataset"].contains(&name.as_str()))
     );
 }

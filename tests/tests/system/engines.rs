@@ -61,11 +61,8 @@ fn every_size_that_can_be_trained() {
             let g = burn::module::Module::valid(&g.restandardise(batches));
             let mut graph = trainer::export::graph(&g, 10, Facts::default());
             graph.fold();
-            let want: Vec<f32> = g
-                .forward(noise::seeds(0, SEEDS, 10, 0, &device))
-                .into_data()
-                .try_to_vec()
-                .unwrap();
+            let want: Vec<f32> =
+                g.forward(noise::seeds(0, SEEDS, 10, 0, &device)).into_data().try_to_vec().unwrap();
             assert!(want.iter().any(|v| v.abs() > 0.01), "no blank pictures");
             let record = ours(&graph.to_record().unwrap());
             let other = engine(onnx::write(&graph).unwrap(), 10, 0);
@@ -77,44 +74,19 @@ fn every_size_that_can_be_trained() {
 
 #[test]
 fn every_operation_and_activation() {
-    let numbers = |n: usize| {
-        (0..n)
-            .map(|i| ((i * 37 + 11) % 101) as f32 / 101.0 - 0.5)
-            .collect::<Vec<f32>>()
-    };
-    let window = |kernel, stride, padding| Window {
-        kernel,
-        stride,
-        padding,
-    };
+    let numbers =
+        |n: usize| (0..n).map(|i| ((i * 37 + 11) % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
+    let window = |kernel, stride, padding| Window { kernel, stride, padding };
     let to = runtime::op::Shape::new(4, 3, 3);
     let ops = [
         (Op::Dense { out: 36 }, Activation::LeakyRelu(0.3)),
         (Op::Affine, Activation::None),
         (Op::Reshape { to }, Activation::Relu),
         (Op::Resize { factor: 2 }, Activation::None),
-        (
-            Op::Conv {
-                out: 5,
-                window: window(3, 1, 1),
-            },
-            Activation::Tanh,
-        ),
+        (Op::Conv { out: 5, window: window(3, 1, 1) }, Activation::Tanh),
         (Op::Affine, Activation::None),
-        (
-            Op::ConvTranspose {
-                out: 3,
-                window: window(5, 3, 2),
-            },
-            Activation::None,
-        ),
-        (
-            Op::Conv {
-                out: 1,
-                window: window(2, 2, 0),
-            },
-            Activation::None,
-        ),
+        (Op::ConvTranspose { out: 3, window: window(5, 3, 2) }, Activation::None),
+        (Op::Conv { out: 1, window: window(2, 2, 0) }, Activation::None),
         (Op::Activate, Activation::Sigmoid),
     ];
     let mut shape = runtime::op::Shape::new(6, 1, 1);
@@ -136,11 +108,7 @@ fn every_operation_and_activation() {
         range: (0.0, 1.0),
         ..Facts::default()
     };
-    let graph = Graph {
-        latent: 6,
-        layers,
-        facts,
-    };
+    let graph = Graph { latent: 6, layers, facts };
     let model = onnx::write(&graph).unwrap();
     let want = ours(&graph.to_record().unwrap());
     let off = furthest(&engine(model.clone(), 6, 2), &want);
@@ -157,10 +125,7 @@ fn every_operation_and_activation() {
 #[test]
 fn damaged_onnx_is_an_error_and_never_a_panic() {
     let device = Device::flex();
-    let shape = Shape {
-        size: 16,
-        channels: 1,
-    };
+    let shape = Shape { size: 16, channels: 1 };
     let g = dcgan::generator(&shape, 3, 2, 1, &device).unwrap();
     let model = onnx::write(&trainer::export::graph(&g, 3, Facts::default())).unwrap();
     let whole = onnx::read(&model).unwrap();
@@ -185,10 +150,7 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
 
 #[test]
 fn images_of_bytes_are_the_pictures() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../models/pretrained/faces-tiny.onnx"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pretrained/faces-tiny.onnx");
     let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
     graph.fold();
     let model = rten::Model::load(onnx::write_bytes(&graph).unwrap()).unwrap();

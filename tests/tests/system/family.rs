@@ -43,10 +43,7 @@ const RECIPES: [(&str, &[&str]); 6] = [
     ("cgan-mnist", &[]),
     ("cgan-mnist-conv", &["--size", "16"]),
     ("autoencoder", &["--set", "hidden=[16,8]"]),
-    (
-        "denoising-autoencoder",
-        &["--set", "hidden=[16]", "--nz", "8"],
-    ),
+    ("denoising-autoencoder", &["--set", "hidden=[16]", "--nz", "8"]),
     ("vae", &["--set", "hidden=[16]"]),
     ("vae-conv", &["--size", "16", "--nz", "4"]),
 ];
@@ -95,39 +92,14 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     let cell = image::imageops::crop_imm(&rows, 3 * 28, 7 * 28, 28, 28).to_image();
     assert_eq!(seven, cell);
     // And so it is in the trainer's own sheet.
-    let convert = [
-        "convert",
-        model,
-        "--precision",
-        "int8",
-        "--faces",
-        "16",
-        "--out",
-        "small.bpk",
-    ];
+    let convert = ["convert", model, "--precision", "int8", "--faces", "16", "--out", "small.bpk"];
     run("runtime", dir, &convert).ok();
-    let small = [
-        "generate",
-        "--model",
-        "small.bpk",
-        "--label",
-        "2",
-        "--out",
-        "small.png",
-    ];
+    let small = ["generate", "--model", "small.bpk", "--label", "2", "--out", "small.png"];
     run("runtime", dir, &small).ok();
 
     let wrong = generate("x.png", &["--label", "ten"]).error();
-    assert_eq!(
-        wrong,
-        "--label ten: the model's labels are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
-    );
-    let face = run(
-        "runtime",
-        dir,
-        &["generate", "--label", "1", "--out", "x.png"],
-    )
-    .error();
+    assert_eq!(wrong, "--label ten: the model's labels are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+    let face = run("runtime", dir, &["generate", "--label", "1", "--out", "x.png"]).error();
     assert!(face.contains("not conditional"), "{face}");
     assert!(!dir.join("x.png").exists());
 
@@ -143,77 +115,31 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
 fn an_autoencoder_shows_reconstructions_and_where_codes_lie() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let said = fit(
-        dir,
-        "autoencoder",
-        "run",
-        &["--epochs", "2", "--set", "hidden=[16,8]"],
-    );
+    let said = fit(dir, "autoencoder", "run", &["--epochs", "2", "--set", "hidden=[16,8]"]);
     assert!(said.contains("unseen:  mse"), "{said}");
     let files = names(&dir.join("run"));
-    for want in [
-        "reconstructions_epoch_0002.png",
-        "codes_epoch_0002.png",
-        "codes.html",
-    ] {
-        assert!(
-            files.iter().any(|f| f == want),
-            "{want} is not among {files:?}"
-        );
+    for want in ["reconstructions_epoch_0002.png", "codes_epoch_0002.png", "codes.html"] {
+        assert!(files.iter().any(|f| f == want), "{want} is not among {files:?}");
     }
-    assert_eq!(
-        size(&dir.join("run/codes_epoch_0002.png")),
-        (960, 480),
-        "two views"
-    );
+    assert_eq!(size(&dir.join("run/codes_epoch_0002.png")), (960, 480), "two views");
     run(
         "trainer",
         dir,
-        &[
-            "data",
-            "--out",
-            "digits",
-            "--count",
-            "30",
-            "--size",
-            "28",
-            "--channels",
-            "1",
-        ],
+        &["data", "--out", "digits", "--count", "30", "--size", "28", "--channels", "1"],
     )
     .ok();
-    let args = [
-        "reconstruct",
-        "run",
-        "--data",
-        "digits",
-        "--out",
-        "rec.png",
-        "--codes",
-        "codes.png",
-    ];
+    let args =
+        ["reconstruct", "run", "--data", "digits", "--out", "rec.png", "--codes", "codes.png"];
     let said = run("trainer", dir, &args).ok();
     assert!(said.contains("30 images: mse"), "{said}");
     assert_eq!(size(&dir.join("rec.png")).0, 280);
     assert!(dir.join("codes.html").exists());
 
-    let odd = [
-        "anomalies",
-        "run",
-        "--data",
-        "digits",
-        "--out",
-        "odd",
-        "--count",
-        "4",
-    ];
+    let odd = ["anomalies", "run", "--data", "digits", "--out", "odd", "--count", "4"];
     run("trainer", dir, &odd).ok();
     let csv = fs::read_to_string(dir.join("odd/anomalies.csv")).unwrap();
-    let scores: Vec<f64> = csv
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').nth(3).unwrap().parse().unwrap())
-        .collect();
+    let scores: Vec<f64> =
+        csv.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse().unwrap()).collect();
     assert_eq!(scores.len(), 30);
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
     assert_eq!(size(&dir.join("odd/anomalies.png")), (56, 56));
@@ -228,30 +154,12 @@ fn noise_comes_off_files_and_folders() {
     run(
         "trainer",
         dir,
-        &[
-            "data",
-            "--out",
-            "in",
-            "--count",
-            "3",
-            "--size",
-            "40",
-            "--channels",
-            "1",
-        ],
+        &["data", "--out", "in", "--count", "3", "--size", "40", "--channels", "1"],
     )
     .ok();
     run("trainer", dir, &["denoise", "run", "in", "out"]).ok();
-    assert_eq!(
-        names(&dir.join("out")),
-        ["000000.png", "000001.png", "000002.png"]
-    );
-    run(
-        "trainer",
-        dir,
-        &["denoise", "run", "in/000001.png", "one.png"],
-    )
-    .ok();
+    assert_eq!(names(&dir.join("out")), ["000000.png", "000001.png", "000002.png"]);
+    run("trainer", dir, &["denoise", "run", "in/000001.png", "one.png"]).ok();
     let [one, of] = ["one.png", "out/000001.png"].map(|p| image::open(dir.join(p)).unwrap());
     assert_eq!(one, of);
     assert_eq!(one.width(), 28, "brought to the run's size");
@@ -269,16 +177,9 @@ fn noise_comes_off_files_and_folders() {
 fn colours_and_duplicates() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let small = [
-        "--images", "80", "--size", "16", "--nz", "8", "--set", "grid=40",
-    ];
+    let small = ["--images", "80", "--size", "16", "--nz", "8", "--set", "grid=40"];
     fit(dir, "colourise", "colours", &small);
-    run(
-        "trainer",
-        dir,
-        &["data", "--out", "faces", "--count", "12", "--size", "32"],
-    )
-    .ok();
+    run("trainer", dir, &["data", "--out", "faces", "--count", "12", "--size", "32"]).ok();
     run("trainer", dir, &["colourise", "colours", "faces", "out"]).ok();
     assert_eq!(names(&dir.join("out")).len(), 12);
 
@@ -286,25 +187,10 @@ fn colours_and_duplicates() {
         dir,
         "duplicates",
         "codes",
-        &[
-            "--images", "80", "--size", "16", "--nz", "64", "--set", "grid=40",
-        ],
+        &["--images", "80", "--size", "16", "--nz", "64", "--set", "grid=40"],
     );
-    fs::copy(
-        dir.join("faces/000003.png"),
-        dir.join("faces/copy, of three.png"),
-    )
-    .unwrap();
-    let args = [
-        "duplicates",
-        "codes",
-        "--data",
-        "faces",
-        "--out",
-        "twice",
-        "--bits",
-        "0",
-    ];
+    fs::copy(dir.join("faces/000003.png"), dir.join("faces/copy, of three.png")).unwrap();
+    let args = ["duplicates", "codes", "--data", "faces", "--out", "twice", "--bits", "0"];
     let said = run("trainer", dir, &args).ok();
     assert!(said.contains("\n1 groups within 0 of 64 bits"), "{said}");
     let csv = fs::read_to_string(dir.join("twice/duplicates.csv")).unwrap();
@@ -320,10 +206,7 @@ fn what_does_not_go_together_is_said() {
         |args: &[&str]| run("trainer", dir, &[&["fit", "--out", "run"], args].concat()).error();
     // A conditional run of faces, which have no classes.
     let error = fit(&["--set", "conditional=true", "--set", "drawn=40"]);
-    assert!(
-        error.contains("0 classes") && error.contains("folder for each class"),
-        "{error}"
-    );
+    assert!(error.contains("0 classes") && error.contains("folder for each class"), "{error}");
     let error = fit(&["--recipe", "cgan-mnist", "--size", "65"]);
     assert_eq!(error, "size is 65: 8 to 64 for the network mlp");
     let error = fit(&["--recipe", "vae", "--set", "ema=1000"]);
@@ -349,11 +232,6 @@ fn what_does_not_go_together_is_said() {
     .ok();
     let error = run("trainer", dir, &["reconstruct", "gan"]).error();
     assert!(error.contains("which has no encoder"), "{error}");
-    let error = run(
-        "trainer",
-        dir,
-        &["anomalies", "nowhere", "--data", "x", "--out", "y"],
-    )
-    .error();
+    let error = run("trainer", dir, &["anomalies", "nowhere", "--data", "x", "--out", "y"]).error();
     assert!(error.contains("nowhere"), "{error}");
 }

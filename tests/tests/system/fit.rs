@@ -32,21 +32,10 @@ fn a_run_that_diverges_goes_back_and_then_gives_up() {
     run("trainer", dir.path(), &args).ok();
     let saved = names(&dir.path().join("run/checkpoints"));
     // The same run again with a penalty no number can hold, from its start.
-    let args = fit(&[
-        "--images",
-        "3200",
-        "--out",
-        "wild",
-        "--set",
-        "lr=1e30",
-        "--set",
-        "checkpoint=160",
-    ]);
+    let args =
+        fit(&["--images", "3200", "--out", "wild", "--set", "lr=1e30", "--set", "checkpoint=160"]);
     let error = run("trainer", dir.path(), &args).error();
-    assert!(
-        error.starts_with("diverged 4 times, last before image 160 ("),
-        "{error}"
-    );
+    assert!(error.starts_with("diverged 4 times, last before image 160 ("), "{error}");
     assert!(error.contains("D's layer 0 (conv), weight"), "{error}");
     let said = fs::read_to_string(dir.path().join("wild/verdicts.jsonl")).unwrap();
     assert_eq!(said.lines().count(), 3, "{said}");
@@ -59,15 +48,7 @@ fn a_run_that_diverges_goes_back_and_then_gives_up() {
 #[test]
 fn a_dry_run_says_everything_and_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let args = fit(&[
-        "--images",
-        "3200",
-        "--out",
-        "run",
-        "--recipe",
-        "faces",
-        "--dry-run",
-    ]);
+    let args = fit(&["--images", "3200", "--out", "run", "--recipe", "faces", "--dry-run"]);
     let text = run("trainer", dir.path(), &args).ok();
     for want in [
         "recipe faces",
@@ -92,15 +73,9 @@ fn a_run_leaves_a_page_and_events() {
     // Before the first step, the end, and the training images.
     assert_eq!(page.matches("data:image/jpeg;base64,").count(), 3);
     let events = names(&dir.path().join("run"));
-    assert!(
-        events.iter().any(|n| n.starts_with("events.out.tfevents.")),
-        "{events:?}"
-    );
+    assert!(events.iter().any(|n| n.starts_with("events.out.tfevents.")), "{events:?}");
     run("trainer", dir.path(), &["report", "run"]).ok();
-    assert_eq!(
-        fs::read_to_string(dir.path().join("run/report.html")).unwrap(),
-        page
-    );
+    assert_eq!(fs::read_to_string(dir.path().join("run/report.html")).unwrap(), page);
 }
 
 #[test]
@@ -122,20 +97,14 @@ fn settings_that_do_not_go_together_are_named() {
         ),
         (&["--set", "augment_p=1.5"], "augment_p is 1.5: from 0 to 1"),
         (&["--gamma=-1"], "gamma is -1: 0 or more"),
-        (
-            &["--set", "beta2_end=1.0"],
-            "beta2_end is 1: at least 0 and below 1",
-        ),
+        (&["--set", "beta2_end=1.0"], "beta2_end is 1: at least 0 and below 1"),
     ];
     for (flags, want) in cases {
         let error = run("trainer", dir.path(), &fit(flags)).error();
         assert_eq!(error, want);
     }
     let error = run("trainer", dir.path(), &fit(&["--augment", "blur"])).error();
-    assert!(
-        error.contains("there is no augmentation \"blur\""),
-        "{error}"
-    );
+    assert!(error.contains("there is no augmentation \"blur\""), "{error}");
     let error = run("trainer", dir.path(), &fit(&["--loss", "wgan"])).error();
     assert!(error.contains("wasserstein"), "{error}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -8,18 +8,11 @@ use tests::run;
 #[test]
 fn devices_that_do_not_exist() {
     let dir = tempfile::tempdir().unwrap();
-    let error = run(
-        "runtime",
-        dir.path(),
-        &["generate", "--out", "x.png", "--device", "cuda"],
-    )
-    .usage();
+    let error =
+        run("runtime", dir.path(), &["generate", "--out", "x.png", "--device", "cuda"]).usage();
     assert!(error.contains("auto, cpu, vulkan and vulkan:N"), "{error}");
     let error = run("trainer", dir.path(), &["fit", "--device", "cuda"]).usage();
-    assert!(
-        error.contains("flex (the CPU), vulkan, vulkan:N and auto"),
-        "{error}"
-    );
+    assert!(error.contains("flex (the CPU), vulkan, vulkan:N and auto"), "{error}");
     let args = ["generate", "--out", "x.png", "--device", "vulkan:99"];
     let error = run("runtime", dir.path(), &args).error();
     assert!(error.contains("--device vulkan:99"), "{error}");
@@ -72,42 +65,14 @@ mod on_vulkan {
     fn generators() -> Vec<(&'static str, Buffer)> {
         let device = Device::flex();
         let shape = |size, channels| Shape { size, channels };
-        let resize = Style {
-            upsample: Upsample::Resize,
-            norm: false,
-            output: Output::Sigmoid,
-        };
+        let resize = Style { upsample: Upsample::Resize, norm: false, output: Output::Sigmoid };
         let nets = [
-            (
-                "64 px colour",
-                dcgan::generator(&shape(64, 3), 20, 8, 1, &device),
-                20,
-            ),
-            (
-                "16 px grey",
-                dcgan::generator(&shape(16, 1), 7, 3, 2, &device),
-                7,
-            ),
-            (
-                "128 px",
-                dcgan::generator(&shape(128, 3), 9, 2, 3, &device),
-                9,
-            ),
-            (
-                "resize",
-                dcgan::generator_as(resize, &shape(32, 3), 8, 4, 4, &device),
-                8,
-            ),
-            (
-                "dense",
-                mlp::generator(&shape(28, 1), 11, 16, 5, &device),
-                11,
-            ),
-            (
-                "decoder",
-                autoencoder::decoder(&shape(28, 1), &[12, 9], 3, 6, &device),
-                3,
-            ),
+            ("64 px colour", dcgan::generator(&shape(64, 3), 20, 8, 1, &device), 20),
+            ("16 px grey", dcgan::generator(&shape(16, 1), 7, 3, 2, &device), 7),
+            ("128 px", dcgan::generator(&shape(128, 3), 9, 2, 3, &device), 9),
+            ("resize", dcgan::generator_as(resize, &shape(32, 3), 8, 4, 4, &device), 8),
+            ("dense", mlp::generator(&shape(28, 1), 11, 16, 5, &device), 11),
+            ("decoder", autoencoder::decoder(&shape(28, 1), &[12, 9], 3, 6, &device), 3),
         ];
         let all = nets.map(|(name, net, nz)| (name, record(&net.unwrap(), nz, Facts::default())));
         all.into()
@@ -123,10 +88,7 @@ mod on_vulkan {
                 let mut cpu = Cpu::new(&model, &mut arena).unwrap();
                 let latents: Vec<Latent> = (0..5)
                     .map(Latent::from_seed)
-                    .chain([
-                        Latent::between(3, 9, 0.3),
-                        Latent::from_seed(4).truncated(0.5),
-                    ])
+                    .chain([Latent::between(3, 9, 0.3), Latent::from_seed(4).truncated(0.5)])
                     .collect();
                 gpu.generate_all(&latents).unwrap();
                 for (i, latent) in latents.iter().enumerate() {
@@ -136,11 +98,7 @@ mod on_vulkan {
                         .zip(gpu.image(i).pixels())
                         .flat_map(|(a, b)| [0, 1, 2].map(|c| a[c].abs_diff(b[c])))
                         .max();
-                    assert!(
-                        worst <= Some(1),
-                        "{name}, face {i}, on {}: {worst:?}",
-                        adapter.name
-                    );
+                    assert!(worst <= Some(1), "{name}, face {i}, on {}: {worst:?}", adapter.name);
                 }
             }
         }
@@ -152,9 +110,8 @@ mod on_vulkan {
             let (_, record) = generators().swap_remove(0);
             let model = Model::parse(record.bytes()).unwrap();
             let mut faces = [false, true].map(|half| Gpu::new(&model, &adapter, half).unwrap());
-            let [full, half] = faces
-                .each_mut()
-                .map(|gpu| gpu.values(&[Latent::from_seed(8)]).unwrap());
+            let [full, half] =
+                faces.each_mut().map(|gpu| gpu.values(&[Latent::from_seed(8)]).unwrap());
             let off = full.iter().zip(&half).map(|(a, b)| (a - b).abs());
             let worst = off.fold(0.0, f32::max);
             assert!(worst > 0.0 && worst < 0.02, "{worst} on {}", adapter.name);
@@ -165,21 +122,15 @@ mod on_vulkan {
     fn a_thousand_at_once_and_a_conditional_one() {
         for adapter in found() {
             let device = Device::flex();
-            let shape = Shape {
-                size: 16,
-                channels: 1,
-            };
+            let shape = Shape { size: 16, channels: 1 };
             let net = mlp::generator(&shape, 6 + 3, 4, 1, &device).unwrap();
-            let facts = Facts {
-                labels: ["a", "b", "c"].map(String::from).into(),
-                ..Facts::default()
-            };
+            let facts =
+                Facts { labels: ["a", "b", "c"].map(String::from).into(), ..Facts::default() };
             let record = record(&net, 6, facts);
             let model = Model::parse(record.bytes()).unwrap();
             let mut gpu = Gpu::new(&model, &adapter, false).unwrap();
-            let latents: Vec<Latent> = (0..1000)
-                .map(|i| Latent::from_seed(i).labelled(2))
-                .collect();
+            let latents: Vec<Latent> =
+                (0..1000).map(|i| Latent::from_seed(i).labelled(2)).collect();
             let whole = gpu.values(&latents).unwrap();
             // An adapter that takes a few at once makes as many, and the same; other kernels may sum in another order.
             let mut narrow = adapter.clone();
@@ -278,10 +229,7 @@ mod on_vulkan {
         let off = images.iter().zip(&others).map(|(a, b)| (a - b).abs());
         let worst = off.fold(0.0, f32::max);
         let bound = 10.0 * bound;
-        assert!(
-            worst < bound,
-            "{recipe:?} {more}: images are off by {worst}"
-        );
+        assert!(worst < bound, "{recipe:?} {more}: images are off by {worst}");
     }
 
     #[test]
@@ -293,10 +241,7 @@ mod on_vulkan {
             (None, ""),
             (None, gan),
             (None, hinge),
-            (
-                None,
-                "loss = 'wasserstein'\nd_norm = false\nclip = 0.1\nd_steps = 2\nsmooth = 0.0",
-            ),
+            (None, "loss = 'wasserstein'\nd_norm = false\nclip = 0.1\nd_steps = 2\nsmooth = 0.0"),
             (Some("cgan-mnist"), ""),
             (Some("vae"), "hidden = [16]"),
         ];
@@ -308,12 +253,7 @@ mod on_vulkan {
     /// Rounding grows from step to step, but slowly: after fifty every number is within a hundredth of the CPU's.
     #[test]
     fn fifty_steps_are_the_cpus() {
-        alike(
-            Some("dcgan-tutorial"),
-            "ngf = 8\nndf = 8\nbatch = 6\nlr = 2e-4",
-            50,
-            1e-2,
-        );
+        alike(Some("dcgan-tutorial"), "ngf = 8\nndf = 8\nbatch = 6\nlr = 2e-4", 50, 1e-2);
     }
 
     #[test]
@@ -322,10 +262,7 @@ mod on_vulkan {
             return;
         };
         let gpu = trainer::device::on(&adapter).unwrap().autodiff();
-        let cfg = config(
-            None,
-            "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nbatch = 33",
-        );
+        let cfg = config(None, "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nbatch = 33");
         assert!(steps(&cfg, 3, &gpu) == steps(&cfg, 3, &gpu));
     }
 
@@ -338,9 +275,7 @@ mod on_vulkan {
             let mut command = Command::new(program("runtime"));
             command.args(args).current_dir(path);
             let none = path.join("none.json");
-            command
-                .env("VK_DRIVER_FILES", &none)
-                .env("VK_ICD_FILENAMES", &none);
+            command.env("VK_DRIVER_FILES", &none).env("VK_ICD_FILENAMES", &none);
             command.output().unwrap()
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -363,18 +298,12 @@ mod on_vulkan {
         run("runtime", path, &args).ok();
         let read = |name: &str| image::open(path.join(name)).unwrap().into_rgb8();
         let (cpu, gpu) = (read("cpu.png"), read("gpu.png"));
-        let worst = cpu
-            .iter()
-            .zip(gpu.iter())
-            .map(|(a, b)| a.abs_diff(*b))
-            .max();
+        let worst = cpu.iter().zip(gpu.iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(worst <= Some(1), "{worst:?}");
         run(
             "runtime",
             path,
-            &[
-                "generate", "--device", "vulkan", "--count", "70", "--out", "f.png",
-            ],
+            &["generate", "--device", "vulkan", "--count", "70", "--out", "f.png"],
         )
         .ok();
         assert!(path.join("f-069.png").exists() && !path.join("f-070.png").exists());
@@ -407,15 +336,7 @@ mod on_vulkan {
         // Software Vulkan has no matrix units, and says so before anything is written.
         let adapters = found();
         if adapters.first().is_some_and(|a| !a.is_real()) {
-            let mixed = [
-                "fit",
-                "--device",
-                "vulkan",
-                "--precision",
-                "mixed",
-                "--out",
-                "mixed",
-            ];
+            let mixed = ["fit", "--device", "vulkan", "--precision", "mixed", "--out", "mixed"];
             let drawn = ["--set", "drawn=128"];
             let error = run("trainer", path, &[&mixed[..], &drawn].concat()).error();
             assert!(error.contains("--precision f32 trains there"), "{error}");

@@ -60,11 +60,7 @@ fn parsing_and_generating_do_not_allocate() {
     let graph = Graph::from_model(&Model::parse(RECORD).unwrap());
     let packed = Buffer::from(graph.pack().unwrap());
     let int8 = Buffer::from(graph.quantise(0..4).unwrap());
-    let records = [
-        ("f32", RECORD),
-        ("packed", packed.bytes()),
-        ("int8", int8.bytes()),
-    ];
+    let records = [("f32", RECORD), ("packed", packed.bytes()), ("int8", int8.bytes())];
     for (precision, record) in records {
         let mut arena = vec![0.0; Model::parse(record).unwrap().arena_len()];
         for isa in Isa::all().into_iter().chain([None]) {

@@ -28,11 +28,7 @@ const SMALL: [&str; 14] = [
 ];
 
 fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    ["fit"]
-        .into_iter()
-        .chain(SMALL)
-        .chain(more.iter().copied())
-        .collect()
+    ["fit"].into_iter().chain(SMALL).chain(more.iter().copied()).collect()
 }
 
 /// Every tensor of a checkpoint, by file and name, and the facts beside them. burn gives each parameter a number by
@@ -68,10 +64,7 @@ fn checkpoint(run: &Path, images: u64) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn tensors(path: &Path) -> Vec<burn_pack::Tensor> {
-    burn_pack::Reader::from_file(path)
-        .unwrap()
-        .into_tensors()
-        .unwrap()
+    burn_pack::Reader::from_file(path).unwrap().into_tensors().unwrap()
 }
 
 #[test]
@@ -144,19 +137,11 @@ fn two_halves_are_the_whole(options: &[&str]) {
     run("trainer", at, &fit(&whole)).ok();
     let half = [&["--images", "1600", "--out", "halves"], options].concat();
     run("trainer", at, &fit(&half)).ok();
-    let text = run(
-        "trainer",
-        at,
-        &["fit", "--out", "halves", "--images", "3200"],
-    )
-    .ok();
+    let text = run("trainer", at, &["fit", "--out", "halves", "--images", "3200"]).ok();
     assert!(text.contains("going on from 1600 images"), "{text}");
     let (a, b) = (at.join("whole"), at.join("halves"));
     let (one, two) = (checkpoint(&a, 3200), checkpoint(&b, 3200));
-    assert!(
-        one.len() > 40,
-        "both networks, the average, both optimisers"
-    );
+    assert!(one.len() > 40, "both networks, the average, both optimisers");
     assert!(one.keys().eq(two.keys()));
     let differ: Vec<_> = one.keys().filter(|key| one[*key] != two[*key]).collect();
     assert!(differ.is_empty(), "{differ:?}");
@@ -170,9 +155,7 @@ fn two_halves_are_the_whole(options: &[&str]) {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             value[key].as_f64().unwrap()
         };
-        text.lines()
-            .map(|l| ["images", "d_loss", "g_loss"].map(|key| number(l, key)))
-            .collect()
+        text.lines().map(|l| ["images", "d_loss", "g_loss"].map(|key| number(l, key))).collect()
     };
     assert_eq!(stats(&a), stats(&b));
     assert_eq!(stats(&a).len(), 20);
@@ -207,13 +190,7 @@ fn interrupting_saves_and_says_how_to_go_on() {
     wait_until("the log", || stats.exists());
     // The program catches SIGINT as a terminal's Ctrl-C sends it.
     let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8_lossy(&output.stdout);
@@ -221,16 +198,8 @@ fn interrupting_saves_and_says_how_to_go_on() {
     let saved = names(&dir.path().join("run/checkpoints"));
     let images: u64 = saved.last().unwrap().parse().unwrap();
     let more = (images + 160).to_string();
-    let text = run(
-        "trainer",
-        dir.path(),
-        &["fit", "--out", "run", "--images", &more],
-    )
-    .ok();
-    assert!(
-        text.contains(&format!("going on from {images} images")),
-        "{text}"
-    );
+    let text = run("trainer", dir.path(), &["fit", "--out", "run", "--images", &more]).ok();
+    assert!(text.contains(&format!("going on from {images} images")), "{text}");
 }
 
 #[cfg(unix)]
@@ -238,14 +207,7 @@ fn interrupting_saves_and_says_how_to_go_on() {
 fn being_killed_at_any_moment_loses_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     // A checkpoint a step: most of the time goes into writing them.
-    let args = fit(&[
-        "--images",
-        "100000000",
-        "--out",
-        "run",
-        "--set",
-        "checkpoint=16",
-    ]);
+    let args = fit(&["--images", "100000000", "--out", "run", "--set", "checkpoint=16"]);
     for moment in 0..12 {
         let mut child = Command::new(program("trainer"))
             .args(&args)
@@ -263,26 +225,13 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
             });
         }
         thread::sleep(Duration::from_millis(250 + 37 * moment));
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "goes on until it is killed"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "goes on until it is killed");
         child.kill().unwrap();
         child.wait().unwrap();
         let whole = |name: &String| !name.starts_with('.');
-        for name in names(&dir.path().join("run/checkpoints"))
-            .iter()
-            .filter(|n| whole(n))
-        {
+        for name in names(&dir.path().join("run/checkpoints")).iter().filter(|n| whole(n)) {
             let files = names(&dir.path().join("run/checkpoints").join(name));
-            let want = [
-                "d.bpk",
-                "ema.bpk",
-                "g.bpk",
-                "opt_d.bpk",
-                "opt_g.bpk",
-                "state.json",
-            ];
+            let want = ["d.bpk", "ema.bpk", "g.bpk", "opt_d.bpk", "opt_g.bpk", "state.json"];
             assert_eq!(files, want, "{name}");
         }
     }
@@ -293,39 +242,18 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
 fn both_files_make_the_same_face() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    run(
-        "trainer",
-        at,
-        &fit(&["--images", "320", "--out", "run", "--channels", "1"]),
-    )
-    .ok();
+    run("trainer", at, &fit(&["--images", "320", "--out", "run", "--channels", "1"])).ok();
     for (model, out) in [("bpk", "a.png"), ("onnx", "b.png")] {
         let model = format!("run/export/generator.{model}");
-        let args = [
-            "generate", "--model", &model, "--seed", "3", "--grid", "2x3", "--out", out,
-        ];
+        let args = ["generate", "--model", &model, "--seed", "3", "--grid", "2x3", "--out", out];
         run("runtime", at, &args).ok();
     }
-    let (a, b) = (
-        image::open(at.join("a.png")).unwrap(),
-        image::open(at.join("b.png")).unwrap(),
-    );
+    let (a, b) = (image::open(at.join("a.png")).unwrap(), image::open(at.join("b.png")).unwrap());
     assert_eq!((a.width(), a.height()), (48, 32));
-    assert_eq!(
-        a.color(),
-        image::ColorType::L8,
-        "a grey generator makes grey pictures"
-    );
+    assert_eq!(a.color(), image::ColorType::L8, "a grey generator makes grey pictures");
     assert_eq!(a, b);
     // The trainer's own grid of the same seeds, made by burn, within a rounding.
-    run(
-        "trainer",
-        at,
-        &[
-            "sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3",
-        ],
-    )
-    .ok();
+    run("trainer", at, &["sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3"]).ok();
     let args = [
         "generate",
         "--model",
@@ -338,16 +266,8 @@ fn both_files_make_the_same_face() {
         "d.png",
     ];
     run("runtime", at, &args).ok();
-    let (c, d) = (
-        image::open(at.join("c.png")).unwrap(),
-        image::open(at.join("d.png")).unwrap(),
-    );
-    let off = c
-        .as_bytes()
-        .iter()
-        .zip(d.as_bytes())
-        .map(|(a, b)| a.abs_diff(*b))
-        .max();
+    let (c, d) = (image::open(at.join("c.png")).unwrap(), image::open(at.join("d.png")).unwrap());
+    let off = c.as_bytes().iter().zip(d.as_bytes()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(off <= Some(1), "{off:?}");
 }
 
@@ -355,10 +275,7 @@ fn both_files_make_the_same_face() {
 fn wait_until(what: &str, is_there: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_there() {
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "{what} never came"
-        );
+        assert!(began.elapsed() < Duration::from_secs(120), "{what} never came");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -24,10 +24,7 @@ fn make_what_pytorch_makes() {
     let mut seen = 0;
     for name in names(&fixtures()).iter().filter(|n| n.ends_with(".onnx")) {
         let net = name.split('-').next().unwrap();
-        let (z, want) = (
-            npy(&format!("{net}-z.npy")),
-            npy(&format!("{net}-image.npy")),
-        );
+        let (z, want) = (npy(&format!("{net}-z.npy")), npy(&format!("{net}-image.npy")));
         let mut graph = onnx::read(&fs::read(fixtures().join(name)).unwrap()).expect(name);
         for folded in [false, true] {
             if folded {
@@ -46,11 +43,7 @@ fn make_what_pytorch_makes() {
                 assert!(off < 1e-5, "{name}, folded {folded}: {off}");
             }
         }
-        let range = if net == "dense" {
-            (0.0, 1.0)
-        } else {
-            (-1.0, 1.0)
-        };
+        let range = if net == "dense" { (0.0, 1.0) } else { (-1.0, 1.0) };
         assert_eq!(graph.facts.range, range, "{name}");
         seen += 1;
     }

@@ -76,10 +76,8 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
     let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
     let classes = cfg.labels.len().max(1);
-    let batch = || Batch {
-        images: real.clone(),
-        labels: (0..cfg.step()).map(|i| i % classes).collect(),
-    };
+    let batch =
+        || Batch { images: real.clone(), labels: (0..cfg.step()).map(|i| i % classes).collect() };
     // Penalties come every few steps.
     let rounds = cfg.penalty_every.clamp(1, 16);
     let run = |state: &mut State, steps: u64| {
@@ -191,11 +189,7 @@ fn watch<R>(run: impl FnOnce() -> R) -> (R, Vec<Seen>) {
     let seen = all.into_iter().map(|(kernel, note, profile)| {
         let ticks = profile.and_then(|profile| block_on(profile.resolve()));
         let seconds = ticks.map_or(0.0, |ticks| ticks.duration().as_secs_f64());
-        Seen {
-            kernel,
-            note,
-            seconds,
-        }
+        Seen { kernel, note, seconds }
     });
     let seen = seen.collect();
     (result, seen)
@@ -252,10 +246,7 @@ pub fn tiles(
     let device = cfg.device.open().inner();
     let state = networks::fresh(cfg, &cfg.device.open())?;
     let labels = cfg.labels.len();
-    let windows = [
-        (&state.g, [cfg.nz + labels, 1]),
-        (&state.d, [cfg.channels + labels, cfg.size]),
-    ];
+    let windows = [(&state.g, [cfg.nz + labels, 1]), (&state.d, [cfg.channels + labels, cfg.size])];
     let mut known: Vec<(Pass, Window)> = Vec::new();
     for (net, seen) in windows {
         for window in windows_of(net, seen, cfg.batch) {
@@ -319,23 +310,13 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
         Pass::Weight => (y(), x()),
     };
     let sides = Sides::of(pass, w);
-    let machine = Machine {
-        groups: 264,
-        memory: 48 << 10,
-        threads: 1024,
-    };
+    let machine = Machine { groups: 264, memory: 48 << 10, threads: 1024 };
     let used = conv::plan(pass, &sides, &machine);
     // What the others are compared with.
-    let plain = Plan {
-        tile: Tile::threads(64, 64, 16, [8, 4]),
-        parts: 1,
-    };
+    let plain = Plan { tile: Tile::threads(64, 64, 16, [8, 4]), parts: 1 };
     let mut plans = vec![plain, used];
     for tile in conv::candidates(matrix) {
-        let waste = tile
-            .m
-            .div_ceil(sides.m.max(1))
-            .max(tile.n.div_ceil(sides.n.max(1)));
+        let waste = tile.m.div_ceil(sides.m.max(1)).max(tile.n.div_ceil(sides.n.max(1)));
         if waste > 4 || tile.bytes(pass) > machine.memory {
             continue;
         }
@@ -355,11 +336,7 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
     let mut trials: Vec<Trial> = plans
         .into_iter()
         .map(|plan| {
-            let job = Job {
-                pass,
-                window: *w,
-                plan,
-            };
+            let job = Job { pass, window: *w, plan };
             let run = || conv::product(left.clone(), right.clone(), job);
             // Compiled before it is measured.
             let result = run();

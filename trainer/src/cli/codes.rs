@@ -111,11 +111,8 @@ impl Trained {
 
     /// The images of `path` as the run wants them.
     fn data(&self, path: &Path) -> Result<DataSet, Box<dyn Error>> {
-        let form = Form {
-            size: self.cfg.size as u32,
-            channels: self.cfg.channels,
-            crop: self.cfg.crop,
-        };
+        let form =
+            Form { size: self.cfg.size as u32, channels: self.cfg.channels, crop: self.cfg.crop };
         let data = DataSet::open(path, &form, self.cfg.threads())?;
         crate::describe(&data, &mut std::io::stdout());
         Ok(data)
@@ -202,11 +199,7 @@ pub fn restore(args: &Restore, corruption: Corruption) -> Result<(), Box<dyn Err
     if let Some(error) = failed {
         return Err(error);
     }
-    print(format!(
-        "wrote {} images to {}\n",
-        data.len(),
-        args.out.display()
-    ))?;
+    print(format!("wrote {} images to {}\n", data.len(), args.out.display()))?;
     Ok(())
 }
 
@@ -226,8 +219,7 @@ fn file_name(data: &DataSet, i: usize) -> String {
 }
 
 fn name(data: &DataSet, i: usize) -> String {
-    data.name(i)
-        .map_or_else(|| format!("image {i}"), Into::into)
+    data.name(i).map_or_else(|| format!("image {i}"), Into::into)
 }
 
 /// A field of a CSV file (RFC 4180).
@@ -261,9 +253,8 @@ pub fn anomalies(args: &Anomalies) -> Result<(), Box<dyn Error>> {
         );
     }
     let oddest = ranked.iter().take(args.count.into());
-    let pictures: Vec<RgbImage> = oddest
-        .map(|odd| data.picture(odd.image))
-        .collect::<Result<_, _>>()?;
+    let pictures: Vec<RgbImage> =
+        oddest.map(|odd| data.picture(odd.image)).collect::<Result<_, _>>()?;
     run::create_dir(&args.out)?;
     let [list, sheet] = ["anomalies.csv", "anomalies.png"].map(|file| args.out.join(file));
     run::write(&list, csv.as_bytes())?;
@@ -272,11 +263,7 @@ pub fn anomalies(args: &Anomalies) -> Result<(), Box<dyn Error>> {
     for odd in ranked.iter().take(5) {
         print(format!("{:>9.2}  {}\n", odd.score, name(&data, odd.image)))?;
     }
-    print(format!(
-        "wrote {} and {}\n",
-        list.display(),
-        sheet.display()
-    ))?;
+    print(format!("wrote {} and {}\n", list.display(), sheet.display()))?;
     Ok(())
 }
 
@@ -289,13 +276,7 @@ pub fn duplicates(args: &Duplicates) -> Result<(), Box<dyn Error>> {
     const SHOWN: [usize; 2] = [32, 8];
     let trained = Trained::open(&args.run)?;
     let data = trained.data(&args.data)?;
-    let groups = duplicates::find(
-        &trained.state,
-        &trained.cfg,
-        &data,
-        args.bits,
-        &trained.device,
-    )?;
+    let groups = duplicates::find(&trained.state, &trained.cfg, &data, args.bits, &trained.device)?;
     let mut csv = String::from("group,image\n");
     let mut pictures = Vec::new();
     let size = trained.cfg.size as u32;
@@ -327,10 +308,6 @@ pub fn duplicates(args: &Duplicates) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     report::write_sheet(&sheet, &pictures, SHOWN[1])?;
-    print(format!(
-        "wrote {} and {}\n",
-        list.display(),
-        sheet.display()
-    ))?;
+    print(format!("wrote {} and {}\n", list.display(), sheet.display()))?;
     Ok(())
 }

@@ -41,11 +41,7 @@ pub struct Inspect {
 /// # Errors
 /// One that names the path.
 pub fn inspect(args: &Inspect) -> Result<(), Box<dyn Error>> {
-    let form = Form {
-        size: args.size,
-        channels: 3,
-        crop: args.crop,
-    };
+    let form = Form { size: args.size, channels: 3, crop: args.crop };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let found = inspect::inspect(&args.path, &form, workers)?;
     match args.json {
@@ -59,9 +55,8 @@ pub fn inspect(args: &Inspect) -> Result<(), Box<dyn Error>> {
     run::create_dir(dir)?;
     // Evenly, so that a class does not fill the sheet.
     let count = SHEET.min(data.len());
-    let sheet = (0..count)
-        .map(|i| data.picture(i * data.len() / count))
-        .collect::<Result<Vec<_>, _>>()?;
+    let sheet =
+        (0..count).map(|i| data.picture(i * data.len() / count)).collect::<Result<Vec<_>, _>>()?;
     report::write_sheet(&dir.join("sheet.png"), &sheet, 8)?;
     let mean = DynamicImage::ImageRgb8(found.mean_picture(&form));
     report::write_png(&dir.join("mean.png"), &mean)?;
@@ -72,10 +67,7 @@ pub fn inspect(args: &Inspect) -> Result<(), Box<dyn Error>> {
 fn text(found: &Inspection) -> String {
     let mut out = String::new();
     let list = |counts: &mut dyn Iterator<Item = (String, usize)>| {
-        counts
-            .map(|(name, n)| format!("{name} {n}"))
-            .collect::<Vec<_>>()
-            .join(", ")
+        counts.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
     };
     let own = |map: &std::collections::BTreeMap<String, usize>| {
         list(&mut map.iter().map(|(k, v)| (k.clone(), *v)))
@@ -91,10 +83,7 @@ fn text(found: &Inspection) -> String {
     let [low, middle, high] = found.height;
     let _ = writeln!(out, "width         {least} to {most}, median {median}");
     let _ = writeln!(out, "height        {low} to {high}, median {middle}");
-    let sizes = found
-        .sizes
-        .iter()
-        .map(|(w, h, n)| (format!("{w} x {h}:"), *n));
+    let sizes = found.sizes.iter().map(|(w, h, n)| (format!("{w} x {h}:"), *n));
     let _ = writeln!(out, "sizes         {}", list(&mut sizes.into_iter()));
     let _ = writeln!(
         out,
@@ -105,17 +94,9 @@ fn text(found: &Inspection) -> String {
         let _ = writeln!(out, "classes       {}", own(&found.classes));
     }
     if !found.other.is_empty() || found.hidden > 0 {
-        let _ = writeln!(
-            out,
-            "other files   {} hidden {}",
-            own(&found.other),
-            found.hidden
-        );
+        let _ = writeln!(out, "other files   {} hidden {}", own(&found.other), found.hidden);
     }
-    let lists = [
-        ("equal files", &found.duplicates),
-        ("equal pixels", &found.same_pixels),
-    ];
+    let lists = [("equal files", &found.duplicates), ("equal pixels", &found.same_pixels)];
     for (what, groups) in lists {
         let extra: usize = groups.iter().map(|g| g.len() - 1).sum();
         let _ = writeln!(out, "{what:<13} {extra} more than once");
@@ -127,16 +108,8 @@ fn text(found: &Inspection) -> String {
     for file in found.unreadable.iter().take(SHOWN) {
         let _ = writeln!(out, "  {}: {}", file.name, file.reason);
     }
-    if found.images > 1
-        && found
-            .duplicates
-            .first()
-            .is_some_and(|g| g.len() == found.images)
-    {
-        let _ = writeln!(
-            out,
-            "all images are the same: there is nothing to learn from them"
-        );
+    if found.images > 1 && found.duplicates.first().is_some_and(|g| g.len() == found.images) {
+        let _ = writeln!(out, "all images are the same: there is nothing to learn from them");
     }
     out
 }

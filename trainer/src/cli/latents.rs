@@ -130,10 +130,8 @@ pub fn arithmetic(
     let mut groups = Vec::new();
     let mut rows: Vec<RgbImage> = Vec::new();
     for (sign, seeds) in &terms.0 {
-        let each: Vec<Vec<f32>> = seeds
-            .iter()
-            .map(|&s| Terms(vec![(1.0, vec![s])]).latent(space))
-            .collect();
+        let each: Vec<Vec<f32>> =
+            seeds.iter().map(|&s| Terms(vec![(1.0, vec![s])]).latent(space)).collect();
         let exemplars = latents::pictures(target, &each)?;
         let mean = Terms(vec![(1.0, seeds.clone())]).latent(space);
         let mut row = exemplars.clone();
@@ -144,19 +142,10 @@ pub fn arithmetic(
     let three = trainer::data::sheet::sheet(&nine, 3);
     let foil = latents::foil(&groups);
     // The foil as large as the nine, so that the two can be compared.
-    let foil = imageops::resize(
-        &foil,
-        three.width(),
-        three.height(),
-        imageops::FilterType::Nearest,
-    );
+    let foil =
+        imageops::resize(&foil, three.width(), three.height(), imageops::FilterType::Nearest);
     let gap = three.width() / 24;
-    let width = rows
-        .iter()
-        .map(RgbImage::width)
-        .max()
-        .unwrap_or(0)
-        .max(2 * three.width() + gap);
+    let width = rows.iter().map(RgbImage::width).max().unwrap_or(0).max(2 * three.width() + gap);
     let height: u32 = rows.iter().map(|r| r.height() + gap).sum::<u32>() + three.height();
     let mut panel = RgbImage::from_pixel(width, height, image::Rgb([255; 3]));
     let mut y = 0;
@@ -167,10 +156,7 @@ pub fn arithmetic(
     imageops::replace(&mut panel, &three, 0, y);
     imageops::replace(&mut panel, &foil, i64::from(three.width() + gap), y);
     report::write_png(&args.out, &DynamicImage::ImageRgb8(panel))?;
-    print(format!(
-        "wrote {}: {terms}; on the right the same of pixels\n",
-        args.out.display()
-    ))?;
+    print(format!("wrote {}: {terms}; on the right the same of pixels\n", args.out.display()))?;
     Ok(())
 }
 
@@ -231,9 +217,7 @@ fn write_gif(path: &Path, pictures: Vec<RgbImage>, fps: u16) -> Result<(), Box<d
         let delay = Delay::from_numer_denom_ms(1000, fps.into());
         for picture in pictures {
             let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
-            encoder
-                .encode_frame(Frame::from_parts(rgba, 0, 0, delay))
-                .map_err(failed)?;
+            encoder.encode_frame(Frame::from_parts(rgba, 0, 0, delay)).map_err(failed)?;
         }
     }
     run::write(path, bytes.get_ref())?;

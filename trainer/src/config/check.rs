@@ -54,11 +54,7 @@ impl Config {
         }
         if ![1, 3].contains(&self.channels) {
             let want = "1 (grey) or 3 (colour)";
-            return Err(ConfigError::Range(
-                "channels",
-                self.channels.to_string(),
-                want,
-            ));
+            return Err(ConfigError::Range("channels", self.channels.to_string(), want));
         }
         let end = |value: Option<f64>, start: f64| value.unwrap_or(start);
         let above_0 = (f64::MIN_POSITIVE, f64::MAX, "above 0");
@@ -75,11 +71,7 @@ impl Config {
             ("gamma", self.gamma, from_0),
             ("gamma_end", end(self.gamma_end, self.gamma), from_0),
             ("augment_p", self.augment_p, share),
-            (
-                "augment_p_end",
-                end(self.augment_p_end, self.augment_p),
-                share,
-            ),
+            ("augment_p_end", end(self.augment_p_end, self.augment_p), share),
             ("instance_noise", self.instance_noise, from_0),
             ("clip", self.clip, from_0),
             ("noise", self.noise, (0.0, 2.0, "from 0 to 2")),
@@ -145,11 +137,7 @@ impl Config {
                     return off("corruption", &self.corruption, "none for a vae");
                 }
                 if self.corruption == Corruption::Grey && self.channels == 1 {
-                    return off(
-                        "corruption",
-                        &self.corruption,
-                        "none or noise for grey images",
-                    );
+                    return off("corruption", &self.corruption, "none or noise for grey images");
                 }
             }
         }
@@ -168,11 +156,7 @@ impl Config {
             );
         }
         if self.smooth > 0.0 && self.loss != Loss::Bce {
-            return off(
-                "smooth",
-                &self.smooth,
-                "0 with a loss that has no labels (bce has)",
-            );
+            return off("smooth", &self.smooth, "0 with a loss that has no labels (bce has)");
         }
         let plain = match self.objective {
             Objective::Gan => Output::Tanh,
@@ -180,18 +164,10 @@ impl Config {
         };
         if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)
         {
-            return off(
-                "network",
-                &self.network,
-                "dcgan for upsample, output and g_norm",
-            );
+            return off("network", &self.network, "dcgan for upsample, output and g_norm");
         }
         if self.instance_noise > 0.0 && self.ramp == 0 {
-            return off(
-                "ramp",
-                &self.ramp,
-                "the images over which instance_noise falls to 0",
-            );
+            return off("ramp", &self.ramp, "the images over which instance_noise falls to 0");
         }
         Ok(())
     }

@@ -60,16 +60,12 @@ impl Network {
     /// What sizes of image it takes, in words, where `size` is none of them.
     pub(super) fn refuses(self, size: usize) -> Option<&'static str> {
         let (takes, want) = match self {
-            Network::Dcgan => (
-                models::dcgan::SIZES.contains(&size),
-                "16, 32, 64 or 128 for the network dcgan",
-            ),
+            Network::Dcgan => {
+                (models::dcgan::SIZES.contains(&size), "16, 32, 64 or 128 for the network dcgan")
+            }
             Network::Mlp => {
                 let [least, most] = models::mlp::SIZES;
-                (
-                    (least..=most).contains(&size),
-                    "8 to 64 for the network mlp",
-                )
+                ((least..=most).contains(&size), "8 to 64 for the network mlp")
             }
         };
         (!takes).then_some(want)

@@ -42,9 +42,7 @@ impl Archive {
         let reader = reader(path).map_err(|e| DataError::Archive(path.into(), e))?;
         let mut listing = Listing::default();
         for i in 0..reader.len() {
-            let entry = reader
-                .by_index_data(i)
-                .map_err(|e| DataError::Archive(path.into(), e))?;
+            let entry = reader.by_index_data(i).map_err(|e| DataError::Archive(path.into(), e))?;
             // Archives made on Windows may have the other slash.
             let name = String::from_utf8_lossy(entry.name_raw()).replace('\\', "/");
             if !entry.is_file() || name.ends_with('/') {
@@ -60,37 +58,24 @@ impl Archive {
             }
             listing.files.push((name, i));
         }
-        let archive = Archive {
-            path: path.into(),
-            idle: Mutex::new(vec![reader]),
-        };
+        let archive = Archive { path: path.into(), idle: Mutex::new(vec![reader]) };
         Ok((archive, listing))
     }
 
     /// The first `most` bytes of a file; the checksum of one that is read to its end is checked.
     pub fn head(&self, index: usize, most: u64) -> Result<Vec<u8>, Reason> {
         // Only the list is locked, not the reading. It is sound whatever another thread did.
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut reader = match idle {
             Some(reader) => reader,
             None => reader(&self.path).map_err(Reason::Entry)?,
         };
         let mut bytes = Vec::new();
         let read = match reader.by_index(index) {
-            Ok(entry) => entry
-                .take(most)
-                .read_to_end(&mut bytes)
-                .map_err(Reason::Read),
+            Ok(entry) => entry.take(most).read_to_end(&mut bytes).map_err(Reason::Read),
             Err(error) => Err(Reason::Entry(error)),
         };
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(reader);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         read.map(|_| bytes)
     }
 }
@@ -134,11 +119,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
             let (archive, listing) = Archive::open(&make(dir.path(), method)).unwrap();
-            let names: Vec<&str> = listing
-                .files
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
+            let names: Vec<&str> = listing.files.iter().map(|(name, _)| name.as_str()).collect();
             assert_eq!(names, ["set/b.txt", "set/a.txt", "set/win.txt"]);
             assert_eq!(listing.hidden, 3);
             let (_, a) = listing.files[1];
@@ -190,12 +171,7 @@ mod tests {
         // Bit 0 of the flags in the central directory: encrypted.
         let mut bytes = whole;
         let at = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
-        let second = at
-            + 4
-            + bytes[at + 4..]
-                .windows(4)
-                .position(|w| w == b"PK\x01\x02")
-                .unwrap();
+        let second = at + 4 + bytes[at + 4..].windows(4).position(|w| w == b"PK\x01\x02").unwrap();
         bytes[second + 8] |= 1;
         fs::write(&path, &bytes).unwrap();
         let error = Archive::open(&path).map(|_| ()).unwrap_err();

@@ -86,10 +86,7 @@ impl Batches {
     )]
     pub fn next(&mut self) -> Result<Ready, DataError> {
         if self.batch > self.images {
-            return Err(DataError::BatchTooLarge {
-                batch: self.batch,
-                images: self.images,
-            });
+            return Err(DataError::BatchTooLarge { batch: self.batch, images: self.images });
         }
         if let Some(error) = self.failed.take() {
             return Err(DataError::Worker(error));
@@ -129,9 +126,7 @@ fn prepare(
         let filled = (at..at + batch as u64).try_for_each(|i| {
             let i = order.image(i);
             labels.extend(data.label(i));
-            data.with(i, |pixels| {
-                values.extend(pixels.iter().map(|&v| scale[usize::from(v)]))
-            })
+            data.with(i, |pixels| values.extend(pixels.iter().map(|&v| scale[usize::from(v)])))
         });
         let ready = filled.map(|()| Ready { values, labels });
         if queue.send(ready).is_err() {
@@ -146,21 +141,13 @@ mod tests {
     use super::*;
     use crate::data::Form;
 
-    const FORM: Form = Form {
-        size: 2,
-        channels: 1,
-        crop: crate::data::Crop::Centre,
-    };
+    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Centre };
 
     fn faces(count: usize) -> Arc<DataSet> {
         Arc::new(DataSet::drawn(
             count,
             0,
-            &Form {
-                size: 8,
-                channels: 3,
-                crop: crate::data::Crop::Centre,
-            },
+            &Form { size: 8, channels: 3, crop: crate::data::Crop::Centre },
             1,
         ))
     }
@@ -187,17 +174,11 @@ mod tests {
         }
         for seen in 1..18 {
             let resumed = take(&data, 4, seen * 4, 2, 3);
-            assert!(
-                resumed == want[seen as usize..][..3],
-                "after {seen} batches"
-            );
+            assert!(resumed == want[seen as usize..][..3], "after {seen} batches");
         }
         let (flat, one) = (want.concat(), data.form().values());
         let other = take(&data, 3, 5, 2, 4).concat();
-        assert!(
-            other == flat[5 * one..17 * one],
-            "another batch, another start"
-        );
+        assert!(other == flat[5 * one..17 * one], "another batch, another start");
     }
 
     #[test]
@@ -241,10 +222,7 @@ mod tests {
                     };
                     data.with(*i, same).unwrap() && data.label(*i) == Some(label)
                 };
-                assert!(
-                    (0..30).any(|i| is(&i)),
-                    "no image of label {label} like this"
-                );
+                assert!((0..30).any(|i| is(&i)), "no image of label {label} like this");
             }
         }
     }

@@ -11,16 +11,7 @@ use super::error::Reason;
 use super::{Crop, Form};
 
 /// The formats that are read.
-pub const FORMATS: [&str; 8] = [
-    "jpeg",
-    "png",
-    "webp",
-    "bmp",
-    "pgm/ppm/pbm",
-    "gif",
-    "tiff",
-    "tga",
-];
+pub const FORMATS: [&str; 8] = ["jpeg", "png", "webp", "bmp", "pgm/ppm/pbm", "gif", "tiff", "tga"];
 
 /// The longest file that is looked into: no photograph is longer.
 pub(super) const MOST_BYTES: u64 = 256 << 20;
@@ -206,16 +197,8 @@ mod tests {
 
     use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 
-    const COLOUR: Form = Form {
-        size: 8,
-        channels: 3,
-        crop: crate::data::Crop::Centre,
-    };
-    const GREY: Form = Form {
-        size: 8,
-        channels: 1,
-        crop: crate::data::Crop::Centre,
-    };
+    const COLOUR: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Centre };
+    const GREY: Form = Form { size: 8, channels: 1, crop: crate::data::Crop::Centre };
 
     fn write(image: &D, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -226,10 +209,7 @@ mod tests {
     /// The value at the middle of each plane.
     fn middle(planes: &[u8], form: &Form) -> Vec<u8> {
         let at = form.size as usize * 4 + 4;
-        planes
-            .chunks(form.pixels())
-            .map(|plane| plane[at])
-            .collect()
+        planes.chunks(form.pixels()).map(|plane| plane[at]).collect()
     }
 
     fn near(got: &[u8], want: &[u8], slack: u8) -> bool {
@@ -257,11 +237,7 @@ mod tests {
         for Case { format, slack } in cases {
             let bytes = write(&picture, format);
             // Only TGA needs its name.
-            let name = if format == ImageFormat::Tga {
-                "a.TGA"
-            } else {
-                "wrong.png"
-            };
+            let name = if format == ImageFormat::Tga { "a.TGA" } else { "wrong.png" };
             let planes = decode(&bytes, name, &COLOUR).unwrap();
             assert_eq!(planes.len(), 3 * 64, "{format:?}");
             let got = middle(&planes, &COLOUR);
@@ -281,11 +257,7 @@ mod tests {
             ),
             (
                 "grey 16",
-                of(D::ImageLuma16(ImageBuffer::from_pixel(
-                    9,
-                    9,
-                    Luma([77 * 257]),
-                ))),
+                of(D::ImageLuma16(ImageBuffer::from_pixel(9, 9, Luma([77 * 257])))),
                 [77, 77, 77],
                 77,
             ),
@@ -301,31 +273,19 @@ mod tests {
             ),
             (
                 "clear",
-                of(D::ImageRgba8(ImageBuffer::from_pixel(
-                    9,
-                    9,
-                    Rgba([1, 2, 3, 0]),
-                ))),
+                of(D::ImageRgba8(ImageBuffer::from_pixel(9, 9, Rgba([1, 2, 3, 0])))),
                 [255, 255, 255],
                 255,
             ),
             (
                 "half clear",
-                of(D::ImageRgba8(ImageBuffer::from_pixel(
-                    9,
-                    9,
-                    Rgba([55, 155, 255, 102]),
-                ))),
+                of(D::ImageRgba8(ImageBuffer::from_pixel(9, 9, Rgba([55, 155, 255, 102])))),
                 [175, 215, 255],
                 209,
             ),
             (
                 "half clear grey",
-                of(D::ImageLumaA8(ImageBuffer::from_pixel(
-                    9,
-                    9,
-                    LumaA([0, 51]),
-                ))),
+                of(D::ImageLumaA8(ImageBuffer::from_pixel(9, 9, LumaA([0, 51])))),
                 [204, 204, 204],
                 204,
             ),
@@ -339,11 +299,7 @@ mod tests {
                 middle(&got, &COLOUR)
             );
             let got = decode(&bytes, "a.png", &GREY).unwrap();
-            assert!(
-                near(&middle(&got, &GREY), &[grey], 1),
-                "{name}: {:?}",
-                middle(&got, &GREY)
-            );
+            assert!(near(&middle(&got, &GREY), &[grey], 1), "{name}: {:?}", middle(&got, &GREY));
         }
     }
 
@@ -366,37 +322,22 @@ mod tests {
         let tall = image::imageops::rotate90(&wide);
         for (name, image) in [("wide", wide), ("tall", tall)] {
             for size in [4, 8, 16, 32] {
-                let form = Form {
-                    size,
-                    channels: 3,
-                    crop: crate::data::Crop::Centre,
-                };
-                let planes = decode(
-                    &write(&D::ImageRgb8(image.clone()), ImageFormat::Png),
-                    "",
-                    &form,
-                )
-                .unwrap();
+                let form = Form { size, channels: 3, crop: crate::data::Crop::Centre };
+                let planes =
+                    decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Png), "", &form)
+                        .unwrap();
                 let green = &planes[form.pixels()..2 * form.pixels()];
-                assert!(
-                    green.iter().all(|&v| v > 200),
-                    "{name} at {size}: {green:?}"
-                );
+                assert!(green.iter().all(|&v| v > 200), "{name} at {size}: {green:?}");
             }
         }
     }
 
     #[test]
     fn the_right_size_is_left_alone() {
-        let image = RgbImage::from_fn(8, 8, |x, y| {
-            Rgb([x as u8 * 31, y as u8 * 31, (x * y) as u8])
-        });
-        let planes = decode(
-            &write(&D::ImageRgb8(image.clone()), ImageFormat::Bmp),
-            "",
-            &COLOUR,
-        )
-        .unwrap();
+        let image =
+            RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 31, y as u8 * 31, (x * y) as u8]));
+        let planes =
+            decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Bmp), "", &COLOUR).unwrap();
         for (x, y, pixel) in image.enumerate_pixels() {
             let at = (y * 8 + x) as usize;
             assert_eq!([planes[at], planes[64 + at], planes[128 + at]], pixel.0);
@@ -425,10 +366,7 @@ mod tests {
             for (x, &got) in planes[..8].iter().enumerate().skip(1).take(6) {
                 let middle = (x as f32 + 0.5) * side as f32 / 8.0 - 0.5;
                 let want = middle * 255.0 / (side - 1) as f32;
-                assert!(
-                    (f32::from(got) - want).abs() < 4.0,
-                    "{side}: {got} for {want}"
-                );
+                assert!((f32::from(got) - want).abs() < 4.0, "{side}: {got} for {want}");
             }
         }
     }
@@ -436,19 +374,13 @@ mod tests {
     #[test]
     fn photographs_are_turned() {
         // Left half black, right half white, and EXIF that says: turn by 180 degrees.
-        let halves = D::ImageLuma8(ImageBuffer::from_fn(16, 16, |x, _| {
-            Luma([(x / 8) as u8 * 255])
-        }));
+        let halves =
+            D::ImageLuma8(ImageBuffer::from_fn(16, 16, |x, _| Luma([(x / 8) as u8 * 255])));
         let plain = write(&halves, ImageFormat::Jpeg);
         let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
         let turned = [&plain[..2], exif, &plain[2..]].concat();
         let left = |bytes: &[u8]| decode(bytes, "a.jpg", &GREY).unwrap()[8 * 4];
-        assert!(
-            left(&plain) < 20 && left(&turned) > 235,
-            "{} {}",
-            left(&plain),
-            left(&turned)
-        );
+        assert!(left(&plain) < 20 && left(&turned) > 235, "{} {}", left(&plain), left(&turned));
     }
 
     #[test]
@@ -463,11 +395,7 @@ mod tests {
             bytes
         };
         let cases: [(&str, &[u8], &str); 7] = [
-            (
-                "a.jpg",
-                b"just text",
-                "not an image, whatever its name says",
-            ),
+            ("a.jpg", b"just text", "not an image, whatever its name says"),
             ("a.jpg", b"", "not an image, whatever its name says"),
             ("a.heic", b"\0\0\0\x18ftypheic", "heic is not read"),
             ("a.nef", b"MM\0*rest of it", "nef is not read"),
@@ -484,27 +412,21 @@ mod tests {
     /// PNG's checksum.
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(!0, |crc, &b| {
-            (0..8).fold(crc ^ u32::from(b), |crc, _| {
-                (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
-            })
+            (0..8).fold(crc ^ u32::from(b), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
         })
     }
 
     #[test]
     fn truncation_anywhere_does_not_panic() {
-        let image = D::ImageRgb8(RgbImage::from_fn(9, 7, |x, y| {
-            Rgb([x as u8 * 20, y as u8 * 30, 9])
-        }));
+        let image =
+            D::ImageRgb8(RgbImage::from_fn(9, 7, |x, y| Rgb([x as u8 * 20, y as u8 * 30, 9])));
         use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
         for format in [Jpeg, Png, WebP, Bmp, Pnm, Gif, Tiff, Tga] {
             let whole = write(&image, format);
             for len in 0..whole.len() {
                 // A JPEG that lacks only its end is shown; others may be, too. None may panic.
                 let got = decode(&whole[..len], "a.tga", &COLOUR);
-                assert!(
-                    !matches!(got, Err(Reason::Panicked)),
-                    "{format:?} cut to {len}"
-                );
+                assert!(!matches!(got, Err(Reason::Panicked)), "{format:?} cut to {len}");
             }
         }
     }

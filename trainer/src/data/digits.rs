@@ -61,12 +61,7 @@ fn strokes(digit: u8, rng: &mut Rng) -> Vec<Move> {
             To((0.66, 0.14)),
             Line((0.64, 0.9)),
         ],
-        4 => vec![
-            To((0.62, 0.9)),
-            Line((0.62, 0.1)),
-            Line((0.2, 0.64)),
-            Line((0.82, 0.64)),
-        ],
+        4 => vec![To((0.62, 0.9)), Line((0.62, 0.1)), Line((0.2, 0.64)), Line((0.82, 0.64))],
         5 => vec![
             To((0.74, 0.12)),
             Line((0.34, 0.12)),
@@ -123,10 +118,7 @@ pub fn digit(seed: u64, size: u32) -> (GrayImage, u8) {
         let y = (y - 0.5 + rng.range(-SHAKE, SHAKE)) * high;
         let x = x - slant * y;
         let (x, y) = (x * cos - y * sin, x * sin + y * cos);
-        (
-            x * scale + middle.0 * size as f32,
-            y * scale + middle.1 * size as f32,
-        )
+        (x * scale + middle.0 * size as f32, y * scale + middle.1 * size as f32)
     };
     let mut path = PathBuilder::new();
     for step in moves {
@@ -158,12 +150,8 @@ fn draw(path: PathBuilder, size: u32, width: f32, ink: f32) -> GrayImage {
     let mut paint = Paint::default();
     let level = (ink * 255.0) as u8;
     paint.set_color_rgba8(level, level, level, 255);
-    let stroke = Stroke {
-        width,
-        line_cap: LineCap::Round,
-        line_join: LineJoin::Round,
-        ..Stroke::default()
-    };
+    let stroke =
+        Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
     canvas.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
     // Premultiplied white over nothing: any channel is the grey.
     let grey = canvas.pixels().iter().map(|p| p.red()).collect();
@@ -183,9 +171,7 @@ mod tests {
             let ink: u32 = image.pixels().map(|p| u32::from(p[0])).sum::<u32>() / 255;
             assert!((25..300).contains(&ink), "seed {seed}: {ink} pixels of ink");
             let border = (0..28).flat_map(|i| [(i, 0), (i, 27), (0, i), (27, i)]);
-            let lost = border
-                .filter(|&(x, y)| image.get_pixel(x, y)[0] > 128)
-                .count();
+            let lost = border.filter(|&(x, y)| image.get_pixel(x, y)[0] > 128).count();
             assert_eq!(lost, 0, "seed {seed} touches the border");
             all.insert(image.into_raw());
         }

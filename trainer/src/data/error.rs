@@ -122,10 +122,7 @@ impl fmt::Display for DataError {
                 path.display()
             ),
             DataError::BatchTooLarge { batch, images } => {
-                write!(
-                    f,
-                    "a batch of {batch} needs as many images, there are {images}"
-                )
+                write!(f, "a batch of {batch} needs as many images, there are {images}")
             }
             DataError::Lost(skipped) => write!(f, "an image is not there any more: {skipped}"),
             DataError::Worker(_) => write!(f, "a thread that prepares images failed"),

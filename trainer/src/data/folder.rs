@@ -40,10 +40,9 @@ pub(super) fn walk(root: &Path) -> Result<Walk, DataError> {
                 }
             }
             Err(error) if name.is_empty() => return Err(DataError::Read(path, error)),
-            Err(error) => walk.skipped.push(Skipped {
-                name: name + "/",
-                reason: Reason::Read(error),
-            }),
+            Err(error) => {
+                walk.skipped.push(Skipped { name: name + "/", reason: Reason::Read(error) })
+            }
         }
     }
     Ok(walk)
@@ -54,9 +53,8 @@ fn list(path: &Path, entered: &mut HashSet<PathBuf>) -> io::Result<Vec<PathBuf>>
     if !entered.insert(path.canonicalize()?) {
         return Ok(Vec::new());
     }
-    let mut children = fs::read_dir(path)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut children =
+        fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     // Folders come in no order, and which of two links to a folder is entered must not depend on it.
     children.sort();
     Ok(children)
@@ -77,10 +75,7 @@ fn place(parent: &str, path: PathBuf, walk: &mut Walk, folders: &mut VecDeque<(S
         Ok(is) if is.is_file() => walk.files.push((name, path)),
         // Pipes, sockets and devices: reading one could wait for ever.
         Ok(_) => {}
-        Err(error) => walk.skipped.push(Skipped {
-            name,
-            reason: Reason::Read(error),
-        }),
+        Err(error) => walk.skipped.push(Skipped { name, reason: Reason::Read(error) }),
     }
 }
 
@@ -105,14 +100,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, name).unwrap();
         };
-        for name in [
-            "b.png",
-            "a/z.png",
-            "a/b/c.png",
-            ".hidden.png",
-            ".git/x.png",
-            "a/.b/y.png",
-        ] {
+        for name in ["b.png", "a/z.png", "a/b/c.png", ".hidden.png", ".git/x.png", "a/.b/y.png"] {
             make(name);
         }
         let walk = walk(dir.path()).unwrap();

@@ -102,12 +102,7 @@ pub(super) fn read(path: &Path) -> Result<Idx, DataError> {
         None => None,
     };
     debug_assert_eq!(count * rows * columns, pixels.len() as u64);
-    Ok(Idx {
-        pixels,
-        rows: rows as usize,
-        columns: columns as usize,
-        labels,
-    })
+    Ok(Idx { pixels, rows: rows as usize, columns: columns as usize, labels })
 }
 
 /// The dimensions and bytes of a file that has to begin with `want`.
@@ -117,10 +112,7 @@ fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>
     let mut file = open(path).map_err(failed)?;
     let mut head = Vec::new();
     let length = 4 + 4 * D as u64;
-    file.by_ref()
-        .take(length)
-        .read_to_end(&mut head)
-        .map_err(failed)?;
+    file.by_ref().take(length).read_to_end(&mut head).map_err(failed)?;
     match head.first_chunk::<4>() {
         Some(mark) if *mark == want => {}
         Some(&LABELS) => return Err(fault(IdxFault::IsLabels)),
@@ -142,15 +134,10 @@ fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>
     };
     let mut bytes = Vec::new();
     // One byte more, to notice that there are more.
-    file.take(size + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(size + 1).read_to_end(&mut bytes).map_err(failed)?;
     match bytes.len() as u64 == size {
         true => Ok((sides, bytes)),
-        false => Err(fault(IdxFault::Length(
-            length + size,
-            length + bytes.len() as u64,
-        ))),
+        false => Err(fault(IdxFault::Length(length + size, length + bytes.len() as u64))),
     }
 }
 
@@ -173,9 +160,7 @@ fn mark(path: &Path) -> Option<[u8; 4]> {
 
 /// `train-labels-idx1-ubyte` beside `train-images-idx3-ubyte`, with `.gz` or without.
 fn labels_of(images: &Path) -> Option<PathBuf> {
-    let name = name(images)
-        .replace("images", "labels")
-        .replace("idx3", "idx1");
+    let name = name(images).replace("images", "labels").replace("idx3", "idx1");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     [name.clone(), plain.into(), format!("{plain}.gz")]
         .into_iter()
@@ -184,10 +169,7 @@ fn labels_of(images: &Path) -> Option<PathBuf> {
 }
 
 fn name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -198,11 +180,7 @@ mod tests {
     use flate2::write::GzEncoder;
     use std::io::Write;
 
-    const FORM: Form = Form {
-        size: 2,
-        channels: 1,
-        crop: crate::data::Crop::Centre,
-    };
+    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Centre };
 
     fn images(count: u32) -> Vec<u8> {
         let head = [IMAGES, count.to_be_bytes(), [0, 0, 0, 2], [0, 0, 0, 2]].concat();
@@ -243,20 +221,13 @@ mod tests {
         assert_eq!(data.with(1, <[u8]>::to_vec).unwrap(), [4, 5, 6, 7]);
         // A file by its own name, and one without labels beside it.
         let data = DataSet::open(&dir.path().join("t10k-images-idx3-ubyte"), &FORM, 1).unwrap();
-        assert_eq!(
-            (data.len(), data.labels().len(), data.label(0)),
-            (1, 0, None)
-        );
+        assert_eq!((data.len(), data.labels().len(), data.label(0)), (1, 0, None));
     }
 
     #[test]
     fn brought_to_a_form() {
         let dir = folder(&[("train-images-idx3-ubyte", images(2))]);
-        let form = Form {
-            size: 4,
-            channels: 3,
-            crop: crate::data::Crop::Centre,
-        };
+        let form = Form { size: 4, channels: 3, crop: crate::data::Crop::Centre };
         let data = DataSet::open(dir.path(), &form, 1).unwrap();
         assert_eq!(data.with(0, <[u8]>::len).unwrap(), 48);
     }
@@ -285,28 +256,13 @@ mod tests {
         let cases: [(Files, &str); 10] = [
             (vec![(name, cut)], "promises 28 bytes and has 20"),
             (vec![(name, long)], "promises 20 bytes and has more"),
-            (
-                vec![(name, images(1)[..9].to_vec())],
-                "promises 16 bytes and has 9",
-            ),
+            (vec![(name, images(1)[..9].to_vec())], "promises 16 bytes and has 9"),
             (vec![(name, Vec::new())], "promises 16 bytes and has 0"),
             (vec![(name, none)], "holds 0 images of 2 x 2"),
-            (
-                vec![(name, huge)],
-                "holds 4294967295 images of 4294967295 x 4294967295",
-            ),
-            (
-                vec![(name, labels(&[1]))],
-                "holds labels: give the file of images",
-            ),
-            (
-                vec![(name, b"text and so on and on".to_vec())],
-                "begins with [116, 101, 120, 116]",
-            ),
-            (
-                vec![(name, images(2)), (beside, labels(&[1]))],
-                "holds 1 labels for 2 images",
-            ),
+            (vec![(name, huge)], "holds 4294967295 images of 4294967295 x 4294967295"),
+            (vec![(name, labels(&[1]))], "holds labels: give the file of images"),
+            (vec![(name, b"text and so on and on".to_vec())], "begins with [116, 101, 120, 116]"),
+            (vec![(name, images(2)), (beside, labels(&[1]))], "holds 1 labels for 2 images"),
             (
                 vec![(name, images(2)), (beside, images(2))],
                 "holds images, and is named as a file of labels",
@@ -323,10 +279,7 @@ mod tests {
     #[test]
     fn damaged_gzip_is_an_error() {
         let packed = gz(&images(3));
-        let dir = folder(&[(
-            "train-images-idx3-ubyte.gz",
-            packed[..packed.len() - 9].to_vec(),
-        )]);
+        let dir = folder(&[("train-images-idx3-ubyte.gz", packed[..packed.len() - 9].to_vec())]);
         let error = DataSet::open(dir.path(), &FORM, 1).unwrap_err().to_string();
         assert!(error.contains("cannot read"), "{error}");
     }

@@ -96,10 +96,7 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
                 pixels: fit(image, form),
             })
         });
-        looked.map_err(|reason| Skipped {
-            name: entry.name,
-            reason,
-        })
+        looked.map_err(|reason| Skipped { name: entry.name, reason })
     };
     let looked: Vec<_> = on_threads(workers, || entries.into_par_iter().map(look).collect());
     let (mut images, mut skipped) = (Vec::new(), found.skipped);
@@ -119,10 +116,7 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
     }
     result.unreadable = skipped
         .iter()
-        .map(|s| Unreadable {
-            name: s.name.clone(),
-            reason: s.reason.to_string(),
-        })
+        .map(|s| Unreadable { name: s.name.clone(), reason: s.reason.to_string() })
         .collect();
     (result.other, result.hidden) = (found.other, found.hidden);
     Ok(result)
@@ -153,10 +147,7 @@ fn of_idx(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataEr
 }
 
 fn summary(images: &[Looked], form: &Form) -> Inspection {
-    let mut result = Inspection {
-        images: images.len(),
-        ..Inspection::default()
-    };
+    let mut result = Inspection { images: images.len(), ..Inspection::default() };
     let mut sizes: HashMap<(u32, u32), usize> = HashMap::new();
     for image in images {
         *result.formats.entry(image.format.clone()).or_default() += 1;
@@ -172,17 +163,12 @@ fn summary(images: &[Looked], form: &Form) -> Inspection {
     result.width = spread(&|i| i.size.0);
     result.height = spread(&|i| i.size.1);
     result.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
-    result
-        .sizes
-        .sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
+    result.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
     result.sizes.truncate(5);
     result.duplicates = groups(images, &|i| i.content);
     let equal = groups(images, &|i| hash(SEED, &i.pixels));
     // Equal files have equal pixels: only what is new.
-    result.same_pixels = equal
-        .into_iter()
-        .filter(|g| !result.duplicates.contains(g))
-        .collect();
+    result.same_pixels = equal.into_iter().filter(|g| !result.duplicates.contains(g)).collect();
     let count = images.len().max(1) as f32;
     let mut mean = vec![0.0f32; form.values()];
     let (mut sum, mut squares) = (0.0, 0.0);
@@ -195,10 +181,7 @@ fn summary(images: &[Looked], form: &Form) -> Inspection {
     }
     let values = (images.len() * form.values()).max(1) as f64;
     let average = sum / values;
-    result.value = [
-        average,
-        (squares / values - average * average).max(0.0).sqrt(),
-    ];
+    result.value = [average, (squares / values - average * average).max(0.0).sqrt()];
     result.mean = mean;
     result
 }
@@ -210,10 +193,7 @@ fn groups(images: &[Looked], key: &dyn Fn(&Looked) -> u64) -> Vec<Vec<String>> {
         let group = all.entry(key(image)).or_insert_with(|| (i, Vec::new()));
         group.1.push(image.name.clone());
     }
-    let mut all: Vec<_> = all
-        .into_values()
-        .filter(|(_, names)| names.len() > 1)
-        .collect();
+    let mut all: Vec<_> = all.into_values().filter(|(_, names)| names.len() > 1).collect();
     all.sort();
     all.into_iter().map(|(_, names)| names).collect()
 }
@@ -241,9 +221,7 @@ mod tests {
         let save = |name: &str, v: u8, w: u32| {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            RgbImage::from_pixel(w, 8, image::Rgb([v, 0, 0]))
-                .save(path)
-                .unwrap();
+            RgbImage::from_pixel(w, 8, image::Rgb([v, 0, 0])).save(path).unwrap();
         };
         save("cat/a.png", 100, 8);
         save("cat/b.png", 100, 8);
@@ -251,22 +229,12 @@ mod tests {
         save("dog/d.png", 200, 12);
         fs::write(dir.path().join("dog/broken.png"), b"no").unwrap();
         fs::write(dir.path().join("dog/notes.txt"), b"no").unwrap();
-        let form = Form {
-            size: 8,
-            channels: 3,
-            crop: Crop::Centre,
-        };
+        let form = Form { size: 8, channels: 3, crop: Crop::Centre };
         let got = inspect(dir.path(), &form, 2).unwrap();
         assert_eq!(got.images, 4);
-        assert_eq!(
-            got.formats,
-            BTreeMap::from([("bmp".into(), 1), ("png".into(), 3)])
-        );
+        assert_eq!(got.formats, BTreeMap::from([("bmp".into(), 1), ("png".into(), 3)]));
         assert_eq!(got.channels, BTreeMap::from([("colour", 4)]));
-        assert_eq!(
-            got.classes,
-            BTreeMap::from([("cat".into(), 3), ("dog".into(), 1)])
-        );
+        assert_eq!(got.classes, BTreeMap::from([("cat".into(), 3), ("dog".into(), 1)]));
         assert_eq!((got.width, got.height), ([8, 8, 12], [8, 8, 8]));
         assert_eq!(got.sizes, [(8, 8, 3), (12, 8, 1)]);
         assert_eq!(got.duplicates, [["cat/a.png", "cat/b.png"]]);

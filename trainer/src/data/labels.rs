@@ -18,18 +18,12 @@ pub(super) fn classes(files: &[&str]) -> (Vec<String>, Vec<usize>) {
         let same = |d: usize| folders.iter().all(|folder| folder.get(d) == first.get(d));
         (0..first.len()).take_while(|&d| same(d)).count()
     });
-    let own: Option<Vec<&str>> = folders
-        .iter()
-        .map(|folder| folder.get(shared).copied())
-        .collect();
+    let own: Option<Vec<&str>> = folders.iter().map(|folder| folder.get(shared).copied()).collect();
     let Some(own) = own else {
         return (Vec::new(), Vec::new());
     };
     let mut numbers: BTreeMap<&str, usize> = own.iter().map(|&class| (class, 0)).collect();
-    numbers
-        .values_mut()
-        .enumerate()
-        .for_each(|(i, number)| *number = i);
+    numbers.values_mut().enumerate().for_each(|(i, number)| *number = i);
     let of = own.iter().map(|class| numbers[class]).collect();
     (numbers.into_keys().map(Into::into).collect(), of)
 }
@@ -46,21 +40,9 @@ mod tests {
             of: &'static [usize],
         }
         let cases = [
-            Case {
-                files: &[],
-                labels: &[],
-                of: &[],
-            },
-            Case {
-                files: &["x.png", "y.png"],
-                labels: &[],
-                of: &[],
-            },
-            Case {
-                files: &["all/x.png", "all/y.png"],
-                labels: &[],
-                of: &[],
-            },
+            Case { files: &[], labels: &[], of: &[] },
+            Case { files: &["x.png", "y.png"], labels: &[], of: &[] },
+            Case { files: &["all/x.png", "all/y.png"], labels: &[], of: &[] },
             Case {
                 files: &["dog/x.png", "cat/y.png", "cat/a/z.png", "dog/b/w.png"],
                 labels: &["cat", "dog"],
@@ -71,24 +53,13 @@ mod tests {
                 labels: &["cat", "dog", "eel"],
                 of: &[1, 0, 2],
             },
-            Case {
-                files: &["dog/x.png", "cat/y.png", "stray.png"],
-                labels: &[],
-                of: &[],
-            },
-            Case {
-                files: &["s/dog/x.png", "s/stray.png"],
-                labels: &[],
-                of: &[],
-            },
+            Case { files: &["dog/x.png", "cat/y.png", "stray.png"], labels: &[], of: &[] },
+            Case { files: &["s/dog/x.png", "s/stray.png"], labels: &[], of: &[] },
         ];
         for Case { files, labels, of } in cases {
             let (got, got_of) = classes(files);
             assert_eq!(
-                (
-                    got.iter().map(String::as_str).collect::<Vec<_>>(),
-                    &got_of[..]
-                ),
+                (got.iter().map(String::as_str).collect::<Vec<_>>(), &got_of[..]),
                 (labels.to_vec(), of),
                 "{files:?}"
             );

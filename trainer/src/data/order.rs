@@ -15,12 +15,7 @@ pub struct Order {
 impl Order {
     /// The order of `len` images (below 2^32) for a seed.
     pub fn new(len: usize, seed: u64) -> Order {
-        Order {
-            len,
-            seed,
-            epoch: 0,
-            permutation: permutation(len, seed, 0),
-        }
+        Order { len, seed, epoch: 0, permutation: permutation(len, seed, 0) }
     }
 
     /// The image that is the `i`-th to be seen; 0 where there are none. Going on to another epoch costs a shuffle,
@@ -58,10 +53,7 @@ mod tests {
             let images: Vec<usize> = (0..100).map(|i| order.image(epoch * 100 + i)).collect();
             let mut sorted = images.clone();
             sorted.sort_unstable();
-            assert!(
-                sorted.into_iter().eq(0..100),
-                "epoch {epoch} misses or repeats images"
-            );
+            assert!(sorted.into_iter().eq(0..100), "epoch {epoch} misses or repeats images");
             assert!(!seen.contains(&images), "epoch {epoch} repeats another");
             seen.push(images);
         }
@@ -84,10 +76,7 @@ mod tests {
         // A checkpoint made by an older version goes on with the same images.
         let mut order = Order::new(10, 0);
         let got: Vec<usize> = (0..20).map(|i| order.image(i)).collect();
-        assert_eq!(
-            got,
-            [6, 4, 3, 1, 8, 9, 0, 2, 7, 5, 7, 8, 4, 5, 0, 6, 3, 1, 2, 9]
-        );
+        assert_eq!(got, [6, 4, 3, 1, 8, 9, 0, 2, 7, 5, 7, 8, 4, 5, 0, 6, 3, 1, 2, 9]);
     }
 
     #[test]

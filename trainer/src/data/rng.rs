@@ -10,9 +10,7 @@ pub struct Rng {
 impl Rng {
     /// The generator of `seed` and `stream`; neighbours of either are unrelated.
     pub fn new(seed: u64, stream: u64) -> Rng {
-        let mut rng = Rng {
-            state: mix(seed) ^ mix(stream.wrapping_add(GOLDEN)).rotate_left(32),
-        };
+        let mut rng = Rng { state: mix(seed) ^ mix(stream.wrapping_add(GOLDEN)).rotate_left(32) };
         rng.next();
         rng
     }
@@ -92,11 +90,8 @@ mod tests {
         // The reference implementation's first values from state 1234567.
         let mut rng = Rng { state: 1_234_567 };
         let got = [rng.next(), rng.next(), rng.next()];
-        let want = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-        ];
+        let want =
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(got, want);
     }
 
@@ -106,10 +101,7 @@ mod tests {
         let mut counts = [0u32; 7];
         (0..70_000).for_each(|_| counts[rng.below(7) as usize] += 1);
         // Five standard deviations of a count of 10,000.
-        assert!(
-            counts.iter().all(|c| c.abs_diff(10_000) < 470),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|c| c.abs_diff(10_000) < 470), "{counts:?}");
         assert_eq!(rng.below(1), 0);
         assert_eq!(rng.below(0), 0);
     }
@@ -117,13 +109,7 @@ mod tests {
     #[test]
     fn streams_differ() {
         let first = |seed, stream| Rng::new(seed, stream).next();
-        let all = [
-            first(0, 0),
-            first(0, 1),
-            first(1, 0),
-            first(1, 1),
-            first(2, 0),
-        ];
+        let all = [first(0, 0), first(0, 1), first(1, 0), first(1, 1), first(2, 0)];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

@@ -87,9 +87,8 @@ impl DataSet {
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             (entry, loaded)
         };
-        let loaded: Vec<_> = on_threads(workers, || {
-            entries.into_par_iter().enumerate().map(load).collect()
-        });
+        let loaded: Vec<_> =
+            on_threads(workers, || entries.into_par_iter().enumerate().map(load).collect());
 
         let mut fingerprint = SEED;
         let mut images = Vec::with_capacity(all);
@@ -105,17 +104,11 @@ impl DataSet {
                         content,
                     });
                 }
-                Err(reason) => found.skipped.push(Skipped {
-                    name: entry.name,
-                    reason,
-                }),
+                Err(reason) => found.skipped.push(Skipped { name: entry.name, reason }),
             }
         }
         if images.is_empty() {
-            return Err(DataError::NoImages {
-                path: path.into(),
-                found: found.inventory(),
-            });
+            return Err(DataError::NoImages { path: path.into(), found: found.inventory() });
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) => entry.name.as_str(),
@@ -354,9 +347,7 @@ impl DataSet {
 
 /// Refuses images that are all the same.
 fn different(path: &Path, images: &[Image]) -> Result<(), DataError> {
-    let same = images
-        .windows(2)
-        .all(|pair| pair[0].content == pair[1].content);
+    let same = images.windows(2).all(|pair| pair[0].content == pair[1].content);
     match same && images.len() > 1 {
         true => Err(DataError::Identical(path.into(), images.len())),
         false => Ok(()),
@@ -378,10 +369,7 @@ fn digit_pixels(seed: u64, form: &Form) -> Box<[u8]> {
 
 /// Runs on `workers` threads of its own, or where it is if they cannot be had.
 pub(super) fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
-    match rayon::ThreadPoolBuilder::new()
-        .num_threads(workers.max(1))
-        .build()
-    {
+    match rayon::ThreadPoolBuilder::new().num_threads(workers.max(1)).build() {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
@@ -392,9 +380,7 @@ pub(super) const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a, 64 bits, going on from `hash`.
 pub(super) fn hash(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, &b| {
-        (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.iter().fold(hash, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -404,11 +390,7 @@ mod tests {
     use std::fs;
     use std::io::{Cursor, Write};
 
-    const FORM: Form = Form {
-        size: 8,
-        channels: 3,
-        crop: crate::data::Crop::Centre,
-    };
+    const FORM: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Centre };
 
     fn png(v: u8) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -431,8 +413,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let mut zip = zip::ZipWriter::new(file.as_file_mut());
         for (name, bytes) in files {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default())
-                .unwrap();
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
             zip.write_all(bytes).unwrap();
         }
         zip.finish().unwrap();
@@ -440,9 +421,7 @@ mod tests {
     }
 
     fn reds(data: &DataSet) -> Vec<u8> {
-        (0..data.len())
-            .map(|i| data.with(i, |p| p[0]).unwrap())
-            .collect()
+        (0..data.len()).map(|i| data.with(i, |p| p[0]).unwrap()).collect()
     }
 
     #[test]
@@ -465,15 +444,9 @@ mod tests {
         assert_eq!(reds(&data), [1, 2, 5, 3, 4]);
         let skipped: Vec<&str> = data.skipped().iter().map(|s| s.name.as_str()).collect();
         assert_eq!(skipped, ["cut.png", "empty.gif", "text.jpg"]);
-        assert_eq!(
-            data.skipped()[2].to_string(),
-            "text.jpg: not an image, whatever its name says"
-        );
+        assert_eq!(data.skipped()[2].to_string(), "text.jpg: not an image, whatever its name says");
         let name = dir.path().file_name().unwrap().to_string_lossy();
-        assert_eq!(
-            data.describe(),
-            format!("5 images from {name}, 3 skipped, 2 other files")
-        );
+        assert_eq!(data.describe(), format!("5 images from {name}, 3 skipped, 2 other files"));
         assert!(data.labels().is_empty());
         assert_eq!(data.picture(0).unwrap().get_pixel(3, 3).0, [1, 0, 254]);
     }
@@ -485,11 +458,7 @@ mod tests {
         };
         let cases = [
             (["x.png", "y.png", "z.png", "w.png"], vec![], vec![]),
-            (
-                ["all/x.png", "all/y.png", "all/z.png", "all/w.png"],
-                vec![],
-                vec![],
-            ),
+            (["all/x.png", "all/y.png", "all/z.png", "all/w.png"], vec![], vec![]),
             (
                 ["dog/x.png", "cat/y.png", "cat/a/z.png", "dog/b/w.png"],
                 vec!["cat", "dog"],
@@ -500,11 +469,7 @@ mod tests {
                 vec!["cat", "dog", "eel"],
                 vec![0, 0, 1, 2],
             ),
-            (
-                ["dog/x.png", "cat/y.png", "cat/z.png", "stray.png"],
-                vec![],
-                vec![],
-            ),
+            (["dog/x.png", "cat/y.png", "cat/z.png", "stray.png"], vec![], vec![]),
         ];
         for (names, labels, of) in cases {
             let dir = folder(&files(names));
@@ -517,31 +482,21 @@ mod tests {
                 assert_eq!(got, of, "{names:?}");
             }
             assert_eq!(reds(&from_folder), reds(&from_zip), "{names:?}");
-            assert_eq!(
-                from_folder.fingerprint(),
-                from_zip.fingerprint(),
-                "{names:?}"
-            );
+            assert_eq!(from_folder.fingerprint(), from_zip.fingerprint(), "{names:?}");
         }
     }
 
     #[test]
     fn other_data_has_another_fingerprint() {
         let print = |files: &[(&str, Vec<u8>)], form: &Form| {
-            DataSet::open(folder(files).path(), form, 2)
-                .unwrap()
-                .fingerprint()
+            DataSet::open(folder(files).path(), form, 2).unwrap().fingerprint()
         };
         let base = print(&[("a.png", png(1)), ("b.png", png(2))], &FORM);
         assert_eq!(
             base,
             print(
                 &[("a.png", png(1)), ("b.png", png(2))],
-                &Form {
-                    size: 4,
-                    channels: 1,
-                    crop: crate::data::Crop::Centre
-                }
+                &Form { size: 4, channels: 1, crop: crate::data::Crop::Centre }
             )
         );
         assert_ne!(base, print(&[("a.png", png(1)), ("b.png", png(3))], &FORM));
@@ -556,10 +511,8 @@ mod tests {
     #[test]
     fn beyond_the_budget_images_are_decoded_again() {
         let files: Vec<_> = (0..9u8).map(|i| (format!("{i}.png"), png(i))).collect();
-        let files: Vec<_> = files
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.clone()))
-            .collect();
+        let files: Vec<_> =
+            files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
         let dir = folder(&files);
         let calls = AtomicUsize::new(0);
         let count = |_, all| {
@@ -574,12 +527,7 @@ mod tests {
         let error = data.with(8, |_| ()).unwrap_err().to_string();
         assert!(error.contains("8.png: cannot be read"), "{error}");
         assert!(data.with(0, |_| ()).is_ok());
-        assert!(
-            data.with(9, |_| ())
-                .unwrap_err()
-                .to_string()
-                .contains("there are only 9")
-        );
+        assert!(data.with(9, |_| ()).unwrap_err().to_string().contains("there are only 9"));
     }
 
     #[test]
@@ -590,14 +538,8 @@ mod tests {
             found: &'static str,
         }
         let cases = [
-            Case {
-                files: vec![],
-                found: "found no files",
-            },
-            Case {
-                files: vec![(".a.png", png(1))],
-                found: "found 1 hidden",
-            },
+            Case { files: vec![], found: "found no files" },
+            Case { files: vec![(".a.png", png(1))], found: "found 1 hidden" },
             Case {
                 files: vec![("a.txt", text()), ("b.TXT", text()), ("c", text())],
                 found: "found 2 .txt, 1 without extension",
@@ -627,9 +569,7 @@ mod tests {
             ("note.txt/x", "cannot read "),
         ];
         for (name, want) in cases {
-            let error = DataSet::open(&dir.path().join(name), &FORM, 1)
-                .unwrap_err()
-                .to_string();
+            let error = DataSet::open(&dir.path().join(name), &FORM, 1).unwrap_err().to_string();
             assert!(error.contains(want), "{error}");
         }
     }
@@ -642,20 +582,11 @@ mod tests {
         let grey = DataSet::drawn(
             3,
             5,
-            &Form {
-                size: 8,
-                channels: 1,
-                crop: crate::data::Crop::Centre,
-            },
+            &Form { size: 8, channels: 1, crop: crate::data::Crop::Centre },
             1,
         );
         assert_eq!(grey.with(0, <[u8]>::len).unwrap(), 64);
-        assert!(
-            grey.picture(0)
-                .unwrap()
-                .pixels()
-                .all(|p| p[0] == p[1] && p[1] == p[2])
-        );
+        assert!(grey.picture(0).unwrap().pixels().all(|p| p[0] == p[1] && p[1] == p[2]));
     }
 
     #[test]
@@ -695,22 +626,15 @@ mod tests {
     #[test]
     fn nothing_to_learn_from() {
         let same = folder(&[("a.png", png(1)), ("b.png", png(1))]);
-        let error = DataSet::open(same.path(), &FORM, 1)
-            .unwrap_err()
-            .to_string();
+        let error = DataSet::open(same.path(), &FORM, 1).unwrap_err().to_string();
         assert!(
             error.ends_with("all 2 images are the same: there is nothing to learn from them"),
             "{error}"
         );
         let classes = folder(&[("cat/a.png", png(1)), ("dog/b.png", png(2))]);
         fs::create_dir(classes.path().join("owl")).unwrap();
-        let error = DataSet::open(classes.path(), &FORM, 1)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.ends_with("the class folder owl is empty: fill it or remove it"),
-            "{error}"
-        );
+        let error = DataSet::open(classes.path(), &FORM, 1).unwrap_err().to_string();
+        assert!(error.ends_with("the class folder owl is empty: fill it or remove it"), "{error}");
         // Beside images without classes an empty folder means nothing.
         let flat = folder(&[("a.png", png(1)), ("b.png", png(2))]);
         fs::create_dir(flat.path().join("owl")).unwrap();
@@ -720,19 +644,10 @@ mod tests {
     #[test]
     fn crops_that_do_not_fit_are_said() {
         let dir = folder(&[("a.png", png(1)), ("b.png", png(2))]);
-        let form = Form {
-            crop: crate::data::Crop::Middle(9),
-            ..FORM
-        };
+        let form = Form { crop: crate::data::Crop::Middle(9), ..FORM };
         let error = DataSet::open(dir.path(), &form, 1).unwrap_err().to_string();
-        assert!(
-            error.contains("10 x 8, too small for the crop 9"),
-            "{error}"
-        );
-        let form = Form {
-            crop: crate::data::Crop::Middle(6),
-            ..FORM
-        };
+        assert!(error.contains("10 x 8, too small for the crop 9"), "{error}");
+        let form = Form { crop: crate::data::Crop::Middle(6), ..FORM };
         assert_eq!(DataSet::open(dir.path(), &form, 1).unwrap().len(), 2);
     }
 }

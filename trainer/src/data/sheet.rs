@@ -12,10 +12,7 @@ pub fn sheet(images: &[RgbImage], columns: usize) -> RgbImage {
     let mut sheet = RgbImage::new(width * columns as u32, height * rows as u32);
     for (i, image) in images.iter().enumerate() {
         let (row, column) = (i / columns, i % columns);
-        let (x, y) = (
-            column as i64 * i64::from(width),
-            row as i64 * i64::from(height),
-        );
+        let (x, y) = (column as i64 * i64::from(width), row as i64 * i64::from(height));
         imageops::replace(&mut sheet, image, x, y);
     }
     sheet
@@ -28,20 +25,11 @@ mod tests {
 
     #[test]
     fn in_reading_order() {
-        let images: Vec<_> = (1..=5)
-            .map(|i| RgbImage::from_pixel(2, 3, Rgb([i, 0, 0])))
-            .collect();
+        let images: Vec<_> = (1..=5).map(|i| RgbImage::from_pixel(2, 3, Rgb([i, 0, 0]))).collect();
         let sheet = sheet(&images, 3);
         assert_eq!(sheet.dimensions(), (6, 6));
         let red = |x, y| sheet.get_pixel(x, y)[0];
-        let corners = [
-            red(0, 0),
-            red(2, 0),
-            red(5, 2),
-            red(0, 3),
-            red(3, 5),
-            red(4, 3),
-        ];
+        let corners = [red(0, 0), red(2, 0), red(5, 2), red(0, 3), red(3, 5), red(4, 3)];
         assert_eq!(corners, [1, 2, 3, 4, 5, 0]);
     }
 
@@ -50,11 +38,7 @@ mod tests {
         let images = vec![RgbImage::new(2, 2); 3];
         let cases = [(0, (2, 6)), (1, (2, 6)), (2, (4, 4)), (9, (6, 2))];
         for (columns, want) in cases {
-            assert_eq!(
-                sheet(&images, columns).dimensions(),
-                want,
-                "{columns} columns"
-            );
+            assert_eq!(sheet(&images, columns).dimensions(), want, "{columns} columns");
         }
         assert_eq!(sheet(&[], 4).dimensions(), (0, 0));
     }

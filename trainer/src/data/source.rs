@@ -45,11 +45,7 @@ impl Found {
     pub fn describe(&self, name: &str, images: usize, classes: usize) -> String {
         let mut line = format!("{images} images from {name}");
         let others: usize = self.other.values().sum();
-        let rest = [
-            (classes, "classes"),
-            (self.skipped.len(), "skipped"),
-            (others, "other files"),
-        ];
+        let rest = [(classes, "classes"), (self.skipped.len(), "skipped"), (others, "other files")];
         for (count, what) in rest {
             if count > 0 {
                 line += &format!(", {count} {what}");
@@ -66,10 +62,7 @@ impl Found {
             *failed.entry(extension(&skipped.name)).or_default() += 1;
         }
         let count = |counts: &BTreeMap<String, usize>, tail: &str| -> Vec<String> {
-            counts
-                .iter()
-                .map(|(kind, n)| format!("{n} {kind}{tail}"))
-                .collect()
+            counts.iter().map(|(kind, n)| format!("{n} {kind}{tail}")).collect()
         };
         let mut parts = count(&self.other, "");
         if self.hidden > 0 {
@@ -79,12 +72,7 @@ impl Found {
         if parts.is_empty() {
             return "no files".into();
         }
-        let shown: Vec<String> = self
-            .skipped
-            .iter()
-            .take(SHOWN)
-            .map(ToString::to_string)
-            .collect();
+        let shown: Vec<String> = self.skipped.iter().take(SHOWN).map(ToString::to_string).collect();
         let more = match self.skipped.len() > SHOWN {
             true => ", ...",
             false => "",
@@ -109,25 +97,16 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let mut files: Vec<Entry> = if is.is_dir() {
         let walk = folder::walk(path)?;
         (found.skipped, found.hidden, found.empty) = (walk.skipped, walk.hidden, walk.empty);
-        let entry = |(name, path)| Entry {
-            name,
-            place: Place::Path(path),
-        };
+        let entry = |(name, path)| Entry { name, place: Place::Path(path) };
         walk.files.into_iter().map(entry).collect()
     } else if is.is_file() && folder::head(path, 16).is_ok_and(|head| begins_as_image(&head)) {
         let name = path.file_name().unwrap_or(path.as_os_str());
-        vec![Entry {
-            name: name.to_string_lossy().into(),
-            place: Place::Path(path.into()),
-        }]
+        vec![Entry { name: name.to_string_lossy().into(), place: Place::Path(path.into()) }]
     } else if is.is_file() {
         let (archive, listing) = Archive::open(path)?;
         found.hidden = listing.hidden;
         let archive = Arc::new(archive);
-        let entry = |(name, i)| Entry {
-            name,
-            place: Place::Number(archive.clone(), i),
-        };
+        let entry = |(name, i)| Entry { name, place: Place::Number(archive.clone(), i) };
         listing.files.into_iter().map(entry).collect()
     } else {
         return Err(DataError::NotAnArchive(path.into()));

@@ -87,11 +87,7 @@ impl Passes for Cube {
         });
         let made = [(); 3].map(|()| empty_like(&gradient));
         let (vectors, count) = values(count(&gradient));
-        let Rates {
-            step,
-            betas: [beta1, beta2],
-            epsilon,
-        } = rates;
+        let Rates { step, betas: [beta1, beta2], epsilon } = rates;
         let floats = [step, beta1, beta2, epsilon].map(f32::to_bits);
         let [step, beta1, beta2, epsilon] = floats;
         launch(
@@ -164,21 +160,13 @@ pub fn discriminator(
     fake: Tensor<4>,
     smooth: f64,
 ) -> (Tensor<1>, Tensor<1>) {
-    let which = Which {
-        loss,
-        of_generator: false,
-        smooth: smooth as f32,
-    };
+    let which = Which { loss, of_generator: false, smooth: smooth as f32 };
     judged(real, fake, which)
 }
 
 /// See [`Losses::loss`]: the generator's. A loss that is not relative does not look at real images.
 pub fn generator(loss: Loss, real: Option<Tensor<4>>, fake: Tensor<4>) -> (Tensor<1>, Tensor<1>) {
-    let which = Which {
-        loss,
-        of_generator: true,
-        smooth: 0.0,
-    };
+    let which = Which { loss, of_generator: true, smooth: 0.0 };
     let real = real.unwrap_or_else(|| fake.clone().detach());
     judged(real, fake, which)
 }
@@ -209,30 +197,15 @@ pub fn gather(lists: [Tensor<1>; 3], order: &[(u32, u32)]) -> Tensor<1> {
 fn loss(real: CubeTensor, fake: CubeTensor, which: Which) -> [CubeTensor; 3] {
     let [real, fake] = [real, fake].map(contiguous);
     let count = count(&real);
-    let made = [
-        empty(&real, [1]),
-        empty(&real, [3]),
-        empty(&real, [2, count]),
-    ];
+    let made = [empty(&real, [1]), empty(&real, [3]), empty(&real, [2, count])];
     let loss = match which.loss {
         Loss::Bce => 0,
         Loss::Hinge => 1,
         Loss::RpGan => 2,
         Loss::Wasserstein => 3,
     };
-    let numbers = [
-        count as u32,
-        loss,
-        u32::from(which.of_generator),
-        which.smooth.to_bits(),
-    ];
-    launch(
-        Kernel::Loss,
-        [1, 1, 1],
-        &[&real, &fake],
-        &made.each_ref(),
-        &numbers,
-    );
+    let numbers = [count as u32, loss, u32::from(which.of_generator), which.smooth.to_bits()];
+    launch(Kernel::Loss, [1, 1, 1], &[&real, &fake], &made.each_ref(), &numbers);
     made
 }
 
@@ -260,13 +233,7 @@ fn sum_up(x: &CubeTensor, square: bool, by: f32) -> CubeTensor {
         |from: &CubeTensor, to: &CubeTensor, count: usize, runs: usize, square: bool, by: f32| {
             let each = count.div_ceil(runs);
             let numbers = [count as u32, each as u32, by.to_bits(), u32::from(!square)];
-            launch(
-                Kernel::Squares,
-                [runs as u32, 1, 1],
-                &[from],
-                &[to],
-                &numbers,
-            );
+            launch(Kernel::Squares, [runs as u32, 1, 1], &[from], &[to], &numbers);
         };
     if runs == 1 {
         pass(x, &one, count, 1, square, by);
@@ -312,13 +279,7 @@ impl Losses for Cube {
         for (to, (list, at)) in numbers[1..].iter_mut().zip(&order) {
             *to = list << 16 | at;
         }
-        launch(
-            Kernel::Gather,
-            [1, 1, 1],
-            &[&a, &b, &c],
-            &[&result],
-            &numbers,
-        );
+        launch(Kernel::Gather, [1, 1, 1], &[&a, &b, &c], &[&result], &numbers);
         result
     }
 }
@@ -368,10 +329,8 @@ impl<C: CheckpointStrategy> Losses for Autodiff<Cube, C> {
         fake: FloatTensor<Self>,
         which: Which,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let prepared = LossBackward
-            .prepare::<C>([real.node(), fake.node()])
-            .compute_bound()
-            .stateful();
+        let prepared =
+            LossBackward.prepare::<C>([real.node(), fake.node()]).compute_bound().stateful();
         let logits = [real.into_primitive(), fake.into_primitive()];
         let [real, fake] = logits.clone();
         let [value, shares, gradients] = loss(real, fake, which);
@@ -383,10 +342,7 @@ impl<C: CheckpointStrategy> Losses for Autodiff<Cube, C> {
     }
 
     fn squares(x: FloatTensor<Self>, by: f32) -> FloatTensor<Self> {
-        let prepared = SquaresBackward
-            .prepare::<C>([x.node()])
-            .compute_bound()
-            .stateful();
+        let prepared = SquaresBackward.prepare::<C>([x.node()]).compute_bound().stateful();
         let x = last_or_contiguous(x.into_primitive());
         let value = sum_up(&x, true, by);
         match prepared {

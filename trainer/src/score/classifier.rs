@@ -71,10 +71,7 @@ pub fn read(
     let (real, asked) = (right(test), right(samples));
     let of_class = |class: usize| {
         let each = asked.iter().zip(samples.labels);
-        let of: Vec<bool> = each
-            .filter(|(_, l)| **l == class)
-            .map(|(r, _)| *r)
-            .collect();
+        let of: Vec<bool> = each.filter(|(_, l)| **l == class).map(|(r, _)| *r).collect();
         share(&of)
     };
     Ok(Reading {
@@ -93,10 +90,7 @@ fn learn(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, dcgan::Unsupported> {
-    let shape = Shape {
-        size: side(train.images),
-        channels: train.images.form().planes(),
-    };
+    let shape = Shape { size: side(train.images), channels: train.images.form().planes() };
     let mut network = dcgan::encoder(&shape, [0, classes], WIDTH, true, seed, device)?;
     let mut optimiser = ModuleOptimizer::from(Adam::new(0.9, Decay::new(0.999)));
     // Samples are not centred as exactly as real images are.
@@ -126,10 +120,8 @@ fn classify(network: &Sequential, images: &Pictures, device: &Device) -> Vec<usi
     for part in all.chunks(PASS) {
         let logits = network.forward(tensor(part, images, device));
         let classes = logits.dims()[1];
-        let values: Vec<f32> = logits
-            .into_data()
-            .try_to_vec()
-            .expect("a float tensor holds floats");
+        let values: Vec<f32> =
+            logits.into_data().try_to_vec().expect("a float tensor holds floats");
         read.extend(values.chunks_exact(classes).map(|of| {
             let best = of.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
             best.map_or(0, |(class, _)| class)
@@ -151,10 +143,7 @@ fn tensor(part: &[&[u8]], images: &Pictures, device: &Device) -> Tensor<4> {
     let planes = images.form().planes();
     let border = (side - size) / 2;
     let mut values = vec![-1.0f32; part.len() * planes * side * side];
-    for (image, to) in part
-        .iter()
-        .zip(values.chunks_exact_mut(planes * side * side))
-    {
+    for (image, to) in part.iter().zip(values.chunks_exact_mut(planes * side * side)) {
         for (row, pixels) in image.chunks_exact(size).enumerate() {
             let (plane, y) = (row / size, row % size + border);
             let at = (plane * side + y) * side + border;
@@ -163,8 +152,5 @@ fn tensor(part: &[&[u8]], images: &Pictures, device: &Device) -> Tensor<4> {
             }
         }
     }
-    Tensor::from_data(
-        TensorData::new(values, [part.len(), planes, side, side]),
-        device,
-    )
+    Tensor::from_data(TensorData::new(values, [part.len(), planes, side, side]), device)
 }

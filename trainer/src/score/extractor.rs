@@ -80,11 +80,9 @@ impl fmt::Display for ExtractorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExtractorError::Read(path, _) => write!(f, "cannot read {}", path.display()),
-            ExtractorError::Load(path, what) => write!(
-                f,
-                "{}: not an ONNX model that can be run: {what}",
-                path.display()
-            ),
+            ExtractorError::Load(path, what) => {
+                write!(f, "{}: not an ONNX model that can be run: {what}", path.display())
+            }
             ExtractorError::Input(path, what, size) => {
                 write!(
                     f,
@@ -93,11 +91,7 @@ impl fmt::Display for ExtractorError {
                 )
             }
             ExtractorError::NoOutput(path, name, known) => {
-                write!(
-                    f,
-                    "{}: it has no output {name:?}; there are {known}",
-                    path.display()
-                )
+                write!(f, "{}: it has no output {name:?}; there are {known}", path.display())
             }
             ExtractorError::Output(path, shape) => {
                 write!(
@@ -158,10 +152,7 @@ impl Extractor {
     ) -> Result<Extractor, ExtractorError> {
         spec.check()?;
         let bytes = std::fs::read(path).map_err(|e| ExtractorError::Read(path.into(), e))?;
-        let hash = Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         let model =
             Model::load(bytes).map_err(|e| ExtractorError::Load(path.into(), e.to_string()))?;
         let wrong = |what: String| ExtractorError::Input(path.into(), what, spec.size);
@@ -193,34 +184,17 @@ impl Extractor {
             Some(Dimension::Fixed(n)) => (*n).max(1),
             _ => BATCH,
         };
-        let name = |id: &NodeId| {
-            model
-                .node_info(*id)
-                .and_then(|n| n.name())
-                .unwrap_or("")
-                .to_string()
-        };
+        let name =
+            |id: &NodeId| model.node_info(*id).and_then(|n| n.name()).unwrap_or("").to_string();
         let output = match output {
             None => model.output_ids().first().copied(),
-            Some(wanted) => model
-                .output_ids()
-                .iter()
-                .copied()
-                .find(|id| name(id) == wanted),
+            Some(wanted) => model.output_ids().iter().copied().find(|id| name(id) == wanted),
         };
         let output = output.ok_or_else(|| {
             let known: Vec<String> = model.output_ids().iter().map(name).collect();
             ExtractorError::NoOutput(path.into(), String::new(), known.join(", "))
         })?;
-        Ok(Extractor {
-            model,
-            input,
-            output,
-            batch,
-            spec,
-            path: path.into(),
-            hash,
-        })
+        Ok(Extractor { model, input, output, batch, spec, path: path.into(), hash })
     }
 
     /// SHA-256 of the file, in hexadecimal digits.
@@ -265,9 +239,8 @@ impl Extractor {
                 .run(vec![(self.input, input.into())], &[self.output], None)
                 .map_err(|e| run(e.to_string()))?;
             let output = outputs.pop().ok_or_else(|| run("it gave nothing".into()))?;
-            let output: rten_tensor::Tensor<f32> = output
-                .try_into()
-                .map_err(|_| run("its output is not of floats".into()))?;
+            let output: rten_tensor::Tensor<f32> =
+                output.try_into().map_err(|_| run("its output is not of floats".into()))?;
             let shape = output.shape().to_vec();
             // [n, d, 1, 1] is a row too.
             let tail = shape.get(2..).unwrap_or_default();
@@ -286,13 +259,7 @@ impl Extractor {
     /// An image as the extractor wants it, grey in three equal channels.
     fn prepare(&self, images: &Pictures, i: usize, out: &mut [f32]) {
         let side = images.form().size;
-        let Spec {
-            size,
-            resize,
-            range: [low, high],
-            mean,
-            std,
-        } = &self.spec;
+        let Spec { size, resize, range: [low, high], mean, std } = &self.spec;
         let planes: Vec<Vec<f32>> = images
             .get(i)
             .chunks_exact((side * side) as usize)
@@ -339,10 +306,7 @@ mod tests {
         };
         let cases = [
             (spec([0.0, 1.0], 0.5, 0.5), None),
-            (
-                spec([1.0, 0.0], 0.5, 0.5),
-                Some("extractor-range is 1,0: black before white"),
-            ),
+            (spec([1.0, 0.0], 0.5, 0.5), Some("extractor-range is 1,0: black before white")),
             (spec([0.0, 1.0], 0.5, 0.0), Some("std is 0: above 0")),
             (
                 spec([0.0, 1.0], 123.7, 0.5),

@@ -42,11 +42,7 @@ impl fmt::Display for FeaturesError {
                 path.display()
             ),
             FeaturesError::Type(path) => {
-                write!(
-                    f,
-                    "{}: values of type uint8, not float32 or float64",
-                    path.display()
-                )
+                write!(f, "{}: values of type uint8, not float32 or float64", path.display())
             }
             FeaturesError::NotFinite(whose, row) => {
                 write!(f, "{whose}: row {row} holds a value that is not finite")
@@ -76,18 +72,11 @@ impl Features {
     /// # Panics
     /// If the values are no whole number of rows.
     pub fn new(whose: &str, dimension: usize, values: Vec<f64>) -> Result<Features, FeaturesError> {
-        assert!(
-            dimension > 0 && values.len().is_multiple_of(dimension),
-            "whole rows"
-        );
+        assert!(dimension > 0 && values.len().is_multiple_of(dimension), "whole rows");
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             return Err(FeaturesError::NotFinite(whose.into(), at / dimension));
         }
-        Ok(Features {
-            rows: values.len() / dimension,
-            dimension,
-            values,
-        })
+        Ok(Features { rows: values.len() / dimension, dimension, values })
     }
 
     /// The `[n, d]` array of a `.npy` file, of 32- or 64-bit floats.

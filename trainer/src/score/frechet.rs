@@ -57,9 +57,7 @@ pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     let product = Mat::from_fn(product.nrows(), product.ncols(), |i, j| {
         0.5 * (product[(i, j)] + product[(j, i)])
     });
-    let values = product
-        .self_adjoint_eigenvalues(Side::Lower)
-        .map_err(|_| FrechetError::Eigen)?;
+    let values = product.self_adjoint_eigenvalues(Side::Lower).map_err(|_| FrechetError::Eigen)?;
     let shared: f64 = values.iter().map(|v| v.max(0.0).sqrt()).sum();
     let trace = |m: &Mat<f64>| -> f64 { (0..m.nrows()).map(|i| m[(i, i)]).sum() };
     Ok(means + trace(&sa) + trace(&sb) - 2.0 * shared)
@@ -70,9 +68,7 @@ fn moments(x: &Features) -> (Vec<f64>, Mat<f64>) {
     let (n, d) = (x.len(), x.dimension());
     let mut mean = vec![0.0; d];
     for row in x.rows() {
-        mean.iter_mut()
-            .zip(row)
-            .for_each(|(m, v)| *m += v / n as f64);
+        mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / n as f64);
     }
     let centred = Mat::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
     let covariance = centred.transpose() * &centred;
@@ -82,13 +78,9 @@ fn moments(x: &Features) -> (Vec<f64>, Mat<f64>) {
 
 /// The symmetric root of a covariance.
 fn root(m: &Mat<f64>) -> Result<Mat<f64>, FrechetError> {
-    let eigen = m
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| FrechetError::Eigen)?;
+    let eigen = m.self_adjoint_eigen(Side::Lower).map_err(|_| FrechetError::Eigen)?;
     let (u, s) = (eigen.U(), eigen.S());
-    let scaled = Mat::from_fn(m.nrows(), m.ncols(), |i, j| {
-        u[(i, j)] * s[j].max(0.0).sqrt()
-    });
+    let scaled = Mat::from_fn(m.nrows(), m.ncols(), |i, j| u[(i, j)] * s[j].max(0.0).sqrt());
     Ok(scaled * u.transpose())
 }
 
@@ -128,14 +120,8 @@ mod tests {
     #[test]
     fn refusals() {
         let error = distance(&gaussian(12, 12, 0.0, 1.0), &gaussian(90, 12, 0.0, 1.0)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the Frechet distance of 12 images: it takes 13 or more"
-        );
+        assert_eq!(error.to_string(), "the Frechet distance of 12 images: it takes 13 or more");
         let error = distance(&gaussian(20, 3, 0.0, 1.0), &gaussian(20, 4, 0.0, 1.0)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "features of 3 numbers against features of 4"
-        );
+        assert_eq!(error.to_string(), "features of 3 numbers against features of 4");
     }
 }

@@ -32,11 +32,7 @@ pub struct Kernel {
 pub fn distance(a: &Features, b: &Features, seed: u64) -> Result<Kernel, TooFew> {
     let size = a.len().min(b.len()).min(SIZE);
     if size < 2 {
-        return Err(TooFew {
-            score: "the kernel distance",
-            got: size,
-            need: 2,
-        });
+        return Err(TooFew { score: "the kernel distance", got: size, need: 2 });
     }
     let each: Vec<f64> = (0..SUBSETS)
         .into_par_iter()
@@ -49,11 +45,7 @@ pub fn distance(a: &Features, b: &Features, seed: u64) -> Result<Kernel, TooFew>
         .collect();
     let mean = each.iter().sum::<f64>() / SUBSETS as f64;
     let variance = each.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / SUBSETS as f64;
-    Ok(Kernel {
-        mean,
-        deviation: variance.sqrt(),
-        size,
-    })
+    Ok(Kernel { mean, deviation: variance.sqrt(), size })
 }
 
 /// The squared discrepancy of the rows `i` of `a` and as many rows `j` of `b`: pairs of a row with itself are left out.
@@ -72,10 +64,8 @@ pub fn discrepancy(a: &Features, i: &[usize], b: &Features, j: &[usize]) -> f64 
         }
         sum / (n * (n - 1.0))
     };
-    let between: f64 = i
-        .iter()
-        .map(|&x| j.iter().map(|&y| kernel(a.row(x), b.row(y))).sum::<f64>())
-        .sum();
+    let between: f64 =
+        i.iter().map(|&x| j.iter().map(|&y| kernel(a.row(x), b.row(y))).sum::<f64>()).sum();
     within(a, i) + within(b, j) - 2.0 * between / (n * n)
 }
 
@@ -94,9 +84,7 @@ mod tests {
 
     #[test]
     fn nothing_for_the_same_and_refusals() {
-        let values: Vec<f64> = (0..600)
-            .map(|i| ((i * 37) % 101) as f64 / 50.0 - 1.0)
-            .collect();
+        let values: Vec<f64> = (0..600).map(|i| ((i * 37) % 101) as f64 / 50.0 - 1.0).collect();
         let a = Features::new("a", 3, values).unwrap();
         let same = distance(&a, &a, 1).unwrap();
         assert!(same.mean.abs() < 0.05, "{same:?}");

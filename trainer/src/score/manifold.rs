@@ -30,11 +30,7 @@ pub struct Manifold {
 pub fn measure(real: &Features, fake: &Features) -> Result<Manifold, TooFew> {
     let got = real.len().min(fake.len());
     if got < NEIGHBOUR + 1 {
-        return Err(TooFew {
-            score: "precision and recall",
-            got,
-            need: NEIGHBOUR + 1,
-        });
+        return Err(TooFew { score: "precision and recall", got, need: NEIGHBOUR + 1 });
     }
     let (of_real, of_fake) = (radii(real), radii(fake));
     // For every real image: fakes in its ball, whether it is in a fake's ball; and which fakes were in some ball.
@@ -97,15 +93,9 @@ mod tests {
     fn the_same_elsewhere_and_within() {
         let real = line(0.0, 1.0, 40);
         let far = measure(&real, &line(1e3, 1.0, 40)).unwrap();
-        assert_eq!(
-            (far.precision, far.recall, far.density, far.coverage),
-            (0.0, 0.0, 0.0, 0.0)
-        );
+        assert_eq!((far.precision, far.recall, far.density, far.coverage), (0.0, 0.0, 0.0, 0.0));
         let same = measure(&real, &line(0.1, 1.0, 40)).unwrap();
-        assert_eq!(
-            (same.precision, same.recall, same.coverage),
-            (1.0, 1.0, 1.0)
-        );
+        assert_eq!((same.precision, same.recall, same.coverage), (1.0, 1.0, 1.0));
         // A few samples in one place: good ones, but not many kinds.
         let few = measure(&real, &line(20.2, 0.01, 10)).unwrap();
         assert_eq!(few.precision, 1.0);

@@ -54,8 +54,7 @@ impl Pictures {
 
     /// Images of values in [-1, 1], planes first, rounded as [`crate::report::picture`] does.
     pub fn push_values(&mut self, values: &[f32]) {
-        self.bytes
-            .extend(values.iter().map(|&v| crate::report::byte(v)));
+        self.bytes.extend(values.iter().map(|&v| crate::report::byte(v)));
     }
 
     /// What every image is.
@@ -87,10 +86,7 @@ impl Pictures {
     /// The first `count`.
     pub fn first(&self, count: usize) -> Pictures {
         let bytes = &self.bytes[..count.min(self.len()) * self.form.values()];
-        Pictures {
-            form: self.form,
-            bytes: bytes.to_vec(),
-        }
+        Pictures { form: self.form, bytes: bytes.to_vec() }
     }
 
     /// One as a picture, grey in three equal channels.
@@ -106,10 +102,8 @@ impl Pictures {
     /// The first half and the second.
     pub fn halves(&self) -> [Pictures; 2] {
         let at = self.len() / 2 * self.form.values();
-        [&self.bytes[..at], &self.bytes[at..2 * at]].map(|bytes| Pictures {
-            form: self.form,
-            bytes: bytes.to_vec(),
-        })
+        [&self.bytes[..at], &self.bytes[at..2 * at]]
+            .map(|bytes| Pictures { form: self.form, bytes: bytes.to_vec() })
     }
 }
 

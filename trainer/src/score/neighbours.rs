@@ -43,10 +43,8 @@ pub fn search(images: &Pictures, train: &Pictures, keep: usize) -> Vec<Near> {
                 }
             }
             let scale = own.len().max(1) as f64;
-            let nearest = nearest
-                .into_iter()
-                .map(|(i, far)| (i, (far as f64 / scale).sqrt()))
-                .collect();
+            let nearest =
+                nearest.into_iter().map(|(i, far)| (i, (far as f64 / scale).sqrt())).collect();
             Near { image, nearest }
         })
         .collect()
@@ -82,11 +80,7 @@ pub fn memorisation(
 ) -> Result<Memorisation, TooFew> {
     let counts = [near.len(), held_out.len(), train.len()];
     if counts.contains(&0) {
-        return Err(TooFew {
-            score: "the distance to training images",
-            got: 0,
-            need: 1,
-        });
+        return Err(TooFew { score: "the distance to training images", got: 0, need: 1 });
     }
     let first = |near: &[Near]| {
         let all = near.iter().filter_map(|n| Some(n.nearest.first()?.1));
@@ -113,11 +107,7 @@ mod tests {
     use crate::data::Form;
 
     fn set(values: &[u8]) -> Pictures {
-        let mut set = Pictures::new(Form {
-            size: 2,
-            channels: 1,
-            crop: crate::data::Crop::Centre,
-        });
+        let mut set = Pictures::new(Form { size: 2, channels: 1, crop: crate::data::Crop::Centre });
         values.iter().for_each(|&v| set.push(&[v; 4]));
         set
     }

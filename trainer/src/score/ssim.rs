@@ -36,11 +36,7 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
     let side = set.form().size as usize;
     let n = set.len();
     if n < 2 || side < WINDOW {
-        return Err(TooFew {
-            score: "MS-SSIM",
-            got: n,
-            need: 2,
-        });
+        return Err(TooFew { score: "MS-SSIM", got: n, need: 2 });
     }
     let mut rng = StdRng::seed_from_u64(seed ^ 0x5551);
     let drawn: Vec<(usize, usize)> = (0..pairs.max(1))
@@ -50,10 +46,8 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
         })
         .collect();
     // Collected, then added in order, so that the sum does not depend on the number of threads.
-    let each: Vec<f64> = drawn
-        .par_iter()
-        .map(|&(a, b)| f64::from(ms_ssim(set.get(a), set.get(b), side)))
-        .collect();
+    let each: Vec<f64> =
+        drawn.par_iter().map(|&(a, b)| f64::from(ms_ssim(set.get(a), set.get(b), side))).collect();
     Ok(Diversity {
         mean: each.iter().sum::<f64>() / drawn.len() as f64,
         pairs: drawn.len(),
@@ -63,9 +57,7 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
 
 /// How often a side can be halved with room for the window.
 fn scales(side: usize) -> usize {
-    (1..=WEIGHTS.len())
-        .take_while(|scale| side >> (scale - 1) >= WINDOW)
-        .count()
+    (1..=WEIGHTS.len()).take_while(|scale| side >> (scale - 1) >= WINDOW).count()
 }
 
 /// The similarity of two images of `side` pixels, planes of bytes, as a mean over the planes.
@@ -118,11 +110,7 @@ fn blurred(x: &[f32], side: usize) -> Vec<f32> {
     let mut rows = vec![0.0; side * small];
     for (row, out) in x.chunks_exact(side).zip(rows.chunks_exact_mut(small)) {
         for (i, out) in out.iter_mut().enumerate() {
-            *out = row[i..i + WINDOW]
-                .iter()
-                .zip(window)
-                .map(|(v, w)| v * w)
-                .sum();
+            *out = row[i..i + WINDOW].iter().zip(window).map(|(v, w)| v * w).sum();
         }
     }
     let mut all = vec![0.0; small * small];
@@ -177,11 +165,7 @@ mod tests {
 
     #[test]
     fn a_set_of_copies_has_no_diversity() {
-        let form = Form {
-            size: 16,
-            channels: 1,
-            crop: crate::data::Crop::Centre,
-        };
+        let form = Form { size: 16, channels: 1, crop: crate::data::Crop::Centre };
         let mut set = Pictures::new(form);
         for _ in 0..5 {
             set.push(&(0..=255).collect::<Vec<u8>>());

@@ -44,11 +44,7 @@ impl Levels {
 pub fn distance(a: &Pictures, b: &Pictures, seed: u64) -> Result<Levels, TooFew> {
     let n = a.len().min(b.len());
     if n < 4 {
-        return Err(TooFew {
-            score: "the sliced Wasserstein distance",
-            got: n,
-            need: 4,
-        });
+        return Err(TooFew { score: "the sliced Wasserstein distance", got: n, need: 4 });
     }
     let (side, planes) = (a.form().size as usize, a.form().planes());
     let mut levels = Vec::new();
@@ -83,24 +79,14 @@ fn sizes(side: usize) -> Vec<usize> {
 /// The upper left corners of every image's patches.
 fn places(n: usize, size: usize, rng: &mut StdRng) -> Vec<[usize; 2]> {
     let span = size - SIDE + 1;
-    (0..n * PATCHES)
-        .map(|_| [rng.random_range(0..span), rng.random_range(0..span)])
-        .collect()
+    (0..n * PATCHES).map(|_| [rng.random_range(0..span), rng.random_range(0..span)]).collect()
 }
 
 /// Directions of unit length, `[DIRECTIONS, length]`.
 fn directions(length: usize, rng: &mut StdRng) -> Vec<f32> {
-    let mut all: Vec<f32> = rng
-        .sample_iter(StandardNormal)
-        .take(DIRECTIONS * length)
-        .collect();
+    let mut all: Vec<f32> = rng.sample_iter(StandardNormal).take(DIRECTIONS * length).collect();
     for one in all.chunks_exact_mut(length) {
-        let norm = one
-            .iter()
-            .map(|v| v * v)
-            .sum::<f32>()
-            .sqrt()
-            .max(f32::MIN_POSITIVE);
+        let norm = one.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         one.iter_mut().for_each(|v| *v /= norm);
     }
     all
@@ -155,9 +141,7 @@ fn standardise(all: &mut [f32], length: usize, channel: usize) {
     let deviation = (squares / count - mean * mean).max(0.0).sqrt().max(1e-8);
     let (mean, scale) = (mean as f32, (1.0 / deviation) as f32);
     all.par_chunks_exact_mut(length).for_each(|patch| {
-        patch[part.clone()]
-            .iter_mut()
-            .for_each(|v| *v = (*v - mean) * scale);
+        patch[part.clone()].iter_mut().for_each(|v| *v = (*v - mean) * scale);
     });
 }
 
@@ -165,19 +149,13 @@ fn standardise(all: &mut [f32], length: usize, channel: usize) {
 pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
     let each = |direction: &[f32]| -> f64 {
         let project = |set: &[f32]| -> Vec<f32> {
-            let mut all: Vec<f32> = set
-                .chunks_exact(length)
-                .map(|row| dot(row, direction))
-                .collect();
+            let mut all: Vec<f32> =
+                set.chunks_exact(length).map(|row| dot(row, direction)).collect();
             all.sort_unstable_by(f32::total_cmp);
             all
         };
         let (a, b) = (project(a), project(b));
-        let apart: f64 = a
-            .iter()
-            .zip(&b)
-            .map(|(a, b)| f64::from((a - b).abs()))
-            .sum();
+        let apart: f64 = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).sum();
         apart / a.len().max(1) as f64
     };
     let distances: Vec<f64> = directions.par_chunks_exact(length).map(each).collect();
@@ -188,12 +166,7 @@ pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a8
-        .remainder()
-        .iter()
-        .zip(b8.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
+    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(a, b)| a * b).sum();
     for (a, b) in a8.zip(b8) {
         for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
             *sum += a * b;
@@ -227,18 +200,12 @@ impl Plane {
         let mut rows = vec![0.0; side * side];
         for (i, out) in rows.iter_mut().enumerate() {
             let (y, x) = (i / side, i % side);
-            *out = taps(x)
-                .zip(FILTER)
-                .map(|(x, f)| f * self.values[y * side + at(x)])
-                .sum();
+            *out = taps(x).zip(FILTER).map(|(x, f)| f * self.values[y * side + at(x)]).sum();
         }
         let mut values = vec![0.0; side * side];
         for (i, out) in values.iter_mut().enumerate() {
             let (y, x) = (i / side, i % side);
-            let sum: f32 = taps(y)
-                .zip(FILTER)
-                .map(|(y, f)| f * rows[at(y) * side + x])
-                .sum();
+            let sum: f32 = taps(y).zip(FILTER).map(|(y, f)| f * rows[at(y) * side + x]).sum();
             *out = gain * sum;
         }
         Plane { side, values }
@@ -294,11 +261,7 @@ mod tests {
     use crate::data::Form;
 
     fn noise(n: usize, seed: u64, amplitude: f32) -> Pictures {
-        let form = Form {
-            size: 32,
-            channels: 3,
-            crop: crate::data::Crop::Centre,
-        };
+        let form = Form { size: 32, channels: 3, crop: crate::data::Crop::Centre };
         let mut rng = StdRng::seed_from_u64(seed);
         let mut set = Pictures::new(form);
         for _ in 0..n {
@@ -317,10 +280,7 @@ mod tests {
     fn alike_is_near_and_unlike_is_far() {
         let near = distance(&noise(40, 1, 60.0), &noise(40, 2, 60.0), 0).unwrap();
         let far = distance(&noise(40, 1, 60.0), &noise(40, 2, 0.0), 0).unwrap();
-        assert_eq!(
-            near.levels.iter().map(|l| l.0).collect::<Vec<_>>(),
-            [32, 16]
-        );
+        assert_eq!(near.levels.iter().map(|l| l.0).collect::<Vec<_>>(), [32, 16]);
         assert!(near.mean() * 5.0 < far.mean(), "{near:?} {far:?}");
         assert_eq!(
             distance(&noise(9, 1, 9.0), &noise(9, 2, 9.0), 3),
@@ -352,10 +312,7 @@ mod tests {
 
     #[test]
     fn a_pyramid_of_a_constant_is_nothing_but_its_last_level() {
-        let plane = Plane {
-            side: 32,
-            values: vec![7.0; 1024],
-        };
+        let plane = Plane { side: 32, values: vec![7.0; 1024] };
         let first = laplacian(plane.clone(), 0);
         assert!(first.values.iter().all(|v| v.abs() < 1e-5));
         let last = laplacian(plane, 1);

@@ -42,23 +42,13 @@ fn train(root: &Path, data: &Arc<DataSet>, epochs: &str) -> (End, Config) {
     let run = Run::at(root);
     run.create().unwrap();
     let log = Log::new(cfg.total(data.len()));
-    let end = fit::fit(
-        &run,
-        &cfg,
-        data.clone(),
-        None,
-        &AtomicBool::new(false),
-        &log,
-    )
-    .unwrap();
+    let end = fit::fit(&run, &cfg, data.clone(), None, &AtomicBool::new(false), &log).unwrap();
     (end, cfg)
 }
 
 /// The bytes of the exported record of a finished run: what its networks weigh, without the names that change.
 fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
-    let End::Done(state) = end else {
-        panic!("nobody stopped it")
-    };
+    let End::Done(state) = end else { panic!("nobody stopped it") };
     let device = cfg.device.open();
     let generator = networks::finished(&state.ema, cfg, 64, &device);
     let facts = runtime::graph::Facts::default();
@@ -71,11 +61,7 @@ fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
 fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
-    let form = Form {
-        size: SIDE,
-        channels: 1,
-        crop: trainer::data::Crop::Centre,
-    };
+    let form = Form { size: SIDE, channels: 1, crop: trainer::data::Crop::Centre };
     let set = Arc::new(DataSet::open(dir.path(), &form, 1).unwrap());
     assert_eq!(set.labels().len(), SIDE as usize);
     let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
@@ -94,10 +80,7 @@ fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
             let bytes = fs::read(root.join(format!("d_outputs_epoch_{epoch:04}.npy"))).unwrap();
             let array = Array::parse(&bytes).unwrap();
             assert_eq!(array.shape, [8, 8]);
-            assert!(
-                array.values().all(|p| (0.0..=1.0).contains(&p)),
-                "{array:?}"
-            );
+            assert!(array.values().all(|p| (0.0..=1.0).contains(&p)), "{array:?}");
         }
         assert!(!root.join("fake_images_epoch_0004.png").exists());
     }
@@ -108,14 +91,9 @@ fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
 #[test]
 fn a_size_that_the_networks_do_not_take() {
     let error = |text: &str| {
-        Config::new(Some("gan-mnist"), &text.parse::<Table>().unwrap())
-            .unwrap_err()
-            .to_string()
+        Config::new(Some("gan-mnist"), &text.parse::<Table>().unwrap()).unwrap_err().to_string()
     };
-    assert_eq!(
-        error("size = 65"),
-        "size is 65: 8 to 64 for the network mlp"
-    );
+    assert_eq!(error("size = 65"), "size is 65: 8 to 64 for the network mlp");
     let other = error("network = 'dcgan'");
     assert_eq!(other, "size is 28: 16, 32, 64 or 128 for the network dcgan");
 }

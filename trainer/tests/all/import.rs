@@ -13,28 +13,17 @@ use trainer::export;
 use trainer::import::{self, Assumed};
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
 fn floats(name: &str) -> Vec<f32> {
     let bytes = fs::read(golden(name)).unwrap();
-    Array::parse(&bytes)
-        .unwrap()
-        .values()
-        .map(|v| v as f32)
-        .collect()
+    Array::parse(&bytes).unwrap().values().map(|v| v as f32).collect()
 }
 
 fn graph(name: &str) -> Result<Graph, import::ImportError> {
     let path = golden(name);
-    import::graph(
-        &path,
-        &import::load(&path)?,
-        &Assumed::default(),
-        Facts::default(),
-    )
+    import::graph(&path, &import::load(&path)?, &Assumed::default(), Facts::default())
 }
 
 /// The largest difference from PyTorch's images.
@@ -46,10 +35,7 @@ fn off(graph: &Graph) -> f32 {
     let mut arena = vec![0.0; model.arena_len()];
     let (latents, images) = (floats("latents.npy"), floats("images.npy"));
     let mut off = 0.0f32;
-    for (z, want) in latents
-        .chunks_exact(6)
-        .zip(images.chunks_exact(images.len() / 3))
-    {
+    for (z, want) in latents.chunks_exact(6).zip(images.chunks_exact(images.len() / 3)) {
         let mut cpu = Cpu::new(&model, &mut arena).unwrap();
         let image = cpu.generate(&Latent::from_values(z)).unwrap();
         let each = image.values().iter().zip(want);
@@ -75,11 +61,7 @@ fn both_files_are_written_and_checked() {
     let want = export::images(&graph).unwrap();
     let exported = export::files(graph, &want, dir.path(), "g").unwrap();
     assert!(exported.record.exists() && exported.onnx.exists());
-    assert!(
-        exported.error.iter().all(|e| *e < 1e-5),
-        "{:?}",
-        exported.error
-    );
+    assert!(exported.error.iter().all(|e| *e < 1e-5), "{:?}", exported.error);
 }
 
 #[test]
@@ -105,9 +87,6 @@ fn what_is_no_checkpoint_says_so() {
     for length in (0..whole.len()).step_by(whole.len() / 40) {
         let path = dir.path().join("cut.pth");
         fs::write(&path, &whole[..length]).unwrap();
-        assert!(
-            import::load(&path).is_err() || length == whole.len(),
-            "{length} bytes"
-        );
+        assert!(import::load(&path).is_err() || length == whole.len(), "{length} bytes");
     }
 }

@@ -8,9 +8,7 @@ use trainer::score::features::Features;
 use trainer::score::{frechet, kernel, manifold, ssim, swd};
 
 fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
 fn want(key: &str) -> f64 {
@@ -21,10 +19,7 @@ fn want(key: &str) -> f64 {
 
 fn close(got: f64, key: &str, tolerance: f64) {
     let want = want(key);
-    assert!(
-        (got - want).abs() <= tolerance * want.abs().max(1e-3),
-        "{key}: {got}, not {want}"
-    );
+    assert!((got - want).abs() <= tolerance * want.abs().max(1e-3), "{key}: {got}, not {want}");
 }
 
 fn values(name: &str) -> Vec<f64> {
@@ -45,11 +40,7 @@ fn features() {
     let [real, fake] = ["real.npy", "fake.npy"].map(|f| Features::load(&golden(f)).unwrap());
     close(frechet::distance(&real, &fake).unwrap(), "frechet", 1e-6);
     let rows: Vec<usize> = (0..200).collect();
-    close(
-        kernel::discrepancy(&real, &rows, &fake, &rows),
-        "kernel",
-        1e-6,
-    );
+    close(kernel::discrepancy(&real, &rows, &fake, &rows), "kernel", 1e-6);
     let got = manifold::measure(&real, &fake).unwrap();
     close(got.precision, "precision", 1e-12);
     close(got.recall, "recall", 1e-12);
@@ -71,11 +62,7 @@ fn pyramid() {
     let want = floats("pyramid.npy");
     let got = swd::pyramid(plane, 64);
     assert_eq!(got.len(), want.len());
-    let off = got
-        .iter()
-        .zip(&want)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
+    let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(off < 1e-3, "off by {off} of 255");
 }
 

@@ -23,11 +23,7 @@ pub struct Canvas {
 impl Canvas {
     /// A black picture of pixels that can have these colours.
     pub fn new(size: Size, colors: Colors) -> Canvas {
-        Canvas {
-            size,
-            colors,
-            pixels: vec![[0; 3]; size.width as usize * size.height as usize],
-        }
+        Canvas { size, colors, pixels: vec![[0; 3]; size.width as usize * size.height as usize] }
     }
 
     /// Width and height.
@@ -56,10 +52,7 @@ impl Canvas {
     }
 
     fn view<C>(&mut self) -> View<'_, C> {
-        View {
-            canvas: self,
-            color: PhantomData,
-        }
+        View { canvas: self, color: PhantomData }
     }
 }
 
@@ -110,10 +103,7 @@ impl<C: Paint + Into<Rgb888>> DrawTarget for View<'_, C> {
         }
         let (left, width) = (area.top_left.x as usize, area.size.width as usize);
         let top = area.top_left.y as usize;
-        let rows = self
-            .canvas
-            .pixels
-            .chunks_exact_mut(bounds.size.width.max(1) as usize);
+        let rows = self.canvas.pixels.chunks_exact_mut(bounds.size.width.max(1) as usize);
         let mut colors = colors.into_iter();
         for row in rows.skip(top).take(area.size.height as usize) {
             for (pixel, color) in row[left..left + width].iter_mut().zip(&mut colors) {

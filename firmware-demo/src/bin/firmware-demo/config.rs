@@ -58,11 +58,7 @@ fn translate(text: &str) -> Result<Vec<String>, Vec<(usize, String)>> {
         }
     }
     mistakes.sort();
-    if mistakes.is_empty() {
-        Ok(flags)
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(flags) } else { Err(mistakes) }
 }
 
 /// The flag of one key.
@@ -148,10 +144,7 @@ rotate = 45
 seed2 = \"x\"
 ";
         let mistakes = translate(text).unwrap_err();
-        let lines: Vec<String> = mistakes
-            .iter()
-            .map(|(n, what)| format!("{n}: {what}"))
-            .collect();
+        let lines: Vec<String> = mistakes.iter().map(|(n, what)| format!("{n}: {what}")).collect();
         assert_eq!(
             lines,
             [
@@ -169,11 +162,7 @@ seed2 = \"x\"
 
     #[test]
     fn what_is_no_toml() {
-        for (text, want) in [
-            ("fps 5\n", 1),
-            ("seed = 1\nseed = 2\n", 2),
-            ("\n\n[kiosk\n", 3),
-        ] {
+        for (text, want) in [("fps 5\n", 1), ("seed = 1\nseed = 2\n", 2), ("\n\n[kiosk\n", 3)] {
             let mistakes = translate(text).unwrap_err();
             assert_eq!(mistakes.len(), 1);
             assert_eq!(mistakes[0].0, want, "{text}: {mistakes:?}");

@@ -68,12 +68,7 @@ fn layout(options: &Options) -> Result<Layout, Fault> {
         let mode = modes.lines().next()?.split_once(':')?.1.to_owned();
         mode.split(['p', 'i', '-']).next()?.parse::<Pixels>().ok()
     });
-    let whole = || {
-        fact("virtual_size")?
-            .replace(',', "x")
-            .parse::<Pixels>()
-            .ok()
-    };
+    let whole = || fact("virtual_size")?.replace(',', "x").parse::<Pixels>().ok();
     let size = options.size.or(seen).or_else(whole);
     let size = size.ok_or_else(|| missing("its size", "--size"))?.0;
     let depth = options.depth.clone().or_else(|| fact("bits_per_pixel"));
@@ -98,12 +93,7 @@ fn layout(options: &Options) -> Result<Layout, Fault> {
         )));
     }
     let bgr = options.bgr;
-    Ok(Layout {
-        size,
-        depth,
-        stride,
-        bgr,
-    })
+    Ok(Layout { size, depth, stride, bgr })
 }
 
 impl Framebuffer {
@@ -132,9 +122,7 @@ impl DrawTarget for Memory<'_> {
         I: IntoIterator<Item = Pixel<Rgb888>>,
     {
         let bounds = self.bounding_box();
-        let Layout {
-            depth, stride, bgr, ..
-        } = self.0.layout;
+        let Layout { depth, stride, bgr, .. } = self.0.layout;
         for Pixel(at, color) in pixels {
             if !bounds.contains(at) {
                 continue;

@@ -64,12 +64,7 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
         Form::Memory(colors) => colors,
         _ => options.colors,
     };
-    Ok(Files {
-        canvas: Canvas::new(options.size_or(240, 240), colors),
-        out,
-        form,
-        frames: 0,
-    })
+    Ok(Files { canvas: Canvas::new(options.size_or(240, 240), colors), out, form, frames: 0 })
 }
 
 fn never(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> Fault {
@@ -84,12 +79,7 @@ impl Gif {
         let mut encoder = GifEncoder::new_with_speed(BufWriter::new(file), 10);
         let repeat = encoder.set_repeat(Repeat::Infinite);
         repeat.map_err(|e| never("write", out, &e))?;
-        Ok(Gif {
-            part,
-            encoder,
-            last: None,
-            fps,
-        })
+        Ok(Gif { part, encoder, last: None, fps })
     }
 
     /// Writes the frame that was there until now.
@@ -100,8 +90,7 @@ impl Gif {
         };
         let millis = (frames as f64 * 1000.0 / self.fps).clamp(10.0, 600_000.0);
         let delay = Delay::from_numer_denom_ms(millis as u32, 1);
-        self.encoder
-            .encode_frame(Frame::from_parts(picture, 0, 0, delay))
+        self.encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay))
     }
 }
 

@@ -66,11 +66,7 @@ impl Keeper {
     /// # Errors
     /// [`KeepError`].
     pub fn keep(&mut self, position: u64, now: bool) -> Result<(), KeepError> {
-        let Some(path) = self
-            .file
-            .as_ref()
-            .filter(|_| now || self.saved.elapsed() > PAUSE)
-        else {
+        let Some(path) = self.file.as_ref().filter(|_| now || self.saved.elapsed() > PAUSE) else {
             return Ok(());
         };
         self.saved = Instant::now();
@@ -98,6 +94,5 @@ fn read(path: &Path) -> Result<u64, KeepError> {
 /// [`KeepError::File`].
 pub fn favourite(path: &Path, seed: u64) -> Result<(), KeepError> {
     let file = OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| writeln!(file, "{seed}"))
-        .map_err(|e| KeepError::File(path.into(), e))
+    file.and_then(|mut file| writeln!(file, "{seed}")).map_err(|e| KeepError::File(path.into(), e))
 }

@@ -2,10 +2,7 @@
 
 mod canvas;
 mod config;
-#[cfg(any(
-    all(feature = "framebuffer", unix),
-    all(feature = "spi", target_os = "linux")
-))]
+#[cfg(any(all(feature = "framebuffer", unix), all(feature = "spi", target_os = "linux")))]
 mod device;
 #[cfg(all(feature = "framebuffer", unix))]
 mod framebuffer;
@@ -59,9 +56,7 @@ fn with_config(options: Options) -> Result<Options, config::ConfigError> {
     let program = args.next();
     let flags = config::flags(path)?.into_iter().map(Into::into);
     // The same flag twice: the later one wins.
-    Ok(Options::parse_from(
-        program.into_iter().chain(flags).chain(args),
-    ))
+    Ok(Options::parse_from(program.into_iter().chain(flags).chain(args)))
 }
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {

@@ -364,12 +364,6 @@ mod tests {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
         }
         assert!(parse(&["--wake=08:00"]).unwrap().hours().is_err());
-        assert!(
-            parse(&["--wake=08:00", "--sleep=20:00"])
-                .unwrap()
-                .hours()
-                .unwrap()
-                .is_some()
-        );
+        assert!(parse(&["--wake=08:00", "--sleep=20:00"]).unwrap().hours().unwrap().is_some());
     }
 }

@@ -46,9 +46,9 @@ pub fn run(kiosk: &mut Faces<'_>, options: &Options, faces: u64, stop: &Stop) ->
     report(faces);
     match (first, resident()) {
         // The system counts pages in portions a thread: a tenth is no leak yet, and a leak does not stay below it.
-        (Some(first), Some(last)) if last > first + first / 10 => Err(Fault::Never(format!(
-            "the memory grew from {first} to {last} KiB"
-        ))),
+        (Some(first), Some(last)) if last > first + first / 10 => {
+            Err(Fault::Never(format!("the memory grew from {first} to {last} KiB")))
+        }
         _ => Ok(()),
     }
 }

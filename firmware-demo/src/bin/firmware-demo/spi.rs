@@ -78,10 +78,7 @@ impl<S: SpiDevice, P: OutputPin> Interface for Wire<S, P> {
 pub fn open(options: &Options) -> Result<Box<dyn Screen>, Fault> {
     let spi = bus(options)?;
     let dc = pin(options, options.dc, false)?;
-    let rst = options
-        .rst
-        .map(|line| pin(options, line, true))
-        .transpose()?;
+    let rst = options.rst.map(|line| pin(options, line, true)).transpose()?;
     let backlight = options.backlight.map(|line| pin(options, line, true));
     start(options, spi, dc, rst, backlight.transpose()?, &mut Delay)
 }
@@ -168,11 +165,7 @@ where
     let builder = Builder::new(model, wire)
         .display_size(size.width as u16, size.height as u16)
         .display_offset(x, y)
-        .color_order(if options.bgr {
-            ColorOrder::Bgr
-        } else {
-            ColorOrder::Rgb
-        })
+        .color_order(if options.bgr { ColorOrder::Bgr } else { ColorOrder::Rgb })
         .invert_colors(if options.invert {
             ColorInversion::Inverted
         } else {

@@ -75,12 +75,7 @@ impl Controller {
 
     fn data(&mut self, byte: u8) {
         self.args.push(byte);
-        let pair = |a: &[u8]| {
-            (
-                u16::from_be_bytes([a[0], a[1]]),
-                u16::from_be_bytes([a[2], a[3]]),
-            )
-        };
+        let pair = |a: &[u8]| (u16::from_be_bytes([a[0], a[1]]), u16::from_be_bytes([a[2], a[3]]));
         match (self.command, self.args.len()) {
             // CASET, PASET, MADCTL, COLMOD
             (0x2a, 4) => self.columns = pair(&self.args),
@@ -91,21 +86,14 @@ impl Controller {
                 let pixel = match self.args[..] {
                     [high, low] => {
                         let word = u16::from_be_bytes([high, low]);
-                        [
-                            (word >> 11) as u8,
-                            (word >> 5 & 63) as u8,
-                            (word & 31) as u8,
-                        ]
+                        [(word >> 11) as u8, (word >> 5 & 63) as u8, (word & 31) as u8]
                     }
                     [r, g, b] => [r >> 2, g >> 2, b >> 2],
                     _ => unreachable!("pixels have 2 or 3 bytes"),
                 };
                 self.args.clear();
                 let (column, row) = self.at;
-                assert!(
-                    column <= self.columns.1 && row <= self.rows.1,
-                    "pixels outside"
-                );
+                assert!(column <= self.columns.1 && row <= self.rows.1, "pixels outside");
                 self.memory[row as usize][column as usize] = pixel;
                 self.at = match column == self.columns.1 {
                     true => (self.columns.0, row + 1),
@@ -188,13 +176,7 @@ impl embedded_hal::delay::DelayNs for NoDelay {
 }
 
 fn options(args: &[&str]) -> Options {
-    let common = [
-        "firmware-demo",
-        "--display=spi",
-        "--dwell-s=0",
-        "--morph-s=1",
-        "--fps=4",
-    ];
+    let common = ["firmware-demo", "--display=spi", "--dwell-s=0", "--morph-s=1", "--fps=4"];
     Options::try_parse_from([&common, args].concat()).unwrap()
 }
 
@@ -247,42 +229,21 @@ fn the_picture_arrives_on_every_panel() {
     type Case<'a> = (&'a [&'a str], (u32, u32), (usize, usize), usize);
     let cases: [Case; 6] = [
         (
-            &[
-                "--panel=st7789",
-                "--size=240x240",
-                "--offset=0,80",
-                "--invert",
-            ],
+            &["--panel=st7789", "--size=240x240", "--offset=0,80", "--invert"],
             (240, 240),
             (0, 80),
             2,
         ),
         (
-            &[
-                "--panel=st7735s",
-                "--size=80x160",
-                "--offset=26,1",
-                "--bgr",
-                "--rotate=90",
-            ],
+            &["--panel=st7735s", "--size=80x160", "--offset=26,1", "--bgr", "--rotate=90"],
             (80, 160),
             (26, 1),
             2,
         ),
         (&["--panel=ili9341", "--fit=fill"], (240, 320), (0, 0), 2),
-        (
-            &["--panel=ili9342c", "--caption=false"],
-            (320, 240),
-            (0, 0),
-            2,
-        ),
+        (&["--panel=ili9342c", "--caption=false"], (320, 240), (0, 0), 2),
         (&["--panel=ili9486", "--mirror"], (320, 480), (0, 0), 3),
-        (
-            &["--panel=gc9a01", "--scaling=nearest"],
-            (240, 240),
-            (0, 0),
-            2,
-        ),
+        (&["--panel=gc9a01", "--scaling=nearest"], (240, 240), (0, 0), 2),
     ];
     for (args, (width, height), (left, top), depth) in cases {
         let options = options(args);
@@ -301,11 +262,7 @@ fn the_picture_arrives_on_every_panel() {
             }
         });
         let c = c.borrow();
-        assert_eq!(
-            (c.depth, c.on, c.bgr),
-            (depth, true, options.bgr),
-            "{args:?}"
-        );
+        assert_eq!((c.depth, c.on, c.bgr), (depth, true, options.bgr), "{args:?}");
         // Nothing beside the panel was written.
         assert_eq!(c.memory[top + height as usize][left], [9; 3]);
         assert_eq!(c.memory[top][left + width as usize], [9; 3]);
@@ -331,11 +288,7 @@ fn leaving_turns_the_panel_black_and_the_light_off() {
     with_faces(&options, |kiosk| screen.show(kiosk).unwrap());
     screen.leave().unwrap();
     assert!(!c.borrow().light);
-    assert!(
-        c.borrow().memory[..64]
-            .iter()
-            .all(|row| row[..64].iter().all(|p| *p == [0; 3]))
-    );
+    assert!(c.borrow().memory[..64].iter().all(|row| row[..64].iter().all(|p| *p == [0; 3])));
 }
 
 #[test]

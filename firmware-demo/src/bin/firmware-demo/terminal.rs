@@ -70,10 +70,7 @@ impl Terminal {
             _ => (80, 24),
         };
         let whole = Size::new(columns, 2 * rows);
-        let wanted = self
-            .options
-            .size
-            .map_or(whole, |s| s.0.component_min(whole));
+        let wanted = self.options.size.map_or(whole, |s| s.0.component_min(whole));
         if wanted != self.canvas.size() {
             self.canvas = Canvas::new(wanted, self.options.colors);
             self.cells = vec![None; (wanted.width * wanted.height.div_ceil(2)) as usize];
@@ -97,8 +94,7 @@ impl Terminal {
             }
             *cell = Some(wanted);
             if next != Some(i) || column == 0 {
-                self.out
-                    .extend(format!("\x1b[{};{}H", row + 1, column + 1).bytes());
+                self.out.extend(format!("\x1b[{};{}H", row + 1, column + 1).bytes());
             }
             next = Some(i + 1);
             if pen != Some(wanted) {

@@ -26,11 +26,7 @@ pub struct Desk {
 /// [`Fault::Lost`] where there is no display or no X11 library.
 pub fn open(options: &Options) -> Result<Desk, Fault> {
     let size = options.size_or(480, 480);
-    let settings = WindowOptions {
-        resize: true,
-        scale: Scale::X1,
-        ..WindowOptions::default()
-    };
+    let settings = WindowOptions { resize: true, scale: Scale::X1, ..WindowOptions::default() };
     let (width, height) = (size.width as usize, size.height as usize);
     let mut window = Window::new("pocket-gan", width, height, settings)
         .map_err(|e| Fault::Lost(format!("no window: {e}")))?;
@@ -82,9 +78,7 @@ impl Screen for Desk {
         }
         let Size { width, height } = self.canvas.size();
         // Again even if nothing changed: another window may have been in front of it.
-        let shown = self
-            .window
-            .update_with_buffer(&self.words, width as usize, height as usize);
+        let shown = self.window.update_with_buffer(&self.words, width as usize, height as usize);
         self.gather();
         shown.map_err(|e| Fault::Lost(format!("the window failed: {e}")))
     }

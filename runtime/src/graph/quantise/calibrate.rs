@@ -53,13 +53,8 @@ impl Spread {
 
 /// Of each of `layers` layers.
 pub(super) fn spreads(cpu: &mut Cpu<'_>, layers: usize, seeds: Range<u64>) -> Vec<Spread> {
-    let mut spreads: Vec<Spread> = (0..layers)
-        .map(|_| Spread {
-            least: 0.0,
-            most: 0.0,
-            bins: vec![0; BINS],
-        })
-        .collect();
+    let mut spreads: Vec<Spread> =
+        (0..layers).map(|_| Spread { least: 0.0, most: 0.0, bins: vec![0; BINS] }).collect();
     // Once for the ends, once for what is between them. Latents of seeds are of any length.
     for seed in seeds.clone() {
         let _ = cpu.watched(&Latent::from_seed(seed), |i, values| {

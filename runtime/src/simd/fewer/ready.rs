@@ -165,9 +165,7 @@ unsafe fn row<L: Lanes, const S: usize, const T: usize, const R: usize>(
         }
         let mut g = ready.as_ptr().add(R * 3 * S * L::N);
         for group in (0..n).step_by(LANES) {
-            let x = x
-                .as_ptr()
-                .add((chunk + group) / LANES * GROUP + corner + R * VALUES * LANES);
+            let x = x.as_ptr().add((chunk + group) / LANES * GROUP + corner + R * VALUES * LANES);
             for k in 0..LANES.min(n - group) {
                 for c in 0..3 {
                     let weight: [L; S] =

@@ -27,10 +27,7 @@ pub(super) fn beard(p: &Person, pen: &mut Pen) {
 }
 
 fn fill(p: &Person, pen: &mut Pen, shape: Shape, alpha: f32) {
-    let (lit, dim) = (
-        p.brow.light(0.12).mix(p.shade, 0.08),
-        p.brow.dark(0.3).mix(p.shade, 0.08),
-    );
+    let (lit, dim) = (p.brow.light(0.12).mix(p.shade, 0.08), p.brow.dark(0.3).mix(p.shade, 0.08));
     pen.fill(
         shape,
         Ink::Linear(
@@ -77,11 +74,7 @@ fn full(p: &Person, pen: &mut Pen, low: f32, alpha: f32) {
             let a = i as f32 / 8.0 * 2.0 - 1.0;
             let (x, y) = p.turn(a * 13.0, 14.5 + 4.0 * (1.0 - a * a), 0.9);
             let (tx, ty) = p.turn(a * 9.0, b.end + low - 1.0 - 5.0 * a * a, 0.6);
-            let tone = if i % 2 == 0 {
-                p.brow.dark(0.45)
-            } else {
-                p.brow.light(0.3)
-            };
+            let tone = if i % 2 == 0 { p.brow.dark(0.45) } else { p.brow.light(0.3) };
             pen.line(
                 Shape::at(x, y).quad((x * 1.08, (y + ty) * 0.5), tx, ty),
                 0.8,
@@ -130,15 +123,8 @@ fn moustache(p: &Person, pen: &mut Pen, curl: f32) {
     fill(p, pen, Shape::blob(&p.turned(&points, 1.3)), 0.98);
     for s in [-1.0, 1.0] {
         for x in [2.2, 4.4, 6.4] {
-            let (a, b) = (
-                p.turn(s * x * 0.7, y + 0.8, 1.3),
-                p.turn(s * (x + 1.4), y + 3.6, 1.3),
-            );
-            pen.line(
-                Shape::at(a.0, a.1).line(b.0, b.1),
-                0.6,
-                p.brow.dark(0.45).alpha(0.4),
-            );
+            let (a, b) = (p.turn(s * x * 0.7, y + 0.8, 1.3), p.turn(s * (x + 1.4), y + 3.6, 1.3));
+            pen.line(Shape::at(a.0, a.1).line(b.0, b.1), 0.6, p.brow.dark(0.45).alpha(0.4));
         }
     }
 }

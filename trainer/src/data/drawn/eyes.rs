@@ -56,10 +56,8 @@ impl Eye {
 
     fn opening(&self) -> Shape {
         let (x, y) = self.inner();
-        let (a, b) = (
-            self.on(0.70 * self.rx, 1.25 * self.down),
-            self.on(-0.50 * self.rx, 1.25 * self.down),
-        );
+        let (a, b) =
+            (self.on(0.70 * self.rx, 1.25 * self.down), self.on(-0.50 * self.rx, 1.25 * self.down));
         self.upper(Shape::at(x, y), 0.0).cubic(a, b, x, y).close()
     }
 }
@@ -82,22 +80,13 @@ fn open(p: &Person, pen: &mut Pen, eye: &Eye) {
     let (x, y) = eye.at;
     if let Some(paint) = p.eyes.paint {
         let (ix, iy) = eye.inner();
-        let (a, b) = (
-            eye.on(0.7 * eye.rx, -eye.up - 4.2),
-            eye.on(-0.6 * eye.rx, -eye.up - 3.4),
-        );
+        let (a, b) = (eye.on(0.7 * eye.rx, -eye.up - 4.2), eye.on(-0.6 * eye.rx, -eye.up - 3.4));
         let (ox, oy) = eye.on(eye.rx + 0.8, -eye.slant - 0.8);
-        pen.fill(
-            Shape::at(ix, iy).cubic(b, a, ox, oy).close(),
-            p.skin.mix(paint, 0.7).alpha(0.55),
-        );
+        pen.fill(Shape::at(ix, iy).cubic(b, a, ox, oy).close(), p.skin.mix(paint, 0.7).alpha(0.55));
     }
     pen.fill(eye.opening(), Tone::hex(0xfdfaf5));
     pen.clip(eye.opening());
-    let (gx, gy) = (
-        x + p.eyes.gaze.0 * 1.5 + p.yaw * 0.5,
-        y - 0.15 + p.eyes.gaze.1,
-    );
+    let (gx, gy) = (x + p.eyes.gaze.0 * 1.5 + p.yaw * 0.5, y - 0.15 + p.eyes.gaze.1);
     let r = 3.25;
     pen.fill(
         Shape::oval(gx, gy, r, r),
@@ -108,11 +97,7 @@ fn open(p: &Person, pen: &mut Pen, eye: &Eye) {
             p.iris.dark(0.35).alpha(1.0),
         ),
     );
-    pen.line(
-        Shape::oval(gx, gy, r, r),
-        0.55,
-        p.iris.dark(0.65).alpha(0.8),
-    );
+    pen.line(Shape::oval(gx, gy, r, r), 0.55, p.iris.dark(0.65).alpha(0.8));
     pen.fill(Shape::oval(gx, gy, 1.6, 1.6), Tone::hex(0x120c12));
     // The upper lid's shadow.
     let (sx, sy) = eye.on(-eye.rx, -eye.up - 1.0);
@@ -121,45 +106,28 @@ fn open(p: &Person, pen: &mut Pen, eye: &Eye) {
     let (mx, my) = eye.inner();
     let (cx, cy) = eye.on(0.0, -1.36 * eye.up + 2.2);
     let (ox, oy) = eye.outer();
-    pen.fill(
-        top.line(ex, ey).line(ox, oy).quad((cx, cy), mx, my).close(),
-        INK.alpha(0.18),
-    );
+    pen.fill(top.line(ex, ey).line(ox, oy).quad((cx, cy), mx, my).close(), INK.alpha(0.18));
     let glint = p.light * 1.05;
     pen.fill(Shape::oval(gx + glint, gy - 1.15, 0.95, 0.95), WHITE);
-    pen.fill(
-        Shape::oval(gx - glint * 0.9, gy + 1.1, 0.5, 0.5),
-        WHITE.alpha(0.65),
-    );
+    pen.fill(Shape::oval(gx - glint * 0.9, gy + 1.1, 0.5, 0.5), WHITE.alpha(0.65));
     pen.unclip();
 
     let (ix, iy) = eye.inner();
     let heavy = if p.eyes.lashes { 1.45 } else { 1.0 };
     pen.line(eye.upper(Shape::at(ix, iy), 0.0), heavy, ink);
-    let (a, b) = (
-        eye.on(-0.4 * eye.rx, 1.28 * eye.down),
-        eye.on(0.4 * eye.rx, 1.28 * eye.down),
-    );
+    let (a, b) = (eye.on(-0.4 * eye.rx, 1.28 * eye.down), eye.on(0.4 * eye.rx, 1.28 * eye.down));
     let low = Shape::at(ix, iy).cubic(a, b, ox, oy);
     pen.line(low, 0.5, p.shade.dark(0.2).alpha(0.7));
     // The fold above, deeper where lids are heavy.
     let (fx, fy) = eye.on(-eye.rx * 0.8, -eye.up * 0.72 - 0.9);
-    let (c, d) = (
-        eye.on(-0.35 * eye.rx, -1.22 * eye.up - 1.9),
-        eye.on(0.6 * eye.rx, -1.25 * eye.up - 2.0),
-    );
+    let (c, d) =
+        (eye.on(-0.35 * eye.rx, -1.22 * eye.up - 1.9), eye.on(0.6 * eye.rx, -1.25 * eye.up - 2.0));
     let (tx, ty) = eye.on(eye.rx * 1.02, -eye.slant - 1.4);
-    pen.line(
-        Shape::at(fx, fy).cubic(c, d, tx, ty),
-        0.6,
-        p.shade.dark(0.15).alpha(0.65),
-    );
+    pen.line(Shape::at(fx, fy).cubic(c, d, tx, ty), 0.6, p.shade.dark(0.15).alpha(0.65));
     if p.eyes.lashes {
-        for (x, y, dx, dy) in [
-            (0.98, 0.0, 2.3, -1.5),
-            (0.72, -0.62, 1.9, -2.0),
-            (0.36, -0.92, 1.1, -2.1),
-        ] {
+        for (x, y, dx, dy) in
+            [(0.98, 0.0, 2.3, -1.5), (0.72, -0.62, 1.9, -2.0), (0.36, -0.92, 1.1, -2.1)]
+        {
             let (ax, ay) = eye.on(eye.rx * x, eye.up * y - eye.slant * x);
             let (bx, by) = eye.on(eye.rx * x + dx, eye.up * y - eye.slant * x + dy);
             pen.line(Shape::at(ax, ay).line(bx, by), 0.75, ink);
@@ -200,15 +168,10 @@ pub(super) fn brows(p: &Person, pen: &mut Pen) {
         let on = |x: f32, y: f32| (cx + side * x * far, cy + y);
         let (t, lift) = (b.thick * 0.62, b.angle);
         let (i0, i1) = (on(-5.2, lift * 0.45 - t), on(-5.4, lift * 0.45 + t));
-        let (m0, m1) = (
-            on(1.2, -b.arch - lift * 0.4 - t * 1.1),
-            on(1.0, -b.arch - lift * 0.4 + t * 0.7),
-        );
+        let (m0, m1) =
+            (on(1.2, -b.arch - lift * 0.4 - t * 1.1), on(1.0, -b.arch - lift * 0.4 + t * 0.7));
         let end = on(6.6, 0.5 - lift * 0.8);
-        let shape = Shape::at(i1.0, i1.1)
-            .line(i0.0, i0.1)
-            .through(&[m0, end])
-            .through(&[m1, i1]);
+        let shape = Shape::at(i1.0, i1.1).line(i0.0, i0.1).through(&[m0, end]).through(&[m1, i1]);
         pen.fill(shape.close(), tone.alpha(0.94));
     }
 }

@@ -43,11 +43,7 @@ pub(super) fn glasses(p: &Person, pen: &mut Pen) {
             }
         }
         pen.clip(lens.clone());
-        let glare = if p.glasses == Glasses::Sun {
-            0.22
-        } else {
-            0.17
-        };
+        let glare = if p.glasses == Glasses::Sun { 0.22 } else { 0.17 };
         let streak = Shape::at(x - 6.4, y + 8.0)
             .line(x - 0.6, y - 8.0)
             .line(x + 2.4, y - 8.0)
@@ -58,11 +54,7 @@ pub(super) fn glasses(p: &Person, pen: &mut Pen) {
             Glasses::Half => {
                 let top =
                     Shape::at(x - 6.9 * far, y - 0.6).quad((x - 6.6 * far, y - 5.2), x, y - 5.2);
-                pen.line(
-                    top.quad((x + 6.6 * far, y - 5.2), x + 6.9 * far, y - 0.6),
-                    1.7,
-                    p.rim,
-                );
+                pen.line(top.quad((x + 6.6 * far, y - 5.2), x + 6.9 * far, y - 0.6), 1.7, p.rim);
                 pen.line(lens, 0.45, p.rim.alpha(0.7));
             }
             Glasses::None => {}
@@ -71,10 +63,8 @@ pub(super) fn glasses(p: &Person, pen: &mut Pen) {
             }
         }
     }
-    let (l, r) = (
-        p.turn(-p.eyes.apart + 6.4, y - 0.6, 1.2),
-        p.turn(p.eyes.apart - 6.4, y - 0.6, 1.2),
-    );
+    let (l, r) =
+        (p.turn(-p.eyes.apart + 6.4, y - 0.6, 1.2), p.turn(p.eyes.apart - 6.4, y - 0.6, 1.2));
     let (cx, cy) = p.turn(0.0, y - 2.6, 1.3);
     pen.line(Shape::at(l.0, l.1).quad((cx, cy), r.0, r.1), 1.25, p.rim);
 }

@@ -108,13 +108,7 @@ fn beanie(p: &Person, pen: &mut Pen, t: f32) {
     if p.age < 0.6 {
         let (x, y) = p.turn(0.0, -41.0, 0.1);
         let mut pompom = Shape::oval(x, y, 4.6, 4.4);
-        for (dx, dy) in [
-            (-3.4, -1.6),
-            (3.4, -1.6),
-            (-2.6, 2.4),
-            (2.6, 2.4),
-            (0.0, -3.6),
-        ] {
+        for (dx, dy) in [(-3.4, -1.6), (3.4, -1.6), (-2.6, 2.4), (2.6, 2.4), (0.0, -3.6)] {
             pompom = pompom.and_oval(x + dx, y + dy, 2.6, 2.6);
         }
         pen.fill(pompom, p.cloth.light(0.45));
@@ -144,11 +138,7 @@ fn beanie(p: &Person, pen: &mut Pen, t: f32) {
     pen.clip(fold);
     for i in -5..=5 {
         let (x, y) = p.turn(i as f32 * 4.2, -10.0, 0.35);
-        pen.line(
-            Shape::at(x, y).line(x, y - 14.0),
-            0.8,
-            p.trim.dark(0.4).alpha(0.4),
-        );
+        pen.line(Shape::at(x, y).line(x, y - 14.0), 0.8, p.trim.dark(0.4).alpha(0.4));
     }
     pen.unclip();
 }
@@ -301,10 +291,6 @@ fn bowler(p: &Person, pen: &mut Pen, t: f32) {
     shade(p, pen, edge.clone());
     felt(p, pen, Shape::blob(&top), 0.12);
     let (l, r) = (p.turn(-t + 0.3, -18.4, 0.35), p.turn(t - 0.3, -18.4, 0.35));
-    pen.line(
-        Shape::at(l.0, l.1).quad(p.turn(0.0, -22.4, 0.5), r.0, r.1),
-        3.0,
-        p.cloth.dark(0.35),
-    );
+    pen.line(Shape::at(l.0, l.1).quad(p.turn(0.0, -22.4, 0.5), r.0, r.1), 3.0, p.cloth.dark(0.35));
     felt(p, pen, edge, 0.2);
 }

@@ -25,9 +25,7 @@ fn points(p: &Person, more: f32) -> Vec<At> {
     all.push((0.0, b.end + more));
     all.extend(left);
     // The chin stands out further than the crown.
-    all.iter()
-        .map(|&(x, y)| p.turn(x, y, 0.12 + 0.0105 * (y + 28.0)))
-        .collect()
+    all.iter().map(|&(x, y)| p.turn(x, y, 0.12 + 0.0105 * (y + 28.0))).collect()
 }
 
 /// Behind the head: the neck, with the head's shadow on it.
@@ -45,20 +43,11 @@ pub(super) fn neck(p: &Person, pen: &mut Pen) {
     let (from, to) = ((p.light * 12.0, 20.0), (-p.light * 12.0, 40.0));
     pen.fill(
         neck.clone(),
-        Ink::Linear(
-            from,
-            p.skin.alpha(1.0),
-            to,
-            p.skin.mix(p.shade, 0.6).alpha(1.0),
-        ),
+        Ink::Linear(from, p.skin.alpha(1.0), to, p.skin.mix(p.shade, 0.6).alpha(1.0)),
     );
     pen.clip(neck);
-    let drop = Shape::oval(
-        -p.light * 1.5 + p.yaw * 1.5,
-        p.build.end - 4.0,
-        p.build.jaw * 0.95,
-        11.5,
-    );
+    let drop =
+        Shape::oval(-p.light * 1.5 + p.yaw * 1.5, p.build.end - 4.0, p.build.jaw * 0.95, 11.5);
     pen.fill(drop, p.shade.alpha(0.55 + 0.25 * p.contrast));
     pen.unclip();
 }
@@ -70,14 +59,7 @@ pub(super) fn ears(p: &Person, pen: &mut Pen) {
         let hidden = (side * p.yaw).max(0.0);
         let (x, y) = p.turn(side * (p.build.cheek + 0.6 - 2.6 * hidden), 3.0, 0.1);
         let ear = Shape::oval(x, y, 3.7, 5.4);
-        let lit = p.skin.mix(
-            p.shade,
-            0.14 + if side == p.light {
-                0.0
-            } else {
-                0.3 * p.contrast
-            },
-        );
+        let lit = p.skin.mix(p.shade, 0.14 + if side == p.light { 0.0 } else { 0.3 * p.contrast });
         pen.fill(ear, lit);
         let fold = Shape::at(x + side * 1.4, y - 3.0).quad(
             (x - side * 1.8, y - 1.0),
@@ -90,11 +72,7 @@ pub(super) fn ears(p: &Person, pen: &mut Pen) {
 
 /// In front of ears: what hangs from them.
 pub(super) fn earrings(p: &Person, pen: &mut Pen) {
-    let gold = if p.trim.luma() > 0.55 {
-        Tone::hex(0xe9bd4e)
-    } else {
-        Tone::hex(0xd9dde3)
-    };
+    let gold = if p.trim.luma() > 0.55 { Tone::hex(0xe9bd4e) } else { Tone::hex(0xd9dde3) };
     for side in [-1.0, 1.0] {
         if side * p.yaw > 0.45 {
             continue;
@@ -123,12 +101,7 @@ pub(super) fn head(p: &Person, pen: &mut Pen) {
     let dim = p.skin.mix(p.shade, 0.25 + 0.5 * p.contrast);
     pen.fill(
         outline(p, 0.0),
-        Ink::Linear(
-            (l * 16.0, -18.0),
-            bright.alpha(1.0),
-            (-l * 24.0, 16.0),
-            dim.alpha(1.0),
-        ),
+        Ink::Linear((l * 16.0, -18.0), bright.alpha(1.0), (-l * 24.0, 16.0), dim.alpha(1.0)),
     );
     pen.clip(outline(p, 0.0));
 
@@ -153,14 +126,7 @@ pub(super) fn head(p: &Person, pen: &mut Pen) {
         let (x, y) = p.turn(side * p.eyes.apart, -1.5, 1.0);
         glow(pen, (x, y), 8.0, 6.5, p.shade, 0.30);
         let (x, y) = p.turn(side * 12.3, 9.2, 0.8);
-        glow(
-            pen,
-            (x, y),
-            6.2,
-            5.0,
-            p.skin.mix(Tone::hex(0xe2353f), 0.6),
-            0.10 + 0.55 * p.blush,
-        );
+        glow(pen, (x, y), 6.2, 5.0, p.skin.mix(Tone::hex(0xe2353f), 0.6), 0.10 + 0.55 * p.blush);
         glow(pen, (x - side, y - 4.2), 4.6, 2.6, p.skin.light(0.6), 0.30);
     }
     let (x, y) = p.turn(l * 4.5, -17.0, 0.6);
@@ -177,10 +143,7 @@ pub(super) fn head(p: &Person, pen: &mut Pen) {
 /// A soft spot.
 pub(super) fn glow(pen: &mut Pen, (x, y): At, rx: f32, ry: f32, tone: Tone, alpha: f32) {
     let r = rx.max(ry);
-    pen.fill(
-        Shape::oval(x, y, rx, ry),
-        Ink::Radial((x, y), r, tone.alpha(alpha), tone.alpha(0.0)),
-    );
+    pen.fill(Shape::oval(x, y, rx, ry), Ink::Radial((x, y), r, tone.alpha(alpha), tone.alpha(0.0)));
 }
 
 fn freckles(p: &Person, pen: &mut Pen) {
@@ -218,23 +181,11 @@ fn wrinkles(p: &Person, pen: &mut Pen) {
         let (a, b, c) = (at(5.4, 9.4), at(8.8, 12.0), at(9.4, 16.2));
         pen.line(Shape::at(a.0, a.1).quad(b, c.0, c.1), 0.8, ink.alpha(deep));
         let (a, b, c) = (at(5.5, 5.2), at(9.6, 7.4), at(13.4, 5.2));
-        pen.line(
-            Shape::at(a.0, a.1).quad(b, c.0, c.1),
-            0.6,
-            ink.alpha(deep * 0.7),
-        );
+        pen.line(Shape::at(a.0, a.1).quad(b, c.0, c.1), 0.6, ink.alpha(deep * 0.7));
     }
     for (i, y) in [-14.0, -17.5].into_iter().enumerate() {
         let w = 8.0 - 1.5 * i as f32;
-        let (a, b, c) = (
-            p.turn(-w, y, 0.8),
-            p.turn(0.0, y - 1.4, 0.8),
-            p.turn(w, y, 0.8),
-        );
-        pen.line(
-            Shape::at(a.0, a.1).quad(b, c.0, c.1),
-            0.7,
-            ink.alpha(deep * 0.8),
-        );
+        let (a, b, c) = (p.turn(-w, y, 0.8), p.turn(0.0, y - 1.4, 0.8), p.turn(w, y, 0.8));
+        pen.line(Shape::at(a.0, a.1).quad(b, c.0, c.1), 0.7, ink.alpha(deep * 0.8));
     }
 }

@@ -102,10 +102,7 @@ mod tests {
         ];
         for (seed, want) in want {
             let got = means(&face(seed, 32));
-            assert!(
-                got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1.0),
-                "{seed}: {got:.1?}"
-            );
+            assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1.0), "{seed}: {got:.1?}");
         }
         assert_eq!(face(9, 48), face(9, 48));
     }
@@ -124,11 +121,8 @@ mod tests {
             let small = face(seed, 16);
             for size in [32, 64, 100, 256] {
                 let large = resize(&face(seed, size), 16, 16, FilterType::Triangle);
-                let off: u32 = small
-                    .iter()
-                    .zip(large.iter())
-                    .map(|(a, b)| u32::from(a.abs_diff(*b)))
-                    .sum();
+                let off: u32 =
+                    small.iter().zip(large.iter()).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
                 let off = f64::from(off) / f64::from(16 * 16 * 3);
                 assert!(off < 7.0, "seed {seed} at {size}: {off:.1} off");
             }

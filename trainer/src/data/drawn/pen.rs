@@ -63,9 +63,7 @@ impl Shape {
 
     /// A smooth curve from here through points (Catmull and Rom 1974), with a corner at either end.
     pub fn through(mut self, points: &[At]) -> Shape {
-        let row: Vec<At> = std::iter::once(self.last)
-            .chain(points.iter().copied())
-            .collect();
+        let row: Vec<At> = std::iter::once(self.last).chain(points.iter().copied()).collect();
         let get = |i: isize| row[i.clamp(0, row.len() as isize - 1) as usize];
         for i in 0..points.len() as isize {
             let (a, b) = bend(get(i - 1), get(i), get(i + 1), get(i + 2));
@@ -107,8 +105,7 @@ impl Shape {
         self = self.cubic((x + rx, y + ky), (x + kx, y + ry), x, y + ry);
         self = self.cubic((x - kx, y + ry), (x - rx, y + ky), x - rx, y);
         self = self.cubic((x - rx, y - ky), (x - kx, y - ry), x, y - ry);
-        self.cubic((x + kx, y - ry), (x + rx, y - ky), x + rx, y)
-            .close()
+        self.cubic((x + kx, y - ry), (x + rx, y - ky), x + rx, y).close()
     }
 
     /// Another shape beside this one.
@@ -173,14 +170,12 @@ impl Ink {
         let (pad, none) = (SpreadMode::Pad, Transform::identity());
         let (shader, plain) = match self {
             Ink::Flat(color) => (None, color),
-            Ink::Linear(from, a, to, b) => (
-                LinearGradient::new(at(from), at(to), stops(a, b), pad, none),
-                a,
-            ),
-            Ink::Radial(c, r, a, b) => (
-                RadialGradient::new(at(c), 0.0, at(c), r, stops(a, b), pad, none),
-                a,
-            ),
+            Ink::Linear(from, a, to, b) => {
+                (LinearGradient::new(at(from), at(to), stops(a, b), pad, none), a)
+            }
+            Ink::Radial(c, r, a, b) => {
+                (RadialGradient::new(at(c), 0.0, at(c), r, stops(a, b), pad, none), a)
+            }
         };
         Paint {
             shader: shader.unwrap_or(Shader::SolidColor(plain)),
@@ -202,20 +197,9 @@ impl Pen {
     /// A canvas of `side` pixels; none of no pixels, or more than there is memory for.
     pub fn new(side: u32) -> Option<Pen> {
         let scale = side as f32 / SPAN;
-        let whole = Transform::from_row(
-            scale,
-            0.0,
-            0.0,
-            scale,
-            side as f32 / 2.0,
-            side as f32 * MIDDLE,
-        );
-        Some(Pen {
-            pixmap: Pixmap::new(side, side)?,
-            whole,
-            at: whole,
-            clip: None,
-        })
+        let whole =
+            Transform::from_row(scale, 0.0, 0.0, scale, side as f32 / 2.0, side as f32 * MIDDLE);
+        Some(Pen { pixmap: Pixmap::new(side, side)?, whole, at: whole, clip: None })
     }
 
     /// Draws from here on turned by `degrees` about a point and moved.
@@ -253,8 +237,7 @@ impl Pen {
     fn fill_by(&mut self, shape: Shape, ink: Ink, rule: FillRule) {
         if let Some(path) = shape.path.finish() {
             let paint = ink.paint();
-            self.pixmap
-                .fill_path(&path, &paint, rule, self.at, self.clip.as_ref());
+            self.pixmap.fill_path(&path, &paint, rule, self.at, self.clip.as_ref());
         }
     }
 
@@ -272,8 +255,7 @@ impl Pen {
                 ..Stroke::default()
             };
             let paint = ink.paint();
-            self.pixmap
-                .stroke_path(&path, &paint, &stroke, self.at, self.clip.as_ref());
+            self.pixmap.stroke_path(&path, &paint, &stroke, self.at, self.clip.as_ref());
         }
     }
 

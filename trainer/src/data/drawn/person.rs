@@ -63,18 +63,12 @@ impl Person {
         let shade = skin.mix(Tone::hex(0x8a2f35).dark(depth * 0.45), 0.36);
         let (hair, brow) = hair(rng, depth, old);
         let iris = match depth > 0.55 && rng.chance(0.8) {
-            true => rng.pick(&[
-                Tone::hex(0x3a2214),
-                Tone::hex(0x4a2a17),
-                Tone::hex(0x5b3418),
-            ]),
+            true => rng.pick(&[Tone::hex(0x3a2214), Tone::hex(0x4a2a17), Tone::hex(0x5b3418)]),
             false => rng.odds(&IRIS),
         };
         let bold = rugged < 0.5 && rng.chance(0.35);
         let lips = match bold {
-            true => rng
-                .pick(&[0xc0273d, 0xd8436b, 0xa02852, 0xe0574a, 0x8c2b4f])
-                .into(),
+            true => rng.pick(&[0xc0273d, 0xd8436b, 0xa02852, 0xe0574a, 0x8c2b4f]).into(),
             false => skin.mix(Tone::hex(0xc22f4a), rng.range(0.42, 0.6)),
         };
         let style = style(rng, rugged, old);
@@ -178,11 +172,7 @@ impl Person {
                 Wear::Shirt,
                 Wear::Suit,
                 Wear::Roll,
-                if rugged < 0.5 {
-                    Wear::Straps
-                } else {
-                    Wear::Shirt
-                },
+                if rugged < 0.5 { Wear::Straps } else { Wear::Shirt },
                 Wear::Overalls,
             ]),
             cloth: rng.pick(&CLOTH),
@@ -207,18 +197,12 @@ impl Person {
     /// 0 at the ears, 1 at eyes and mouth, 1.6 at the tip of the nose.
     pub fn turn(&self, x: f32, y: f32, depth: f32) -> At {
         let far = (x * self.yaw > 0.0) as u8 as f32;
-        (
-            x * (1.0 - 0.10 * far * self.yaw.abs()) + self.yaw * 3.2 * depth,
-            y,
-        )
+        (x * (1.0 - 0.10 * far * self.yaw.abs()) + self.yaw * 3.2 * depth, y)
     }
 
     /// [`Person::turn`] of many points.
     pub fn turned(&self, points: &[At], depth: f32) -> Vec<At> {
-        points
-            .iter()
-            .map(|&(x, y)| self.turn(x, y, depth))
-            .collect()
+        points.iter().map(|&(x, y)| self.turn(x, y, depth)).collect()
     }
 }
 
@@ -232,9 +216,7 @@ fn hair(rng: &mut Rng, depth: f32, old: f32) -> (Tone, Tone) {
     for (weight, _) in &mut odds[9..] {
         *weight += old * 70.0;
     }
-    let natural = rng
-        .odds(&odds)
-        .mix(Tone::hex(0x6b4a35), rng.range(0.0, 0.12));
+    let natural = rng.odds(&odds).mix(Tone::hex(0x6b4a35), rng.range(0.0, 0.12));
     let dyed = rng.pick(&DYED);
     match (rng.chance(0.07), rng.chance(0.4)) {
         (true, true) => (dyed, dyed),
@@ -293,13 +275,7 @@ fn hat(rng: &mut Rng, style: Style, rugged: f32) -> Hat {
         (false, _) => Hat::None,
         _ if style == Style::Scarf => Hat::None,
         (true, true) if style.fits_under_hat() => cover,
-        _ if matches!(
-            style,
-            Style::Mohawk | Style::Bun | Style::Buns | Style::Spiky
-        ) =>
-        {
-            Hat::None
-        }
+        _ if matches!(style, Style::Mohawk | Style::Bun | Style::Buns | Style::Spiky) => Hat::None,
         (true, _) if style == Style::Afro => Hat::Band,
         (true, _) => soft,
     }

@@ -54,22 +54,13 @@ pub(super) fn wall(p: &Person, rng: &mut Rng, pen: &mut Pen) {
             for row in -5i32..=5 {
                 for column in -5..=5 {
                     let x = (column as f32 + 0.5 * (row & 1) as f32) * 13.0 + drift * 5.0;
-                    pen.fill(
-                        Shape::oval(x, row as f32 * 11.5, 2.5, 2.5),
-                        high.alpha(0.85),
-                    );
+                    pen.fill(Shape::oval(x, row as f32 * 11.5, 2.5, 2.5), high.alpha(0.85));
                 }
             }
         }
         5 => {
-            pen.fill(
-                all,
-                Ink::Linear((0.0, -50.0), high.alpha(1.0), (0.0, 50.0), tone.alpha(1.0)),
-            );
-            pen.fill(
-                Shape::oval(drift * 8.0, -4.0, 39.0, 39.0),
-                other.light(0.15).alpha(0.8),
-            );
+            pen.fill(all, Ink::Linear((0.0, -50.0), high.alpha(1.0), (0.0, 50.0), tone.alpha(1.0)));
+            pen.fill(Shape::oval(drift * 8.0, -4.0, 39.0, 39.0), other.light(0.15).alpha(0.8));
         }
         6 => {
             // Out of doors: sky, sun, hills.
@@ -81,43 +72,21 @@ pub(super) fn wall(p: &Person, rng: &mut Rng, pen: &mut Pen) {
             ][rng.below(4) as usize];
             pen.fill(
                 all,
-                Ink::Linear(
-                    (0.0, -50.0),
-                    sky.alpha(1.0),
-                    (0.0, 30.0),
-                    sky.light(0.6).alpha(1.0),
-                ),
+                Ink::Linear((0.0, -50.0), sky.alpha(1.0), (0.0, 30.0), sky.light(0.6).alpha(1.0)),
             );
-            pen.fill(
-                Shape::oval(p.light * 33.0, -32.0, 8.0, 8.0),
-                Tone::hex(0xfff3c2),
-            );
+            pen.fill(Shape::oval(p.light * 33.0, -32.0, 8.0, 8.0), Tone::hex(0xfff3c2));
             let hill = Tone::hex(0x7fae73);
-            pen.fill(
-                Shape::oval(-34.0 + drift * 10.0, 42.0, 50.0, 34.0),
-                hill.light(0.15),
-            );
-            pen.fill(
-                Shape::oval(34.0 + drift * 10.0, 48.0, 48.0, 34.0),
-                hill.dark(0.12),
-            );
+            pen.fill(Shape::oval(-34.0 + drift * 10.0, 42.0, 50.0, 34.0), hill.light(0.15));
+            pen.fill(Shape::oval(34.0 + drift * 10.0, 48.0, 48.0, 34.0), hill.dark(0.12));
         }
         7 => {
             pen.fill(
                 all,
-                Ink::Linear(
-                    (0.0, -50.0),
-                    low.dark(0.25).alpha(1.0),
-                    (0.0, 50.0),
-                    low.alpha(1.0),
-                ),
+                Ink::Linear((0.0, -50.0), low.dark(0.25).alpha(1.0), (0.0, 50.0), low.alpha(1.0)),
             );
             for _ in 0..9 {
-                let (x, y, r) = (
-                    rng.range(-50.0, 50.0),
-                    rng.range(-50.0, 40.0),
-                    rng.range(4.0, 11.0),
-                );
+                let (x, y, r) =
+                    (rng.range(-50.0, 50.0), rng.range(-50.0, 40.0), rng.range(4.0, 11.0));
                 pen.fill(Shape::oval(x, y, r, r), other.light(0.4).alpha(0.28));
             }
         }
@@ -153,11 +122,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
         }
         Wear::Vee => {
             weave(p, pen, vee, p.cloth);
-            pen.line(
-                Shape::at(-n, 33.8).line(0.0, 50.0).line(n, 33.8),
-                1.4,
-                p.cloth.dark(0.28),
-            );
+            pen.line(Shape::at(-n, 33.8).line(0.0, 50.0).line(n, 33.8), 1.4, p.cloth.dark(0.28));
         }
         Wear::Stripes => {
             weave(p, pen, crew.clone(), p.cloth.light(0.75));
@@ -187,9 +152,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
             weave(p, pen, body(n, 33.0).close(), p.cloth);
             pen.fill(Shape::blob(&hood), p.cloth.dark(0.16));
             pen.fill(
-                Shape::at(-n + 1.0, 30.0)
-                    .quad((0.0, 47.0), n - 1.0, 30.0)
-                    .close(),
+                Shape::at(-n + 1.0, 30.0).quad((0.0, 47.0), n - 1.0, 30.0).close(),
                 p.skin.mix(p.shade, 0.75),
             );
             for s in [-1.0, 1.0] {
@@ -214,10 +177,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
                 .line(4.0, 56.0)
                 .line(-4.0, 56.0)
                 .line(-1.7, 44.6);
-            let open = Shape::at(2.0 - n, 32.0)
-                .line(0.0, 43.0)
-                .line(n - 2.0, 32.0)
-                .close();
+            let open = Shape::at(2.0 - n, 32.0).line(0.0, 43.0).line(n - 2.0, 32.0).close();
             pen.fill(open, p.skin.mix(p.shade, 0.55));
             pen.fill(knot.close(), p.trim);
             lapels(p, pen, n, Tone::hex(0xf6f3ee), 6.0);
@@ -226,12 +186,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
                     .line(s * 5.5, 56.0)
                     .line(s * (wide + 3.0), 56.0)
                     .quad((s * (wide + 2.5), 47.0), s * wide, 43.5)
-                    .cubic(
-                        (s * (wide - 4.0), 36.0),
-                        (s * (n + 5.0), 36.5),
-                        s * (n + 0.4),
-                        33.4,
-                    );
+                    .cubic((s * (wide - 4.0), 36.0), (s * (n + 5.0), 36.5), s * (n + 0.4), 33.4);
                 weave(p, pen, jacket.close(), cloth);
                 let lapel = Shape::at(s * (n + 0.2), 33.6)
                     .line(s * 5.0, 56.0)
@@ -254,9 +209,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
             weave(
                 p,
                 pen,
-                body(n + 3.0, 36.0)
-                    .quad((0.0, 38.5), -n - 3.0, 36.0)
-                    .close(),
+                body(n + 3.0, 36.0).quad((0.0, 38.5), -n - 3.0, 36.0).close(),
                 p.skin.mix(p.shade, 0.18),
             );
             let dress = Shape::at(-22.0, 56.0)
@@ -282,11 +235,7 @@ pub(super) fn clothes(p: &Person, pen: &mut Pen) {
             weave(p, pen, crew, p.trim.light(0.2));
             collar(p, pen, n, 34.0, 47.0);
             for s in [-1.0, 1.0] {
-                pen.line(
-                    Shape::at(s * 17.0, 36.0).line(s * 14.0, 52.0),
-                    4.6,
-                    p.cloth.dark(0.1),
-                );
+                pen.line(Shape::at(s * 17.0, 36.0).line(s * 14.0, 52.0), 4.6, p.cloth.dark(0.1));
                 pen.fill(Shape::oval(s * 14.6, 47.8, 1.5, 1.5), Tone::hex(0xf1d27a));
             }
         }
@@ -307,11 +256,7 @@ fn weave(p: &Person, pen: &mut Pen, shape: Shape, tone: Tone) {
 }
 
 fn collar(p: &Person, pen: &mut Pen, n: f32, top: f32, low: f32) {
-    pen.line(
-        Shape::at(-n, top).quad((0.0, low), n, top),
-        1.9,
-        p.cloth.dark(0.22),
-    );
+    pen.line(Shape::at(-n, top).quad((0.0, low), n, top), 1.9, p.cloth.dark(0.22));
 }
 
 fn lapels(p: &Person, pen: &mut Pen, n: f32, tone: Tone, long: f32) {
@@ -331,8 +276,5 @@ pub(super) fn light(p: &Person, rng: &mut Rng, pen: &mut Pen) {
     let strong = rng.range(0.0, 0.14);
     let (from, to) = ((p.light * 45.0, -30.0), (-p.light * 45.0, 30.0));
     let all = Shape::plate(0.0, 0.0, 51.0, 51.0, 0.0);
-    pen.fill(
-        all,
-        Ink::Linear(from, tint.alpha(strong), to, tint.alpha(0.0)),
-    );
+    pen.fill(all, Ink::Linear(from, tint.alpha(strong), to, tint.alpha(0.0)));
 }

@@ -18,9 +18,7 @@ impl Tone {
 
     /// This far from here to `other`.
     pub fn mix(self, other: Tone, far: f32) -> Tone {
-        Tone(std::array::from_fn(|i| {
-            self.0[i] + (other.0[i] - self.0[i]) * far
-        }))
+        Tone(std::array::from_fn(|i| self.0[i] + (other.0[i] - self.0[i]) * far))
     }
 
     /// Nearer to a warm white.

@@ -161,9 +161,6 @@ impl Style {
     /// Whether it fits under a hat: what stands up does not.
     pub fn fits_under_hat(self) -> bool {
         use Style::*;
-        !matches!(
-            self,
-            Quiff | Spiky | Mohawk | Afro | Bun | Buns | Scarf | Messy
-        )
+        !matches!(self, Quiff | Spiky | Mohawk | Afro | Bun | Buns | Scarf | Messy)
     }
 }

@@ -21,30 +21,12 @@ pub(super) fn curtain(p: &Person, pen: &mut Pen, half: &[At]) {
 
 pub(super) fn bob_back(p: &Person, pen: &mut Pen) {
     let c = p.build.cheek;
-    curtain(
-        p,
-        pen,
-        &[
-            (c + 5.0, 6.0),
-            (c + 3.8, 17.0),
-            (c - 4.0, 21.5),
-            (7.0, 21.0),
-        ],
-    );
+    curtain(p, pen, &[(c + 5.0, 6.0), (c + 3.8, 17.0), (c - 4.0, 21.5), (7.0, 21.0)]);
 }
 
 pub(super) fn straight_back(p: &Person, pen: &mut Pen) {
     let c = p.build.cheek;
-    curtain(
-        p,
-        pen,
-        &[
-            (c + 4.8, 8.0),
-            (c + 5.2, 28.0),
-            (c + 4.6, 44.0),
-            (10.0, 47.0),
-        ],
-    );
+    curtain(p, pen, &[(c + 4.8, 8.0), (c + 5.2, 28.0), (c + 4.6, 44.0), (10.0, 47.0)]);
 }
 
 pub(super) fn wavy_back(p: &Person, pen: &mut Pen) {
@@ -65,16 +47,7 @@ pub(super) fn wavy_back(p: &Person, pen: &mut Pen) {
 
 pub(super) fn curls_back(p: &Person, pen: &mut Pen) {
     let c = p.build.cheek;
-    curtain(
-        p,
-        pen,
-        &[
-            (c + 5.0, 8.0),
-            (c + 6.0, 24.0),
-            (c + 2.0, 36.0),
-            (10.0, 38.0),
-        ],
-    );
+    curtain(p, pen, &[(c + 5.0, 8.0), (c + 6.0, 24.0), (c + 2.0, 36.0), (10.0, 38.0)]);
     let mut rings = Vec::new();
     for s in [-1.0, 1.0] {
         for i in 0..7 {
@@ -89,10 +62,7 @@ pub(super) fn curls_back(p: &Person, pen: &mut Pen) {
 /// A lock beside the face, mirrored by `s`: outer and inner edge, from the top down.
 fn lock(p: &Person, pen: &mut Pen, s: f32, outer: &[At], inner: &[At]) {
     let side = |points: &[At]| -> Vec<At> {
-        points
-            .iter()
-            .map(|&(x, y)| p.turn(s * x, y, 0.25))
-            .collect()
+        points.iter().map(|&(x, y)| p.turn(s * x, y, 0.25)).collect()
     };
     let (outer, mut inner) = (side(outer), side(inner));
     let (Some(&first), Some(&tip)) = (outer.first(), outer.last()) else {
@@ -100,10 +70,7 @@ fn lock(p: &Person, pen: &mut Pen, s: f32, outer: &[At], inner: &[At]) {
     };
     inner.reverse();
     inner.push(first);
-    let shape = Shape::at(first.0, first.1)
-        .through(&outer[1..])
-        .through(&inner)
-        .close();
+    let shape = Shape::at(first.0, first.1).through(&outer[1..]).through(&inner).close();
     shadow(p, pen, &shape);
     let strand = |k: f32| {
         let at = |i: usize| -> At {
@@ -118,10 +85,7 @@ fn lock(p: &Person, pen: &mut Pen, s: f32, outer: &[At], inner: &[At]) {
 /// Hair parted in the middle, down to the ears.
 fn curtain_top(p: &Person, pen: &mut Pen) {
     let t = p.build.temple;
-    let line = symmetric(
-        &[(t - 0.6, -1.0), (t - 2.8, -9.0), (t - 8.4, -17.4)],
-        (0.0, -24.6),
-    );
+    let line = symmetric(&[(t - 0.6, -1.0), (t - 2.8, -9.0), (t - 8.4, -17.4)], (0.0, -24.6));
     let shape = cap(p, 2.8, 3.0, &line);
     shadow(p, pen, &shape);
     let part = p.turn(0.0, -30.0, 0.3);
@@ -209,25 +173,11 @@ pub(super) fn bob(p: &Person, pen: &mut Pen) {
             p,
             pen,
             s,
-            &[
-                (t + 1.6, -14.0),
-                (c + 4.6, 0.0),
-                (c + 4.8, 12.0),
-                (c - 0.6, 20.8),
-            ],
-            &[
-                (t - 3.0, -11.0),
-                (c - 1.6, 0.0),
-                (c - 2.0, 10.0),
-                (c - 5.0, 18.4),
-            ],
+            &[(t + 1.6, -14.0), (c + 4.6, 0.0), (c + 4.8, 12.0), (c - 0.6, 20.8)],
+            &[(t - 3.0, -11.0), (c - 1.6, 0.0), (c - 2.0, 10.0), (c - 5.0, 18.4)],
         );
     }
-    if p.age < 0.5 {
-        bangs(p, pen)
-    } else {
-        side_top(p, pen)
-    }
+    if p.age < 0.5 { bangs(p, pen) } else { side_top(p, pen) }
 }
 
 fn long_locks(p: &Person, pen: &mut Pen) {
@@ -237,18 +187,8 @@ fn long_locks(p: &Person, pen: &mut Pen) {
             p,
             pen,
             s,
-            &[
-                (t + 1.8, -14.0),
-                (c + 4.2, 4.0),
-                (c + 4.4, 22.0),
-                (c + 2.6, 43.0),
-            ],
-            &[
-                (t - 3.0, -11.0),
-                (c - 1.2, 2.0),
-                (c - 1.6, 18.0),
-                (c - 4.6, 42.0),
-            ],
+            &[(t + 1.8, -14.0), (c + 4.2, 4.0), (c + 4.4, 22.0), (c + 2.6, 43.0)],
+            &[(t - 3.0, -11.0), (c - 1.2, 2.0), (c - 1.6, 18.0), (c - 4.6, 42.0)],
         );
     }
 }
@@ -305,11 +245,7 @@ pub(super) fn curls(p: &Person, pen: &mut Pen) {
     let crown = if p.covered() { 0 } else { 9 };
     for i in 0..crown {
         let a = i as f32 / 8.0 * 2.0 - 1.0;
-        let (x, y) = p.turn(
-            a * (t + 2.4),
-            -8.0 - 23.0 * (1.0 - a * a).max(0.0).sqrt(),
-            0.2,
-        );
+        let (x, y) = p.turn(a * (t + 2.4), -8.0 - 23.0 * (1.0 - a * a).max(0.0).sqrt(), 0.2);
         rings.push((x, y, 5.2));
     }
     cloud(p, pen, &rings);

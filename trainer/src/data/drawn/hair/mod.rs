@@ -71,10 +71,7 @@ pub(super) fn front(p: &Person, pen: &mut Pen) {
 fn cap(p: &Person, more: f32, low: f32, hairline: &[At]) -> Shape {
     crown(
         p,
-        &[
-            (p.build.temple + more, -13.0),
-            (p.build.temple * 0.72 + more * 0.7, -25.0 - more * 0.6),
-        ],
+        &[(p.build.temple + more, -13.0), (p.build.temple * 0.72 + more * 0.7, -25.0 - more * 0.6)],
         -28.6 - more,
         low,
         hairline,
@@ -126,12 +123,7 @@ fn coat(p: &Person, pen: &mut Pen, shape: Shape, strands: &[[At; 3]]) {
     let (lit, dim) = (p.hair.light(0.16), p.hair.dark(0.34));
     pen.fill(
         shape.clone(),
-        Ink::Linear(
-            (l * 16.0, -30.0),
-            lit.alpha(1.0),
-            (-l * 20.0, 14.0),
-            dim.alpha(1.0),
-        ),
+        Ink::Linear((l * 16.0, -30.0), lit.alpha(1.0), (-l * 20.0, 14.0), dim.alpha(1.0)),
     );
     if strands.is_empty() {
         return;
@@ -139,11 +131,8 @@ fn coat(p: &Person, pen: &mut Pen, shape: Shape, strands: &[[At; 3]]) {
     pen.clip(shape);
     glow(pen, (l * 9.0, -23.5), 11.0, 5.0, p.hair.light(0.6), 0.42);
     for (i, [a, b, c]) in strands.iter().enumerate() {
-        let tone = if i % 3 == 2 {
-            p.hair.light(0.35).alpha(0.35)
-        } else {
-            p.hair.dark(0.5).alpha(0.38)
-        };
+        let tone =
+            if i % 3 == 2 { p.hair.light(0.35).alpha(0.35) } else { p.hair.dark(0.5).alpha(0.38) };
         pen.line(Shape::at(a.0, a.1).quad(*b, c.0, c.1), 0.8, tone);
     }
     pen.unclip();
@@ -152,11 +141,7 @@ fn coat(p: &Person, pen: &mut Pen, shape: Shape, strands: &[[At; 3]]) {
 /// The shadow that hair throws on the face: the same shape, lower.
 fn shadow(p: &Person, pen: &mut Pen, shape: &Shape) {
     pen.clip(super::head::outline(p, 0.0));
-    pen.line(
-        shape.clone(),
-        4.2,
-        p.shade.dark(0.1).alpha(0.16 + 0.2 * p.contrast),
-    );
+    pen.line(shape.clone(), 4.2, p.shade.dark(0.1).alpha(0.16 + 0.2 * p.contrast));
     pen.unclip();
 }
 
@@ -164,14 +149,7 @@ fn shadow(p: &Person, pen: &mut Pen, shape: &Shape) {
 fn fan(from: At, to: &[At]) -> Vec<[At; 3]> {
     to.iter()
         .map(|&(x, y)| {
-            [
-                from,
-                (
-                    (from.0 + x) * 0.5 + (x - from.0) * 0.22,
-                    (from.1 + y) * 0.5 - 2.2,
-                ),
-                (x, y),
-            ]
+            [from, ((from.0 + x) * 0.5 + (x - from.0) * 0.22, (from.1 + y) * 0.5 - 2.2), (x, y)]
         })
         .collect()
 }

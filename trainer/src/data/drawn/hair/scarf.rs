@@ -23,11 +23,7 @@ pub(super) fn drape(p: &Person, pen: &mut Pen) {
         ((-24.0, 32.0), (0.0, 48.0), (28.0, 40.0)),
         ((-16.0, 21.0), (2.0, 30.0), (18.0, 22.0)),
     ] {
-        pen.line(
-            Shape::at(a.0, a.1).quad(b, c.0, c.1),
-            1.1,
-            p.cloth.dark(0.45).alpha(0.6),
-        );
+        pen.line(Shape::at(a.0, a.1).quad(b, c.0, c.1), 1.1, p.cloth.dark(0.45).alpha(0.6));
     }
 }
 
@@ -56,23 +52,13 @@ pub(super) fn wrap(p: &Person, pen: &mut Pen) {
     inner.extend(open);
     inner.push((0.0, b.end - 0.2));
     inner.extend(open.iter().rev().map(|&(x, y)| (-x, y)));
-    let (outer, inner) = (
-        Shape::blob(&turned(&outer, 0.25)),
-        Shape::blob(&turned(&inner, 0.75)),
-    );
+    let (outer, inner) = (Shape::blob(&turned(&outer, 0.25)), Shape::blob(&turned(&inner, 0.75)));
     shadow(p, pen, &inner);
     fabric(p, pen, outer.and(inner));
     for s in [-1.0, 1.0] {
-        let (a, b, c) = (
-            p.turn(s * 8.0, -28.0, 0.3),
-            p.turn(s * 21.0, -18.0, 0.3),
-            p.turn(s * 21.6, 8.0, 0.3),
-        );
-        pen.line(
-            Shape::at(a.0, a.1).quad(b, c.0, c.1),
-            0.9,
-            p.cloth.dark(0.4).alpha(0.5),
-        );
+        let (a, b, c) =
+            (p.turn(s * 8.0, -28.0, 0.3), p.turn(s * 21.0, -18.0, 0.3), p.turn(s * 21.6, 8.0, 0.3));
+        pen.line(Shape::at(a.0, a.1).quad(b, c.0, c.1), 0.9, p.cloth.dark(0.4).alpha(0.5));
     }
 }
 

@@ -8,17 +8,11 @@ use crate::data::drawn::person::Person;
 /// Shaved: skin shows through.
 pub(super) fn buzz(p: &Person, pen: &mut Pen, thick: f32) {
     let t = p.build.temple;
-    let line = symmetric(
-        &[(t - 1.6, -5.5), (t - 3.8, -12.5), (t - 8.5, -17.6)],
-        (0.0, -18.6),
-    );
+    let line = symmetric(&[(t - 1.6, -5.5), (t - 3.8, -12.5), (t - 8.5, -17.6)], (0.0, -18.6));
     let shape = cap(p, 0.7, -2.5, &line);
     let (lit, dim) = (p.hair.mix(p.skin, 0.30), p.hair.mix(p.shade, 0.15));
     let (from, to) = ((p.light * 14.0, -28.0), (-p.light * 18.0, 0.0));
-    pen.fill(
-        shape,
-        Ink::Linear(from, lit.alpha(thick), to, dim.alpha(thick)),
-    );
+    pen.fill(shape, Ink::Linear(from, lit.alpha(thick), to, dim.alpha(thick)));
 }
 
 /// A wreath, and a bare crown.
@@ -36,26 +30,13 @@ pub(super) fn receding(p: &Person, pen: &mut Pen) {
         ];
         coat(p, pen, Shape::blob(&p.turned(&points, 0.3)), &[]);
     }
-    glow(
-        pen,
-        p.turn(p.light * 6.0, -23.0, 0.5),
-        6.5,
-        3.2,
-        p.skin.light(0.8),
-        0.5,
-    );
+    glow(pen, p.turn(p.light * 6.0, -23.0, 0.5), 6.5, 3.2, p.skin.light(0.8), 0.5);
 }
 
 pub(super) fn crop(p: &Person, pen: &mut Pen) {
     let t = p.build.temple;
     let line = symmetric(
-        &[
-            (t - 1.8, -5.0),
-            (t - 3.2, -12.5),
-            (t - 6.0, -16.0),
-            (5.5, -16.2),
-            (4.6, -17.4),
-        ],
+        &[(t - 1.8, -5.0), (t - 3.2, -12.5), (t - 6.0, -16.0), (5.5, -16.2), (4.6, -17.4)],
         (0.0, -16.4),
     );
     let shape = cap(p, 2.0, -1.0, &line);
@@ -119,12 +100,7 @@ pub(super) fn side_part(p: &Person, pen: &mut Pen) {
 pub(super) fn quiff(p: &Person, pen: &mut Pen) {
     let (t, s) = (p.build.temple, p.light);
     let line = symmetric(
-        &[
-            (t - 1.6, -4.5),
-            (t - 3.2, -12.0),
-            (t - 6.4, -17.0),
-            (7.0, -19.6),
-        ],
+        &[(t - 1.6, -4.5), (t - 3.2, -12.0), (t - 6.4, -17.0), (7.0, -19.6)],
         (0.0, -19.4),
     );
     let sides = cap(p, 1.4, -0.5, &line);
@@ -142,17 +118,9 @@ pub(super) fn quiff(p: &Person, pen: &mut Pen) {
         (0.0, -18.4),
         (-6.0, -20.6),
     ];
-    let roots = |x: f32| {
-        [
-            (x, -19.0),
-            (x * 1.15 - s * 1.0, -27.0),
-            (x * 0.8 + s * 5.0, -35.0),
-        ]
-    };
-    let strands: Vec<[At; 3]> = [-11.0, -6.5, -2.0, 2.5, 7.0, 11.0]
-        .into_iter()
-        .map(roots)
-        .collect();
+    let roots = |x: f32| [(x, -19.0), (x * 1.15 - s * 1.0, -27.0), (x * 0.8 + s * 5.0, -35.0)];
+    let strands: Vec<[At; 3]> =
+        [-11.0, -6.5, -2.0, 2.5, 7.0, 11.0].into_iter().map(roots).collect();
     coat(p, pen, Shape::blob(&p.turned(&wave, 0.5)), &strands);
 }
 
@@ -196,11 +164,7 @@ pub(super) fn messy(p: &Person, pen: &mut Pen) {
     let line = sided(&line, p.light);
     let (x, y) = p.turn(-edge(p), -1.0, 0.2);
     let mut shape = Shape::at(x, y);
-    for (x, y) in p
-        .turned(&outer, 0.2)
-        .into_iter()
-        .chain(p.turned(&line, 0.8))
-    {
+    for (x, y) in p.turned(&outer, 0.2).into_iter().chain(p.turned(&line, 0.8)) {
         shape = shape.line(x, y);
     }
     let shape = shape.close();
@@ -232,32 +196,21 @@ pub(super) fn spiky(p: &Person, pen: &mut Pen) {
     for i in 0..=tips {
         // Spikes along the crown from left to right, longest in the middle.
         let a = i as f32 / tips as f32 * 2.0 - 1.0;
-        let (root, long) = (
-            (a * (t + 0.6), -12.0 - 18.5 * (1.0 - a * a).max(0.0).sqrt()),
-            8.0 - 3.0 * a * a,
-        );
+        let (root, long) =
+            ((a * (t + 0.6), -12.0 - 18.5 * (1.0 - a * a).max(0.0).sqrt()), 8.0 - 3.0 * a * a);
         let tip = (root.0 * 1.10, root.1 - long);
         let gap = a + 1.0 / tips as f32;
         let (rx, ry) = p.turn(root.0 - 2.6, root.1 + 1.2, 0.3);
         let (tx, ty) = p.turn(tip.0, tip.1, 0.3);
         shape = shape.line(rx, ry).line(tx, ty);
         if i < tips {
-            let (gx, gy) = p.turn(
-                gap * (t + 0.4),
-                -12.0 - 18.0 * (1.0 - gap * gap).max(0.0).sqrt(),
-                0.3,
-            );
+            let (gx, gy) =
+                p.turn(gap * (t + 0.4), -12.0 - 18.0 * (1.0 - gap * gap).max(0.0).sqrt(), 0.3);
             shape = shape.line(gx, gy);
         }
     }
     let line = symmetric(
-        &[
-            (t - 1.7, -4.5),
-            (t - 3.2, -13.0),
-            (9.0, -18.8),
-            (5.6, -15.8),
-            (2.6, -18.8),
-        ],
+        &[(t - 1.7, -4.5), (t - 3.2, -13.0), (9.0, -18.8), (5.6, -15.8), (2.6, -18.8)],
         (0.0, -15.6),
     );
     let (ex, ey) = p.turn(edge(p), -1.0, 0.2);
@@ -320,11 +273,7 @@ pub(super) fn pixie(p: &Person, pen: &mut Pen) {
         ],
         s,
     );
-    let half = [
-        (edge(p) + 1.8, -4.0),
-        (t + 2.0, -14.0),
-        (t * 0.76 + 1.8, -25.6),
-    ];
+    let half = [(edge(p) + 1.8, -4.0), (t + 2.0, -14.0), (t * 0.76 + 1.8, -25.6)];
     let shape = outlined_low(p, &half, &line);
     shadow(p, pen, &shape);
     let part = p.turn(s * 8.0, -24.5, 0.5);
@@ -350,10 +299,6 @@ fn outlined_low(p: &Person, half: &[At], line: &[At]) -> Shape {
     let left = half.iter().map(|&(x, y)| (-x, y));
     let right = half.iter().rev().copied();
     let low = (edge(p) - 1.0, 8.0);
-    let outer: Vec<At> = left
-        .chain([(0.0, -31.4)])
-        .chain(right)
-        .chain([low])
-        .collect();
+    let outer: Vec<At> = left.chain([(0.0, -31.4)]).chain(right).chain([low]).collect();
     outlined(p, (-low.0, low.1), &outer, line)
 }
