@@ -1,9 +1,8 @@
 //! Images that an autoencoder finds odd: what it cannot give back, and what it codes as it codes nothing else.
 
 use burn::tensor::{Device, Tensor};
-use faer::linalg::solvers::Solve;
-use faer::{Mat, Side};
 use models::autoencoder as network;
+use nalgebra::DMatrix;
 
 use crate::checkpoint::State;
 use crate::coder::Coder;
@@ -74,14 +73,14 @@ fn distances(codes: &[f64], cfg: &Config, known: Option<network::Codes>) -> Vec<
     let (Objective::Autoencoder, Some(known)) = (cfg.objective, known) else {
         return codes.chunks_exact(nz).map(length).collect();
     };
-    let root = Mat::from_fn(nz, nz, |i, j| known.root[i * nz + j]);
+    let root = DMatrix::from_row_slice(nz, nz, &known.root);
     let covariance = &root * root.transpose();
-    let Ok(solve) = covariance.llt(Side::Lower) else {
+    let Some(cholesky) = covariance.cholesky() else {
         return codes.chunks_exact(nz).map(length).collect();
     };
     let n = codes.len() / nz;
-    let off = Mat::from_fn(nz, n, |i, j| codes[j * nz + i] - known.mean[i]);
-    let solved = solve.solve(&off);
+    let off = DMatrix::from_fn(nz, n, |i, j| codes[j * nz + i] - known.mean[i]);
+    let solved = cholesky.solve(&off);
     (0..n)
         .map(|j| {
             let square: f64 = (0..nz).map(|i| off[(i, j)] * solved[(i, j)]).sum();

@@ -6,10 +6,10 @@
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use faer::{Mat, Side};
 use image::RgbImage;
 use models::Sequential;
 use models::autoencoder::{self as network, Codes};
+use nalgebra::DMatrix;
 
 use crate::checkpoint::State;
 use crate::coder::{Coder, evenly, spoilt};
@@ -89,40 +89,35 @@ fn look(generator: Sequential, codes: Tensor<4>, looks: u64, device: &Device) ->
     let now = moments(&values, nz);
     // About nought, so that means of moments are moments.
     let known = {
-        let root = Mat::from_fn(nz, nz, |i, j| known.root[i * nz + j]);
+        let root = DMatrix::from_row_slice(nz, nz, &known.root);
         let mut second = &root * root.transpose();
         second += outer(&known.mean);
         (known.mean, second)
     };
     let mix = |old: f64, new: f64| old * (1.0 - share) + new * share;
     let mean: Vec<f64> = known.0.iter().zip(&now.0).map(|(&a, &b)| mix(a, b)).collect();
-    let second = Mat::from_fn(nz, nz, |i, j| mix(known.1[(i, j)], now.1[(i, j)]));
+    let second = known.1.zip_map(&now.1, mix);
     let mut covariance = second - outer(&mean);
     (0..nz).for_each(|i| covariance[(i, i)] += LEAST);
     // No root: a step's codes are no numbers, which the loop finds out by itself.
-    let Ok(root) = covariance.llt(Side::Lower) else {
+    let Some(root) = covariance.cholesky() else {
         return generator;
     };
-    let root = (0..nz * nz)
-        .map(|i| match i % nz <= i / nz {
-            true => root.L()[(i / nz, i % nz)],
-            false => 0.0,
-        })
-        .collect();
+    // Columns of the transposed matrix are rows.
+    let root = root.l().transpose().as_slice().to_vec();
     network::set_codes(generator, &Codes { mean, root }, device)
 }
 
 /// Mean of rows of `nz` values, and mean of their products.
-fn moments(values: &[f64], nz: usize) -> (Vec<f64>, Mat<f64>) {
+fn moments(values: &[f64], nz: usize) -> (Vec<f64>, DMatrix<f64>) {
     let n = values.len() / nz;
-    let rows = Mat::from_fn(n, nz, |i, j| values[i * nz + j]);
-    let mean = (0..nz).map(|j| (0..n).map(|i| rows[(i, j)]).sum::<f64>() / n as f64).collect();
-    let second = rows.transpose() * &rows;
-    (mean, Mat::from_fn(nz, nz, |i, j| second[(i, j)] / n as f64))
+    let rows = DMatrix::from_row_slice(n, nz, values);
+    let mean = rows.row_mean().iter().copied().collect();
+    (mean, rows.transpose() * &rows / n as f64)
 }
 
-fn outer(v: &[f64]) -> Mat<f64> {
-    Mat::from_fn(v.len(), v.len(), |i, j| v[i] * v[j])
+fn outer(v: &[f64]) -> DMatrix<f64> {
+    DMatrix::from_fn(v.len(), v.len(), |i, j| v[i] * v[j])
 }
 
 /// Originals over reconstructions, spoilt ones over both, and codes as points.
@@ -331,7 +326,7 @@ mod tests {
         }
         let (mean, second) = moments(&all, 2);
         let known = network::codes(&generator).unwrap();
-        let root = Mat::from_fn(2, 2, |i, j| known.root[i * 2 + j]);
+        let root = DMatrix::from_row_slice(2, 2, &known.root);
         let covariance = &root * root.transpose();
         for i in 0..2 {
             assert!((known.mean[i] - mean[i]).abs() < 1e-4);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use burn::tensor::Tensor;
-use faer::{Mat, Side};
 use image::{Rgb, RgbImage, imageops};
+use nalgebra::{DMatrix, SymmetricEigen};
 use tiny_skia::{Color, FillRule, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
 use crate::data::sheet::sheet;
@@ -251,6 +251,9 @@ draw();
 </script></html>
 "#;
 
+/// Far more than the eigenvalues of a few hundred dimensions take, and an end for those of values that are not finite.
+const ITERATIONS: usize = 100_000;
+
 /// The three directions of largest variance: codes along them, centred.
 fn principal(codes: &[f32], nz: usize) -> Vec<[f32; 3]> {
     let n = codes.len() / nz;
@@ -258,14 +261,15 @@ fn principal(codes: &[f32], nz: usize) -> Vec<[f32; 3]> {
     for code in codes.chunks_exact(nz) {
         mean.iter_mut().zip(code).for_each(|(m, &v)| *m += f64::from(v) / n as f64);
     }
-    let centred = Mat::from_fn(n, nz, |i, j| f64::from(codes[i * nz + j]) - mean[j]);
-    let covariance = centred.transpose() * &centred;
-    let Ok(eigen) = covariance.self_adjoint_eigen(Side::Lower) else {
+    let centered = DMatrix::from_fn(n, nz, |i, j| f64::from(codes[i * nz + j]) - mean[j]);
+    let covariance = centered.transpose() * &centered;
+    let Some(eigen) = SymmetricEigen::try_new(covariance, f64::EPSILON, ITERATIONS) else {
         return vec![[0.0; 3]; n];
     };
-    // Ascending: the last are the largest.
-    let along = &centred * eigen.U();
-    (0..n).map(|i| std::array::from_fn(|k| along[(i, nz - 1 - k)] as f32)).collect()
+    let mut order: Vec<usize> = (0..nz).collect();
+    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+    let along = centered * eigen.eigenvectors;
+    (0..n).map(|i| std::array::from_fn(|k| along[(i, order[k])] as f32)).collect()
 }
 
 #[cfg(test)]
