@@ -20,8 +20,11 @@ pub fn value_alias(vectors: bool) -> &'static str {
 }
 
 /// Declares storage buffers by name and element type, in the order in which
-/// [`launch`](super::launch::launch) binds them, then the uniform `p` of the program's `struct
-/// Params`.
+/// [`launch`](super::launch::launch) binds them, then the uniform `p` of the type `Params`, which
+/// the program defines.
+///
+/// All are `read_write`: burn's allocator puts several tensors into one buffer, which WGSL must not
+/// bind both for reading and for writing.
 pub fn bindings(buffers: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (at, (name, ty)) in buffers.iter().enumerate() {
