@@ -21,8 +21,8 @@ pub fn conv2d(
     module::conv2d(x, weight, bias, options)
 }
 
-/// Transposed convolution: `x` `[n, cin, h, w]`, `weight` `[cin, cout, k, k]` to `[n, cout, h',
-/// w']`.
+/// Transposed convolution: `x` `[n, cin, h, w]`, `weight` `[cin, cout, k, k]` to
+/// `[n, cout, h', w']`.
 pub fn conv_transpose2d(
     x: Tensor<4>,
     weight: Tensor<4>,

@@ -205,8 +205,8 @@ pub fn discriminator(
 }
 
 /// [`discriminator`] with other `ends` `[labels, values]`: maps images with `labels` class planes
-/// (see [`conditional`](crate::conditional)), `[n, channels + labels, size, size]`, to `[n, values,
-/// 1, 1]`.
+/// (see [`conditional`](crate::conditional)), `[n, channels + labels, size, size]`, to
+/// `[n, values, 1, 1]`.
 ///
 /// # Errors
 /// As [`discriminator`].

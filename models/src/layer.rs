@@ -65,9 +65,9 @@ pub struct ConvTranspose {
     pub padding: usize,
 }
 
-/// Nearest-neighbor doubling, then a convolution of kernel 3 and padding 1, weight `[out, in, 3,
-/// 3]`: upsampling without checkerboard artifacts (Odena et al. 2016). Computed as the transposed
-/// convolution that it equals, see [`ResizeConv::transposed_weight`].
+/// Nearest-neighbor doubling, then a convolution of kernel 3 and padding 1, weight
+/// `[out, in, 3, 3]`: upsampling without checkerboard artifacts (Odena et al. 2016). Computed as
+/// the transposed convolution that it equals, see [`ResizeConv::transposed_weight`].
 #[derive(Module, Debug)]
 pub struct ResizeConv {
     /// The kernels.
@@ -206,8 +206,8 @@ impl Layer {
 
 impl ResizeConv {
     /// The weight `[in, out, 4, 4]` of the transposed convolution of stride 2 and padding 1 that
-    /// computes the same, borders included. Along each axis the taps `(a, b, c)` become `(c, b + c,
-    /// a + b, a)`: two neighboring taps read the same pixel of the doubled image.
+    /// computes the same, borders included. Along each axis the taps `(a, b, c)` become
+    /// `(c, b + c, a + b, a)`: two neighboring taps read the same pixel of the doubled image.
     pub fn transposed_weight(&self) -> Tensor<4> {
         kernels::resize_weight(self.weight.val())
     }

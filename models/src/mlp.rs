@@ -53,9 +53,9 @@ pub fn generator(
     Ok(Sequential { layers })
 }
 
-/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`: dense layers of `4 ndf`, `2
-/// ndf` and `ndf` values with LeakyReLU and a dropout of 0.3, then one to the logit. Dropout only
-/// happens in [`Sequential::forward_with`].
+/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`: dense layers of `4 ndf`,
+/// `2 ndf` and `ndf` values with LeakyReLU and a dropout of 0.3, then one to the logit. Dropout
+/// only happens in [`Sequential::forward_with`].
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -102,8 +102,8 @@ pub fn conditional_discriminator(
     Ok(Sequential { layers })
 }
 
-/// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to `[n, to, kernel,
-/// kernel]`.
+/// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to
+/// `[n, to, kernel, kernel]`.
 pub(crate) fn to_image(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
     Layer::ConvTranspose(ConvTranspose {
         weight: weight([from, to, kernel, kernel], from, init),

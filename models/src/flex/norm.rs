@@ -56,8 +56,8 @@ fn total(parts: &[Vec<f32>], len: usize) -> Vec<f64> {
     sums
 }
 
-/// `z = x * scale + shift`, with a scale and a shift per channel, then `z` if positive, else `slope
-/// * z`.
+/// `z = x * scale + shift`, with a scale and a shift per channel, then `z` if positive, else
+/// `slope * z`.
 pub fn affine(x: &[f32], image_len: usize, scale: &[f32], shift: &[f32], slope: f32) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     y.par_chunks_mut(image_len).zip(x.par_chunks(image_len)).for_each(|(y, x)| {

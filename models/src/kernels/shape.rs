@@ -4,9 +4,9 @@
 /// transposed convolution has the shape of the convolution that it reverses: it maps `features`
 /// channels to `channels`.
 ///
-/// The kernels keep channels last: `x` is `[images, height, width, channels]` and `y` is `[images,
-/// rows, columns, features]`. The weight is in burn's order, `[features, channels, kernel,
-/// kernel]`.
+/// The kernels keep channels last: `x` is `[images, height, width, channels]` and `y` is
+/// `[images, rows, columns, features]`. The weight is in burn's order,
+/// `[features, channels, kernel, kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
     /// Images in the batch.

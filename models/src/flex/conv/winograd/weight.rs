@@ -23,8 +23,8 @@ fn parity_taps(parity: usize) -> [usize; 4] {
     [first, first + 2, first + 8, first + 10]
 }
 
-/// Right factors `[4 * channels, features]` of the weight, in the order `[panel][point][4 *
-/// channels][COLUMNS]`.
+/// Right factors `[4 * channels, features]` of the weight, in the order
+/// `[panel][point][4 * channels][COLUMNS]`.
 pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
     let inner = PARITIES * s.channels;
     let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS) * POINTS);
@@ -73,8 +73,8 @@ pub fn by_channel(s: &ConvShape, weight: &[f32]) -> Scratch {
     right
 }
 
-/// The gradient by the weight, from the gradients by its factors, `[point][4 *
-/// channels][features]`.
+/// The gradient by the weight, from the gradients by its factors,
+/// `[point][4 * channels][features]`.
 pub fn to_weight(s: &ConvShape, sums: &[f32]) -> Vec<f32> {
     let (inner, size) = (PARITIES * s.channels, 16 * s.channels);
     let mut gradient = vec![0.0; s.weight_len()];
