@@ -116,7 +116,7 @@ pub fn mix<const D: usize>(average: Tensor<D>, new: Tensor<D>, decay: f64) -> Te
 }
 
 fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
-    models::kernels::takes(tensor)
+    models::kernels::supports(tensor)
 }
 
 /// A step's constants, the bias corrections worked in.

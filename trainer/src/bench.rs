@@ -4,8 +4,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use models::conv::{self, Window};
-use models::norm::{self, Normed};
+use models::flex::norm::{self, Norm};
+use models::flex::{activation, conv};
+use models::kernels::ConvShape;
 use models::{Layer, Sequential, dcgan};
 use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
@@ -145,7 +146,7 @@ fn parts(
         match layer {
             Layer::Conv(l) => {
                 let [features, _, kernel, _] = l.weight.dims();
-                let window = Window {
+                let window = ConvShape {
                     images: batch,
                     height: side,
                     width: side,
@@ -155,7 +156,7 @@ fn parts(
                     stride: l.stride,
                     padding: l.padding,
                 };
-                let work = multiply_adds(&window);
+                let work = window.multiply_adds();
                 let [x, y, weight] = numbers(&window);
                 let each = [
                     median(span, || drop(black_box(conv::forward(&window, &x, &weight)))),
@@ -170,11 +171,11 @@ fn parts(
             Layer::ConvTranspose(_) | Layer::ResizeConv(_) => {
                 let ([features, to, kernel, _], stride, padding) = match layer {
                     Layer::ConvTranspose(l) => (l.weight.dims(), l.stride, l.padding),
-                    Layer::ResizeConv(l) => (l.folded().dims(), 2, 1),
+                    Layer::ResizeConv(l) => (l.transposed_weight().dims(), 2, 1),
                     _ => continue,
                 };
                 let large = (side - 1) * stride + kernel - 2 * padding;
-                let window = Window {
+                let window = ConvShape {
                     images: batch,
                     height: large,
                     width: large,
@@ -184,7 +185,7 @@ fn parts(
                     stride,
                     padding,
                 };
-                let work = multiply_adds(&window);
+                let work = window.multiply_adds();
                 let [x, y, weight] = numbers(&window);
                 let each = [
                     median(span, || drop(black_box(conv::data(&window, &y, &weight)))),
@@ -200,9 +201,9 @@ fn parts(
                 let x = ramp(batch * channels * side * side);
                 let picture = channels * side * side;
                 let statistics = norm::statistics(&x, picture, channels);
-                let normed = Normed {
+                let normed = Norm {
                     x: &x,
-                    picture,
+                    image_len: picture,
                     statistics: &statistics,
                     gamma: &vec![1.0; channels],
                     beta: &vec![0.0; channels],
@@ -226,12 +227,9 @@ fn parts(
                     continue;
                 }
                 let x = ramp(batch * channels * side * side);
-                // A logistic function is a backend's own, and next to nothing.
-                let Some(bend) = l.function.bend() else {
-                    continue;
-                };
-                let forward = median(span, || drop(black_box(norm::bend(&x, bend))));
-                let back = median(span, || drop(black_box(norm::unbend(&x, &x, bend))));
+                let function = l.function;
+                let forward = median(span, || drop(black_box(activation::forward(&x, function))));
+                let back = median(span, || drop(black_box(activation::backward(&x, &x, function))));
                 add("forward", forwards, 0.0, forward);
                 add("back", by_data.max(1), 0.0, back);
             }
@@ -259,12 +257,7 @@ fn label(layer: &Layer) -> String {
     }
 }
 
-/// Multiply-adds of the direct algorithm: every output has a whole kernel, seen from the convolution.
-fn multiply_adds(w: &Window) -> f64 {
-    (w.images * w.rows() * w.columns() * w.taps() * w.channels * w.features) as f64
-}
-
-fn numbers(w: &Window) -> [Vec<f32>; 3] {
+fn numbers(w: &ConvShape) -> [Vec<f32>; 3] {
     [ramp(w.images * w.x_len()), ramp(w.images * w.y_len()), ramp(w.weight_len())]
 }
 

@@ -90,7 +90,7 @@ impl<'a> Coder<'a> {
 
     /// The decoder's values before the logistic function.
     pub fn logits(&self, codes: Tensor<4>) -> Tensor<4> {
-        self.decoder.before_last(codes)
+        self.decoder.logits(codes)
     }
 
     /// Codes the images `which` of `data`, some at a time.

@@ -110,15 +110,15 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                 bias: l.bias.as_ref().map(values).unwrap_or_default(),
             },
             Layer::ResizeConv(l) => {
-                let folded = l.folded();
+                let weight = l.transposed_weight();
                 graph::Layer {
                     name: name("conv_transpose"),
                     op: Op::ConvTranspose {
-                        out: folded.dims()[1],
+                        out: weight.dims()[1],
                         window: Window { kernel: 4, stride: 2, padding: 1 },
                     },
                     activation: Activation::None,
-                    weight: floats(folded),
+                    weight: floats(weight),
                     bias: l.bias.as_ref().map(values).unwrap_or_default(),
                 }
             }

@@ -55,7 +55,7 @@ fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
             autoencoder::decoder(shape, &cfg.hidden, nz, seed, device)
         }
     }?;
-    Ok(conditional::heard(generator, cfg.labels.len()))
+    Ok(conditional::scale_label_weights(generator, cfg.labels.len()))
 }
 
 /// The network that sees images: a discriminator, or an encoder.
@@ -77,7 +77,7 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
         (Network::Mlp, Objective::Gan) => {
             let dropout = cfg.dropout as f32;
             let d = mlp::conditional_discriminator(shape, labels, cfg.ndf, dropout, seed, device)?;
-            Ok(conditional::heard(d, labels))
+            Ok(conditional::scale_label_weights(d, labels))
         }
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::encoder(shape, &cfg.hidden, values, seed, device)
@@ -113,7 +113,7 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
     let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
     let batches: Vec<_> =
         (0..latents.div_ceil(PASS)).map(|_| random_latents(PASS, cfg, &mut rng, device)).collect();
-    copy.no_grad().restandardise(batches).valid()
+    copy.no_grad().restandardize(batches).valid()
 }
 
 /// `n` latents from N(0, 1), with the classes in turn behind them: `[n, nz + labels, 1, 1]`.

@@ -46,7 +46,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
     let e = noise::latents(n, cfg.nz, &mut rng, device);
     // Section 2.4: chance comes in beside the network, so that gradients pass.
     let z = mean.clone() + (log_variance.clone() * 0.5).exp() * e;
-    let reconstruction = cross_entropy(state.g.before_last(z), x) / n as f64;
+    let reconstruction = cross_entropy(state.g.logits(z), x) / n as f64;
     let kl = divergence(mean, log_variance) / n as f64;
     let loss = reconstruction.clone() + kl.clone() * cfg.kl;
     update(state, loss, rates.lr, cfg);

@@ -58,7 +58,7 @@ fn every_size_that_can_be_trained() {
             // Statistics that are not those of a fresh network.
             let mut rng = noise::rng(1, noise::Stream::Statistics, 0);
             let batches = [0, 1].map(|_| noise::latents(8, 10, &mut rng, &training));
-            let g = burn::module::Module::valid(&g.restandardise(batches));
+            let g = burn::module::Module::valid(&g.restandardize(batches));
             let mut graph = trainer::export::graph(&g, 10, Facts::default());
             graph.fold();
             let want: Vec<f32> =

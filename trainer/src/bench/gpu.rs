@@ -11,11 +11,13 @@ use burn::cubecl::logging::{
     LaunchObservation, LaunchObserver, ProfileDuration, TimingMethod, TimingRequest,
 };
 use burn::tensor::{Device, Distribution, Tensor};
-use models::conv::Window;
-use models::gpu::conv::{self, Job, Machine, Plan, Sides};
-use models::gpu::launch::{Note, set_noting, take_note};
-use models::gpu::peak_work;
-use models::gpu::tile::{Pass, Tile, Units};
+use models::gpu::conv::measure::{self, Job};
+use models::gpu::conv::{self, GemmShape, Plan};
+use models::gpu::gemm::{Pass, Tile, Units};
+use models::gpu::machine::Machine;
+use models::gpu::note::{Note, set_noting, take_note};
+use models::gpu::peak::peak_work;
+use models::kernels::ConvShape;
 use models::{Layer, Sequential, dcgan};
 use serde::Serialize;
 
@@ -201,7 +203,7 @@ fn peak(device: &Device) -> f64 {
     let mut best = 0.0f64;
     let mut rounds = 8;
     for _ in 0..8 {
-        let (_, seen) = watch(|| conv::peak(like.clone(), rounds));
+        let (_, seen) = watch(|| measure::peak(like.clone(), rounds));
         let seconds: f64 = seen.iter().map(|s| s.seconds).sum();
         if seconds > 0.0 {
             best = best.max(peak_work(rounds) / seconds);
@@ -247,11 +249,11 @@ pub fn tiles(
     let state = networks::fresh(cfg, &cfg.device.open())?;
     let labels = cfg.labels.len();
     let windows = [(&state.g, [cfg.nz + labels, 1]), (&state.d, [cfg.channels + labels, cfg.size])];
-    let mut known: Vec<(Pass, Window)> = Vec::new();
+    let mut known: Vec<(Pass, ConvShape)> = Vec::new();
     for (net, seen) in windows {
         for window in windows_of(net, seen, cfg.batch) {
             for pass in [Pass::Forward, Pass::Data, Pass::Weight] {
-                let window = conv::flattened(&window);
+                let window = conv::as_matmul(&window);
                 if !known.contains(&(pass, window)) {
                     known.push((pass, window));
                     each(&tried(pass, &window, matrix, &device));
@@ -262,7 +264,7 @@ pub fn tiles(
     Ok(())
 }
 
-fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<Window> {
+fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<ConvShape> {
     let mut windows = Vec::new();
     for layer in &net.layers {
         let (sides, stride, padding, transposed) = match layer {
@@ -278,7 +280,7 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
         if transposed {
             side = (side - 1) * stride + kernel - 2 * padding;
         }
-        let window = Window {
+        let window = ConvShape {
             images: batch,
             height: side,
             width: side,
@@ -296,7 +298,7 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
     windows
 }
 
-fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
+fn tried(pass: Pass, w: &ConvShape, matrix: bool, device: &Device) -> Vec<Trial> {
     let random = |shape: [usize; 4]| {
         Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device).permute([0, 3, 1, 2])
     };
@@ -309,7 +311,7 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
         Pass::Data => (y(), weight()),
         Pass::Weight => (y(), x()),
     };
-    let sides = Sides::of(pass, w);
+    let sides = GemmShape::of(pass, w);
     let machine = Machine { groups: 264, memory: 48 << 10, threads: 1024 };
     let used = conv::plan(pass, &sides, &machine);
     // What the others are compared with.
@@ -336,8 +338,8 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
     let mut trials: Vec<Trial> = plans
         .into_iter()
         .map(|plan| {
-            let job = Job { pass, window: *w, plan };
-            let run = || conv::product(left.clone(), right.clone(), job);
+            let job = Job { pass, shape: *w, plan };
+            let run = || measure::product(left.clone(), right.clone(), job);
             // Compiled before it is measured.
             let result = run();
             let off = match &first {
@@ -355,11 +357,11 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
             });
             let seconds = seconds.fold(f64::MAX, f64::min);
             Trial {
-                pass: conv::described(pass, w),
+                pass: conv::describe(pass, w),
                 tile: name(&plan.tile),
                 parts: plan.parts,
                 seconds,
-                multiply_adds: conv::multiply_adds(w),
+                multiply_adds: w.multiply_adds(),
                 off,
                 used: plan == used,
                 matrix: matches!(plan.tile.units, Units::Matrix(_)),

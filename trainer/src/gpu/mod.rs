@@ -10,9 +10,8 @@ use burn::backend::{
     Autodiff, AutodiffBackend, Backend, Cube, Dispatch, TensorMetadata, backend_extension,
 };
 use burn::tensor::Tensor;
-use models::gpu::launch::{
-    Program, alike, as_lies, contiguous, empty, empty_like, grid, last_or_contiguous, launch,
-};
+use models::gpu::launch::{Program, grid, launch};
+use models::gpu::tensor::{contiguous, dense, empty, empty_like, in_layout_of, same_layout};
 
 use crate::adam::{Passes, Rates};
 use crate::loss::Loss;
@@ -80,11 +79,12 @@ impl Passes for Cube {
         rates: Rates,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         // In the order of the gradient, which is the one that the next pass reads.
-        let gradient = last_or_contiguous(gradient);
-        let [weight, first, second] = [weight, first, second].map(|t| match alike(&t, &gradient) {
-            true => t,
-            false => as_lies(t, &gradient),
-        });
+        let gradient = dense(gradient);
+        let [weight, first, second] =
+            [weight, first, second].map(|t| match same_layout(&t, &gradient) {
+                true => t,
+                false => in_layout_of(t, &gradient),
+            });
         let made = [(); 3].map(|()| empty_like(&gradient));
         let (vectors, count) = values(count(&gradient));
         let Rates { step, betas: [beta1, beta2], epsilon } = rates;
@@ -101,10 +101,10 @@ impl Passes for Cube {
     }
 
     fn mix(average: CubeTensor, new: CubeTensor, decay: f32) -> CubeTensor {
-        let new = last_or_contiguous(new);
-        let average = match alike(&average, &new) {
+        let new = dense(new);
+        let average = match same_layout(&average, &new) {
             true => average,
-            false => as_lies(average, &new),
+            false => in_layout_of(average, &new),
         };
         let result = empty_like(&new);
         let (vectors, count) = values(count(&new));
@@ -252,11 +252,11 @@ impl Losses for Cube {
     }
 
     fn squares(x: CubeTensor, by: f32) -> CubeTensor {
-        sum_up(&last_or_contiguous(x), true, by)
+        sum_up(&dense(x), true, by)
     }
 
     fn spread(x: CubeTensor) -> CubeTensor {
-        let x = last_or_contiguous(x);
+        let x = dense(x);
         let images = x.shape()[0];
         let pixels = count(&x) / images;
         let groups = pixels.div_ceil(64);
@@ -343,7 +343,7 @@ impl<C: CheckpointStrategy> Losses for Autodiff<Cube, C> {
 
     fn squares(x: FloatTensor<Self>, by: f32) -> FloatTensor<Self> {
         let prepared = SquaresBackward.prepare::<C>([x.node()]).compute_bound().stateful();
-        let x = last_or_contiguous(x.into_primitive());
+        let x = dense(x.into_primitive());
         let value = sum_up(&x, true, by);
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((x, by), value),
