@@ -3,11 +3,11 @@
 use crate::image::Image;
 use crate::latent::{Latent, LatentLength};
 
-/// Makes images of latents.
+/// Makes images from latents.
 pub trait Backend {
-    /// Makes one image. It borrows the backend's memory until the next one is made.
+    /// Makes one image, which borrows the backend's memory until the next one is made.
     ///
     /// # Errors
-    /// [`LatentLength`] where a latent of given values is not as long as the model's.
+    /// [`LatentLength`] if a latent of given values does not have the model's length.
     fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength>;
 }

@@ -1,10 +1,10 @@
-//! 16-bit floats (IEEE 754 binary16) as bits: what f16 records store, widened as they are used.
+//! 16-bit floats (IEEE 754 binary16) as bits, as f16 records store them.
 
-/// The largest.
+/// The largest finite value.
 pub const MOST: f32 = 65_504.0;
 
-/// The value of finite bits, exact: subnormal ones too. A half's exponent and fraction moved to a float's place are a
-/// number 2^112 times too small.
+/// The exact value of finite bits, subnormal ones included. The exponent and fraction of a half,
+/// moved to where a float has them, are a number 2^112 times too small.
 #[inline(always)]
 pub fn widen(bits: u16) -> f32 {
     let small = f32::from_bits(u32::from(bits & 0x7fff) << 13);
@@ -15,8 +15,8 @@ pub fn widen(bits: u16) -> f32 {
 /// 2^112.
 pub(crate) const SCALE: f32 = f32::from_bits((112 + 127) << 23);
 
-/// The nearest bits, ties to even; what lies beyond [`MOST`] by half a step or more, and what is no number, is infinite or
-/// no number.
+/// The bits of the nearest half, ties to even. Values beyond [`MOST`] by half a step or more become
+/// infinite; NaN stays NaN.
 pub fn narrow(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = (bits >> 16 & 0x8000) as u16;
@@ -24,11 +24,11 @@ pub fn narrow(value: f32) -> u16 {
     if size > 0x7f80_0000 {
         return sign | 0x7e00;
     }
-    // From 65520 on it rounds to what there is not.
+    // From 65520 on the nearest half would be beyond the largest.
     if size >= 0x477f_f000 {
         return sign | 0x7c00;
     }
-    // Below 2^-14 steps are 2^-24 wide: adding a half makes room for no more bits than that.
+    // Below 2^-14 steps are 2^-24 wide: adding 0.5 leaves room for exactly those bits.
     if size < 0x3880_0000 {
         let fixed = f32::from_bits(size) + 0.5;
         return sign | (fixed.to_bits() - 0x3f00_0000) as u16;
@@ -37,7 +37,7 @@ pub fn narrow(value: f32) -> u16 {
     sign | ((size - ((127 - 15) << 23) + 0xfff + odd) >> 13) as u16
 }
 
-/// Whether bits are a number.
+/// Whether the value is neither infinite nor NaN.
 pub fn is_finite(bits: u16) -> bool {
     bits & 0x7c00 != 0x7c00
 }
@@ -70,14 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn there_and_back_is_every_value() {
+    fn every_value_survives_the_round_trip() {
         for bits in (0..=u16::MAX).filter(|b| is_finite(*b)) {
             assert_eq!(narrow(widen(bits)), bits, "{bits:#06x}");
         }
     }
 
     #[test]
-    fn the_nearest_and_the_even_one() {
+    fn rounds_to_nearest_even() {
         for bits in (0..0x7bffu16).step_by(7) {
             let (low, high) = (widen(bits), widen(bits + 1));
             let middle = (low + high) / 2.0;

@@ -1,38 +1,47 @@
-//! What a generator makes, as pixels.
+//! The result of a generator, as pixels.
 
 use crate::op::Shape;
 
-/// An image that borrows the arena it was made in.
+/// An image, borrowed from the arena in which it was made.
+///
+/// ```
+/// use runtime::Image;
+/// use runtime::op::Shape;
+///
+/// let values = [-1.0, 0.0, 1.0]; // one pixel: red, green, blue
+/// let image = Image::new(&values, Shape::new(3, 1, 1), (-1.0, 1.0));
+/// assert_eq!(image.pixel(0, 0), [0, 128, 255]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    /// Channels first; empty of an int8 model.
+    /// Channels first; empty for an int8 model.
     values: &'a [f32],
-    /// Of an int8 model, channels last.
+    /// Channels last, from an int8 model.
     bytes: &'a [u8],
     shape: Shape,
     range: (f32, f32),
 }
 
 impl<'a> Image<'a> {
-    /// `values` of `shape`, channels first, where `range` are the values of black and white.
+    /// From `values` of `shape`, channels first; `range` holds the values of black and white.
     ///
     /// # Panics
-    /// If there are not as many values as the shape says.
+    /// If the number of values is not that of the shape.
     pub fn new(values: &'a [f32], shape: Shape, range: (f32, f32)) -> Image<'a> {
         assert_eq!(values.len(), shape.values(), "values of an image");
         Image { values, bytes: &[], shape, range }
     }
 
-    /// The `bytes` of an image of `shape`, row by row, channels last, as an int8 model makes them.
+    /// From the `bytes` of an int8 model: `shape`, row by row, channels last.
     ///
     /// # Panics
-    /// If there are not as many bytes as the shape says.
+    /// If the number of bytes is not that of the shape.
     pub fn from_bytes(bytes: &'a [u8], shape: Shape) -> Image<'a> {
         assert_eq!(bytes.len(), shape.values(), "bytes of an image");
         Image { values: &[], bytes, shape, range: (0.0, 255.0) }
     }
 
-    /// Pixels a row.
+    /// Pixels per row.
     pub fn width(&self) -> usize {
         self.shape.w
     }
@@ -42,30 +51,30 @@ impl<'a> Image<'a> {
         self.shape.h
     }
 
-    /// 1 for grey, 3 for colour.
+    /// 1 for gray, 3 for color.
     pub fn channels(&self) -> usize {
         self.shape.c
     }
 
-    /// The values as the generator made them, channels first; empty of an int8 model, which makes bytes.
+    /// The values that the generator computed, channels first; empty for an int8 model.
     pub fn values(&self) -> &'a [f32] {
         self.values
     }
 
-    /// The bytes as an int8 model made them, row by row, channels last; empty of other models.
+    /// The bytes that an int8 model computed, row by row, channels last; empty for other models.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// One value as a byte: black is 0, white 255, halves round up, what lies outside is clipped, and what is no
-    /// number is 0.
+    /// A value as a byte: black is 0, white is 255, halves round up, values outside are clamped,
+    /// NaN is 0.
     fn byte(&self, value: f32) -> u8 {
         let (black, white) = self.range;
-        // A float turned integer saturates, and NaN becomes 0.
+        // The conversion saturates, and NaN becomes 0.
         ((value - black) / (white - black) * 255.0 + 0.5) as u8
     }
 
-    /// The pixel in column `x` of row `y` as red, green and blue; grey is all three.
+    /// The pixel in column `x` of row `y` as red, green and blue, which are equal in a gray image.
     ///
     /// # Panics
     /// If it lies outside the image.
@@ -116,8 +125,8 @@ mod tests {
     fn bytes_are_pixels() {
         let image = Image::from_bytes(&[1, 2, 3, 4, 5, 6], Shape::new(3, 1, 2));
         assert!(image.pixels().eq([[1, 2, 3], [4, 5, 6]]));
-        let grey = Image::from_bytes(&[7, 8], Shape::new(1, 2, 1));
-        assert_eq!(grey.pixel(0, 1), [8; 3]);
+        let gray = Image::from_bytes(&[7, 8], Shape::new(1, 2, 1));
+        assert_eq!(gray.pixel(0, 1), [8; 3]);
     }
 
     #[test]

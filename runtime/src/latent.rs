@@ -1,13 +1,24 @@
-//! Latents: the point from which a generator makes an image. A seed names the same latent on every device.
+//! Latents: the points from which a generator makes images. A seed names the same latent on every
+//! device.
 //!
-//! Numbers come from SplitMix64 (Steele, Lea and Flood 2014, figure 17), the normal distribution from the inverse of
-//! its distribution function (Wichura 1988, algorithm AS 241, PPND16), in `f64` with nothing but `+ - * /` and
-//! comparisons, which IEEE 754 defines to the bit; the logarithm and the root that its tails want are built from those
-//! as well. A latent is therefore the same bits on every conforming machine, with or without floating-point hardware.
+//! Numbers come from SplitMix64 (Steele, Lea and Flood 2014, figure 17), the normal distribution
+//! from the inverse of its distribution function (Wichura 1988, algorithm AS 241, PPND16), in `f64`
+//! with only `+ - * /` and comparisons, which IEEE 754 defines to the bit; the logarithm and square
+//! root for the tails are built from the same. So a latent has the same bits on every conforming
+//! machine, with or without floating-point hardware.
 
 use core::fmt;
 
-/// Where a latent's values come from.
+/// Where the values of a latent come from.
+///
+/// ```
+/// use runtime::Latent;
+///
+/// let mut z = [0.0; 4];
+/// Latent::from_seed(42).truncated(0.7).fill(&mut z)?;
+/// Latent::between(1, 2, 0.5).fill(&mut z)?;
+/// # Ok::<(), runtime::LatentLength>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latent<'a> {
     source: Source<'a>,
@@ -19,29 +30,29 @@ pub struct Latent<'a> {
 enum Source<'a> {
     Seed(u64),
     Values(&'a [f32]),
-    /// Between two seeds, `t` of the way from the first to the second.
+    /// The point at `t` on the way from the first seed to the second.
     Between(u64, u64, f32),
 }
 
-/// A latent of given values that is not of the length a model wants.
+/// A latent of given values does not have the length that a model needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatentLength {
-    /// What the model wants.
+    /// Length that the model needs.
     pub need: usize,
-    /// What there is.
+    /// Length of the latent.
     pub got: usize,
 }
 
 impl fmt::Display for LatentLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the latent has {} values, the model wants {}", self.got, self.need)
+        write!(f, "the latent has {} values, the model needs {}", self.got, self.need)
     }
 }
 
 impl core::error::Error for LatentLength {}
 
 impl<'a> Latent<'a> {
-    /// Independent values from N(0, 1), as many as a model wants.
+    /// Independent values from N(0, 1), for any length.
     pub const fn from_seed(seed: u64) -> Latent<'static> {
         Latent { source: Source::Seed(seed), truncation: 1.0, label: None }
     }
@@ -51,37 +62,41 @@ impl<'a> Latent<'a> {
         Latent { source: Source::Values(values), truncation: 1.0, label: None }
     }
 
-    /// A point on the way from one seed's latent (`t` = 0) to another's (`t` = 1) along the sphere (White 2016,
-    /// "Sampling Generative Networks", section 2.1): each stop is as far from the origin as samples are.
+    /// The point at `t`, from 0 to 1, on the way from one seed's latent to another's along the
+    /// sphere (White 2016, "Sampling Generative Networks", section 2.1): every point is as far from
+    /// the origin as samples are.
     pub const fn between(from: u64, to: u64, t: f32) -> Latent<'static> {
         Latent { source: Source::Between(from, to, t), truncation: 1.0, label: None }
     }
 
-    /// The same with every value multiplied by `truncation`: below 1 faces are more ordinary and better formed.
+    /// The same with every value multiplied by `truncation`. Below 1, faces are more ordinary and
+    /// better formed.
     pub const fn truncated(self, truncation: f32) -> Latent<'a> {
         Latent { truncation, ..self }
     }
 
-    /// The same of class `label`, for conditional models: without it seeds take the classes in turn, seed 0 the first.
-    pub const fn labelled(self, label: u32) -> Latent<'a> {
+    /// The same with class `label`, for conditional models. Without it, seeds cycle through the
+    /// classes; seed 0 has the first.
+    pub const fn labeled(self, label: u32) -> Latent<'a> {
         Latent { label: Some(label), ..self }
     }
 
-    /// Writes the latent's values.
+    /// Writes the values of the latent.
     ///
     /// # Errors
-    /// [`LatentLength`] where given values are not as many as `z` is long.
+    /// [`LatentLength`] if given values do not have the length of `z`.
     pub fn fill(&self, z: &mut [f32]) -> Result<(), LatentLength> {
         self.fill_for(z, 0)
     }
 
-    /// Writes the latent of a model of `labels` classes: its values, and behind them one for each class, 1 for the label's
-    /// and 0 for the others (Mirza and Osindero 2014, section 3.2). A label beyond the last class counts on from the
-    /// first. Given values may have those of the classes with them; on the way from a seed to another so is the class.
+    /// Writes the latent of a model of `labels` classes: its values, followed by one value per
+    /// class, 1 for the label's class and 0 for the others (Mirza and Osindero 2014, section 3.2).
+    /// Labels wrap around at the number of classes. Given values may include those of the classes.
+    /// Between two seeds, the class is interpolated too.
     ///
     /// # Errors
-    /// [`LatentLength`] where given values are neither as many as `z` is long nor, with a label, as the part before the
-    /// classes.
+    /// [`LatentLength`] if given values have neither the length of `z` nor, with a label, its
+    /// length without the classes.
     pub fn fill_for(&self, z: &mut [f32], labels: usize) -> Result<(), LatentLength> {
         let need = z.len();
         let (z, classes) = z.split_at_mut(need.saturating_sub(labels));
@@ -116,13 +131,13 @@ impl<'a> Latent<'a> {
         Ok(())
     }
 
-    /// The class of a seed where none was asked for: their turn.
+    /// The label, or the class whose turn it is for a seed; wraps around.
     fn class(&self, seed: u64) -> u64 {
         self.label.map_or(seed, u64::from)
     }
 }
 
-/// Nought everywhere but `value` at the class.
+/// Writes `value` at the class and 0 elsewhere.
 fn mark(classes: &mut [f32], class: u64, value: f32) {
     classes.fill(0.0);
     add(classes, class, value);
@@ -147,7 +162,7 @@ fn slerp(from: u64, to: u64, t: f32, z: &mut [f32]) {
     let cos = if norm > 0.0 { (dot / norm).clamp(-1.0, 1.0) } else { 1.0 };
     let angle = acos(cos);
     let t = t.clamp(0.0, 1.0) as f64;
-    // Two latents of the same direction (one seed twice): the straight line is the arc.
+    // Latents in the same direction, such as those of one seed: the arc is a straight line.
     let (wa, wb) = match sin(angle) {
         s if s < 1e-9 => (1.0 - t, t),
         s => (sin((1.0 - t) * angle) / s, sin(t * angle) / s),
@@ -167,8 +182,8 @@ pub struct Normal {
 impl Normal {
     /// The stream of `seed`.
     pub const fn new(seed: u64) -> Normal {
-        // Seeds are small numbers in a row: one round of the output function sends the states they start from far
-        // apart, so that no two streams differ by a small, constant offset of their states.
+        // Seeds are usually small, consecutive numbers. One round of the output function moves
+        // their first states far apart, so that no two streams differ by a small, constant offset.
         Normal { state: mix(seed) }
     }
 
@@ -176,7 +191,7 @@ impl Normal {
     pub fn sample(&mut self) -> f32 {
         self.state = self.state.wrapping_add(GOLDEN);
         let bits = mix(self.state) >> 11;
-        // The middle of one of 2^53 equal parts of (0, 1): never 0 or 1.
+        // The middle of one of 2^53 equal intervals of (0, 1): never 0 or 1.
         let p = (bits as f64 + 0.5) / 9_007_199_254_740_992.0;
         quantile(p) as f32
     }
@@ -273,8 +288,8 @@ const F: [f64; 8] = [
     2.044_263_103_389_939_8e-15,
 ];
 
-/// Natural logarithm of a positive, normal number: `x = m 2^e` with `m` in [1/sqrt 2, sqrt 2), then the series of
-/// `2 artanh((m - 1) / (m + 1))`, whose last term is below 1e-17.
+/// Natural logarithm of a positive, normal number: `x = m 2^e` with `m` in [1/sqrt 2, sqrt 2), then
+/// the series of `2 artanh((m - 1) / (m + 1))`, whose last term is below 1e-17.
 fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut e = ((bits >> 52) & 0x7ff) as i64 - 1023;
@@ -288,7 +303,7 @@ fn ln(x: f64) -> f64 {
     e as f64 * core::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// Square root by Newton's method from a start of half the exponent; nought of what is not positive.
+/// Square root by Newton's method, starting with half the exponent; 0 unless `x` is positive.
 fn sqrt(x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -300,7 +315,7 @@ fn sqrt(x: f64) -> f64 {
     y
 }
 
-/// Sine of 0 to pi, within 1e-15: the Taylor series about 0, mirrored at a right angle.
+/// Sine from 0 to pi, with an error below 1e-15: the Taylor series about 0, mirrored at pi / 2.
 fn sin(x: f64) -> f64 {
     let x = if x > core::f64::consts::FRAC_PI_2 { core::f64::consts::PI - x } else { x };
     let x2 = x * x;
@@ -312,7 +327,8 @@ fn sin(x: f64) -> f64 {
     sum
 }
 
-/// Arc cosine of -1 to 1, within 1e-7 (at the ends; far better between): bisection of the sine's complement.
+/// Arc cosine, with an error below 1e-7 at the ends and far less between them, by bisection of the
+/// cosine.
 fn acos(c: f64) -> f64 {
     // sin(pi/2 - x) = cos x falls from 1 at 0 to -1 at pi.
     let cos = |x: f64| match x <= core::f64::consts::FRAC_PI_2 {
@@ -342,7 +358,8 @@ mod tests {
 
     #[test]
     fn known_quantiles() {
-        // R 4: qnorm(c(0.975, 0.5, 0.1, 1e-3, 1e-10, 1e-300)), the first two in the middle, the last far out.
+        // R 4: qnorm(c(0.975, 0.5, 0.1, 1e-3, 1e-10, 1e-300)), the first two in the middle, the
+        // last far out.
         let cases = [
             (0.975, 1.959963984540054),
             (0.5, 0.0),
@@ -374,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_neighbouring_seeds_do_not_overlap() {
+    fn streams_of_neighboring_seeds_do_not_overlap() {
         let a: [f32; 64] = values(Latent::from_seed(0));
         for seed in 1..100 {
             let b: [f32; 64] = values(Latent::from_seed(seed));
@@ -390,7 +407,7 @@ mod tests {
         }
     }
 
-    /// The first four values of a few seeds, as bits: what every device must make.
+    /// The bits of the first four values of a few seeds, which every device must produce.
     const TABLE: [(u64, [u32; 4]); 4] = [
         (0, [0x3f98_89ab, 0xbe30_9fff, 0xbff7_cee4, 0x3ff2_6bde]),
         (1, [0x3f2c_7774, 0xbea6_aaae, 0xbe1f_0c9e, 0x3fd7_d3d2]),
@@ -412,7 +429,7 @@ mod tests {
             let n = norm(&at(t));
             assert!(n > low * 0.9 && n < high * 1.1, "{t}: {n} of {low} to {high}");
         }
-        // One seed twice is a point.
+        // From a seed to itself there is only one point.
         assert!(off(&values::<64>(Latent::between(3, 3, 0.5)), &a) < 1e-6);
     }
 
@@ -425,18 +442,18 @@ mod tests {
         };
         let free: [f32; 2] = values(Latent::from_seed(4));
         let with = |classes: [f32; 3]| [free[0], free[1], classes[0], classes[1], classes[2]];
-        // Seeds take the classes in turn; a label that is asked for wins; truncation leaves it alone.
+        // Seeds cycle through the classes; an explicit label wins; truncation leaves classes alone.
         assert_eq!(of(Latent::from_seed(4)), with([0.0, 1.0, 0.0]));
-        assert_eq!(of(Latent::from_seed(4).labelled(2)), with([0.0, 0.0, 1.0]));
+        assert_eq!(of(Latent::from_seed(4).labeled(2)), with([0.0, 0.0, 1.0]));
         assert_eq!(of(Latent::from_seed(4).truncated(0.0))[2..], [0.0, 1.0, 0.0]);
         let between = of(Latent::between(4, 5, 0.25));
         assert_eq!(between[2..], [0.0, 0.75, 0.25]);
-        assert_eq!(of(Latent::between(4, 5, 0.25).labelled(0))[2..], [1.0, 0.0, 0.0]);
+        assert_eq!(of(Latent::between(4, 5, 0.25).labeled(0))[2..], [1.0, 0.0, 0.0]);
         // Values with and without their classes.
         let given = [1.0, 2.0, 0.5, 0.5, 0.0];
         assert_eq!(of(Latent::from_values(&given)), given);
-        let labelled = Latent::from_values(&given[..2]).labelled(1);
-        assert_eq!(of(labelled), [1.0, 2.0, 0.0, 1.0, 0.0]);
+        let labeled = Latent::from_values(&given[..2]).labeled(1);
+        assert_eq!(of(labeled), [1.0, 2.0, 0.0, 1.0, 0.0]);
         let error = Latent::from_values(&given[..2]).fill_for(&mut [0.0; 5], 3);
         assert_eq!(error, Err(LatentLength { need: 5, got: 2 }));
     }

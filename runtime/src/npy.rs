@@ -1,7 +1,8 @@
-//! Arrays in NumPy's `.npy` form, version 1 to 3 (numpy.lib.format).
+//! NumPy arrays as `.npy` files, versions 1 to 3 (numpy.lib.format).
 //!
-//! The header is a Python dictionary of three keys. Only that dictionary is read, in time and memory in proportion to the
-//! file: a general parser of Python literals takes exponential time on nested brackets.
+//! The header is a Python dictionary of three keys. Only that is parsed, in time and memory
+//! proportional to the file: a general parser of Python literals takes exponential time on nested
+//! brackets.
 
 use std::borrow::ToOwned;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-/// Type of an array's values; either byte order is read.
+/// The type of the values of an array; both byte orders are supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `u1`.
@@ -20,12 +21,13 @@ pub enum Kind {
     F64,
 }
 
-/// An array that was checked against the bytes it came in.
+/// An array, checked against its bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<'a> {
     /// Length of each axis.
     pub shape: Vec<usize>,
-    /// Whether the first axis is the innermost one in memory (Fortran's order) rather than the last (C's).
+    /// Whether the first axis is the innermost one in memory (Fortran order) rather than the last
+    /// (C order).
     pub fortran: bool,
     /// Type of the values.
     pub kind: Kind,
@@ -33,20 +35,20 @@ pub struct Array<'a> {
     data: &'a [u8],
 }
 
-/// Why bytes are not an array that is read.
+/// Why bytes are not a supported array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NpyError {
-    /// They do not begin as a `.npy` file does.
+    /// They do not begin like a `.npy` file.
     Magic,
-    /// The format's version.
+    /// The version of the format is not supported.
     Version(u8),
     /// The header is longer than the file, or than [`LONGEST_HEADER`]: its length.
     HeaderLength(usize),
-    /// The header is not the dictionary that it should be: what is wrong.
+    /// The header is not the expected dictionary: what is wrong.
     Header(String),
-    /// The values are of a type that is not read: its name.
+    /// The type of the values is not supported: its name.
     Type(String),
-    /// The shape promises another number of bytes than follow: shape, bytes that follow.
+    /// The shape does not fit the number of bytes that follow: both.
     Length(Vec<usize>, usize),
 }
 
@@ -55,18 +57,18 @@ impl fmt::Display for NpyError {
         match self {
             NpyError::Magic => write!(f, "not a .npy file"),
             NpyError::Version(got) => {
-                write!(f, "version {got} of the .npy format; 1 to 3 are read")
+                write!(f, "version {got} of the .npy format; only 1 to 3 are supported")
             }
             NpyError::HeaderLength(got) => write!(
                 f,
-                "the .npy header claims {got} bytes, more than the file or the limit of {LONGEST_HEADER} has"
+                "the .npy header claims {got} bytes, more than the file has or the limit of {LONGEST_HEADER}"
             ),
             NpyError::Header(what) => write!(f, "the .npy header is damaged: {what}"),
             NpyError::Type(got) => {
-                write!(f, "values of type {got}; float32, float64 and uint8 are read")
+                write!(f, "values of type {got}; only float32, float64 and uint8 are supported")
             }
             NpyError::Length(shape, got) => {
-                write!(f, "an array of shape {shape:?} does not take the {got} bytes that follow")
+                write!(f, "an array of shape {shape:?} does not fit the {got} bytes that follow")
             }
         }
     }
@@ -74,7 +76,7 @@ impl fmt::Display for NpyError {
 
 impl std::error::Error for NpyError {}
 
-/// Longest header that is read, in bytes. NumPy writes fewer than 128 for arrays of a few axes.
+/// Longest supported header in bytes. NumPy writes fewer than 128 for arrays of a few axes.
 pub const LONGEST_HEADER: usize = 4096;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -83,7 +85,7 @@ impl<'a> Array<'a> {
     /// The array in `bytes`.
     ///
     /// # Errors
-    /// [`NpyError`] says what is wrong with them.
+    /// [`NpyError`] if they are not a supported array.
     pub fn parse(bytes: &'a [u8]) -> Result<Array<'a>, NpyError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
         let &[version, _minor, ref rest @ ..] = rest else {
@@ -123,7 +125,7 @@ impl<'a> Array<'a> {
         Ok(Array { shape, fortran, kind, big_endian, data })
     }
 
-    /// The values in the order of the file, as `f64`, which holds every value of every kind.
+    /// The values in the order of the file, as `f64`, which is exact for all supported types.
     pub fn values(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         let size = match self.kind {
             Kind::U8 => 1,
@@ -146,19 +148,19 @@ impl<'a> Array<'a> {
     }
 }
 
-/// The bytes of a file of `values` of 32 bits in C's order.
+/// The bytes of a file of 32-bit floats in C order.
 ///
 /// # Panics
-/// If there are not as many values as `shape` has places.
+/// If the number of values is not that of `shape`.
 pub fn write(shape: &[usize], values: impl IntoIterator<Item = f32>) -> Vec<u8> {
     let axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
-    // A tuple of one keeps its comma.
+    // A tuple of one element needs its comma.
     let axes = match shape {
         [_] => axes.trim_end(),
         _ => axes.trim_end_matches(", "),
     };
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({axes}), }}");
-    // Values begin at a multiple of 64 bytes; the header ends in a line feed.
+    // Values begin at a multiple of 64 bytes; the header ends with a line feed.
     let before = MAGIC.len() + 4;
     while !(before + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
@@ -169,7 +171,7 @@ pub fn write(shape: &[usize], values: impl IntoIterator<Item = f32>) -> Vec<u8> 
     let start = bytes.len();
     values.into_iter().for_each(|v| bytes.extend(v.to_le_bytes()));
     let want = 4 * shape.iter().product::<usize>();
-    assert_eq!(bytes.len() - start, want, "as many values as the shape has places");
+    assert_eq!(bytes.len() - start, want, "the number of values is that of the shape");
     bytes
 }
 
@@ -180,7 +182,8 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, keys in any order, spaces anywhere between tokens.
+    /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, with keys in any order and
+    /// spaces between any tokens.
     fn parse(text: &'a str) -> Result<Header<'a>, String> {
         let mut rest = Rest(text);
         let (mut descr, mut fortran, mut shape) = (None, None, None);
@@ -206,7 +209,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// What is left of a header.
+/// The rest of a header.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn files_survive_the_round_trip() {
         for shape in [vec![], vec![3], vec![2, 3], vec![0, 5], vec![2, 1, 1, 2]] {
             let count = shape.iter().product::<usize>();
             let bytes = write(&shape, (0..count).map(|i| i as f32 - 0.5));
@@ -338,8 +341,8 @@ mod tests {
             (file("{'descr': '<f4', 'more': 3}", &[]), "unknown key \"more\""),
             (file(&good.replace("(1, 1)", "(1, -1)"), &[0; 4]), "a length expected"),
             (file(&good.replace("<f4", "<i8"), &[0; 8]), "values of type <i8"),
-            (file(&huge, &[0; 4]), "does not take the 4 bytes"),
-            (file(good, &[0; 5]), "does not take the 5 bytes"),
+            (file(&huge, &[0; 4]), "does not fit the 4 bytes"),
+            (file(good, &[0; 5]), "does not fit the 5 bytes"),
         ];
         for (bytes, want) in cases {
             let error = Array::parse(&bytes).unwrap_err();

@@ -1,7 +1,8 @@
-//! Promises of the core: every kernel agrees with the obvious loop, folding changes no picture, records survive what
-//! happens to files, and the arena is exact.
+//! Promises of the core: every kernel agrees with the obvious loop, folding changes no picture,
+//! damaged files are errors, and the arena is exact.
 #![cfg(feature = "std")]
 
+use runtime::checksum::checksum;
 use runtime::cpu::{ArenaTooSmall, Cpu};
 use runtime::graph::{Facts, Graph, GraphError, Layer};
 use runtime::latent::Latent;
@@ -10,13 +11,13 @@ use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::{Buffer, Record, RecordError};
 use runtime::simd::Isa;
 
-/// Numbers between -1 and 1 that look random and are not.
+/// Deterministic numbers between -1 and 1 that look random.
 fn numbers(n: usize, salt: usize) -> Vec<f32> {
     let at = |i: usize| ((i + 1) * (salt + 7) * 2_654_435_761) % 100_003;
     (0..n).map(|i| at(i) as f32 / 50_001.5 - 1.0).collect()
 }
 
-/// A layer with weights for `input`, scaled so that values stay about as large as they were.
+/// A layer with weights for `input`, scaled so that values keep their magnitude.
 fn layer(name: &str, op: Op, activation: Activation, input: Shape, bias: bool) -> Layer {
     let weights = op.weight(input).map_or(0, |sides| sides.iter().product());
     let fan_in = (input.c as f32).sqrt();
@@ -147,7 +148,8 @@ fn folding_changes_no_picture() {
     };
     let activate =
         |name, activation| layer(name, Op::Activate, activation, Shape::new(1, 1, 1), false);
-    // A stem with batch norm, resize and convolution with batch norm, a norm that cannot be folded after the tanh.
+    // A stem with batch norm, resize and convolution with batch norm, a norm that cannot be folded
+    // after the tanh.
     let mut convolutional = dcgan();
     let at = Shape::new(7, 8, 8);
     let same = Op::Conv { out: 3, window: window(3, 1, 1) };
@@ -265,9 +267,9 @@ fn burn_reads_our_records_and_we_read_burns() {
     }
     let theirs = writer.into_bytes().unwrap();
     let buffer = Buffer::from(&theirs[..]);
-    let read = Model::parse_unsummed(buffer.bytes()).unwrap();
+    let read = Model::parse_unverified(buffer.bytes()).unwrap();
     for (a, b) in read.layers().iter().zip(model.layers()) {
-        assert_eq!((a.weight, a.bias), (b.weight, b.bias));
+        assert_eq!(a.floats(), b.floats());
     }
     let missing = Model::parse(buffer.bytes()).unwrap_err();
     assert_eq!(missing, ModelError::Missing(key::CHECKSUM));
@@ -285,7 +287,7 @@ fn damage_is_an_error() {
             let mut bytes = bytes.clone();
             bytes[at] ^= 1 << bit;
             let buffer = Buffer::from(&bytes);
-            // A damaged fact can still be a model; damaged weights cannot.
+            // A model with damaged metadata may still parse; one with damaged weights may not.
             let parsed = Model::parse(buffer.bytes());
             let start = bytes.len() - Record::parse(buffer.bytes()).map_or(0, |r| r.data().len());
             assert!(parsed.is_err() || at < start, "bit {bit} of byte {at}");
@@ -298,18 +300,18 @@ fn damage_is_an_error() {
 }
 
 #[test]
-fn flips_do_not_cancel_out() {
+fn sign_flips_do_not_cancel_out() {
     let data = numbers(4096, 1);
     let bytes = |data: &[f32]| data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-    let want = runtime::record::checksum(&bytes(&data));
+    let want = checksum(&bytes(&data));
     let negated: Vec<f32> = data.iter().map(|v| -v).collect();
-    assert_ne!(runtime::record::checksum(&bytes(&negated)), want);
+    assert_ne!(checksum(&bytes(&negated)), want);
     // Pairs of sign flips within one lane.
     for other in 1..200 {
         let mut data = data.clone();
         data[5] = -data[5];
         data[5 + 16 * other] = -data[5 + 16 * other];
-        assert_ne!(runtime::record::checksum(&bytes(&data)), want, "{other}");
+        assert_ne!(checksum(&bytes(&data)), want, "{other}");
     }
 }
 
@@ -330,13 +332,14 @@ fn each_mistake_has_its_message() {
         message(&bytes)
     };
     assert_eq!(message(b"hello, hello"), "not a burn record: begins with 0x6c6c6568");
-    assert_eq!(message(b"hi"), "not a burn record: 2 bytes, its header alone has 10");
+    assert_eq!(message(b"hi"), "not a burn record: 2 bytes, shorter than its header of 10");
     let mut other = bytes.clone();
     other[4] = 9;
-    assert_eq!(message(&other), "burn record of version 9, 1 is supported");
-    assert!(message(&bytes[..60]).contains("the file has 60"));
+    assert_eq!(message(&other), "burn record of version 9, only version 1 is supported");
+    assert!(message(&bytes[..60]).contains("the file has only 60 bytes"));
     assert!(
-        message(&bytes[..bytes.len() - 1]).ends_with(&format!("the file has {}", bytes.len() - 1))
+        message(&bytes[..bytes.len() - 1])
+            .ends_with(&format!("the file has only {} bytes", bytes.len() - 1))
     );
     assert_eq!(
         swapped("pocket-gan.layers", "pocket-gan.lasers"),
@@ -348,7 +351,7 @@ fn each_mistake_has_its_message() {
     );
     assert_eq!(
         swapped("l1 ConvTranspose 7 4 2", "l1 ConvTranspose 8 4 2"),
-        "layer 1 (l1): the weight has 1456 values, the layer wants 1664"
+        "layer 1 (l1): the weight has 1456 values, the layer needs 1664"
     );
     assert_eq!(
         swapped("l1 ConvTranspose 7 4", "l1 ConvTranspose 7 0"),
@@ -357,45 +360,48 @@ fn each_mistake_has_its_message() {
     assert_eq!(swapped("l1.weight", "l9.weight"), "layer 1 (l1): the record has no weight");
     assert_eq!(
         swapped("F32", "F16"),
-        "layer 0 (l0): values of type \"F16\", the model's precision wants \"F32\""
+        "layer 0 (l0): values of type \"F16\", the model's precision needs \"F32\""
     );
-    assert_eq!(swapped("-1 1", "-1 X"), "\"pocket-gan.range\" says \"-1 X\"");
+    assert_eq!(swapped("-1 1", "-1 X"), "\"pocket-gan.range\" has the invalid value \"-1 X\"");
     let mut flipped = bytes.clone();
     *flipped.last_mut().unwrap() ^= 1;
     assert!(message(&flipped).starts_with("the weights are damaged"));
-    // One byte off.
+    // Misaligned by one byte.
     let shifted = Buffer::from([&[0], &bytes[..]].concat());
     assert_eq!(Model::parse(&shifted.bytes()[1..]).unwrap_err(), ModelError::Misaligned);
     assert_eq!(Record::parse(&[]).unwrap_err(), RecordError::Short(0));
 }
 
 #[test]
-fn graphs_that_are_no_generators() {
+fn graphs_that_are_not_generators() {
     type Edit = fn(&mut Graph);
     let cases: [(Edit, &str); 8] = [
-        (|g| g.layers.clear(), "a generator without layers or latent"),
-        (|g| g.latent = 11, "layer 0 (l0): the weight has 2080 values, the layer wants 2288"),
+        (|g| g.layers.clear(), "the generator has no layers or no latent"),
+        (|g| g.latent = 11, "layer 0 (l0): the weight has 2080 values, the layer needs 2288"),
         (
             |g| g.layers[1].bias = vec![0.0; 3],
-            "layer 1 (l1): the bias has 3 values, the layer wants 7",
+            "layer 1 (l1): the bias has 3 values, the layer needs 7",
         ),
         (
             |g| g.layers[2].weight[5] = f32::NAN,
-            "layer 2 (l2): the weight holds a value that is no finite number",
+            "layer 2 (l2): the weight has a value that is not finite",
         ),
         (
             |g| drop(g.layers.pop()),
-            "the last layer makes 7 x 8 x 8, not an image of 1 or 3 channels",
+            "the output has shape 7 x 8 x 8, not that of an image of 1 or 3 channels",
         ),
         (
             |g| g.layers[1].name = "l 1".into(),
-            "layer 1: \"l 1\" is no name of its own without spaces",
+            "layer 1: \"l 1\" is not a unique name without whitespace",
         ),
         (
             |g| g.layers[1].name = "l0".into(),
-            "layer 1: \"l0\" is no name of its own without spaces",
+            "layer 1: \"l0\" is not a unique name without whitespace",
         ),
-        (|g| g.facts.range = (1.0, 1.0), "black is 1 and white is 1"),
+        (
+            |g| g.facts.range = (1.0, 1.0),
+            "black (1) and white (1) must be two different finite numbers",
+        ),
     ];
     for (edit, want) in cases {
         let mut graph = dcgan();
@@ -408,4 +414,21 @@ fn graphs_that_are_no_generators() {
         long.layers.push(Layer { name: format!("x{i}"), ..nothing.clone() });
     }
     assert_eq!(long.to_record().unwrap_err(), GraphError::Layers(33));
+}
+
+/// Firmware has a few kilobytes of stack: parsing must not need many times the size of a model.
+#[test]
+fn parsing_and_generating_fit_a_small_stack() {
+    const STACK: usize = 40 << 10;
+    assert!(size_of::<Model<'_>>() < 10 << 10, "{}", size_of::<Model<'_>>());
+    let record = Buffer::from(dcgan().quantize(0..1).unwrap());
+    let work = move || {
+        let model = Model::parse(record.bytes()).unwrap();
+        let mut arena = vec![0.0; model.arena_len()];
+        let mut cpu = Cpu::with(&model, &mut arena, Isa::all()[0]).unwrap();
+        cpu.generate(&Latent::from_seed(1)).unwrap().pixels().len()
+    };
+    // A larger stack frame ends the whole process.
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).unwrap();
+    assert_eq!(thread.join().unwrap(), 16 * 16);
 }

@@ -1,4 +1,4 @@
-//! Promises about bytes that are not what they should be: parsing gives an error or a model that runs, and never more.
+//! Promises about damaged bytes: parsing returns an error or a model that runs.
 #![cfg(feature = "std")]
 
 use runtime::cpu::Cpu;
@@ -37,10 +37,10 @@ fn graph() -> Graph {
     }
 }
 
-/// Parses, and runs what parses if its arena is one that a desk would give it.
+/// Parses, and runs the model if it parses and its arena is not huge.
 fn try_all(bytes: &[u8]) {
     let buffer = Buffer::from(bytes);
-    let Ok(model) = Model::parse_unsummed(buffer.bytes()) else {
+    let Ok(model) = Model::parse_unverified(buffer.bytes()) else {
         return;
     };
     let need = model.arena_len();
@@ -90,7 +90,7 @@ fn several_bytes_at_once() {
         for _ in 0..1 + random(6) {
             damaged[random(end)] = random(256) as u8;
         }
-        // A stretch that is missing moves everything behind it.
+        // Missing bytes move everything behind them.
         if random(4) == 0 {
             let from = random(end);
             damaged.drain(from..(from + 1 + random(9)).min(damaged.len()));
@@ -131,11 +131,11 @@ fn a_slope_is_a_finite_number() {
         let mut graph = graph();
         graph.layers[2].activation = Activation::LeakyRelu(slope);
         let error = graph.to_record().unwrap_err().to_string();
-        assert_eq!(error, "layer 2 (norm): the slope holds a value that is no finite number");
+        assert_eq!(error, "layer 2 (norm): the slope has a value that is not finite");
     }
 }
 
-/// A record of these CBOR bytes and `data` bytes of nought.
+/// A record of these CBOR bytes and `data` zero bytes.
 fn record(cbor: &[u8], data: usize) -> Vec<u8> {
     let mut bytes = b"NRUB\x01\x00".to_vec();
     bytes.extend((cbor.len() as u32).to_le_bytes());
@@ -144,14 +144,14 @@ fn record(cbor: &[u8], data: usize) -> Vec<u8> {
     bytes
 }
 
-/// A tensor `t` of type `F32` with these CBOR bytes for its sides and its place.
+/// A tensor `t` of type `F32` with these CBOR bytes for its dimensions and offsets.
 fn tensor(sides: &[u8], place: &[u8]) -> Vec<u8> {
     [b"\xa1\x67tensors\xa1\x61t\xa3\x65dtype\x63F32\x65shape", sides, b"\x6cdata_offsets", place]
         .concat()
 }
 
 #[test]
-fn metadata_that_somebody_made_up() {
+fn hostile_metadata() {
     let one = b"\x81\x01";
     let all = b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff";
     let with = |before: &[u8], after: &[u8]| [before, after].concat();
@@ -190,7 +190,7 @@ fn metadata_that_somebody_made_up() {
 }
 
 #[test]
-fn unknowns_of_every_kind_are_passed_over() {
+fn unknown_values_are_skipped() {
     let kinds: [&[u8]; 10] = [
         b"\x18\x2a",                 // 42
         b"\x20",                     // -1
@@ -222,7 +222,7 @@ fn an_operation_or_key_of_another_version_is_named() {
         let mut bytes = bytes.clone();
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         let buffer = Buffer::from(&bytes);
-        Model::parse_unsummed(buffer.bytes()).unwrap_err().to_string()
+        Model::parse_unverified(buffer.bytes()).unwrap_err().to_string()
     };
     let cases = [
         ("end Activate Tanh", "end Activate Tank", "layer 6: \"end Activate Tank\" is not a layer"),

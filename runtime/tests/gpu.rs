@@ -1,6 +1,6 @@
-//! Promises of the GPU backend: every kernel computes what the obvious loops do, for every kind of layer, on every adapter
-//! there is. On a machine without an adapter it says so in a line and passes, unless the variable `POCKET_GAN_GPU` is
-//! `required`.
+//! Promises of the GPU backend: every kernel computes what the obvious loops do, for every kind of
+//! layer, on every adapter. Without an adapter the tests print a line and pass, unless the variable
+//! `POCKET_GAN_GPU` is `required`.
 
 use runtime::cpu::Cpu;
 use runtime::gpu::{Adapter, Gpu, GpuError, Kind, adapters};
@@ -10,8 +10,8 @@ use runtime::model::Model;
 use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
 
-/// The adapters, and each software one once more as if it were a card, which is given other kernels; none is a failure
-/// where they are required.
+/// The adapters, and each software one once more as if it were a card, for which other kernels are
+/// chosen. None is a failure if they are required.
 fn found() -> Vec<Adapter> {
     let mut all = adapters();
     if all.is_empty() {
@@ -28,7 +28,7 @@ fn found() -> Vec<Adapter> {
     all
 }
 
-/// Numbers between -1 and 1 that look random and are not.
+/// Deterministic numbers between -1 and 1 that look random.
 fn numbers(n: usize, salt: u64) -> Vec<f32> {
     let mut state = salt;
     let mut next = || {
@@ -63,8 +63,8 @@ fn to(c: usize, h: usize, w: usize) -> Op {
     Op::Reshape { to: Shape::new(c, h, w) }
 }
 
-/// A record of operations on a latent, with weights that leave values about as large as they were. Every other layer has a
-/// bias.
+/// A record of operations on a latent, with weights that keep the magnitude of values. Every other
+/// layer has a bias.
 fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
     let mut shape = Shape::new(latent, 1, 1);
     let mut layers = Vec::new();
@@ -93,7 +93,7 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
     Buffer::from(graph.to_record().unwrap())
 }
 
-/// Faces of a batch are the obvious loops' faces.
+/// Checks the faces of a batch against the obvious loops.
 fn check(adapter: &Adapter, latent: usize, ops: &[(Op, Activation)], batch: u64) {
     let record = record(latent, ops);
     let model = Model::parse(record.bytes()).unwrap();
@@ -124,7 +124,7 @@ fn check(adapter: &Adapter, latent: usize, ops: &[(Op, Activation)], batch: u64)
                 off += usize::from(apart);
             }
         }
-        // Values that are all but equal are rarely on two sides of a half.
+        // Values that differ slightly may round to different bytes.
         assert!(off * 100 <= 3 * want.pixels().len() + 200, "{off} bytes differ: {ops:?}");
     }
 }
@@ -137,7 +137,7 @@ const SIGMOID: Activation = Activation::Sigmoid;
 
 #[test]
 fn single_layers() {
-    // The latent as a map, one operation, and its values as an image of one channel.
+    // The latent as a feature map, one operation, and its values as a gray image.
     let cases = [
         (Shape::new(5, 1, 1), dense(7)),
         (Shape::new(100, 1, 1), dense(3)),
@@ -157,7 +157,7 @@ fn single_layers() {
         (Shape::new(33, 8, 8), up(70)),
         (Shape::new(5, 4, 3), convt(6, 5, 3, 2)),
         (Shape::new(5, 4, 3), convt(9, 3, 1, 1)),
-        // Phases without a tap, and more rows than are left.
+        // Phases without taps, and more rows than are left.
         (Shape::new(3, 3, 3), convt(4, 2, 3, 0)),
         (Shape::new(2, 3, 4), convt(3, 18, 17, 4)),
         (Shape::new(3, 4, 5), Op::Affine),
@@ -209,7 +209,7 @@ fn whole_generators() {
             .chain([(resize, NONE), (conv(3, 3, 1, 1), SIGMOID)])
             .collect(),
         ),
-        // The last layer moves values: its image is planes too.
+        // The last layer moves values: the image is planar too.
         (6, vec![stem(3), (resize, NONE), (Op::Activate, TANH)]),
     ];
     for adapter in found() {
@@ -248,7 +248,7 @@ fn parts_times_and_refusals() {
     for adapter in found() {
         let mut gpu = Gpu::new(&model, &adapter, false).unwrap();
         gpu.generate_all(&latents).unwrap();
-        // An adapter that takes a few at once makes as many, and the same.
+        // An adapter that takes a few faces at once makes the same ones.
         let mut narrow = adapter.clone();
         narrow.largest_buffer = 30_000;
         let mut parts = Gpu::new(&model, &narrow, false).unwrap();
@@ -274,7 +274,7 @@ fn parts_times_and_refusals() {
         let error = gpu.generate_all(&[Latent::from_values(&[1.0])]).unwrap_err();
         assert!(matches!(error, GpuError::Latent(_)), "{error}");
         gpu.generate_all(&latents[..2]).unwrap();
-        let int8 = Buffer::from(&Graph::from_model(&model).quantise(0..2).unwrap());
+        let int8 = Buffer::from(&Graph::from_model(&model).quantize(0..2).unwrap());
         let error = Gpu::new(&Model::parse(int8.bytes()).unwrap(), &adapter, false);
         assert!(matches!(error, Err(GpuError::Precision(_))));
     }

@@ -1,4 +1,5 @@
-//! Promises of int8: every instruction set makes the same bytes as the obvious loop, and the pictures are those of f32.
+//! Promises of int8: every instruction set makes the same bytes as the obvious loop, and the
+//! pictures are those of f32.
 #![cfg(feature = "std")]
 
 use runtime::cpu::Cpu;
@@ -62,7 +63,7 @@ fn up(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
 
 fn pixels(record: &[u8], isa: Option<Isa>, seed: u64) -> Vec<[u8; 3]> {
     let model = Model::parse(record).unwrap();
-    // What was in the arena before is of no account.
+    // Earlier contents of the arena must not matter.
     let mut arena = vec![f32::from_bits(0x5a5a_a5a5 ^ seed as u32); model.arena_len()];
     let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
     let image = cpu.generate(&Latent::from_seed(seed)).unwrap();
@@ -76,7 +77,7 @@ fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
     10.0 * (255.0 * 255.0 / mean.max(1e-3)).log10()
 }
 
-/// Every form of layer, with numbers of channels that fill no register.
+/// Every kind of layer, with numbers of channels that do not fill registers.
 fn cases() -> Vec<(&'static str, Graph)> {
     use Activation::{LeakyRelu, None, Relu, Sigmoid, Tanh};
     let to = |c, h, w| Op::Reshape { to: Shape::new(c, h, w) };
@@ -95,12 +96,12 @@ fn cases() -> Vec<(&'static str, Graph)> {
         ("dcgan of 8", dcgan(16, 8)),
         ("dcgan of 13", dcgan(10, 13)),
         ("dcgan of 32", dcgan(100, 32)),
-        // A dense generator as exports have it: a window as large as the image, of one pixel.
+        // A dense generator as exported: a window as large as the image, applied to one pixel.
         (
             "window of 28",
             graph(8, &[(Op::Dense { out: 40 }, LeakyRelu(0.2)), (up(1, 28, 1, 0), Sigmoid)]),
         ),
-        // More tiles than are worked on at a time, halves of tiles, and channels around registers.
+        // More tiles than are computed at a time, half tiles, and channels around register sizes.
         (
             "odd sides",
             graph(
@@ -114,7 +115,7 @@ fn cases() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
-        ("grey", graph(9, &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)])),
+        ("gray", graph(9, &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)])),
         ("many to the image", graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)])),
         (
             "dense",
@@ -173,12 +174,12 @@ fn cases() -> Vec<(&'static str, Graph)> {
 #[test]
 fn every_kernel_makes_the_same_bytes() {
     for (name, graph) in cases() {
-        let record = Buffer::from(graph.quantise(0..8).unwrap());
+        let record = Buffer::from(graph.quantize(0..8).unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         assert_eq!(model.precision(), Precision::Int8);
         for seed in 0..3 {
             let want = pixels(record.bytes(), None, seed);
-            assert!(want.iter().any(|p| *p != want[0]), "{name}: one colour");
+            assert!(want.iter().any(|p| *p != want[0]), "{name}: one color");
             for isa in Isa::all().into_iter().flatten() {
                 let got = pixels(record.bytes(), Some(isa), seed);
                 assert!(got == want, "{name}, seed {seed}: {}", isa.name());
@@ -204,7 +205,7 @@ fn packed_floats_make_the_same_pictures() {
             let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
             let got = cpu.generate(&latent).unwrap().values().to_vec();
             let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs());
-            // NaN is further off than any number.
+            // NaN counts as infinitely far.
             assert!(
                 off.clone().all(|off| off < 2e-5),
                 "{name}, {isa:?}: {:?}",
@@ -218,7 +219,7 @@ fn packed_floats_make_the_same_pictures() {
 #[test]
 fn pictures_are_those_of_floats() {
     for (name, graph) in cases() {
-        let record = Buffer::from(graph.quantise(100..132).unwrap());
+        let record = Buffer::from(graph.quantize(100..132).unwrap());
         let floats = Buffer::from(graph.to_record().unwrap());
         let of = |seed| {
             let best = Some(Isa::best());
@@ -229,12 +230,12 @@ fn pictures_are_those_of_floats() {
     }
 }
 
-/// The shipped faces in bytes: 30 dB at worst, and the memory they take.
+/// The shipped faces as int8: at least 30 dB, within their memory.
 #[test]
 fn shipped_faces() {
     let floats = runtime::include_record!("../../models/pretrained/faces64.bpk");
     let model = Model::parse(floats).unwrap();
-    let record = Graph::from_model(&model).quantise(1000..1008).unwrap();
+    let record = Graph::from_model(&model).quantize(1000..1008).unwrap();
     assert!(record.len() < floats.len() / 3);
     let record = Buffer::from(record);
     let small = Model::parse(record.bytes()).unwrap();
@@ -248,7 +249,7 @@ fn shipped_faces() {
 
 #[test]
 fn widths_of_arenas() {
-    // (ngf, pixels, bytes at most)
+    // (ngf, pixels, most bytes)
     for (ngf, side, most) in [(64, 64, 160 << 10), (64, 32, 48 << 10), (16, 64, 32 << 10)] {
         let mut ops = vec![(up(ngf * side / 8, 4, 1, 0), Activation::Relu)];
         let mut width = ngf * side / 8;
@@ -257,7 +258,7 @@ fn widths_of_arenas() {
             ops.push((up(width, 4, 2, 1), Activation::Relu));
         }
         ops.push((up(3, 4, 2, 1), Activation::Tanh));
-        let record = Buffer::from(graph(100, &ops).quantise(0..1).unwrap());
+        let record = Buffer::from(graph(100, &ops).quantize(0..1).unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         assert_eq!(model.output(), Shape::new(3, side, side));
         let bytes = 4 * model.arena_len();
@@ -265,7 +266,7 @@ fn widths_of_arenas() {
     }
 }
 
-/// Replaces text of a record's metadata by text of the same length, and parses it.
+/// Replaces text in the metadata of a record by text of the same length, and parses it.
 fn damaged(record: &[u8], from: &str, to: &str) -> Option<String> {
     assert_eq!(from.len(), to.len());
     let at = record.windows(from.len()).position(|w| w == from.as_bytes())?;
@@ -276,14 +277,18 @@ fn damaged(record: &[u8], from: &str, to: &str) -> Option<String> {
 }
 
 #[test]
-fn records_that_are_no_int8() {
+fn damaged_int8_records() {
     let (_, graph) = &cases()[0];
-    let record = graph.quantise(0..2).unwrap();
+    let record = graph.quantize(0..2).unwrap();
     let cases = [
         ("pocket-gan.int8", "pocket-gan.intx", "no \"pocket-gan.int8\""),
-        ("32 128\n", "32 999\n", "\"pocket-gan.int8\" says \"32 999\""),
-        ("32 128\n", "-3 128\n", "\"pocket-gan.int8\" says \"-3 128\""),
-        ("precisiondint8", "precisiondint9", "\"pocket-gan.precision\" says \"int9\""),
+        ("32 128\n", "32 999\n", "\"pocket-gan.int8\" has the invalid value \"32 999\""),
+        ("32 128\n", "-3 128\n", "\"pocket-gan.int8\" has the invalid value \"-3 128\""),
+        (
+            "precisiondint8",
+            "precisiondint9",
+            "\"pocket-gan.precision\" has the invalid value \"int9\"",
+        ),
         ("l0.scale", "l0.skale", "layer 0 (l0): the record has no scale"),
         ("l2.weight", "l2.waight", "layer 2 (l2): the record has no weight"),
         ("l3.table", "l3.tafel", "layer 3 (l3): the record has no table"),
@@ -293,7 +298,7 @@ fn records_that_are_no_int8() {
         let got = damaged(&record, from, to).unwrap_or_else(|| panic!("{from}: no error"));
         assert!(got.contains(want), "{from}: {got}");
     }
-    // The integers of a layer: no shift.
+    // A layer without its shift.
     let text = String::from_utf8_lossy(&record).into_owned();
     let at = text.find("32 128\n").unwrap() + 7;
     let line = text[at..].split('\n').next().unwrap();
@@ -304,16 +309,16 @@ fn records_that_are_no_int8() {
 }
 
 #[test]
-fn what_int8_cannot_do_is_refused() {
+fn unsupported_layers_are_refused() {
     let window = [(up(2, 4, 1, 0), Activation::None), (up(3, 17, 1, 0), Activation::Tanh)];
     let large = graph(4, &window);
-    assert!(matches!(large.quantise(0..1), Err(GraphError::Int8(1, _, _))));
+    assert!(matches!(large.quantize(0..1), Err(GraphError::Blocks(1, _, _))));
     let mut nan = cases().remove(0).1;
     nan.layers[1].weight[5] = f32::NAN;
-    let error = nan.quantise(0..1).unwrap_err();
+    let error = nan.quantize(0..1).unwrap_err();
     assert!(matches!(error, GraphError::NotFinite(1, _, "weight")), "{error}");
     let long = graph(70_000, &[(Op::Dense { out: 3 }, Activation::Tanh)]);
-    assert!(matches!(long.quantise(0..1), Err(GraphError::Int8(0, _, _))));
+    assert!(matches!(long.quantize(0..1), Err(GraphError::Blocks(0, _, _))));
     assert!(matches!(Model::parse(&[]), Err(ModelError::Record(_))));
 }
 
@@ -339,7 +344,7 @@ fn halves_make_the_same_pictures_on_every_kernel() {
         };
         let furthest = |a: &[f32], b: &[f32]| {
             assert_eq!(a.len(), b.len());
-            // NaN is further off than any number.
+            // NaN counts as infinitely far.
             let off = |(a, b): (&f32, &f32)| match (a - b).abs() {
                 off if off.is_finite() => off,
                 _ => f32::INFINITY,
@@ -364,7 +369,7 @@ fn any_number_of_threads_makes_the_same_face() {
             graph.to_record().unwrap(),
             graph.pack().unwrap(),
             graph.halve().unwrap(),
-            graph.quantise(0..2).unwrap(),
+            graph.quantize(0..2).unwrap(),
         ];
         for record in records.map(Buffer::from) {
             let model = Model::parse(record.bytes()).unwrap();
@@ -386,7 +391,7 @@ fn any_number_of_threads_makes_the_same_face() {
                             let what = model.precision().name();
                             assert!(same, "{name}, {what}, {}, {threads}", isa.name());
                         }
-                        // A latent of another length is an error, and the next one is not.
+                        // A latent of the wrong length is an error, and the next one works.
                         assert!(crew.generate(&Latent::from_values(&[0.0; 999])).is_err());
                         assert!(crew.generate(&Latent::from_seed(1)).is_ok());
                     })
@@ -398,7 +403,7 @@ fn any_number_of_threads_makes_the_same_face() {
 }
 
 #[test]
-fn a_crew_wants_a_scratch_a_thread() {
+fn a_crew_needs_one_scratch_per_thread() {
     let record = Buffer::from(cases()[0].1.pack().unwrap());
     let model = Model::parse(record.bytes()).unwrap();
     assert!(model.arena_len_of(3) > model.arena_len());
@@ -408,26 +413,26 @@ fn a_crew_wants_a_scratch_a_thread() {
         panic!("{error}");
     };
     assert_eq!(error.need, error.got + 1);
-    // Work that panics takes the other threads along.
+    // A panic in the work ends the other threads.
     let mut arena = vec![0.0; model.arena_len_of(3)];
     let work = || {
         Crew::with(&model, &mut arena, Isa::best(), 3, |crew| {
             crew.generate(&Latent::from_seed(1)).unwrap();
-            panic!("of the work");
+            panic!("in the work");
         })
     };
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
 }
 
 #[test]
-fn what_halves_cannot_hold() {
+fn weights_beyond_halves_are_refused() {
     let (_, mut graph) = cases().into_iter().next().unwrap();
     let weight = &mut graph.layers[0].weight;
     weight[1] = -70_000.0;
     let error = graph.halve().unwrap_err().to_string();
-    assert!(error.contains("-70000 is beyond 16-bit floats"), "{error}");
+    assert!(error.contains("-70000 is beyond the range of 16-bit floats"), "{error}");
     graph.layers[0].weight[1] = 0.5;
-    // The first weight of the record, turned into what is no number.
+    // The first weight of the record, made infinite.
     let whole = graph.halve().unwrap();
     let half = runtime::half::narrow(0.5).to_le_bytes();
     let name = graph.layers[0].name.clone();

@@ -1,5 +1,5 @@
-//! Promises about kernels: both the obvious loops and the fast ones compute the textbook's sums, written here a third
-//! time, from the definition, in `f64`.
+//! Promises about kernels: the obvious loops and the fast ones compute the textbook's sums, written
+//! here once more, from the definition, in `f64`.
 #![cfg(feature = "std")]
 
 use runtime::cpu::Cpu;
@@ -10,7 +10,7 @@ use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
 use runtime::simd::Isa;
 
-/// Numbers between -1 and 1 that look random and are not.
+/// Deterministic numbers between -1 and 1 that look random.
 fn numbers(n: usize, salt: u64) -> Vec<f32> {
     let mut state = salt;
     let mut next = || {
@@ -21,7 +21,8 @@ fn numbers(n: usize, salt: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-/// Every output value from the definition: what it is, and the sum of the sizes of its terms, which rounding goes by.
+/// Every output value from the definition, and the sum of the magnitudes of its terms, which bounds
+/// rounding.
 fn textbook(
     op: &Op,
     input: Shape,
@@ -72,11 +73,12 @@ fn textbook(
     sums
 }
 
-/// What one way of computing made: its name and the values.
+/// The name of a way of computing, and its values.
 type Run = (&'static str, Vec<f32>);
 
-/// The textbook's values of one layer, then those of the obvious loops and of each instruction set. The latent is
-/// reshaped into `input` first, and the layer's output into one row of an image of one channel.
+/// The textbook's values of one layer, and those of the obvious loops and of each instruction set.
+/// The latent is first reshaped into `input`, and at the end the output into one row of a gray
+/// image.
 fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
     let output = op.output(input).unwrap();
     let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
@@ -95,7 +97,7 @@ fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
         layers: vec![
             plain("from", Op::Reshape { to: input }),
             Layer { weight, bias, ..plain("op", op) },
-            // All values as one row of an image of one channel.
+            // All values as one row of a gray image.
             plain("to", Op::Reshape { to: Shape::new(1, 1, output.values()) }),
         ],
         facts: Facts::default(),
@@ -104,7 +106,7 @@ fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
     let model = Model::parse(record.bytes()).unwrap();
     let isas = [None].into_iter().chain(Isa::all().into_iter().filter(Option::is_some));
     let got = isas.map(|isa| {
-        // Whatever is left in the arena from before must not show.
+        // Earlier contents of the arena must not matter.
         let mut arena = vec![f32::NAN; model.arena_len()];
         let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
         let image = cpu.generate(&Latent::from_values(&x)).unwrap();
@@ -119,7 +121,7 @@ fn check(op: Op, input: Shape, bias: bool) {
         assert_eq!(got.len(), want.len());
         for (at, (got, (want, size))) in got.iter().zip(&want).enumerate() {
             let off = (*got as f64 - want).abs();
-            // n roundings of 2^-24 each, n below 3000 here, and they seldom add up.
+            // n roundings of 2^-24 each, with n below 3000 here, and most cancel out.
             assert!(
                 off <= 2e-6 * size + 1e-7,
                 "{isa}, {op:?} of {input}, value {at}: {got}, not {want}"
@@ -133,7 +135,7 @@ fn window(kernel: usize, stride: usize, padding: usize) -> Window {
 }
 
 #[test]
-fn doubling() {
+fn upsampling() {
     let sizes = [
         (1, 1),
         (1, 2),
@@ -157,7 +159,7 @@ fn doubling() {
 
 #[test]
 fn widths_around_registers_and_channels_around_blocks() {
-    // The registers are 4, 8 and 16 wide, up to 4 of them side by side; blocks are 6, 4, 2 and 1 channels.
+    // Registers hold 4, 8 or 16 floats, up to 4 side by side; blocks have 6, 4, 2 or 1 channels.
     for w in 1..=36 {
         check(Op::ConvTranspose { out: 3, window: window(4, 2, 1) }, Shape::new(2, 3, w), true);
         check(Op::Conv { out: 3, window: window(3, 1, 1) }, Shape::new(2, 3, w), true);
@@ -169,7 +171,7 @@ fn widths_around_registers_and_channels_around_blocks() {
 
 #[test]
 fn windows_of_every_kind() {
-    // 8 is the largest kernel of the fast way, 9 is done by the obvious loop.
+    // 8 is the largest kernel of the fast loop; 9 takes the obvious one.
     for kernel in 1..=9 {
         for stride in 1..=3 {
             for padding in [0, 1, kernel / 2, kernel - 1, kernel + 1] {
@@ -193,7 +195,8 @@ fn products_of_matrix_and_vector() {
         for out in [1, 2, 7, 16, 33] {
             let input = Shape::new(n, 1, 1);
             check(Op::Dense { out }, input, out % 2 == 0);
-            // The stem of a DCGAN; other strides and kernels of one pixel are the same sum.
+            // The first layer of a DCGAN; with one pixel, other strides and kernels are the same
+            // sum.
             for (kernel, stride) in [(4, 1), (3, 2), (1, 1), (5, 7)] {
                 check(Op::ConvTranspose { out, window: window(kernel, stride, 0) }, input, true);
             }
@@ -233,7 +236,7 @@ fn one_image_does_not_show_in_the_next() {
 }
 
 #[test]
-fn enlargement_and_convolution_fold_at_every_size() {
+fn resize_and_convolution_fold_at_every_size() {
     for (h, w) in [(1, 1), (1, 2), (2, 1), (3, 7), (8, 8)] {
         let input = Shape::new(4, h, w);
         let layer = |name: &str, op: Op, weight, bias| Layer {
@@ -273,7 +276,7 @@ fn enlargement_and_convolution_fold_at_every_size() {
 }
 
 #[test]
-fn what_must_not_fold_does_not() {
+fn other_layers_do_not_fold() {
     let layer = |name: &str, op: Op, activation, weight: usize| Layer {
         name: name.into(),
         op,
@@ -299,7 +302,7 @@ fn what_must_not_fold_does_not() {
             vec![layer("a", to, relu, 0), layer("b", Op::Activate, Activation::Tanh, 0)],
         ),
         (
-            "an activation between enlargement and convolution",
+            "an activation between resize and convolution",
             vec![
                 layer("a", to, none, 0),
                 layer("b", Op::Resize { factor: 2 }, relu, 0),
@@ -307,7 +310,7 @@ fn what_must_not_fold_does_not() {
             ],
         ),
         (
-            "enlargement by 3",
+            "resize by 3",
             vec![
                 layer("a", to, none, 0),
                 layer("b", Op::Resize { factor: 3 }, none, 0),
@@ -323,7 +326,7 @@ fn what_must_not_fold_does_not() {
             ],
         ),
         (
-            "a norm after an enlargement",
+            "a norm after a resize",
             vec![
                 layer("a", to, none, 0),
                 layer("b", Op::Resize { factor: 2 }, none, 0),

@@ -1,4 +1,5 @@
-//! Promises about latents: seeds name normally distributed, unrelated points, and the way between two is an arc.
+//! Promises about latents: seeds name normally distributed, independent points, and the way between
+//! two is an arc.
 #![cfg(feature = "std")]
 
 use runtime::latent::{Latent, Normal};
@@ -10,7 +11,8 @@ fn values(latent: Latent<'_>, n: usize) -> Vec<f32> {
     z
 }
 
-/// The standard normal distribution function by Simpson's rule on its density: nothing of what it checks.
+/// The standard normal distribution function by Simpson's rule on its density, independent of the
+/// tested code.
 fn distribution(x: f64) -> f64 {
     let density = |t: f64| (-0.5 * t * t).exp() / std::f64::consts::TAU.sqrt();
     const PARTS: usize = 400;
@@ -23,7 +25,7 @@ fn distribution(x: f64) -> f64 {
 fn values_of_a_stream_and_across_seeds_are_normal() {
     const N: usize = 20_000;
     let stream = values(Latent::from_seed(7), N);
-    // A frame shows seed after seed, so the first value of each has to be normal too.
+    // A kiosk shows seed after seed, so the first values of all seeds must be normal too.
     let across = (0..N as u64).map(|seed| Normal::new(seed).sample()).collect();
     for (what, mut z) in [("one seed", stream), ("one value", across)] {
         z.sort_by(f32::total_cmp);
@@ -31,14 +33,14 @@ fn values_of_a_stream_and_across_seeds_are_normal() {
             let want = distribution(*v as f64);
             (want - i as f64 / N as f64).abs().max((want - (i + 1) as f64 / N as f64).abs())
         });
-        // Kolmogorov and Smirnov: 1.95 / sqrt(n) is passed by 999 of 1000 good generators.
+        // Kolmogorov-Smirnov: 999 of 1000 good generators stay below 1.95 / sqrt(n).
         let far = far.fold(0.0, f64::max);
         assert!(far < 1.95 / (N as f64).sqrt(), "{what}: {far}");
     }
 }
 
 #[test]
-fn neighbours_are_unrelated() {
+fn neighboring_seeds_are_independent() {
     const N: usize = 20_000;
     let correlation = |a: &[f32], b: &[f32]| {
         a.iter().zip(b).map(|(a, b)| (a * b) as f64).sum::<f64>() / a.len() as f64
@@ -64,7 +66,7 @@ fn a_longer_latent_begins_like_a_shorter_one() {
 
 #[test]
 fn the_arc_is_the_formula() {
-    // White 2016, section 2.1, with the standard library's functions.
+    // White 2016, section 2.1, with the functions of the standard library.
     let (a, b) = (values(Latent::from_seed(8), 100), values(Latent::from_seed(9), 100));
     let dot =
         |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| *a as f64 * *b as f64).sum::<f64>();
@@ -78,7 +80,7 @@ fn the_arc_is_the_formula() {
             assert!((got as f64 - want).abs() < 1e-6, "{t}, value {i}: {got}, not {want}");
         }
     }
-    // Beyond the ends there is nothing further.
+    // Beyond the ends it stays at the ends.
     assert_eq!(values(Latent::between(8, 9, -3.0), 9), values(Latent::between(8, 9, 0.0), 9));
     assert_eq!(values(Latent::between(8, 9, 7.0), 9), values(Latent::between(8, 9, 1.0), 9));
 }

@@ -1,11 +1,12 @@
-//! Promises about records as files: they lie where they must in memory, their facts come back, and burn agrees on them.
+//! Promises about records as files: alignment in memory, facts, and compatibility with burn.
 #![cfg(feature = "std")]
 
 use burn_pack::{Bytes, DType, Reader, Tensor, Writer};
+use runtime::checksum::checksum;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::model::{Model, ModelError, key};
 use runtime::op::{Activation, Op};
-use runtime::record::{self, ALIGNMENT, Buffer};
+use runtime::record::{ALIGNMENT, Buffer};
 
 fn graph(facts: Facts) -> Graph {
     let layer = Layer {
@@ -20,7 +21,7 @@ fn graph(facts: Facts) -> Graph {
 
 #[test]
 fn included_bytes_are_aligned_and_whole() {
-    // Any file will do: this one.
+    // Any file will do.
     let bytes: &'static [u8] = runtime::include_record!("records.rs");
     assert_eq!(bytes, include_bytes!("records.rs"));
     assert_eq!(bytes.as_ptr() as usize % ALIGNMENT, 0);
@@ -67,7 +68,7 @@ fn classes_leave_room_for_a_seed() {
 }
 
 #[test]
-fn a_fact_that_is_not_there_is_empty() {
+fn a_missing_fact_is_empty() {
     let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
     let model = Model::parse(buffer.bytes()).unwrap();
     for key in [key::NAME, key::LICENSE, key::DATA, key::TRAINED, key::LABELS, "no.such.key"] {
@@ -93,7 +94,7 @@ fn burn_finds_our_keys_names_and_shapes() {
     assert_eq!(shapes, [("only.bias".into(), vec![3]), ("only.weight".into(), vec![3, 2])]);
 }
 
-/// What burn's own writer makes of a graph's metadata with another value for `key`, and of these tensors.
+/// A record by burn's writer, with the metadata of a graph except for `key`, and these tensors.
 fn burns(key: &str, value: &str, tensors: Vec<Tensor>) -> Vec<u8> {
     let buffer = Buffer::from(graph(Facts::default()).to_record().unwrap());
     let model = Model::parse(buffer.bytes()).unwrap();
@@ -120,41 +121,47 @@ fn the_checksum_of_burns_own_layout_is_that_of_its_data_section() {
         let metadata = u32::from_le_bytes(bytes[6..10].try_into().unwrap()) as usize;
         bytes[(10 + metadata).next_multiple_of(ALIGNMENT)..].to_vec()
     };
-    let sum = record::checksum(&data(&burns("", "", tensors())));
+    let sum = checksum(&data(&burns("", "", tensors())));
     let right = Buffer::from(burns(key::CHECKSUM, &format!("{sum:08x}"), tensors()));
     let model = Model::parse(right.bytes()).unwrap();
-    assert_eq!(model.layers()[0].weight, [0.0; 6]);
+    assert_eq!(model.layers()[0].floats().0, [0.0; 6]);
     let wrong = Buffer::from(burns(key::CHECKSUM, &format!("{:08x}", sum ^ 1), tensors()));
     assert_eq!(Model::parse(wrong.bytes()).unwrap_err(), ModelError::Checksum(sum ^ 1, sum));
 }
 
 #[test]
-fn records_of_burn_that_are_no_generators_of_ours() {
+fn burn_records_that_are_not_generators() {
     let weight = |dtype, shape: &[usize], bytes| vec![tensor("only.weight", dtype, shape, bytes)];
     let whole = || weight(DType::F32, &[3, 2], 24);
     let cases = [
-        (burns(key::FORMAT, "2", whole()), "\"pocket-gan.format\" says \"2\""),
-        (burns(key::LATENT, "0", whole()), "\"pocket-gan.latent\" says \"0\""),
-        (burns(key::LATENT, "-2", whole()), "\"pocket-gan.latent\" says \"-2\""),
+        (burns(key::FORMAT, "2", whole()), "\"pocket-gan.format\" has the invalid value \"2\""),
+        (burns(key::LATENT, "0", whole()), "\"pocket-gan.latent\" has the invalid value \"0\""),
+        (burns(key::LATENT, "-2", whole()), "\"pocket-gan.latent\" has the invalid value \"-2\""),
         (
             burns(key::LATENT, "99999999999999999999", whole()),
-            "\"pocket-gan.latent\" says \"99999999999999999999\"",
+            "\"pocket-gan.latent\" has the invalid value \"99999999999999999999\"",
         ),
-        (burns(key::RANGE, "1 1", whole()), "\"pocket-gan.range\" says \"1 1\""),
-        (burns(key::RANGE, "0 inf", whole()), "\"pocket-gan.range\" says \"0 inf\""),
-        (burns(key::CHECKSUM, "none", whole()), "\"pocket-gan.checksum\" says \"none\""),
+        (burns(key::RANGE, "1 1", whole()), "\"pocket-gan.range\" has the invalid value \"1 1\""),
+        (
+            burns(key::RANGE, "0 inf", whole()),
+            "\"pocket-gan.range\" has the invalid value \"0 inf\"",
+        ),
+        (
+            burns(key::CHECKSUM, "none", whole()),
+            "\"pocket-gan.checksum\" has the invalid value \"none\"",
+        ),
         (
             burns(key::LAYERS, &"x Activate Relu\n".repeat(33), whole()),
-            "33 layers, at most 32 are supported",
+            "33 layers; at most 32 are supported",
         ),
         (burns("", "", vec![]), "layer 0 (only): the record has no weight"),
         (
             burns("", "", weight(DType::F16, &[3, 2], 12)),
-            "layer 0 (only): values of type \"F16\", the model's precision wants \"F32\"",
+            "layer 0 (only): values of type \"F16\", the model's precision needs \"F32\"",
         ),
         (
             burns("", "", weight(DType::F32, &[2, 2], 16)),
-            "layer 0 (only): the weight has 4 values, the layer wants 6",
+            "layer 0 (only): the weight has 4 values, the layer needs 6",
         ),
         (
             burns(
@@ -165,7 +172,7 @@ fn records_of_burn_that_are_no_generators_of_ours() {
                     tensor("only.bias", DType::F32, &[2], 8),
                 ],
             ),
-            "layer 0 (only): the bias has 2 values, the layer wants 3",
+            "layer 0 (only): the bias has 2 values, the layer needs 3",
         ),
     ];
     for (bytes, want) in cases {

@@ -116,7 +116,7 @@ fn exported(graph: &Graph) -> Result<(u64, Vec<Exported>), DryError> {
         ("f32", graph.to_record()),
         ("packed", graph.pack()),
         ("f16", graph.halve()),
-        ("int8", graph.quantise(SEEDS)),
+        ("int8", graph.quantize(SEEDS)),
     ];
     let (mut multiply_adds, mut all) = (0, Vec::new());
     for (precision, record) in records {

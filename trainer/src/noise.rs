@@ -64,7 +64,7 @@ pub fn seeds(first: u64, n: usize, nz: usize, labels: usize, device: &Device) ->
 pub fn rows(columns: usize, nz: usize, labels: usize, device: &Device) -> Tensor<4> {
     let each = (0..labels * columns).map(|i| {
         let seed = Latent::from_seed((i % columns) as u64);
-        seed.labelled((i / columns) as u32)
+        seed.labeled((i / columns) as u32)
     });
     filled(each, nz, labels, device)
 }

@@ -1,9 +1,9 @@
-//! A face by tract or rten, the shortest program there is for it:
+//! A face by tract or rten, with as little code as possible:
 //!
-//!     engines rten|tract MODEL.onnx face.png      makes one and ends: for `time`
-//!     engines rten|tract MODEL.onnx SECONDS       prints the median of milliseconds a face
+//!     engines rten|tract MODEL.onnx face.png      makes one face, for `time`
+//!     engines rten|tract MODEL.onnx SECONDS       prints the median milliseconds per face
 //!
-//! The latent has 100 values. rten takes as many threads as RTEN_NUM_THREADS says.
+//! The latent has 100 values. RTEN_NUM_THREADS sets the number of threads of rten.
 
 use std::error::Error;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use rten_tensor::prelude::*;
 use tract_onnx::prelude::*;
 
-/// Values of an image, planes, from -1 to 1.
+/// The values of an image, channels first, from -1 to 1.
 type Face = Box<dyn FnMut() -> Result<Vec<f32>, Box<dyn Error>>>;
 
 const LATENT: [usize; 4] = [1, 100, 1, 1];
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut face = match engine.as_str() {
         "rten" => rten(path)?,
         "tract" => tract(path)?,
-        other => return Err(format!("{other} is neither rten nor tract").into()),
+        other => return Err(format!("unknown engine {other}; use rten or tract").into()),
     };
     let Ok(seconds) = what.parse::<f64>() else {
         return png(what, &face()?);

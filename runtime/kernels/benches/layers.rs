@@ -1,10 +1,10 @@
-//! Each layer of a DCGAN generator (nz 100, ngf 64, 64 px: 104 M multiply-adds), by precision and instruction set:
+//! Each layer of a DCGAN generator (nz 100, ngf 64, 64 px: 104 M multiply-adds), by precision and
+//! instruction set:
 //!
 //!     cargo bench --manifest-path runtime/kernels/Cargo.toml
-//!     cargo bench --manifest-path runtime/kernels/Cargo.toml -- packed/AVX-512
-//!
-//! A whole face is made each time, so that a layer finds in the caches what the one before it leaves there; what is
-//! counted is its own time in it.
+//!     cargo bench --manifest-path runtime/kernels/Cargo.toml -- packed/avx512
+//! A whole face is made each time, so that a layer finds its input in the caches as in use; only
+//! its own time counts.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use runtime::simd::Isa;
 /// Channels of the maps, from the latent to the image.
 const CHANNELS: [usize; 6] = [100, 512, 256, 128, 64, 3];
 
-/// The tutorial's generator with weights that look like chance; what they are does not matter to their time.
+/// The tutorial's generator with weights that look random; their values do not affect the time.
 fn generator() -> Graph {
     let mut state = 1u64;
     let mut next = || {
@@ -33,7 +33,7 @@ fn generator() -> Graph {
         let (from, out) = (pair[0], pair[1]);
         let last = i + 2 == CHANNELS.len();
         let (stride, padding) = if i == 0 { (1, 0) } else { (2, 1) };
-        // Sums of about the size of their terms, whatever their number.
+        // Scaled so that sums have the magnitude of their terms.
         let size = 1.0 / (from as f32 * if i == 0 { 1.0 } else { 4.0 }).sqrt();
         layers.push(Layer {
             name: format!("{i}-{from}x{out}"),
@@ -52,7 +52,7 @@ fn layers(criterion: &mut Criterion) {
         ("f32", graph.to_record()),
         ("packed", graph.pack()),
         ("f16", graph.halve()),
-        ("int8", graph.quantise(0..8)),
+        ("int8", graph.quantize(0..8)),
     ];
     for (precision, record) in records {
         let record = Buffer::from(&record.expect("a generator"));
@@ -87,7 +87,7 @@ fn layers(criterion: &mut Criterion) {
     }
 }
 
-/// A face, told of each layer as it is done.
+/// Makes a face and reports each layer when it is done.
 trait Timed {
     fn generate_timed(
         &mut self,

@@ -1,67 +1,93 @@
-//! `runtime convert`: a model of either format to either format, in floats or integers.
+//! `runtime convert`: a model to a burn record or to ONNX.
 
 use std::error::Error;
+use std::fmt::Display;
+use std::path::PathBuf;
 
+use runtime::graph::Graph;
 use runtime::onnx;
 use runtime::record::Buffer;
 
-use super::{load, output, psnr};
-use crate::{Convert, Precision};
+use super::precision::Precision;
+use super::terminal::note;
+use super::{args, load, output, psnr};
 
-/// Seeds that scales of activations are found with, beyond those that pictures are usually made of.
-pub const CALIBRATION: std::ops::Range<u64> = 1_000_000..1_000_064;
+/// Arguments of `convert`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Burn record or ONNX file
+    model: PathBuf,
+    /// File to write: .bpk for a burn record, .onnx for ONNX
+    ///
+    /// Batch norm is folded into the layers before it. Missing folders are created.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// How numbers are stored and computed with; ONNX is always f32
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
+    /// Write ONNX that outputs bytes instead of floats, as tools such as torch-fidelity expect
+    #[arg(long)]
+    u8: bool,
+    /// Number of faces to compare against the f32 model
+    #[arg(long, default_value_t = 256, value_parser = args::faces, allow_negative_numbers = true)]
+    faces: u64,
+    /// Write a picture of both: f32 above, the result below, the worst face last
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+}
 
-/// Folds a model and writes it, the format by the ending of `out`.
+/// Folds a model and writes it.
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(args: &Convert) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (model, out) = (args.model.as_path(), args.out.as_path());
-    let ending = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let to_onnx = match ending {
-        "bpk" => false,
-        "onnx" => true,
-        _ => return Err(format!("{}: ends in neither .bpk nor .onnx", out.display()).into()),
+    let to_onnx = match out.extension().and_then(|e| e.to_str()) {
+        Some("bpk") => false,
+        Some("onnx") => true,
+        _ => return Err(format!("{}: expected a .bpk or .onnx file", out.display()).into()),
     };
     if to_onnx && args.precision != Precision::F32 {
-        return Err(format!("{}: ONNX is written in f32 only", out.display()).into());
+        return Err(format!("{}: ONNX is always f32; leave out --precision", out.display()).into());
     }
     if args.u8 && !to_onnx {
-        return Err(
-            format!("{}: --u8 is for .onnx, records make bytes anyway", out.display()).into()
-        );
+        return Err(format!("{}: --u8 is for .onnx files", out.display()).into());
     }
-    output::folder(out)?;
-    let format = match &args.compare {
-        Some(_) if args.precision == Precision::F32 => {
-            return Err("--compare: f32 differs in nothing from f32".into());
-        }
-        Some(path) => Some(output::format(path)?),
-        None => None,
-    };
+    if args.compare.is_some() && args.precision == Precision::F32 {
+        return Err("--compare needs another precision than f32".into());
+    }
+    let format = args.compare.as_deref().map(output::format).transpose()?;
     let mut graph = load::graph(model)?;
     graph.fold();
-    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", model.display());
-    let bytes = match (to_onnx, args.precision) {
-        (true, _) if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
-        (true, _) => onnx::write(&graph).map_err(|e| failed(&e))?,
-        (false, Precision::F32) => graph.to_record().map_err(|e| failed(&e))?,
-        (false, Precision::Packed) => graph.pack().map_err(|e| failed(&e))?,
-        (false, Precision::F16) => graph.halve().map_err(|e| failed(&e))?,
-        (false, Precision::Int8) => graph.quantise(CALIBRATION).map_err(|e| failed(&e))?,
+    let failed = |e: &dyn Display| format!("{}: {e}", model.display());
+    let bytes = match to_onnx {
+        true if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
+        true => onnx::write(&graph).map_err(|e| failed(&e))?,
+        false => args.precision.record(&graph).map_err(|e| failed(&e))?,
     };
     if args.precision != Precision::F32 {
-        let before = Buffer::from(graph.to_record().map_err(|e| failed(&e))?);
-        let after = Buffer::from(&bytes);
-        let report = psnr::Report::of(before.bytes(), after.bytes(), args.faces)?;
-        eprint!("{report}");
-        if let (Some(path), Some(format)) = (&args.compare, format) {
-            let sheet = report.side_by_side(before.bytes(), after.bytes())?;
-            output::write(path, &output::encode(sheet, false, format, path)?)?;
-            eprintln!("{}: f32 above, {} below", path.display(), args.precision);
-        }
+        compare(args, &graph, &bytes, format)?;
     }
     output::write(out, &bytes)?;
-    eprintln!("{}: {} bytes", out.display(), bytes.len());
+    note(format_args!("{}: {} bytes", out.display(), bytes.len()));
+    Ok(())
+}
+
+/// Reports how far the result is from f32.
+fn compare(
+    args: &Args,
+    graph: &Graph,
+    bytes: &[u8],
+    format: Option<image::ImageFormat>,
+) -> Result<(), Box<dyn Error>> {
+    let before = graph.to_buffer()?;
+    let after = Buffer::from(bytes);
+    let report = psnr::Report::of(before.bytes(), after.bytes(), args.faces)?;
+    note(format_args!("{report}"));
+    if let (Some(path), Some(format)) = (&args.compare, format) {
+        let sheet = report.side_by_side(before.bytes(), after.bytes())?;
+        output::write(path, &output::encode(sheet, false, format, path)?)?;
+        note(format_args!("{}: f32 above, {} below", path.display(), args.precision));
+    }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Where faces are made.
+//! Where to compute.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What can be asked for.
+/// What `--device` accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
     /// A GPU if there is one, otherwise the CPU.
@@ -11,7 +11,7 @@ pub enum Device {
     Auto,
     /// The CPU.
     Cpu,
-    /// A Vulkan adapter: the best, or by its number in `runtime devices`.
+    /// A Vulkan adapter: the best one, or one by its number in `runtime devices`.
     Vulkan(Option<usize>),
 }
 
@@ -26,7 +26,7 @@ impl FromStr for Device {
             ("vulkan", _) => Ok(Device::Vulkan(None)),
             (_, Some(Ok(number))) => Ok(Device::Vulkan(Some(number))),
             _ => Err(format!(
-                "there is no device {text}; there are auto, cpu, vulkan and vulkan:N, the N-th of runtime devices"
+                "expected cpu, vulkan, vulkan:N or auto, where N is a number from `runtime devices`"
             )),
         }
     }
@@ -43,24 +43,23 @@ impl fmt::Display for Device {
     }
 }
 
-/// What it comes to.
+/// What it resolves to.
 pub enum Chosen {
     /// The CPU.
     Cpu,
-    /// This adapter; whether it was asked for, so that it is an error where it does not work.
+    /// This adapter, and whether it is an error if it does not work.
     #[cfg(feature = "gpu")]
     Gpu(runtime::gpu::Adapter, bool),
 }
 
-/// Said where a program without the feature is asked for a GPU.
+/// The message when a program without the feature is asked for a GPU.
 #[cfg(not(feature = "gpu"))]
-const WITHOUT: &str =
-    "this program was built without a GPU: cargo run --release -p runtime --features gpu -- ...";
+const WITHOUT: &str = "this program was built without GPU support; build it with --features gpu";
 
-/// Chooses, and says what and why in one line where that was left to the program.
+/// Resolves a device; the choice for `auto` is printed.
 ///
 /// # Errors
-/// One that lists what there is.
+/// One that lists the available devices.
 #[cfg(not(feature = "gpu"))]
 pub fn choose(device: Device) -> Result<Chosen, String> {
     match device {
@@ -69,13 +68,15 @@ pub fn choose(device: Device) -> Result<Chosen, String> {
     }
 }
 
-/// Chooses, and says what and why in one line where that was left to the program.
+/// Resolves a device; the choice for `auto` is printed.
 ///
 /// # Errors
-/// One that lists what there is.
+/// One that lists the available devices.
 #[cfg(feature = "gpu")]
 pub fn choose(device: Device) -> Result<Chosen, String> {
     use runtime::gpu::adapters;
+
+    use super::terminal::note;
     if device == Device::Cpu {
         return Ok(Chosen::Cpu);
     }
@@ -85,15 +86,15 @@ pub fn choose(device: Device) -> Result<Chosen, String> {
         Device::Cpu => Ok(Chosen::Cpu),
         Device::Auto => match (real, all.first()) {
             (Some(gpu), _) => {
-                eprintln!("device: {} ({}, {})", gpu.name, gpu.kind, gpu.driver);
+                note(format_args!("device: {} ({}, {})", gpu.name, gpu.kind, gpu.driver));
                 Ok(Chosen::Gpu(gpu.clone(), false))
             }
             (None, Some(other)) => {
-                eprintln!("device: CPU (Vulkan has only {}, {})", other.name, other.kind);
+                note(format_args!("device: CPU (Vulkan has only {}, {})", other.name, other.kind));
                 Ok(Chosen::Cpu)
             }
             (None, None) => {
-                eprintln!("device: CPU (Vulkan finds no adapter)");
+                note(format_args!("device: CPU (Vulkan finds no adapter)"));
                 Ok(Chosen::Cpu)
             }
         },
@@ -108,12 +109,12 @@ pub fn choose(device: Device) -> Result<Chosen, String> {
     }
 }
 
-/// What was found, in a line.
+/// The adapters found, on one line.
 #[cfg(feature = "gpu")]
 fn found(all: &[runtime::gpu::Adapter]) -> String {
     if all.is_empty() {
-        return "Vulkan finds no adapter: its loader (Debian: libvulkan1) or a driver (mesa-vulkan-drivers, or the \
-                maker's) is missing"
+        return "Vulkan finds no adapter; its loader (Debian: libvulkan1) or a driver (mesa-vulkan-drivers, or the \
+                vendor's) is missing"
             .into();
     }
     let each = all.iter().enumerate();
@@ -121,15 +122,15 @@ fn found(all: &[runtime::gpu::Adapter]) -> String {
     format!("there are {}: {}", all.len(), each.join(", "))
 }
 
-/// `runtime devices`: what there is.
+/// `runtime devices`: lists the devices.
 ///
 /// # Errors
-/// Where standard output cannot be written.
+/// If standard output cannot be written.
 pub fn list() -> Result<(), Box<dyn std::error::Error>> {
     use std::fmt::Write;
     let mut text = String::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let isa = runtime::simd::Isa::best().name();
+    let isa = runtime::Isa::from_env()?.name();
     writeln!(text, "{:<10} {cores} cores, {isa}", "cpu")?;
     #[cfg(feature = "gpu")]
     {

@@ -1,8 +1,8 @@
-//! `runtime inspect`: what is in a model and what it costs.
+//! `runtime inspect`: the contents and costs of a model.
 
 use std::error::Error;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use runtime::model::{Model, key, write_line};
 use runtime::plan;
@@ -10,12 +10,19 @@ use runtime::plan;
 use super::load::Bytes;
 use super::output;
 
-/// Prints a model's layers and facts.
+/// Arguments of `inspect`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Burn record or ONNX file [default: the built-in face generator]
+    model: Option<PathBuf>,
+}
+
+/// Prints the layers and facts of a model.
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(path: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let bytes = Bytes::load(path)?;
+pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let bytes = Bytes::load(args.model.as_deref())?;
     let text = describe(&bytes.model()?, bytes.len())?;
     output::print(text.as_bytes())?;
     Ok(())
@@ -26,7 +33,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     let out = &mut text;
     let facts = [
         ("name", model.fact(key::NAME)),
-        ("licence", model.fact(key::LICENSE)),
+        ("license", model.fact(key::LICENSE)),
         ("data", model.fact(key::DATA)),
         ("trained", model.fact(key::TRAINED)),
     ];
@@ -48,7 +55,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     writeln!(out, "{:<16}{}", "multiply-adds", grouped(model.multiply_adds()))?;
     writeln!(out, "{:<16}{} bytes", "record", grouped(bytes as u64))?;
     let arena = 4 * model.arena_len() as u64;
-    writeln!(out, "{:<16}{} bytes, scratch included\n", "arena", grouped(arena))?;
+    writeln!(out, "{:<16}{} bytes, including scratch\n", "arena", grouped(arena))?;
     let longest = model.layers().iter().map(|l| l.name.len()).max();
     let wide = longest.unwrap_or(0).max(5) + 2;
     writeln!(
@@ -73,7 +80,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     Ok(text)
 }
 
-/// Digits in groups of three.
+/// A number with its digits in groups of three.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A model from a file, or the one that comes with the program.
+//! A model from a file, or the built-in one.
 
 use std::fmt;
 use std::fs::File;
@@ -6,24 +6,24 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
-use runtime::model::{Model, Precision};
 use runtime::onnx::{self, OnnxError};
 use runtime::record::Buffer;
+use runtime::{Model, Precision};
 
-/// Why there is no model.
+/// Why a model cannot be loaded.
 #[derive(Debug)]
 pub enum LoadError {
     /// The file cannot be read.
     Read(PathBuf, io::Error),
-    /// A record that is damaged or of another kind: what is wrong with it.
+    /// The record is damaged or not a model: what is wrong.
     Record(PathBuf, String),
-    /// No generator in an ONNX file.
+    /// The ONNX file is not a supported generator.
     Onnx(PathBuf, OnnxError),
-    /// An ONNX generator that the core cannot hold.
+    /// The ONNX generator cannot be written as a record.
     Graph(PathBuf, GraphError),
-    /// A record whose weights cannot be turned into another's.
+    /// The record cannot be converted to another precision.
     Final(PathBuf, Precision),
-    /// Neither a record nor ONNX.
+    /// The file is neither a record nor ONNX.
     Unknown(PathBuf),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for LoadError {
             }
             LoadError::Final(path, precision) => write!(
                 f,
-                "{} is {} already: convert the model that it was made of",
+                "{} is already {}; convert the model it was made from",
                 path.display(),
                 precision.name()
             ),
@@ -61,21 +61,22 @@ impl std::error::Error for LoadError {
 
 /// The bytes of a record, kept while a model borrows them.
 pub enum Bytes {
-    /// Of the program itself.
+    /// Built in.
     Embedded(&'static [u8]),
-    /// Of a file, which is memory for as long as this lives: nothing is copied, and what the first face does not need is not
-    /// read. Whoever replaces a record, as all programs here do, by another of the same name leaves this one alone. What is
-    /// written into the file itself in that time may be seen, and cutting it short ends this program: what stays for
-    /// long, a kiosk, reads its model.
+    /// Mapped from a file: nothing is copied, and pages that are not used are not read. Replacing
+    /// the file under its name, as all programs here do, is harmless. Writing into it may show, and
+    /// truncating it kills this process; a long-running program such as a kiosk should read its
+    /// model instead.
     Mapped(PathBuf, vmap::Map),
-    /// Of a file that cannot be mapped, such as a pipe.
+    /// Read from a file that cannot be mapped, such as a pipe.
     Read(PathBuf, Buffer),
-    /// Made of the model in a file.
+    /// Converted from the model in a file.
     Made(PathBuf, Buffer),
 }
 
 impl Bytes {
-    /// The record in `path`, or made of the ONNX model in it, folded; without a path, the one that comes with the program.
+    /// The record in `path`, or one made from the ONNX model in it, folded; without a path, the
+    /// built-in one.
     ///
     /// # Errors
     /// [`LoadError`] names the file.
@@ -95,7 +96,7 @@ impl Bytes {
         Ok(Bytes::Made(path.into(), record))
     }
 
-    /// A file as it is: mapped, or where that cannot be, read.
+    /// A file, mapped if possible and read otherwise.
     fn open(path: &Path) -> Result<Bytes, LoadError> {
         let failed = |e| LoadError::Read(path.into(), e);
         let mut file = File::open(path).map_err(failed)?;
@@ -107,13 +108,13 @@ impl Bytes {
         Ok(Bytes::Read(path.into(), Buffer::from(bytes)))
     }
 
-    /// The model in them.
+    /// Parses the model.
     ///
     /// # Errors
     /// [`LoadError::Record`] names the file.
     pub fn model(&self) -> Result<Model<'_>, LoadError> {
         let (bytes, path) = match self {
-            Bytes::Embedded(bytes) => (*bytes, Path::new("the model of the program")),
+            Bytes::Embedded(bytes) => (*bytes, Path::new("the built-in model")),
             Bytes::Mapped(path, map) => (&map[..], path.as_path()),
             Bytes::Read(path, buffer) | Bytes::Made(path, buffer) => {
                 (buffer.bytes(), path.as_path())
@@ -122,13 +123,12 @@ impl Bytes {
         Model::parse(bytes).map_err(|e| LoadError::Record(path.into(), e.to_string()))
     }
 
-    /// Whether they were made of a model of another format.
+    /// Whether they were converted from another format.
     pub fn is_made(&self) -> bool {
         matches!(self, Bytes::Made(..))
     }
 
-    /// The same model with weights in the order in which they are used, where it is one of floats that can be packed:
-    /// worth the time for more than a few faces.
+    /// The same model packed, if it is f32 and can be: faster for more than a few faces.
     pub fn packed(self) -> Bytes {
         let packed = self.model().ok().and_then(|model| match model.precision() {
             Precision::F32 => Graph::from_model(&model).pack().ok(),
@@ -140,7 +140,7 @@ impl Bytes {
                 Bytes::Mapped(path, _) | Bytes::Read(path, _) | Bytes::Made(path, _),
             ) => Bytes::Made(path, record.into()),
             (Some(record), Bytes::Embedded(_)) => {
-                Bytes::Made("the model of the program".into(), record.into())
+                Bytes::Made("the built-in model".into(), record.into())
             }
             (None, bytes) => bytes,
         }
@@ -155,13 +155,13 @@ impl Bytes {
         }
     }
 
-    /// How many there are.
+    /// Number of bytes.
     pub fn len(&self) -> usize {
         self.bytes().len()
     }
 }
 
-/// The graph of a file of either kind, as it is written there.
+/// The graph of a record or ONNX file, as stored.
 ///
 /// # Errors
 /// [`LoadError`] names the file.
@@ -179,11 +179,11 @@ pub fn graph(path: &Path) -> Result<Graph, LoadError> {
     }
 }
 
-/// The graph of a file, or without a path that of the model that comes with the program.
+/// The graph of a file, or of the built-in model without a path.
 ///
 /// # Errors
 /// [`LoadError`] names the file.
-pub fn graph_or_own(path: Option<&Path>) -> Result<Graph, LoadError> {
+pub fn graph_or_built_in(path: Option<&Path>) -> Result<Graph, LoadError> {
     match path {
         Some(path) => graph(path),
         None => Ok(Graph::from_model(&Bytes::load(None)?.model()?)),

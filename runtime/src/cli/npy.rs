@@ -1,4 +1,4 @@
-//! Latents from and to numpy's files.
+//! Latents from and to NumPy files.
 
 use std::fmt;
 use std::fs;
@@ -9,20 +9,20 @@ use runtime::npy::{self, Array, Kind};
 
 use super::output::{self, OutputError};
 
-/// Why there are no latents.
+/// Why latents cannot be read.
 #[derive(Debug)]
 pub enum NpyError {
     /// The file cannot be read.
     Read(PathBuf, io::Error),
-    /// Not an array.
+    /// The file is not an array.
     Parse(PathBuf, npy::NpyError),
-    /// Bytes rather than floats.
+    /// The array has bytes rather than floats.
     Type(PathBuf),
-    /// Neither one latent nor one per row: its shape.
+    /// The array is neither one latent nor one per row: its shape.
     Shape(PathBuf, Vec<usize>),
-    /// Rows that are not as long as the model's latent: file, length, what the model wants.
+    /// The rows do not have the length of the model's latent: file, length, length of the latent.
     Length(PathBuf, usize, usize),
-    /// A value that is no finite number: row and column.
+    /// A value is infinite or NaN: row and column.
     NotFinite(PathBuf, usize, usize),
 }
 
@@ -33,16 +33,16 @@ impl fmt::Display for NpyError {
                 write!(f, "cannot read {} as .npy", path.display())
             }
             NpyError::Type(path) => {
-                write!(f, "{} holds uint8; latents are float32 or float64", path.display())
+                write!(f, "{} has uint8 values; latents are float32 or float64", path.display())
             }
             NpyError::Shape(path, shape) => {
-                write!(f, "{} is of shape {shape:?}; one latent a row is read", path.display())
+                write!(f, "{} has shape {shape:?}; expected one latent per row", path.display())
             }
             NpyError::Length(path, got, need) => {
-                write!(f, "{}: a latent of {got} values, the model wants {need}", path.display())
+                write!(f, "{}: latents of {got} values, the model needs {need}", path.display())
             }
             NpyError::NotFinite(path, row, column) => {
-                write!(f, "{}: row {row}, column {column} is no finite number", path.display())
+                write!(f, "{}: row {row}, column {column} is not a finite number", path.display())
             }
         }
     }
@@ -61,14 +61,14 @@ impl std::error::Error for NpyError {
     }
 }
 
-/// The rows of a file, each a latent of one of two `lengths`, of which the first is the model's.
+/// The rows of a file, all of one of two `lengths`; the first is that of the model's latent.
 ///
 /// # Errors
 /// [`NpyError`] names the file.
 pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError> {
     let bytes = fs::read(path).map_err(|e| NpyError::Read(path.into(), e))?;
     let array = Array::parse(&bytes).map_err(|e| NpyError::Parse(path.into(), e))?;
-    // Convolutional generators take the latent as a map of 1 x 1 pixels.
+    // Convolutional generators take latents of 1 x 1 pixels.
     let (rows, latent) = match array.shape[..] {
         [n] => (1, n),
         [rows, n] | [rows, n, 1, 1] => (rows, n),
@@ -99,7 +99,7 @@ pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError>
     Ok(latents)
 }
 
-/// Writes latents, one a row, as float32.
+/// Writes latents, one per row, as float32.
 ///
 /// # Errors
 /// [`OutputError`] names the file.

@@ -7,20 +7,24 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-/// Why a picture or file was not written.
+/// Why something was not written.
 #[derive(Debug)]
 pub enum OutputError {
-    /// No picture format has this ending.
+    /// No picture format has this extension.
     Format(PathBuf),
-    /// The folder to write to is not there.
-    NoFolder(PathBuf),
+    /// The folder to write to cannot be created.
+    Folder(PathBuf, io::Error),
+    /// A picture was about to be written to a terminal.
+    Terminal,
+    /// Standard output was closed from the start.
+    Closed,
     /// The picture cannot be encoded in its format.
     Encode(PathBuf, image::ImageError),
     /// Writing failed.
     Write(PathBuf, io::Error),
 }
 
-/// The picture formats that can be written, by their usual ending.
+/// The picture formats that can be written, by their usual extension.
 const FORMATS: &str = "png, jpg, bmp, gif, ppm, pgm, tga, tif, webp";
 
 impl fmt::Display for OutputError {
@@ -28,10 +32,17 @@ impl fmt::Display for OutputError {
         match self {
             OutputError::Format(path) => write!(
                 f,
-                "{}: no picture format has this ending; there are {FORMATS}",
+                "{}: no picture format has this extension; supported are {FORMATS}",
                 path.display()
             ),
-            OutputError::NoFolder(path) => write!(f, "there is no folder {}", path.display()),
+            OutputError::Folder(path, _) => {
+                write!(f, "cannot create the folder {}", path.display())
+            }
+            OutputError::Terminal => write!(
+                f,
+                "--out -: standard output is a terminal; name a file, or pipe the PNG to a program"
+            ),
+            OutputError::Closed => write!(f, "--out -: standard output is closed"),
             OutputError::Encode(path, _) | OutputError::Write(path, _) => {
                 write!(f, "cannot write {}", path.display())
             }
@@ -43,51 +54,47 @@ impl Error for OutputError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             OutputError::Encode(_, error) => Some(error),
-            OutputError::Write(_, error) => Some(error),
-            OutputError::Format(_) | OutputError::NoFolder(_) => None,
+            OutputError::Write(_, error) | OutputError::Folder(_, error) => Some(error),
+            OutputError::Format(_) | OutputError::Terminal | OutputError::Closed => None,
         }
     }
 }
 
-/// The format of a picture by its file's ending, and that its folder is there: asked before any work is done.
+/// The format of a picture, by the extension of its file.
 ///
 /// # Errors
-/// [`OutputError::Format`], [`OutputError::NoFolder`].
+/// [`OutputError::Format`].
 pub fn format(path: &Path) -> Result<ImageFormat, OutputError> {
     let format = ImageFormat::from_path(path).ok();
     let format = format.filter(|f| f.writing_enabled());
-    let format = format.ok_or_else(|| OutputError::Format(path.into()))?;
-    folder(path)?;
-    Ok(format)
+    format.ok_or_else(|| OutputError::Format(path.into()))
 }
 
-/// The folder of a file to be.
+/// The folder of a file to write, created if it is missing.
 ///
 /// # Errors
-/// [`OutputError::NoFolder`] names it.
-pub fn folder(path: &Path) -> Result<&Path, OutputError> {
+/// [`OutputError::Folder`].
+fn folder(path: &Path) -> Result<&Path, OutputError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    match parent.is_dir() {
-        true => Ok(parent),
-        false => Err(OutputError::NoFolder(parent.into())),
-    }
+    std::fs::create_dir_all(parent).map_err(|e| OutputError::Folder(parent.into(), e))?;
+    Ok(parent)
 }
 
-/// A picture's bytes; what has no colour is grey.
+/// The bytes of a picture, which may be gray.
 ///
 /// # Errors
 /// [`OutputError::Encode`].
 pub fn encode(
     picture: RgbImage,
-    grey: bool,
+    gray: bool,
     format: ImageFormat,
     path: &Path,
 ) -> Result<Vec<u8>, OutputError> {
     let picture = DynamicImage::ImageRgb8(picture);
-    let picture = match grey {
+    let picture = match gray {
         true => DynamicImage::ImageLuma8(picture.to_luma8()),
         false => picture,
     };
@@ -96,7 +103,8 @@ pub fn encode(
     Ok(bytes.into_inner())
 }
 
-/// Writes a file under a temporary name beside `path` and renames it; a device such as `/dev/null` is written to.
+/// Writes a file under a temporary name next to `path` and renames it, so that it is whole or
+/// absent. Missing folders are created; a device such as `/dev/null` is written to directly.
 ///
 /// # Errors
 /// [`OutputError`] names the file; nothing is left behind.
@@ -109,7 +117,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), OutputError> {
     }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    // Temporary files are private to their owner; pictures are not.
+    // Temporary files are private to their owner; the result should not be.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -128,16 +136,4 @@ pub fn print(bytes: &[u8]) -> Result<(), OutputError> {
     let mut out = io::stdout().lock();
     let wrote = out.write_all(bytes).and_then(|()| out.flush());
     wrote.map_err(|e| OutputError::Write("standard output".into(), e))
-}
-
-/// Whether an error is that nobody reads our output any more.
-pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind() == io::ErrorKind::BrokenPipe;
-        }
-        cause = error.source();
-    }
-    false
 }

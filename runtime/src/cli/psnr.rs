@@ -1,23 +1,20 @@
-//! How far the pictures of one model are from those of another.
+//! How far the pictures of two models are apart.
 
 use std::error::Error;
 use std::fmt;
 
 use image::{Rgb, RgbImage, imageops};
-use runtime::cpu::Cpu;
-use runtime::image::Image;
-use runtime::latent::Latent;
-use runtime::model::Model;
+use runtime::{Cpu, Image, Latent, Model};
 
-/// Peak signal-to-noise ratios of faces, in dB, over the bytes of their pixels.
+/// Peak signal-to-noise ratios of faces over the bytes of their pixels, in dB.
 pub struct Report {
-    /// Of each seed, from 0.
+    /// One per seed, from 0.
     faces: Vec<f64>,
-    /// Bytes of record and arena: before, after.
+    /// Bytes of record and arena of both models.
     sizes: [[usize; 2]; 2],
 }
 
-/// A face of a model, as bytes of its pixels.
+/// The pixels of a face.
 fn face(cpu: &mut Cpu<'_>, seed: u64) -> Result<Vec<[u8; 3]>, Box<dyn Error>> {
     let image: Image<'_> = cpu.generate(&Latent::from_seed(seed))?;
     Ok(image.pixels().collect())
@@ -27,7 +24,7 @@ fn model(bytes: &[u8]) -> Result<Model<'_>, String> {
     Model::parse(bytes).map_err(|e| e.to_string())
 }
 
-/// `10 log10(255^2 / mean squared difference)`; 99 dB where there is none.
+/// `10 log10(255^2 / mean squared difference)`, at most 99 dB.
 fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
     let squares = |(a, b): (&[u8; 3], &[u8; 3])| -> f64 {
         let off = |c: usize| f64::from(a[c]) - f64::from(b[c]);
@@ -41,10 +38,10 @@ fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
 }
 
 impl Report {
-    /// Compares the faces of the seeds from 0 to `faces`.
+    /// Compares the faces of seeds 0 to `faces`.
     ///
     /// # Errors
-    /// One of the two is no model.
+    /// If one of the two is not a model.
     pub fn of(before: &[u8], after: &[u8], faces: u64) -> Result<Report, Box<dyn Error>> {
         let models = [model(before)?, model(after)?];
         let [mut one, mut two] = [0, 1].map(|i| vec![0.0; models[i].arena_len()]);
@@ -63,10 +60,10 @@ impl Report {
         all.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 99.0))
     }
 
-    /// Seven faces and the worst of all: above of the first model, below of the second.
+    /// Seven faces and the worst one, of the first model above those of the second.
     ///
     /// # Errors
-    /// One of the two is no model.
+    /// If one of the two is not a model.
     pub fn side_by_side(&self, before: &[u8], after: &[u8]) -> Result<RgbImage, Box<dyn Error>> {
         let models = [model(before)?, model(after)?];
         let shape = models[0].output();
@@ -90,11 +87,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [[before, arena], [after, small]] = self.sizes;
-        writeln!(f, "{:<10}{before} bytes, now {after}", "record")?;
-        writeln!(f, "{:<10}{arena} bytes, now {small}", "arena")?;
+        writeln!(f, "{:<10}{before} -> {after} bytes", "record")?;
+        writeln!(f, "{:<10}{arena} -> {small} bytes", "arena")?;
         let mean = self.faces.iter().sum::<f64>() / self.faces.len() as f64;
         let (seed, worst) = self.worst();
-        writeln!(
+        write!(
             f,
             "{:<10}{mean:.1} dB on average over {} seeds, {worst:.1} dB at worst (seed {seed})",
             "PSNR",
@@ -106,10 +103,10 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn by_hand() {
+    fn worked_example() {
         let black = [[0; 3]; 4];
         assert_eq!(super::psnr(&black, &black), 99.0);
-        // One of 12 bytes is off by 255: 10 log10(12)
+        // One of 12 bytes differs by 255: 10 log10(12).
         let mut other = black;
         other[2][1] = 255;
         assert!((super::psnr(&black, &other) - 10.791_812).abs() < 1e-6);

@@ -1,40 +1,40 @@
-//! What Vulkan finds on this machine.
+//! The Vulkan adapters of this machine.
 
 use std::fmt;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// Something that runs kernels.
+/// A Vulkan adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adapter {
-    /// What it calls itself.
+    /// Its name.
     pub name: String,
     /// Its driver, with the version.
     pub driver: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Whether it computes with 16-bit floats.
+    /// Whether it supports 16-bit floats.
     pub half: bool,
-    /// The largest buffer that a kernel sees, in bytes.
+    /// Largest buffer that a kernel can use, in bytes.
     pub largest_buffer: u64,
-    /// Which of its kind, from 0.
+    /// Number among the adapters of its kind, from 0.
     pub ordinal: usize,
-    /// wgpu's own.
+    /// wgpu's handle.
     pub(super) handle: wgpu::Adapter,
 }
 
-/// What an adapter is.
+/// The kind of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A card.
     Discrete,
-    /// A part of the processor.
+    /// Part of the processor.
     Integrated,
-    /// Of a virtual machine.
+    /// Provided by a virtual machine.
     Virtual,
-    /// The CPU in disguise.
+    /// Software that runs on the CPU.
     Software,
-    /// Nobody knows.
+    /// Unknown.
     Other,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Kind {
 }
 
 impl Adapter {
-    /// Whether it is a piece of hardware.
+    /// Whether it is hardware.
     pub fn is_real(&self) -> bool {
         match self.kind {
             Kind::Discrete | Kind::Integrated | Kind::Virtual => true,
@@ -60,7 +60,7 @@ impl Adapter {
     }
 }
 
-/// The adapters of this machine; none without a Vulkan loader or driver.
+/// All adapters; none without a Vulkan loader or driver.
 pub fn adapters() -> Vec<Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN;

@@ -1,4 +1,4 @@
-// Four pixels side by side as bytes: as many words as there are channels.
+// Four neighboring pixels as bytes: one word per channel.
 fn emit(face: u32, y: u32, x: u32, pixels: array<vec4<f32>, 4>) {
     var four_pixels = pixels;
     var packed: array<u32, CHANNELS>;

@@ -1,10 +1,11 @@
-// Many columns by matrix units: 16-bit products with 32-bit sums, 16 by 16 by 16 at a time. A workgroup has LANES vectors of lanes
-// and COLUMNS columns, a subgroup of it TALL by WIDE matrices. DEEP vectors of rows at a time go through the workgroup's memory, of
-// which there are STAGES; what comes next is read from memory while this is multiplied.
+// Many columns by matrix units: 16-bit products with 32-bit sums, 16 by 16 by 16 at a time. A
+// workgroup has LANES vectors of lanes and COLUMNS columns, and each of its subgroups TALL by WIDE
+// matrices. DEEP vectors of rows at a time go through one of STAGES parts of shared memory; the
+// next ones are read from global memory during the multiplication.
 //
 // Pointers to vectors of four: strides count vectors.
 
-// One vector more than rows and columns have, so that matrices are not read from a few banks only.
+// One vector longer than rows and columns, to avoid bank conflicts.
 const X_PITCH = DEEP + 1u;
 const W_PITCH = LANES + 1u;
 const X_STAGE = COLUMNS * X_PITCH;
@@ -12,7 +13,7 @@ const W_STAGE = 4u * DEEP * W_PITCH;
 
 var<workgroup> x_tile: array<vec4<f16>, STAGES * X_STAGE>;
 var<workgroup> w_tile: array<vec4<f16>, STAGES * W_STAGE>;
-// A matrix of sums for each subgroup, on its way out.
+// The output matrix of each subgroup.
 var<workgroup> sums: array<vec4<f32>, 2u * THREADS>;
 
 @compute @workgroup_size(THREADS)
@@ -25,7 +26,7 @@ fn coop(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     if (first >= call.x * group.rows * group.columns) {
         return;
     }
-    // What it brings: vectors of X_LOADS columns, and W_LOADS vectors of weights.
+    // What the thread loads: vectors of X_LOADS columns, and W_LOADS vectors of weights.
     let quad = thread % DEEP;
     var r = row(group, quad);
     let next = row(group, DEEP);
@@ -43,7 +44,7 @@ fn coop(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     var w{j} = group.weights + v{j} / BLOCK * block + e{j} / LANES * BLOCK + v{j} % BLOCK;
     var w_next{j} = weights[w{j}];
     //: end
-    // Where its subgroup's matrices are.
+    // The matrices of its subgroup.
     let subgroup = thread / 32u;
     let lane = subgroup % DOWN * 4u * TALL;
     let own = subgroup / DOWN * 16u * WIDE;
@@ -90,7 +91,7 @@ fn coop(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
             workgroupBarrier();
         }
     }
-    // A matrix has its columns one after the other: four vectors each, two a thread.
+    // A matrix is stored by columns of four vectors; each thread writes two.
     let out = subgroup * 64u + thread % 32u;
     //: for l in TALL
     //: for j in WIDE

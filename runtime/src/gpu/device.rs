@@ -1,4 +1,4 @@
-//! A device that was opened, and what it complains of.
+//! An open device and its errors.
 
 use std::boxed::Box;
 use std::panic::{self, AssertUnwindSafe};
@@ -7,29 +7,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
-use super::{Adapter, GpuError};
+use super::adapter::{self, Adapter};
+use super::error::GpuError;
+use super::trusted;
 
-/// A device, its queue, and the first thing that it has said since it was last asked.
+/// A device, its queue, and the first error since the last check.
 pub struct Device {
     pub raw: wgpu::Device,
     pub queue: wgpu::Queue,
-    said: Said,
-    /// What it can measure time with, if it can.
+    error: FirstError,
+    /// Whether it can take timestamps.
     pub clock: bool,
-    /// Whether it is a CPU in disguise, whose threads run in step by eight: another kernel suits it.
+    /// Whether it is software with subgroups of eight threads, which has its own kernel.
     pub eight: bool,
     pub limits: Limits,
     /// Whether kernels may read and write what the CPU maps.
     pub direct: bool,
-    /// Whether waiting for a moment without sleeping takes nothing from the device.
+    /// Whether spinning for a moment takes no time from the device.
     spin: bool,
 }
 
-/// What a workgroup may have.
+/// Limits of a workgroup.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub threads: usize,
-    /// Bytes of memory in common.
+    /// Bytes of shared memory.
     pub memory: usize,
     /// Whether there are matrix units for 16-bit floats.
     pub matrices: bool,
@@ -38,19 +40,19 @@ pub struct Limits {
 /// A buffer that the CPU has asked to map.
 pub struct Mapping(Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>);
 
-/// How long a wait goes without sleeping: waking up costs as much as a small face.
+/// How long to spin before sleeping: waking up costs as much as a small face.
 const SPIN: Duration = Duration::from_millis(2);
 
-/// wgpu tells of errors by callbacks, from any thread.
-type Said = Arc<Mutex<Option<String>>>;
+/// wgpu reports errors by callbacks, from any thread.
+type FirstError = Arc<Mutex<Option<String>>>;
 
-fn say(said: &Said, what: String) {
-    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-    said.get_or_insert(what);
+fn report(error: &FirstError, what: String) {
+    let mut error = error.lock().unwrap_or_else(PoisonError::into_inner);
+    error.get_or_insert(what);
 }
 
 impl Device {
-    /// Opens an adapter with all of its limits, and with 16-bit floats if `half`.
+    /// Opens an adapter with all its limits, and with 16-bit floats if `half`.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
@@ -59,7 +61,7 @@ impl Device {
         let mut features = clock;
         features.set(wgpu::Features::SHADER_F16, half);
         let info = adapter.handle.get_info();
-        let eight = adapter.kind == super::Kind::Software
+        let eight = adapter.kind == adapter::Kind::Software
             && (info.subgroup_min_size, info.subgroup_max_size) == (8, 8)
             && adapter.handle.features().contains(wgpu::Features::SUBGROUP);
         features.set(wgpu::Features::SUBGROUP, eight);
@@ -68,7 +70,7 @@ impl Device {
         let matrices = half && has_matrices(&adapter.handle, &info);
         features.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrices);
         let experimental_features = match matrices {
-            true => super::trusted::experimental(),
+            true => trusted::experimental(),
             false => wgpu::ExperimentalFeatures::disabled(),
         };
         let opened = pollster::block_on(adapter.handle.request_device(&wgpu::DeviceDescriptor {
@@ -80,17 +82,17 @@ impl Device {
             ..wgpu::DeviceDescriptor::default()
         }));
         let (raw, queue) = opened.map_err(|e| GpuError::Driver(e.to_string()))?;
-        let said = Said::default();
-        let (errors, lost) = (said.clone(), said.clone());
-        raw.on_uncaptured_error(Arc::new(move |e: wgpu::Error| say(&errors, e.to_string())));
+        let error = FirstError::default();
+        let (errors, lost) = (error.clone(), error.clone());
+        raw.on_uncaptured_error(Arc::new(move |e: wgpu::Error| report(&errors, e.to_string())));
         raw.set_device_lost_callback(move |_, why| {
-            say(&lost, std::format!("the device is lost: {why}"))
+            report(&lost, std::format!("the device is lost: {why}"))
         });
         let clock = !clock.is_empty();
         Ok(Device {
             raw,
             queue,
-            said,
+            error,
             clock,
             eight,
             limits: Limits {
@@ -105,13 +107,13 @@ impl Device {
         })
     }
 
-    /// Whether all went well since the last time.
+    /// Whether there was no error since the last check.
     ///
     /// # Errors
-    /// [`GpuError::Driver`] with the first complaint, on one line.
+    /// [`GpuError::Driver`] with the first error, on one line.
     pub fn check(&self) -> Result<(), GpuError> {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        match said.take() {
+        let mut error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        match error.take() {
             Some(what) => Err(GpuError::Driver(one_line(&what))),
             None => Ok(()),
         }
@@ -127,7 +129,7 @@ impl Device {
         })
     }
 
-    /// A buffer with these bytes, a multiple of four.
+    /// A buffer with these bytes; their number is a multiple of four.
     pub fn upload(&self, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let buffer = self.buffer(bytes.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, bytes);
@@ -137,15 +139,15 @@ impl Device {
     /// Asks for a buffer to be mapped once the device is done with it.
     pub fn map(&self, buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Mapping {
         let done = Mapping(Arc::default());
-        let told = done.0.clone();
+        let result_of = done.0.clone();
         buffer.map_async(mode, .., move |result| {
-            // It is told once.
-            let _ = told.set(result);
+            // The callback runs once.
+            let _ = result_of.set(result);
         });
         done
     }
 
-    /// Waits until buffers are mapped that `submission` uses.
+    /// Waits until buffers that `submission` uses are mapped.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
@@ -200,7 +202,8 @@ impl Device {
         Ok(result)
     }
 
-    /// Reads the first `bytes` of a buffer of [`wgpu::BufferUsages::MAP_READ`], once `submission` is done.
+    /// Reads the first `bytes` of a buffer of [`wgpu::BufferUsages::MAP_READ`], once `submission`
+    /// is done.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
@@ -227,8 +230,8 @@ impl Device {
     }
 }
 
-/// wgpu 30 panics where a device is lost while it is waited for (`Device::poll`), and nowhere else on our way: what it says
-/// becomes an error, and is not printed.
+/// wgpu 30 panics in `Device::poll` if a device is lost while it is waited for, and in no other
+/// call made here: the panic becomes an error, and its message is not printed.
 fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, GpuError> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));

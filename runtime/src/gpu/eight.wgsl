@@ -1,5 +1,6 @@
-// Software adapters: the eight threads of a workgroup are the elements of one register, and scattered reads are nearly all of
-// the time. So each thread reads two of 16 columns and broadcasts them; there is no shared memory to wait for.
+// Software adapters: the eight threads of a workgroup are the elements of one register, and
+// scattered reads take nearly all the time. So each thread reads two of 16 columns and broadcasts
+// them, without shared memory.
 
 @compute @workgroup_size(8)
 fn eight(@builtin(workgroup_id) id: vec3<u32>, @builtin(subgroup_invocation_id) thread: u32) {

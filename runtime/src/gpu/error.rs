@@ -1,23 +1,23 @@
-//! What can go wrong on a GPU.
+//! Errors of a GPU.
 
 use std::fmt;
 use std::string::String;
 
 use crate::latent::LatentLength;
-use crate::model::Precision;
+use crate::layer::Precision;
 
-/// Why a model does not run on a GPU.
+/// Why a model cannot run on a GPU.
 #[derive(Debug)]
 pub enum GpuError {
-    /// The record is of a precision that only the CPU runs.
+    /// Only the CPU runs records of this precision.
     Precision(Precision),
-    /// A buffer of so many bytes, and the most that the adapter takes at once.
+    /// The model needs a buffer of the first number of bytes; the adapter allows the second.
     TooLarge(u64, u64),
-    /// No 16-bit floats there.
+    /// The adapter has no 16-bit floats: its name.
     NoHalf(String),
-    /// The driver refused or failed: what it said.
+    /// The driver refused or failed: its message.
     Driver(String),
-    /// A latent of another length.
+    /// A latent has the wrong length.
     Latent(LatentLength),
 }
 
@@ -26,15 +26,14 @@ impl fmt::Display for GpuError {
         match self {
             GpuError::Precision(precision) => write!(
                 f,
-                "a GPU runs f32 records and ONNX models, not {} records: give the model that it was made of, or \
-                 --device cpu",
+                "a GPU cannot run {} records; use the f32 record or ONNX model it was made from, or --device cpu",
                 precision.name()
             ),
             GpuError::TooLarge(need, most) => write!(
                 f,
-                "the model wants a buffer of {need} bytes, the adapter takes at most {most}: --device cpu"
+                "the model needs a buffer of {need} bytes and the adapter allows {most}; use --device cpu"
             ),
-            GpuError::NoHalf(name) => write!(f, "{name} has no 16-bit floats"),
+            GpuError::NoHalf(name) => write!(f, "{name} does not support 16-bit floats"),
             GpuError::Driver(what) => write!(f, "the GPU failed: {what}"),
             GpuError::Latent(error) => write!(f, "{error}"),
         }

@@ -1,25 +1,26 @@
-//! A GPU that can be lost.
+//! A GPU that may be lost.
 
-use super::{Gpu, GpuError};
+use super::engine::Gpu;
+use super::error::GpuError;
 use crate::backend::Backend;
 use crate::cpu::Cpu;
 use crate::image::Image;
 use crate::latent::{Latent, LatentLength};
 
-/// A GPU, and the CPU once it is lost.
+/// A GPU, or the CPU once the GPU is lost.
 pub struct Fallback<'a> {
     gpu: Option<Gpu>,
     cpu: Cpu<'a>,
-    tell: fn(&GpuError),
+    report: fn(&GpuError),
 }
 
 impl<'a> Fallback<'a> {
-    /// `tell` is called once, where the GPU is lost.
-    pub fn new(gpu: Gpu, cpu: Cpu<'a>, tell: fn(&GpuError)) -> Fallback<'a> {
-        Fallback { gpu: Some(gpu), cpu, tell }
+    /// `report` is called once, when the GPU is lost.
+    pub fn new(gpu: Gpu, cpu: Cpu<'a>, report: fn(&GpuError)) -> Fallback<'a> {
+        Fallback { gpu: Some(gpu), cpu, report }
     }
 
-    /// Whether faces are still made by the GPU.
+    /// Whether the GPU still makes the faces.
     pub fn on_gpu(&self) -> bool {
         self.gpu.is_some()
     }
@@ -32,7 +33,7 @@ impl Backend for Fallback<'_> {
             Some(Ok(())) => {}
             Some(Err(GpuError::Latent(error))) => return Err(error),
             Some(Err(error)) => {
-                (self.tell)(&error);
+                (self.report)(&error);
                 self.gpu = None;
             }
             None => {}
@@ -48,8 +49,8 @@ impl Backend for Fallback<'_> {
 mod tests {
     use std::vec;
 
-    use super::super::adapters;
     use super::*;
+    use crate::gpu::adapter::adapters;
     use crate::graph::{Facts, Graph, Layer};
     use crate::model::Model;
     use crate::op::{Activation, Op};
@@ -72,7 +73,7 @@ mod tests {
         let model = Model::parse(record.bytes()).unwrap();
         for adapter in adapters() {
             let gpu = Gpu::new(&model, &adapter, false).unwrap();
-            gpu.device.raw.destroy();
+            gpu.net.device.raw.destroy();
             let mut arena = vec![0.0; model.arena_len()];
             let cpu = Cpu::new(&model, &mut arena).unwrap();
             let tell = |error: &GpuError| assert!(matches!(error, GpuError::Driver(_)), "{error}");

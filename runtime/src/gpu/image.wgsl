@@ -1,11 +1,14 @@
-// The image layer: a transposed convolution of kernel 4, stride 2 and padding 1 to at most 4 channels, straight to the bytes of
-// pixels. Padding the few channels to a vector would waste a part of every product, so pixels take the place of lanes: a thread has
-// two positions side by side, four by two pixels of the output, which see four by three pixels of the input.
+// The layer that makes the image: a transposed convolution of kernel 4, stride 2 and padding 1 to
+// at most 4 channels, straight to the bytes of pixels. Padding the few channels to a vector would
+// waste part of every product, so pixels take the place of lanes: a thread has two neighboring
+// positions, four by two pixels of the output, which depend on four by three pixels of the input.
 //
-// Of the four rows of the kernel, row u sees input row (u + 1) / 2 of the three and adds to output row u / 2; columns likewise.
-// Weights are ordered by vector of input channels, u, v, output channel.
+// Row u of the four rows of the kernel reads input row (u + 1) / 2 of the three and adds to output
+// row u / 2; columns likewise. Weights are ordered by vector of input channels, u, v, output
+// channel.
 
-// PAIRS by LINES threads, DEEP vectors of channels at a time. Even and odd columns apart: neighbors are two columns apart.
+// PAIRS by LINES threads, DEEP vectors of channels at a time. Even and odd columns are stored
+// apart: neighboring threads are two columns apart.
 const HALF = PAIRS + 1u;
 const LINE = 2u * HALF;
 const PLANE = (LINES + 2u) * LINE;
@@ -25,7 +28,8 @@ fn image(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) 
     }
     let first_row = number / across % down * LINES;
     let first_column = number % across * 2u * PAIRS;
-    // What it brings, of pixels from one above and left of the first: where from (beyond everything if outside) and where to.
+    // The pixels that the thread loads, from one above and left of the first: source (out of range
+    // if outside the input) and destination.
     let quad = thread % DEEP;
     //: for j in LOADS
     let pixel{j} = thread / DEEP + {j}u * (THREADS / DEEP);

@@ -1,4 +1,5 @@
-// As image.wgsl, for few faces: threads take PAIRS pairs of positions, anywhere, and each a part of the input's channels.
+// image.wgsl for few faces: a workgroup takes any PAIRS pairs of positions, and each thread a part
+// of the input channels.
 
 var<workgroup> sums: array<f32, 8u * CHANNELS * THREADS>;
 var<workgroup> done: array<vec4<f32>, 8u * PAIRS>;
@@ -6,7 +7,7 @@ var<workgroup> done: array<vec4<f32>, 8u * PAIRS>;
 const TAPS = 16u * CHANNELS;
 
 fn at(face: u32, y: u32, x: u32, quad: u32) -> vec4<f32> {
-    // What is above or left is a large number without its sign.
+    // Unsigned: what lies above or left of the input is beyond its end.
     if (face < call.x && y < layer.rows && x < layer.columns) {
         return vec4<f32>(input[face * layer.face + (y * layer.columns + x) * layer.depth + quad]);
     }
@@ -59,7 +60,7 @@ fn image(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) 
     //: end
     //: end
     workgroupBarrier();
-    // One pixel per thread adds up the parts.
+    // Each thread adds up the parts of one pixel.
     for (var k = thread; k < 8u * PAIRS; k += THREADS) {
         var sum = vec4<f32>();
         for (var s = k % PAIRS; s < THREADS; s += PAIRS) {
@@ -70,7 +71,7 @@ fn image(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) 
         done[k] = activation(sum + bias[0]);
     }
     workgroupBarrier();
-    // One line of four pixels per thread.
+    // Each thread writes one row of four pixels.
     if (thread < 2u * PAIRS && own / plane < call.x) {
         let a = thread / PAIRS;
         let k = 4u * a * PAIRS + thread % PAIRS;

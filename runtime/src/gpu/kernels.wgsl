@@ -1,33 +1,37 @@
-// Every layer that multiplies is one product, of a matrix of weights and a matrix that is never made: a row a lane
-// (an output channel; of a product with a matrix, a channel of a pixel), a column a position of a group of a face, and
-// under it all that its taps see of the input. The phases of a transposed convolution are its groups.
+// Every layer that multiplies is one product of a matrix of weights and an implicit matrix: one row
+// per lane (an output channel, or for a matrix product a channel of a pixel), one column per
+// position of a group of a face, holding the input under all its taps. The phases of a transposed
+// convolution are its groups.
 //
-// Maps are channels last, four channels a vector, the last of them padded with what is multiplied by nought. Weights come
-// in blocks of lanes: block, row of the product, lane. What differs between programs stands before this text, written by
-// kernel.rs: Stored, and BLOCK, the lanes of a block of weights in vectors. Every other number in capitals is the kernel's own.
+// Feature maps have their channels last, four per vector; the padding of the last vector is
+// multiplied by 0. Weights are in blocks of lanes: block, row of the product, lane. source.rs puts
+// what differs between programs before this text: Stored, and BLOCK, the vectors of lanes per block
+// of weights. The other constants in capitals belong to the kernel.
 
 struct Layer {
-    // The input: vectors of a pixel, rows, columns, vectors of a face.
+    // The input: vectors per pixel, rows, columns, vectors per face.
     depth: u32,
     rows: u32,
     columns: u32,
     face: u32,
-    // The output: vectors of a pixel, channels, columns, pixels.
+    // The output: vectors per pixel, channels, columns, pixels.
     out_depth: u32,
     out_channels: u32,
     out_columns: u32,
     out_plane: u32,
-    // Blocks of lanes, vectors of lanes, rows from one position to the next, pixels of the output so.
+    // Blocks of lanes, vectors of lanes; input rows and output pixels from one position to the
+    // next.
     blocks: u32,
     lanes: u32,
     step: u32,
     by: u32,
-    // Which function is applied (activation below), its slope; of what moves values how, and by what factor.
+    // The activation (see below) and its slope; for layers that move values, which one, and its
+    // factor.
     activation: u32,
     slope: f32,
     reshape: u32,
     factor: u32,
-    // Of the image: what is black, 1 / (white - black), 32-bit words of a face's bytes.
+    // For the image: black, 1 / (white - black), 32-bit words for the bytes of a face.
     black: f32,
     contrast: f32,
     words: u32,
@@ -38,14 +42,14 @@ struct Group {
     // Positions.
     rows: u32,
     columns: u32,
-    // Columns of taps, and four values each under all taps.
+    // Columns of taps, and vectors of input under all taps.
     taps: u32,
     quads: u32,
-    // Row and column under the first tap of the first position, and which way taps go.
+    // Row and column under the first tap of the first position, and the direction of taps.
     y: i32,
     x: i32,
     way: i32,
-    // Where its weights begin, in vectors, and the output's first pixel.
+    // Offset of the weights in vectors, and the first pixel of the output.
     weights: u32,
     out_y: u32,
     out_x: u32,
@@ -59,13 +63,13 @@ struct Group {
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> input: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> to: array<To>;
-// Faces of the call.
+// Number of faces.
 @group(0) @binding(6) var<uniform> call: vec4<u32>;
 
-// Workgroups in a row of a dispatch: kernel.rs says the same.
+// Workgroups along the first side of a dispatch, as in kernel/mod.rs.
 const ROW = 32768u;
 
-// One column of the product: where its face begins, row and column under the first tap.
+// One column of the product: offset of its face, row and column under the first tap.
 struct Column {
     face: u32,
     y: i32,
@@ -76,7 +80,7 @@ fn column(group: Group, at: u32) -> Column {
     let positions = group.rows * group.columns;
     let face = at / positions;
     if (face >= call.x) {
-        // So far outside that no tap gets in.
+        // So far outside that no tap is inside.
         return Column(0u, -0x40000000, 0);
     }
     let r = at % positions / group.columns;
@@ -84,7 +88,7 @@ fn column(group: Group, at: u32) -> Column {
     return Column(face * layer.face, i32(r * layer.step) + group.y, i32(c * layer.step) + group.x);
 }
 
-// Which tap, and which vector of the pixel under it.
+// A tap, and a vector of the pixel under it.
 struct Row {
     y: i32,
     x: i32,
@@ -96,7 +100,7 @@ fn row(group: Group, quad: u32) -> Row {
     return Row(i32(tap / group.taps), i32(tap % group.taps), quad % layer.depth);
 }
 
-// The row that is `by` after another, both as row() has them: sums with carries, as of hours, minutes and seconds.
+// The row that is `by` after another, both as returned by row(): sums with carries.
 fn later(group: Group, before: Row, by: Row) -> Row {
     var depth = before.depth + by.depth;
     var x = before.x + by.x;
@@ -109,9 +113,9 @@ fn later(group: Group, before: Row, by: Row) -> Row {
     return Row(y + select(0, 1, down), x - select(0, taps, down), depth);
 }
 
-// Four values of the product's second matrix. Rows after the last have weights of nought.
+// Four values of the implicit matrix. Rows after the last have zero weights.
 fn under(group: Group, c: Column, r: Row) -> Stored {
-    // What is above or left is a large number without its sign.
+    // Unsigned: what lies above or left of the input is beyond its end.
     let y = u32(c.y + group.way * r.y);
     let x = u32(c.x + group.way * r.x);
     if (y < layer.rows && x < layer.columns) {
@@ -120,7 +124,7 @@ fn under(group: Group, c: Column, r: Row) -> Stored {
     return Stored();
 }
 
-// Four rows of weights of four lanes, with four values of a column.
+// Four rows of weights of four lanes, times four values of a column.
 fn products(w: mat4x4<f32>, x: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {
     let ab = fma(w[1], vec4<f32>(x.y), fma(w[0], vec4<f32>(x.x), sum));
     return fma(w[3], vec4<f32>(x.w), fma(w[2], vec4<f32>(x.z), ab));
@@ -135,7 +139,7 @@ fn activation(x: vec4<f32>) -> vec4<f32> {
             return select(layer.slope * x, x, x > vec4<f32>());
         }
         case 3u: {
-            // Beyond 10 it is 1 to the last bit; drivers' own overflow.
+            // Beyond 10 the result is 1 to the last bit; tanh of some drivers overflows.
             return 1.0 - 2.0 / (exp(2.0 * clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0))) + 1.0);
         }
         case 4u: {
@@ -147,7 +151,7 @@ fn activation(x: vec4<f32>) -> vec4<f32> {
     }
 }
 
-// As Image has it: halves round up, what lies outside is clipped, NaN is 0.
+// As in image.rs: halves round up, values outside are clamped, NaN is 0.
 fn byte(value: f32) -> u32 {
     let x = (value - layer.black) * layer.contrast * 255.0 + 0.5;
     return select(0u, u32(min(x, 255.0)), x > 0.0);

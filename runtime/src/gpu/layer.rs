@@ -6,28 +6,28 @@ use std::vec::Vec;
 use super::device::{Device, Limits};
 use super::kernel::{self, Kind, Product};
 use crate::half;
-use crate::int8::Layout;
-use crate::model;
-use crate::op::{Activation, Op, Shape};
+use crate::layer;
+use crate::layout::{Layout, UPSAMPLING};
+use crate::op::{Activation, Op, Shape, bias_of};
 
 /// Channels of a vector.
 const QUAD: usize = 4;
 
-/// A layer: its buffers, and what its kernel is called with.
+/// The buffers of a layer, and what its kernel needs.
 pub struct Layer {
     pub facts: wgpu::Buffer,
     pub groups: wgpu::Buffer,
     pub weight: wgpu::Buffer,
     pub bias: wgpu::Buffer,
-    /// Positions of one face in each group; of an operation that multiplies nothing, vectors of its output.
+    /// Positions per face in each group; without multiplications, vectors of the output.
     positions: Vec<usize>,
     form: Form,
 }
 
-/// What kind of kernel a layer wants.
+/// What kind of kernel a layer needs.
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    /// Vectors of lanes, with their padding, and of a block; vectors of rows of the largest group, and a divisor of all groups'.
+    /// See [`Product`].
     Product {
         lanes: usize,
         block: usize,
@@ -35,14 +35,14 @@ enum Form {
         divisor: usize,
     },
     Move,
-    /// The family's image layer: channels, and rows and columns of its input.
+    /// Makes the image: its channels, and rows and columns of the input.
     Image(usize, [usize; 2]),
 }
 
-/// Where a layer's kernel runs: its workgroups on three sides.
+/// Number of workgroups along three axes.
 pub type Sides = [u32; 3];
 
-/// The numbers of one, before they are uploaded.
+/// The contents of the buffers.
 struct Numbers {
     groups: Vec<[u32; 12]>,
     weight: Vec<f32>,
@@ -53,20 +53,20 @@ struct Numbers {
     by: usize,
 }
 
-/// Vectors of a pixel of `c` channels.
+/// Vectors per pixel of `c` channels.
 fn depth(c: usize) -> usize {
     c.div_ceil(QUAD)
 }
 
-/// Values of a map of one face on the device.
+/// Values of a feature map of one face on the device.
 pub fn values(shape: Shape) -> usize {
     shape.plane() * depth(shape.c) * QUAD
 }
 
-/// Values of a layer's weights on the device, with their padding, and behind them what a tile of a group without rows reads before
-/// it knows; `None` where they cannot be counted.
-pub fn weights(layer: &model::Layer<'_>, eight: bool) -> Option<usize> {
-    let Some(layout) = Layout::threads(&layer.op, layer.input, layer.output) else {
+/// Length of a layer's weights on the device, including padding and what a tile of a group without
+/// rows reads behind them; `None` on overflow.
+pub fn weights(layer: &layer::Layer<'_>, eight: bool) -> Option<usize> {
+    let Some(layout) = Layout::gpu(&layer.op, layer.input, layer.output) else {
         return Some(0);
     };
     let lanes = lanes(&layout, layer.output);
@@ -79,13 +79,13 @@ pub fn weights(layer: &model::Layer<'_>, eight: bool) -> Option<usize> {
     own?.checked_add(16 * block)
 }
 
-/// Lanes, those of the padding of pixels too.
+/// Lanes, including the padding of pixels.
 fn lanes(layout: &Layout, output: Shape) -> usize {
     layout.lanes() / output.c * depth(output.c) * QUAD
 }
 
-/// Taps of a group; a dense layer has all pixels of its input as taps of one position.
-fn taps(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
+/// Taps of a group; a dense layer has the pixels of its input as taps of one position.
+fn taps(layer: &layer::Layer<'_>, layout: &Layout, group: usize) -> usize {
     match is_dense(layer) {
         true => layer.input.plane(),
         false => layout.taps(group),
@@ -93,23 +93,24 @@ fn taps(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
 }
 
 /// Vectors of input under all taps of a group.
-fn quads(layer: &model::Layer<'_>, layout: &Layout, group: usize) -> usize {
+fn quads(layer: &layer::Layer<'_>, layout: &Layout, group: usize) -> usize {
     taps(layer, layout, group) * depth(layer.input.c)
 }
 
-fn is_dense(layer: &model::Layer<'_>) -> bool {
+fn is_dense(layer: &layer::Layer<'_>) -> bool {
     matches!(layer.op, Op::Dense { .. })
 }
 
-/// A layer that multiplies, as a product for each group.
-fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
+/// A layer that multiplies, as one product per group.
+fn product(layer: &layer::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     let (input, output) = (layer.input, layer.output);
+    let (weight, biases) = layer.floats();
     let dense = is_dense(layer);
     let lanes = lanes(layout, output);
     let block = kernel::block(lanes, eight);
     let wide = lanes.next_multiple_of(block);
     let pixel = depth(output.c) * QUAD;
-    // The layout's lane of one of ours, unless it is padding.
+    // The lane in the layout, unless it is padding.
     let own = |lane: usize| {
         let (at, channel) = (lane / pixel, lane % pixel);
         (lane < lanes && channel < output.c).then_some(at * output.c + channel)
@@ -126,7 +127,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     };
     for (lane, bias) in numbers.bias.iter_mut().enumerate() {
         let channel = own(lane).map(|lane| layout.channel(lane));
-        *bias = channel.map_or(0.0, |c| crate::op::bias_of(layer.bias, c));
+        *bias = channel.map_or(0.0, |c| bias_of(biases, c));
     }
     let mut first = 0;
     for group in 0..layout.groups() {
@@ -135,7 +136,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
         let quads = quads(layer, layout, group);
         let high = quads.next_multiple_of(4) * QUAD;
         let count = taps(layer, layout, group);
-        // Kernels divide by it, also where there are no taps.
+        // Kernels divide by it, even without taps.
         let columns_of_taps = if dense { count } else { view.columns }.max(1);
         numbers.positions.push(rows * columns);
         numbers.groups.push([
@@ -143,7 +144,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
             columns as u32,
             columns_of_taps as u32,
             quads as u32,
-            // Wrapping, as the view has it.
+            // Wrapping, as in the view.
             view.from.0 as u32,
             view.from.1 as u32,
             if view.back { u32::MAX } else { 1 },
@@ -153,7 +154,8 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
             0,
             0,
         ]);
-        // From one channel to the next the operation's own weights are as far apart, but for some dense layers.
+        // The distance of neighboring channels in the operation's own order is constant, except for
+        // some dense layers.
         let source = |lane: usize, tap: usize, channel: usize| match dense {
             true => layout.source(group, lane, 0, tap * input.c + channel),
             false => layout.source(group, lane, tap, channel),
@@ -169,8 +171,7 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
                 for channel in 0..input.c {
                     let at = apart.map(|apart| at + channel * apart);
                     let at = at.or_else(|| source(of, tap, channel));
-                    numbers.weight[to + (row + channel) * block] =
-                        at.map_or(0.0, |at| layer.weight[at]);
+                    numbers.weight[to + (row + channel) * block] = at.map_or(0.0, |at| weight[at]);
                 }
             }
         }
@@ -179,42 +180,41 @@ fn product(layer: &model::Layer<'_>, layout: &Layout, eight: bool) -> Numbers {
     numbers
 }
 
-/// The weights of the family's image layer in the order of `image.wgsl`.
-fn image_weights(layer: &model::Layer<'_>) -> Vec<f32> {
-    // Row of the kernel for each of the four pairs of a row of the input and one of the output.
+/// The weights of a layer that makes the image, in the order of `image.wgsl`.
+fn image_weights(layer: &layer::Layer<'_>) -> Vec<f32> {
+    // Row of the kernel for each pair of an input row and an output row.
     const TAP: [usize; 4] = [3, 1, 2, 0];
     let (depth, channels) = (depth(layer.input.c), layer.output.c);
-    // Vectors of channels are taken a few at a time.
+    // Kernels read several vectors of channels at a time.
+    let (from, _) = layer.floats();
     let mut weight = vec![0.0; (depth + 4) * 16 * channels * QUAD];
     for (at, to) in weight.iter_mut().enumerate() {
         let input = at / (16 * channels * QUAD) * QUAD + at % QUAD;
         let channel = at / QUAD % channels;
         let [y, x] = [at / (QUAD * channels * 4) % 4, at / (QUAD * channels) % 4];
         if input < layer.input.c {
-            *to = layer.weight[((input * channels + channel) * 4 + TAP[y]) * 4 + TAP[x]];
+            *to = from[((input * channels + channel) * 4 + TAP[y]) * 4 + TAP[x]];
         }
     }
     weight
 }
 
-/// Whether a layer is the family's image layer, which has a kernel of its own.
-fn is_image(layer: &model::Layer<'_>) -> bool {
+/// Whether a layer has the form that the kernel for images needs.
+fn is_image(layer: &layer::Layer<'_>) -> bool {
     let Op::ConvTranspose { out, window } = layer.op else {
         return false;
     };
-    (window.kernel, window.stride, window.padding) == (4, 2, 1)
-        && out <= 4
-        && layer.input.w.is_multiple_of(2)
+    window == UPSAMPLING && out <= 4 && layer.input.w.is_multiple_of(2)
 }
 
-/// A layer that moves values, or multiplies each channel by a number.
-fn moved(layer: &model::Layer<'_>) -> Numbers {
+/// A layer that moves values or scales channels.
+fn moved(layer: &layer::Layer<'_>) -> Numbers {
     let output = layer.output;
     let pixel = depth(output.c) * QUAD;
     let mut bias = vec![0.0; 2 * pixel];
     for c in 0..output.c {
         (bias[c], bias[pixel + c]) = match layer.op {
-            Op::Affine => (crate::op::bias_of(layer.bias, c), layer.weight[c]),
+            Op::Affine => (bias_of(layer.floats().1, c), layer.floats().0[c]),
             Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => (0.0, 1.0),
             Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => continue,
         };
@@ -230,16 +230,67 @@ fn moved(layer: &model::Layer<'_>) -> Numbers {
     }
 }
 
+/// What kernels read about a layer (`kernels.wgsl`).
+fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>) -> [u32; 20] {
+    let (input, output) = (layer.input, layer.output);
+    let (black, white) = range.unwrap_or((0.0, 1.0));
+    let (activation, slope) = match layer.activation {
+        Activation::None => (0, 0.0),
+        Activation::Relu => (1, 0.0),
+        Activation::LeakyRelu(slope) => (2, slope),
+        Activation::Tanh => (3, 0.0),
+        Activation::Sigmoid => (4, 0.0),
+    };
+    let (reshape, factor) = match layer.op {
+        Op::Reshape { .. } => (1, 1),
+        Op::Resize { factor } => (0, factor),
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Affine
+        | Op::Activate => (0, 1),
+    };
+    // A dense layer reads its input as one row of pixels.
+    let (rows, columns) = match is_dense(layer) {
+        true => (1, input.plane()),
+        false => (input.h, input.w),
+    };
+    let facts = [
+        depth(input.c),
+        rows,
+        columns,
+        input.plane() * depth(input.c),
+        depth(output.c),
+        output.c,
+        output.w,
+        output.plane(),
+        0,
+        numbers.lanes / QUAD,
+        numbers.step,
+        numbers.by,
+        activation,
+        slope.to_bits() as usize,
+        reshape,
+        factor,
+        black.to_bits() as usize,
+        (1.0 / (white - black)).to_bits() as usize,
+        words(output),
+        0,
+    ];
+    facts.map(|n| n as u32)
+}
+
 impl Layer {
-    /// Uploads a layer; `range`: what is black and white, if it is the last; `half`: its weights as 16-bit floats.
+    /// Uploads a layer. `range` holds the values of black and white if it is the last one; `half`
+    /// stores its weights as 16-bit floats.
     pub fn new(
         device: &Device,
-        layer: &model::Layer<'_>,
+        layer: &layer::Layer<'_>,
         range: Option<(f32, f32)>,
         half: bool,
     ) -> Layer {
         let (input, output) = (layer.input, layer.output);
-        let layout = Layout::threads(&layer.op, input, output);
+        let layout = Layout::gpu(&layer.op, input, output);
         let numbers = match &layout {
             Some(layout) => product(layer, layout, device.eight),
             None => moved(layer),
@@ -259,55 +310,11 @@ impl Layer {
             }
             (None, _) => Form::Move,
         };
+        let facts = facts(layer, &numbers, range);
         let own_weight = match image {
             true => image_weights(layer),
             false => numbers.weight,
         };
-        let (black, white) = range.unwrap_or((0.0, 1.0));
-        let (activation, slope) = match layer.activation {
-            Activation::None => (0, 0.0),
-            Activation::Relu => (1, 0.0),
-            Activation::LeakyRelu(slope) => (2, slope),
-            Activation::Tanh => (3, 0.0),
-            Activation::Sigmoid => (4, 0.0),
-        };
-        let (reshape, factor) = match layer.op {
-            Op::Reshape { .. } => (1, 1),
-            Op::Resize { factor } => (0, factor),
-            Op::Dense { .. }
-            | Op::Conv { .. }
-            | Op::ConvTranspose { .. }
-            | Op::Affine
-            | Op::Activate => (0, 1),
-        };
-        // A dense layer sees one row of pixels.
-        let (rows, columns) = match is_dense(layer) {
-            true => (1, input.plane()),
-            false => (input.h, input.w),
-        };
-        let facts = [
-            depth(input.c),
-            rows,
-            columns,
-            input.plane() * depth(input.c),
-            depth(output.c),
-            output.c,
-            output.w,
-            output.plane(),
-            0,
-            numbers.lanes / QUAD,
-            numbers.step,
-            numbers.by,
-            activation,
-            slope.to_bits() as usize,
-            reshape,
-            factor,
-            black.to_bits() as usize,
-            (1.0 / (white - black)).to_bits() as usize,
-            words(output),
-            0,
-        ];
-        let facts = facts.map(|n| n as u32);
         let groups = numbers.groups.concat();
         let weight = match half {
             true => bytes(own_weight.iter().map(|w| half::narrow(*w).to_le_bytes())),
@@ -330,7 +337,7 @@ impl Layer {
         matches!(self.form, Form::Image(..))
     }
 
-    /// Vectors of lanes of a block of its weights.
+    /// Vectors of lanes per block of its weights.
     pub fn block(&self) -> usize {
         match self.form {
             Form::Product { block, .. } => block,
@@ -366,7 +373,7 @@ impl Layer {
         }
     }
 
-    /// All kernels that could be chosen.
+    /// All kernels that could run the layer.
     pub fn candidates(&self, faces: usize, limits: &Limits) -> Vec<Kind> {
         match (self.form, self.product(faces)) {
             (Form::Image(channels, _), _) => Kind::image_candidates(channels, limits),
@@ -386,7 +393,7 @@ impl Layer {
     }
 }
 
-/// The greatest common divisor; of 0 and a number, the number.
+/// The greatest common divisor.
 fn gcd(a: usize, b: usize) -> usize {
     match b {
         0 => a,
@@ -394,7 +401,7 @@ fn gcd(a: usize, b: usize) -> usize {
     }
 }
 
-/// Words of the bytes of a face.
+/// Words for the bytes of a face.
 pub fn words(output: Shape) -> usize {
     output.values().div_ceil(4)
 }

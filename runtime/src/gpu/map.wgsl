@@ -1,6 +1,6 @@
-// Output as a map.
+// Output as a feature map.
 
-// Where a column of a group belongs: the face, the first of its pixels, and whether there is such a face.
+// Where a column of a group belongs: its face, the first pixel, and whether the face exists.
 struct Place {
     face: u32,
     pixel: u32,
@@ -19,16 +19,16 @@ fn put(face: u32, pixel: u32, depth: u32, value: vec4<f32>) {
     to[(face * layer.out_plane + pixel) * layer.out_depth + depth] = Stored(value);
 }
 
-// Bias and activation, then the map: a vector of lanes of a column.
+// Bias, activation and output of a vector of lanes of a column.
 fn finish(p: Place, lane: u32, sum: vec4<f32>) {
     if (p.inside && lane < layer.lanes) {
-        // More lanes than a pixel has: those of the pixels after it.
+        // Lanes beyond a pixel belong to the pixels after it.
         let pixel = p.pixel + lane / layer.out_depth;
         put(p.face, pixel, lane % layer.out_depth, activation(sum + bias[lane]));
     }
 }
 
-// Four pixels of a vector each, side by side.
+// Four neighboring pixels of one vector each.
 fn emit(face: u32, y: u32, x: u32, pixels: array<vec4<f32>, 4>) {
     //: for k in 4
     put(face, y * layer.out_columns + 4u * x + {k}u, 0u, pixels[{k}]);

@@ -1,5 +1,5 @@
-// Operations that multiply nothing, or each channel by a number: one vector of the output per thread. The factors stand behind the
-// bias.
+// Operations that move values or scale channels: one vector of the output per thread. The factors
+// follow the bias.
 @compute @workgroup_size(64)
 fn move_values(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let at = (id.y * ROW + id.x) * 64u + thread;
@@ -14,7 +14,7 @@ fn move_values(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_i
         var channel = 4u * depth + i;
         var source = pixel / layer.out_columns / layer.factor * layer.columns + pixel % layer.out_columns / layer.factor;
         if (layer.reshape == 1u) {
-            // The same place in planes.
+            // The same offset with channels first.
             let flat = min(channel, layer.out_channels - 1u) * layer.out_plane + pixel;
             channel = flat / (layer.rows * layer.columns);
             source = flat % (layer.rows * layer.columns);

@@ -1,5 +1,5 @@
-// Multiply-adds and nothing else: three vectors at a time, in sums that do not wait for each other. Factor, addend and
-// rounds come from outside, so that nothing is worked out beforehand.
+// Multiply-adds and nothing else: three independent vectors of sums. Factor, addend and number of
+// rounds are inputs, so that nothing can be computed ahead.
 @group(0) @binding(0) var<uniform> given: vec4<f32>;
 @group(0) @binding(1) var<storage, read_write> never: array<vec4<f32>>;
 
@@ -12,7 +12,7 @@ fn peak(@builtin(global_invocation_id) id: vec3<u32>) {
     var c = a + 2.0;
     for (var i = 0u; i < u32(given.z); i++) {
 REPEATED    }
-    // It never is, which no compiler knows.
+    // Never true, which no compiler can know.
     if (a.x + b.y + c.z == -1.0) {
         never[0] = a + b + c;
     }

@@ -1,4 +1,5 @@
-// A map as bytes, row by row, channels last: four bytes per thread. Faces begin at whole words.
+// Turns a feature map into bytes, row by row, channels last: four bytes per thread. Faces begin at
+// whole words.
 @compute @workgroup_size(64)
 fn pixels(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let at = (id.y * ROW + id.x) * 64u + thread;

@@ -1,6 +1,6 @@
-// Few columns, or few lanes: LANES vectors of lanes and SPREAD * WIDE columns per workgroup of 256. A thread has one vector of
-// lanes and WIDE columns, SPREAD apart, and of their rows every SLICES-th four. Weights are read once, by neighbors that lie
-// next to each other.
+// Few columns, or few lanes: LANES vectors of lanes and SPREAD * WIDE columns per workgroup of 256
+// threads. A thread has one vector of lanes and WIDE columns, SPREAD apart, and every SLICES-th
+// vector of their rows. Neighboring threads read neighboring weights, each once.
 
 const SLICES = 256u / (LANES * SPREAD);
 
@@ -26,7 +26,7 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     let next = row(group, SLICES);
     let block = (group.quads + 3u) / 4u * 16u * BLOCK;
     var w = group.weights + lane / BLOCK * block + 4u * slice * BLOCK + lane % BLOCK;
-    // Two parts at a time: what is read from memory takes longer than everything else.
+    // Two vectors at a time, because reading memory takes longest.
     for (var q = slice; q < group.quads; q += 2u * SLICES) {
         let further = q + SLICES < group.quads;
         let s = later(group, r, next);
@@ -56,7 +56,8 @@ fn slim(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         w += 8u * SLICES * BLOCK;
         r = later(group, s, next);
     }
-    // The slices' sums, four columns at a time: each of the first four slices adds up one column.
+    // Adds up the sums of the slices, four columns at a time: each of the first four slices adds up
+    // one.
     //: for k in ROUNDS
     //: for j in 4
     sums[thread + {j}u * 256u] = a{4k+j};

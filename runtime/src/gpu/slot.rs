@@ -1,15 +1,17 @@
-//! What faces on their way need: maps between layers, and for each batch in flight what the CPU writes and reads.
+//! Buffers for faces in flight: feature maps between layers, and what the CPU writes and reads for
+//! each batch.
 
 use std::vec::Vec;
 
 use wgpu::BufferUsages as Use;
 
-use super::Gpu;
 use super::device::{Device, Mapping};
-use super::kernel::Pipelines;
 use super::layer::{self, Layer};
+use super::network::Network;
+use super::pipelines::Pipelines;
 
-/// Up to so many faces the first and last kernels work on memory that the CPU maps: fewer steps, at the speed of the bus.
+/// Up to this many faces, the first and last kernels work on memory that the CPU maps: fewer steps,
+/// at the speed of the bus.
 pub const FEW: usize = 8;
 
 /// Batches in flight.
@@ -25,21 +27,21 @@ pub struct Set {
 
 /// A batch in flight.
 pub struct Slot {
-    /// The latents, written by the CPU: mapped, unless in flight.
+    /// The latents, written by the CPU; mapped unless in flight.
     pub upload: wgpu::Buffer,
     /// The bytes of the faces, read by the CPU.
     pub staging: wgpu::Buffer,
-    /// What the last kernel writes: `staging` itself, or what is copied there.
+    /// What the last kernel writes: `staging` itself, or a buffer that is copied there.
     pub output: wgpu::Buffer,
     /// Whether the kernels work on `upload` and `staging`.
     pub direct: bool,
-    /// How many faces the call has.
+    /// Holds the number of faces of the batch.
     call: wgpu::Buffer,
-    /// What `call` has.
+    /// The number in `call`.
     pub called: usize,
-    /// Of each layer, and of the step from a map to bytes.
+    /// One per layer, and one for the step from a feature map to bytes.
     pub bindings: Vec<wgpu::BindGroup>,
-    /// The commands of the next batch of so many faces.
+    /// Commands recorded ahead for a batch of that many faces.
     pub recorded: Option<(usize, wgpu::CommandBuffer)>,
     pub flight: Option<Flight>,
 }
@@ -48,35 +50,35 @@ pub struct Slot {
 pub struct Flight {
     pub faces: usize,
     pub submission: wgpu::SubmissionIndex,
-    /// Of `staging` and `upload`.
+    /// Those of `staging` and `upload`.
     pub mappings: [Mapping; 2],
 }
 
 impl Set {
-    pub fn new(gpu: &Gpu, faces: usize) -> Set {
-        let device = &gpu.device;
+    pub fn new(net: &Network, faces: usize) -> Set {
+        let device = &net.device;
         let map = || {
             let usage = Use::STORAGE | Use::COPY_DST | Use::COPY_SRC;
-            device.buffer(faces as u64 * gpu.face, usage)
+            device.buffer(faces as u64 * net.face, usage)
         };
         let mut set = Set { faces, pair: [map(), map()], slots: Vec::new() };
-        let bytes = (4 * faces * layer::words(gpu.output)) as u64;
+        let bytes = (4 * faces * layer::words(net.output)) as u64;
         let direct = device.direct && faces <= FEW;
         let shared = if direct { Use::STORAGE } else { Use::empty() };
-        // One for all slots: batches run one after the other.
+        // Shared by all slots: batches run one after another.
         let copied = device.buffer(bytes, Use::STORAGE | Use::COPY_SRC);
         for _ in 0..SLOTS {
             let staging = device.buffer(bytes, Use::MAP_READ | Use::COPY_DST | shared);
             let output = if direct { staging.clone() } else { copied.clone() };
             let upload = device.raw.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
-                size: faces as u64 * gpu.latent_bytes(),
+                size: faces as u64 * net.latent_bytes(),
                 usage: Use::MAP_WRITE | Use::COPY_SRC | shared,
                 mapped_at_creation: true,
             });
             let call = device.buffer(16, Use::UNIFORM | Use::COPY_DST);
             let first = if direct { &upload } else { &set.pair[0] };
-            let bindings = set.bindings(gpu, first, &output, &call);
+            let bindings = set.bindings(net, first, &output, &call);
             set.slots.push(Slot {
                 upload,
                 staging,
@@ -94,12 +96,12 @@ impl Set {
 
     fn bindings(
         &self,
-        gpu: &Gpu,
+        net: &Network,
         first: &wgpu::Buffer,
         output: &wgpu::Buffer,
         call: &wgpu::Buffer,
     ) -> Vec<wgpu::BindGroup> {
-        let Gpu { device, pipelines, layers, .. } = gpu;
+        let Network { device, pipelines, layers, .. } = net;
         let mut bindings = Vec::new();
         for (i, layer) in layers.iter().enumerate() {
             let from = if i == 0 { first } else { &self.pair[i % 2] };
@@ -118,7 +120,7 @@ impl Set {
 }
 
 impl Slot {
-    /// Tells kernels how many faces there are.
+    /// Sets the number of faces for the kernels.
     pub fn call(&mut self, device: &Device, faces: usize) {
         if self.called != faces {
             let call = [faces as u32, 0, 0, 0].map(u32::to_le_bytes).concat();
@@ -127,16 +129,16 @@ impl Slot {
         }
     }
 
-    /// The last layer with its output as a map, in `to`.
-    pub fn as_map(&self, gpu: &Gpu, pair: &[wgpu::Buffer; 2]) -> Option<wgpu::BindGroup> {
-        let count = gpu.layers.len();
+    /// The bindings of the last layer when its output stays a feature map.
+    pub fn as_map(&self, net: &Network, pair: &[wgpu::Buffer; 2]) -> Option<wgpu::BindGroup> {
+        let count = net.layers.len();
         let from = match count == 1 && self.direct {
             true => &self.upload,
             false => &pair[(count + 1) % 2],
         };
         let to = &pair[count % 2];
-        let last = gpu.layers.last()?;
-        Some(binding(&gpu.device, &gpu.pipelines, last, [from, to, &self.call]))
+        let last = net.layers.last()?;
+        Some(binding(&net.device, &net.pipelines, last, [from, to, &self.call]))
     }
 }
 

@@ -1,15 +1,17 @@
-//! Repetition in the text of kernels. WGSL has no templates, and values in arrays may end up in memory instead of registers.
+//! Loop unrolling in the source of kernels: WGSL has no templates, and arrays may end up in memory
+//! instead of registers.
 //!
-//! `//: for j in WIDE` up to its `//: end` is written `WIDE` times, and `{..}` with numbers and loop variables becomes a number:
-//! `{j}`, `{4k+j}`, `{u+1/2}`. Operators are applied from left to right.
+//! The lines from `//: for j in WIDE` to its `//: end` are repeated `WIDE` times, and an expression
+//! of numbers and loop variables in braces becomes its value: `{j}`, `{4k+j}`, `{u+1/2}`. Operators
+//! apply from left to right.
 
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// A text with its repetitions written out, for `constants` by name.
+/// Expands a source text with named `constants`.
 ///
 /// # Panics
-/// If the text is wrong: it is part of this program.
+/// If the text is malformed; it is part of this program.
 pub fn expand(text: &str, constants: &[(&str, usize)]) -> String {
     let mut lines = text.lines();
     let mut out = String::with_capacity(2 * text.len());

@@ -1,8 +1,10 @@
-// Many columns: LANES vectors of lanes and COLUMNS columns per workgroup, DEEP vectors of rows at a time through the
-// workgroup's memory, of which there are STAGES. A thread has TALL vectors of lanes and WIDE columns, DOWN and ACROSS apart, so
-// that neighbors read and write side by side. What comes next is read from memory while this is multiplied.
+// Many columns: LANES vectors of lanes and COLUMNS columns per workgroup. DEEP vectors of rows at a
+// time go through one of STAGES parts of shared memory. A thread has TALL vectors of lanes and WIDE
+// columns, DOWN and ACROSS apart, so that neighboring threads access neighboring memory. The next
+// rows are read from global memory during the multiplication.
 
-// Eight bank-sized steps from one row of vectors to the next, so that threads that write side by side meet in no bank.
+// Rows of vectors are offset by eight banks, so that neighboring threads write without bank
+// conflicts.
 const PITCH = COLUMNS + 8u / DEEP;
 const X_STAGE = DEEP * PITCH;
 const W_STAGE = 4u * DEEP * LANES;
@@ -20,7 +22,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     if (first >= call.x * group.rows * group.columns) {
         return;
     }
-    // What it brings: vectors of X_LOADS columns, and W_LOADS vectors of weights.
+    // What the thread loads: vectors of X_LOADS columns, and W_LOADS vectors of weights.
     let quad = thread % DEEP;
     var r = row(group, quad);
     let next = row(group, DEEP);
@@ -37,7 +39,7 @@ fn tile(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
     var w{j} = group.weights + v{j} / BLOCK * block + e{j} / LANES * BLOCK + v{j} % BLOCK;
     var w_next{j} = weights[w{j}];
     //: end
-    // What it sums: warps of SIDE lanes by 32 / SIDE columns.
+    // What it computes: warps of SIDE lanes by 32 / SIDE columns.
     let warp = thread / 32u;
     let lane = thread % SIDE + SIDE * (warp % (DOWN / SIDE));
     let own = thread % 32u / SIDE + 32u / SIDE * (warp / (DOWN / SIDE));

@@ -1,4 +1,4 @@
-//! How long layers take, and what an adapter could do.
+//! How long layers take, and the peak rate of an adapter.
 
 use std::string::{String, ToString};
 use std::time::{Duration, Instant};
@@ -7,13 +7,15 @@ use std::vec::Vec;
 use wgpu::BufferUsages as Use;
 
 use super::device::Device;
-use super::kernel;
-use super::{Gpu, GpuError, Output};
+use super::engine::{Gpu, Output};
+use super::error::GpuError;
+use super::pipelines::compile;
+use crate::cast;
 use crate::latent::Latent;
 
 /// Workgroups of 256 threads, enough for any adapter.
 const WORKGROUPS: u32 = 1024;
-/// How long a candidate is measured, at least.
+/// Least time to measure a candidate for.
 const WARM: Duration = Duration::from_millis(30);
 /// How often `peak.wgsl` repeats its three vectors' multiply-adds in a round.
 const REPEATED: usize = 32;
@@ -21,33 +23,33 @@ const REPEATED: usize = 32;
 /// How long a kernel takes for a layer.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// Which layer.
+    /// Number of the layer.
     pub layer: usize,
-    /// The kernel and how it is cut.
+    /// The kernel and its tiling.
     pub kernel: String,
-    /// Seconds: the least of a few.
+    /// Seconds: the least of several tries.
     pub seconds: f64,
-    /// Whether it is the one that is used.
+    /// Whether it is the one in use.
     pub used: bool,
 }
 
 impl Gpu {
-    /// Seconds that each layer takes for all of these latents at once (as many as the adapter takes), in order: by the
-    /// adapter's clock, or, where it has none, from handing a layer over until it is done. The last layer's are those of
-    /// its pixels too.
+    /// Seconds of each layer, in order, for all of these latents at once (up to [`Gpu::at_once`]):
+    /// by the adapter's clock, or without one from submission to completion. The last layer's
+    /// include the conversion to pixels.
     ///
     /// # Errors
     /// As [`Gpu::generate_all`].
     pub fn layer_seconds(&mut self, latents: &[Latent<'_>]) -> Result<Vec<f64>, GpuError> {
         self.quiet(latents, |gpu, at, faces| {
             let steps = gpu.steps(Output::Bytes);
-            // Kernels that were not wanted before are compiled outside of the time.
+            // The first pass compiles kernels, outside the measured time.
             let step = |gpu: &mut Gpu, pass: &mut wgpu::ComputePass<'_>, i: usize| {
                 gpu.step(pass, i, faces, at, Output::Bytes);
             };
             gpu.passes(steps, step)?;
             let mut times = gpu.passes(steps, step)?;
-            let after: f64 = times.drain(gpu.layers.len()..).sum();
+            let after: f64 = times.drain(gpu.net.layers.len()..).sum();
             if let Some(last) = times.last_mut() {
                 *last += after;
             }
@@ -55,18 +57,18 @@ impl Gpu {
         })
     }
 
-    /// Seconds of each kernel that could be used, layer by layer, for all of these latents at once (as many as the adapter
-    /// takes).
+    /// Seconds of each kernel that could be used, layer by layer, for all of these latents at once
+    /// (up to [`Gpu::at_once`]).
     ///
     /// # Errors
     /// As [`Gpu::generate_all`].
     pub fn candidates(&mut self, latents: &[Latent<'_>]) -> Result<Vec<Candidate>, GpuError> {
         self.quiet(latents, |gpu, at, faces| {
             let mut all = Vec::new();
-            for layer in 0..gpu.layers.len() {
-                let limits = gpu.device.limits;
-                let used = gpu.layers[layer].kind(faces, gpu.device.eight, &limits);
-                let mut kinds = gpu.layers[layer].candidates(faces, &limits);
+            for layer in 0..gpu.net.layers.len() {
+                let limits = gpu.net.device.limits;
+                let used = gpu.net.layers[layer].kind(faces, gpu.net.device.eight, &limits);
+                let mut kinds = gpu.net.layers[layer].candidates(faces, &limits);
                 if !kinds.contains(&used) {
                     kinds.push(used);
                 }
@@ -87,7 +89,7 @@ impl Gpu {
         })
     }
 
-    /// Seconds of a layer: the least in the time that brings the device to its full clock.
+    /// Least seconds of a layer, measured long enough for the device to reach its full clock.
     fn best(&mut self, layer: usize, faces: usize, at: (usize, usize)) -> Result<f64, GpuError> {
         let start = Instant::now();
         let mut best = f64::INFINITY;
@@ -102,7 +104,7 @@ impl Gpu {
         }
     }
 
-    /// Does some work with the buffers of a batch that was just made, with nothing else in flight.
+    /// Calls `work` with the buffers of a batch just made and nothing else in flight.
     fn quiet<T>(
         &mut self,
         latents: &[Latent<'_>],
@@ -116,23 +118,23 @@ impl Gpu {
             return Err(GpuError::Driver("no buffers".into()));
         };
         if let Some(set) = &mut self.sets[index] {
-            set.slots[0].call(&self.device, part.len());
+            set.slots[0].call(&self.net.device, part.len());
         }
         upload.unmap();
         let done = work(self, at, part.len());
-        let submission = self.device.queue.submit([]);
-        let mapping = self.device.map(&upload, wgpu::MapMode::Write);
-        let mapped = self.device.mapped(&[&mapping], &submission);
+        let submission = self.net.device.queue.submit([]);
+        let mapping = self.net.device.map(&upload, wgpu::MapMode::Write);
+        let mapped = self.net.device.mapped(&[&mapping], &submission);
         self.or_stop(done.and_then(|done| mapped.map(|()| done)))
     }
 
-    /// Seconds of `count` passes, each of which `step` fills.
+    /// Seconds of `count` passes, each encoded by `step`.
     fn passes(
         &mut self,
         count: usize,
         step: impl Fn(&mut Gpu, &mut wgpu::ComputePass<'_>, usize),
     ) -> Result<Vec<f64>, GpuError> {
-        match self.device.clock {
+        match self.net.device.clock {
             true => self.by_clock(count, step),
             false => self.one_by_one(count, step),
         }
@@ -145,17 +147,17 @@ impl Gpu {
     ) -> Result<Vec<f64>, GpuError> {
         let mut times = Vec::new();
         for i in 0..count {
-            let mut encoder = self.device.raw.create_command_encoder(&Default::default());
+            let mut encoder = self.net.device.raw.create_command_encoder(&Default::default());
             {
                 let mut pass = encoder.begin_compute_pass(&Default::default());
                 step(self, &mut pass, i);
             }
             let start = Instant::now();
-            self.device.queue.submit([encoder.finish()]);
-            self.device.wait()?;
+            self.net.device.queue.submit([encoder.finish()]);
+            self.net.device.wait()?;
             times.push(start.elapsed().as_secs_f64());
         }
-        self.device.check()?;
+        self.net.device.check()?;
         Ok(times)
     }
 
@@ -166,12 +168,12 @@ impl Gpu {
     ) -> Result<Vec<f64>, GpuError> {
         let ticks_count = 2 * count as u32;
         let bytes = 8 * u64::from(ticks_count);
-        let ticks = self.device.raw.create_query_set(&wgpu::QuerySetDescriptor {
+        let ticks = self.net.device.raw.create_query_set(&wgpu::QuerySetDescriptor {
             label: None,
             ty: wgpu::QueryType::Timestamp,
             count: ticks_count,
         });
-        let mut encoder = self.device.raw.create_command_encoder(&Default::default());
+        let mut encoder = self.net.device.raw.create_command_encoder(&Default::default());
         for (i, tick) in (0..count).zip((0..).step_by(2)) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: None,
@@ -183,7 +185,7 @@ impl Gpu {
             });
             step(self, &mut pass, i);
         }
-        let device = &self.device;
+        let device = &self.net.device;
         let written = device.buffer(bytes, Use::QUERY_RESOLVE | Use::COPY_SRC);
         let staging = device.buffer(bytes, Use::MAP_READ | Use::COPY_DST);
         encoder.resolve_query_set(&ticks, 0..ticks_count, &written, 0);
@@ -200,18 +202,19 @@ impl Gpu {
         })
     }
 
-    /// Multiply-adds of 32-bit floats that the adapter does in a second with nothing else to do: the best of a few tries.
+    /// Multiply-adds of 32-bit floats per second when the adapter does nothing else: the best of
+    /// several tries.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
     pub fn peak(&self) -> Result<f64, GpuError> {
-        let device = &self.device;
+        let device = &self.net.device;
         let line =
             "        a = fma(a, m, n);\n        b = fma(b, m, n);\n        c = fma(c, m, n);\n";
         let source = include_str!("peak.wgsl").replace("REPEATED", &line.repeat(REPEATED));
-        let pipeline = kernel::compile(device, &source, "peak", None);
+        let pipeline = compile(device, &source, "peak", None);
         let mut best = 0.0f64;
-        // Longer and longer, until handing it over is nothing beside it.
+        // Longer and longer, until submission takes a negligible part of it.
         let mut rounds = 1u32;
         for _ in 0..24 {
             let seconds = peak_once(device, &pipeline, rounds)?;
@@ -234,7 +237,7 @@ fn peak_once(
     rounds: u32,
 ) -> Result<f64, GpuError> {
     let given = [0.5, 0.25, rounds as f32, 0.0];
-    let given = device.upload(crate::simd::cast::bytes(&given), Use::UNIFORM);
+    let given = device.upload(cast::bytes(&given), Use::UNIFORM);
     let never = device.buffer(16, Use::STORAGE);
     let entries = [&given, &never].map(wgpu::Buffer::as_entire_binding);
     let entries: Vec<_> = (0..)

@@ -1,17 +1,23 @@
 //! Fewer layers, the same pictures.
 
-use super::*;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::list::{Graph, Layer};
+use crate::layout::UPSAMPLING;
+use crate::op::{Activation, Op, Shape, Window};
 
 impl Graph {
-    /// Folds what inference does not need apart, as often as anything folds:
+    /// Folds layers that inference does not need separately:
     ///
-    /// - a scale and shift (batch norm) into the dense layer or convolution before it, also through a reshape;
+    /// - a scale and shift (batch norm) into the dense layer or convolution before it, also across
+    ///   a reshape;
     /// - an activation into the layer before it;
-    /// - nearest enlargement by 2 and a convolution of kernel 3, stride 1 and padding 1 into one transposed convolution
-    ///   of kernel 4, stride 2 and padding 1;
-    /// - a reshape that changes nothing, and an activation that is the identity, into nothing.
+    /// - nearest-neighbor upsampling by 2 and a convolution of kernel 3, stride 1 and padding 1
+    ///   into one transposed convolution of kernel 4, stride 2 and padding 1;
+    /// - identity reshapes and activations into nothing.
     ///
-    /// A graph whose layers do not fit each other is left as it is: [`Graph::shapes`] says why.
+    /// A graph whose layers do not fit each other stays as it is; [`Graph::shapes`] reports why.
     pub fn fold(&mut self) {
         let Ok(shapes) = self.fit() else { return };
         let mut input = Shape::new(self.latent, 1, 1);
@@ -24,7 +30,8 @@ impl Graph {
     }
 }
 
-/// Adds a layer on `input` to those already folded (each with its input's shape), or folds it into the last of them.
+/// Appends a layer to the folded ones (each with the shape of its input), or folds it into the last
+/// of them.
 fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
     let plain = |l: &Layer| l.activation == Activation::None;
     match (layer.op, &mut done[..]) {
@@ -46,12 +53,8 @@ fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
         (Op::Conv { out, window }, [.., (last, at)])
             if last.op == (Op::Resize { factor: 2 }) && plain(last) && window == SAME =>
         {
-            let weight = doubling_kernel(&layer.weight, out, at.c);
-            *last = Layer {
-                op: Op::ConvTranspose { out, window: Window { kernel: 4, stride: 2, padding: 1 } },
-                weight,
-                ..layer
-            };
+            let weight = upsampling_kernel(&layer.weight, out, at.c);
+            *last = Layer { op: Op::ConvTranspose { out, window: UPSAMPLING }, weight, ..layer };
         }
         _ => done.push((layer, input)),
     }
@@ -66,7 +69,8 @@ fn is_linear(layer: &Layer) -> bool {
     }
 }
 
-/// Folds a scale and shift into the linear layer before it, whose outputs are `plane` to a channel of the affine's.
+/// Folds a scale and shift into the linear layer before it, which has `plane` outputs per channel
+/// of the scale.
 fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
     let shift = |c: usize| affine.bias.get(c).copied().unwrap_or(0.0);
     let outs = affine.weight.len() * plane;
@@ -74,7 +78,7 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
     for (o, b) in linear.bias.iter_mut().enumerate() {
         *b = (*b as f64 * affine.weight[o / plane] as f64 + shift(o / plane) as f64) as f32;
     }
-    // The output channel of a weight, from its place.
+    // Weights per output, and outputs per repetition.
     let (run, outs) = match linear.op {
         Op::Dense { .. } => (input.values(), outs),
         Op::Conv { window, .. } => (input.c * window.kernel * window.kernel, outs),
@@ -88,10 +92,11 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
     }
 }
 
-/// The kernel of the transposed convolution `[in, out, 4, 4]` that does what nearest enlargement by 2 and a convolution
-/// `[out, in, 3, 3]` do: per axis the taps (w0, w1, w2) become (w2, w1 + w2, w0 + w1, w0).
-fn doubling_kernel(weight: &[f32], out: usize, input: usize) -> Vec<f32> {
-    /// Which of the convolution's taps make up each of the transposed one's.
+/// The kernel `[in, out, 4, 4]` of the transposed convolution that equals nearest-neighbor
+/// upsampling by 2 and a convolution `[out, in, 3, 3]`: along each axis the taps (w0, w1, w2)
+/// become (w2, w1 + w2, w0 + w1, w0).
+fn upsampling_kernel(weight: &[f32], out: usize, input: usize) -> Vec<f32> {
+    /// The convolution's taps that make up each tap of the transposed one.
     const SUMS: [&[usize]; 4] = [&[2], &[1, 2], &[0, 1], &[0]];
     let mut kernel = vec![0.0; input * out * 16];
     for o in 0..out {

@@ -1,28 +1,35 @@
-//! A graph as a record of packed floats (see [`crate::packed`]), and what int8 and packed records have in common.
+//! A graph as a record of packed floats (see [`crate::packed`]), and what int8 and packed records
+//! share.
 
 use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
 
-use super::write::{Tensor, Values};
-use super::*;
+use super::error::GraphError;
+use super::list::{Graph, Layer};
+use super::record::{Tensor, Values};
 use crate::half;
-use crate::int8::{LANES, Layout};
-use crate::simd;
+use crate::layer::Precision;
+use crate::layout::{LANES, Layout, is_pixelwise};
+use crate::model::{key, write_line};
+use crate::op::{Activation, Op, Shape, Window};
 
 impl Graph {
-    /// The bytes of a record with weights in the order in which they are used: as large as that of
-    /// [`Graph::to_record`], and faster. It does not turn into a graph again.
+    /// The bytes of a packed record: the size of [`Graph::to_record`]'s, but faster. It cannot be
+    /// turned back into a graph.
     ///
     /// # Errors
-    /// [`GraphError`] where the graph is no generator, or has a window beyond what blocks can be made for.
+    /// [`GraphError`] if the graph is not a generator, or has a window too large for blocks.
     pub fn pack(&self) -> Result<Vec<u8>, GraphError> {
         self.blocks(false)
     }
 
-    /// [`Graph::pack`] with weights of 16-bit floats, half as large; biases, and the few weights of the layer that makes the
-    /// image, stay as they are.
+    /// [`Graph::pack`] with weights as 16-bit floats, at half the size. Biases, and the few weights
+    /// of the layer that makes the image, stay 32-bit floats.
     ///
     /// # Errors
-    /// As [`Graph::pack`], and where a weight is beyond 16-bit floats.
+    /// As [`Graph::pack`], and if a weight is beyond the range of 16-bit floats.
     pub fn halve(&self) -> Result<Vec<u8>, GraphError> {
         self.blocks(true)
     }
@@ -41,10 +48,10 @@ impl Graph {
                 Some(layout) => layout,
                 None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => continue,
                 None => {
-                    return Err(GraphError::Int8(i, layer.name.clone(), "a window that large"));
+                    return Err(GraphError::Blocks(i, layer.name.clone(), "a window of that size"));
                 }
             };
-            let large = || GraphError::Int8(i, layer.name.clone(), "so many weights");
+            let large = || GraphError::Blocks(i, layer.name.clone(), "that many weights");
             let mut weight = vec![0.0; layout.weight_len().ok_or_else(large)?];
             let mut bias = vec![0.0; layout.bias_len()];
             layer.place(&layout, &mut weight);
@@ -55,7 +62,7 @@ impl Graph {
                     bias[of] = layer.bias.get(channel).copied().unwrap_or(0.0);
                 }
             }
-            let weight = match halved && !simd::one_by_one(&layer.op, from, i + 1 == shapes.len()) {
+            let weight = match halved && !is_pixelwise(&layer.op, from, i + 1 == shapes.len()) {
                 false => Values::Owned(weight),
                 true => {
                     if let Some(w) = weight.iter().find(|w| w.abs() > half::MOST) {
@@ -72,13 +79,13 @@ impl Graph {
                 });
             }
         }
-        let precision = if halved { "f16" } else { "packed" };
-        let more = [(key::PRECISION, precision.to_string())];
+        let precision = if halved { Precision::F16 } else { Precision::Packed };
+        let more = [(key::PRECISION, precision.name().to_string())];
         Ok(graph.record(&lines, &tensors, more.into_iter()).into_vec())
     }
 
-    /// The same generator of layers that multiply or move, and no other: scales and lone activations become
-    /// convolutions of 1 x 1. The last layer multiplies.
+    /// The same generator with only layers that multiply or move: scales and lone activations
+    /// become 1 x 1 convolutions. The last layer multiplies.
     pub(super) fn multiplied(&self) -> Graph {
         let mut graph = self.clone();
         graph.fold();
@@ -86,7 +93,7 @@ impl Graph {
         let mut shape = Shape::new(self.latent, 1, 1);
         let count = graph.layers.len();
         for (i, mut layer) in graph.layers.into_iter().enumerate() {
-            // What does not fit is told by `shapes` later on.
+            // `shapes` reports a layer that does not fit later on.
             let output = layer.op.output(shape).unwrap_or(shape);
             match layer.op {
                 Op::Affine => pointwise(&mut layer, shape.c),
@@ -127,12 +134,12 @@ impl Graph {
         let separator = if i == 0 { "" } else { "\n" };
         lines.push_str(separator);
         // Writing to a string cannot fail.
-        let _ = model::write_line(lines, &layer.name, &layer.op, layer.activation);
+        let _ = write_line(lines, &layer.name, &layer.op, layer.activation);
     }
 }
 
 impl Layer {
-    /// Puts all weights to their places in blocks.
+    /// Writes all weights to their places in blocks.
     fn place(&self, layout: &Layout, to: &mut [f32]) {
         let lanes =
             (0..layout.lanes()).flat_map(|lane| (0..layout.groups()).map(move |g| (g, lane)));
@@ -144,7 +151,7 @@ impl Layer {
             }
             return;
         };
-        // Where the first input's are: so they are read in the order in which they lie.
+        // Offsets of the weights of the first input; from there on weights are read in order.
         let mut first = Vec::new();
         for (group, lane) in lanes {
             let begin = layout.weights(group);
@@ -161,7 +168,7 @@ impl Layer {
         }
     }
 
-    /// The weights of a lane and their places in blocks.
+    /// The weights of a lane and their offsets in blocks.
     pub(super) fn sources<'a>(
         &'a self,
         layout: &'a Layout,
@@ -179,7 +186,7 @@ impl Layer {
     }
 }
 
-/// Makes a convolution of 1 x 1 of a scale a channel.
+/// Turns a scale per channel into a 1 x 1 convolution.
 fn pointwise(layer: &mut Layer, channels: usize) {
     let window = Window { kernel: 1, stride: 1, padding: 0 };
     layer.op = Op::Conv { out: channels, window };

@@ -1,4 +1,4 @@
-//! Constant tensors of an ONNX file: values lie in `raw_data` or in a typed list, as the writer liked.
+//! Constant tensors of an ONNX file, with their values in `raw_data` or in a typed list.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -8,13 +8,13 @@ use alloc::vec::Vec;
 use onnx_protobuf::TensorProto;
 use onnx_protobuf::tensor_proto::{DataLocation, DataType};
 
-use super::OnnxError;
+use super::error::OnnxError;
 use crate::op::LARGEST;
 
 /// A constant.
 #[derive(Clone, Debug)]
 pub(super) struct Constant {
-    /// Sides; none for a scalar.
+    /// Dimensions; none for a scalar.
     pub dims: Vec<usize>,
     pub values: Values,
 }
@@ -50,13 +50,13 @@ impl Constant {
         let mut dims = Vec::new();
         let mut count = 1usize;
         for dim in &tensor.dims {
-            let side = usize::try_from(*dim).ok();
-            match side.and_then(|side| Some((side, count.checked_mul(side)?))) {
-                Some((side, total)) if total <= LARGEST => {
-                    dims.push(side);
+            let n = usize::try_from(*dim).ok();
+            match n.and_then(|n| Some((n, count.checked_mul(n)?))) {
+                Some((n, total)) if total <= LARGEST => {
+                    dims.push(n);
                     count = total;
                 }
-                _ => return fail(format!("its sides are {:?}", tensor.dims)),
+                _ => return fail(format!("its dimensions {:?} are not supported", tensor.dims)),
             }
         }
         let values = match self::values(tensor) {
@@ -65,7 +65,7 @@ impl Constant {
         };
         match values.len() == count {
             true => Ok(Constant { dims, values }),
-            false => fail(format!("{} values for sides {dims:?}", values.len())),
+            false => fail(format!("it has {} values for dimensions {dims:?}", values.len())),
         }
     }
 
@@ -114,7 +114,7 @@ fn values(tensor: &TensorProto) -> Result<Values, String> {
         kind => {
             let name = kind.map_or_else(|| tensor.data_type.to_string(), |k| format!("{k:?}"));
             Err(format!(
-                "values of type {name}; FLOAT, DOUBLE, FLOAT16, INT64 and INT32 are supported"
+                "values of type {name}; only FLOAT, DOUBLE, FLOAT16, INT64 and INT32 are supported"
             ))
         }
     }

@@ -14,28 +14,29 @@ use onnx_protobuf::{
 };
 use protobuf::{Message, MessageField};
 
-use super::OnnxError;
+use super::error::OnnxError;
 use crate::graph::{Graph, Layer};
 use crate::model::key;
 use crate::op::{Activation, Op, Shape, Window};
 
-/// The oldest that has all that is written and that every current runtime reads.
+/// The oldest operation set with all operations written here, which every current runtime reads.
 const OPSET: i64 = 13;
-/// The version of the file format that came with it.
+/// The version of the file format of that operation set.
 const IR: i64 = 7;
 /// Name of the batch axis.
 const BATCH: &str = "N";
 
-/// The bytes of an ONNX model: input `z` of `[N, latent]`, output `image` of `[N, c, h, w]`, facts in its metadata.
+/// The bytes of an ONNX model with input `z` `[N, latent]`, output `image` `[N, c, h, w]`, and the
+/// facts as metadata.
 ///
 /// # Errors
-/// [`OnnxError::Graph`] where the graph is no generator.
+/// [`OnnxError::Graph`] if the graph is not a generator.
 pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
     model(graph, false)
 }
 
-/// The same with images of bytes, black 0 and white 255, as a PNG would hold them: what evaluation tools (torch-fidelity)
-/// read. This program does not read it back.
+/// [`write`] with images of bytes, 0 for black and 255 for white, as evaluation tools such as
+/// torch-fidelity expect. [`super::read`] does not support the result.
 ///
 /// # Errors
 /// As [`write`].
@@ -67,10 +68,10 @@ fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
     if bytes {
         to.bytes(graph.facts.range);
     }
-    // The last node's output gets the name that users look for.
+    // Users look for an output of this name.
     match to.graph.node.last_mut() {
         Some(node) => node.output = vec!["image".into()],
-        None => return Err(OnnxError::Model("a generator without layers".into())),
+        None => return Err(OnnxError::Model("the generator has no layers".into())),
     }
     let image = [input.c, input.h, input.w];
     let kind = match bytes {
@@ -91,7 +92,7 @@ fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
     model.write_to_bytes().map_err(|e| OnnxError::Model(e.to_string()))
 }
 
-/// The facts, under the keys that records have.
+/// The facts, under the keys of records.
 fn facts(graph: &Graph) -> Vec<StringStringEntryProto> {
     let facts = &graph.facts;
     let entries = [
@@ -113,15 +114,15 @@ fn facts(graph: &Graph) -> Vec<StringStringEntryProto> {
         .collect()
 }
 
-/// A tensor `[N, ...sides]`.
-fn value(name: &str, sides: &[usize], kind: DataType) -> ValueInfoProto {
-    let side = |value| Dimension { value: Some(value), ..Dimension::default() };
+/// A tensor `[N, ...dims]`.
+fn value(name: &str, dims: &[usize], kind: DataType) -> ValueInfoProto {
+    let dim = |value| Dimension { value: Some(value), ..Dimension::default() };
     let mut shape = TensorShapeProto {
-        dim: vec![side(dimension::Value::DimParam(BATCH.into()))],
+        dim: vec![dim(dimension::Value::DimParam(BATCH.into()))],
         ..TensorShapeProto::default()
     };
-    let sides = sides.iter().map(|n| dimension::Value::DimValue(*n as i64));
-    shape.dim.extend(sides.map(side));
+    let dims = dims.iter().map(|n| dimension::Value::DimValue(*n as i64));
+    shape.dim.extend(dims.map(dim));
     let tensor = type_proto::Tensor {
         elem_type: kind as i32,
         shape: MessageField::some(shape),
@@ -140,7 +141,7 @@ fn value(name: &str, sides: &[usize], kind: DataType) -> ValueInfoProto {
 /// The nodes so far.
 struct Nodes {
     graph: GraphProto,
-    /// The tensor that the next node reads.
+    /// The current tensor, which the next node reads.
     at: String,
     /// Whether that is `[N, c]` rather than `[N, c, h, w]`.
     flat: bool,
@@ -161,19 +162,19 @@ impl Nodes {
                 self.node("Gemm", name, &constants, vec![int("transB", 1)]);
             }
             Op::Conv { out, window } => {
-                let sides = [out, input.c, window.kernel, window.kernel];
-                self.convolution("Conv", layer, window, input, &sides, out);
+                let dims = [out, input.c, window.kernel, window.kernel];
+                self.convolution("Conv", layer, window, input, &dims, out);
             }
             Op::ConvTranspose { out, window } => {
-                let sides = [input.c, out, window.kernel, window.kernel];
-                self.convolution("ConvTranspose", layer, window, input, &sides, out);
+                let dims = [input.c, out, window.kernel, window.kernel];
+                self.convolution("ConvTranspose", layer, window, input, &dims, out);
             }
             Op::Affine => {
-                let sides: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
-                let scale = self.floats(name, "weight", sides, &layer.weight);
+                let dims: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
+                let scale = self.floats(name, "weight", dims, &layer.weight);
                 self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
                 if !layer.bias.is_empty() {
-                    let shift = self.floats(name, "bias", sides, &layer.bias);
+                    let shift = self.floats(name, "bias", dims, &layer.bias);
                     self.node("Add", name, &[shift], vec![]);
                 }
             }
@@ -186,7 +187,7 @@ impl Nodes {
                     string("coordinate_transformation_mode", "asymmetric"),
                     string("nearest_mode", "floor"),
                 ];
-                // The second input, regions of interest, is left out by an empty name.
+                // An empty name omits the second input, the regions of interest.
                 self.node("Resize", name, &[String::new(), scales], attributes);
             }
             Op::Reshape { to } => self.unflatten(name, to),
@@ -204,7 +205,7 @@ impl Nodes {
         }
     }
 
-    /// From values of black and white to rounded bytes: a cast drops what comes after the point.
+    /// Maps black and white to 0 and 255 and rounds: a cast truncates.
     fn bytes(&mut self, (black, white): (f32, f32)) {
         let scale = 255.0 / (white - black);
         let factor = self.floats("bytes", "scale", &[1], &[scale]);
@@ -223,11 +224,11 @@ impl Nodes {
         layer: &Layer,
         window: Window,
         input: Shape,
-        sides: &[usize; 4],
+        dims: &[usize; 4],
         out: usize,
     ) {
         self.need_plane(&layer.name, input);
-        let mut constants = vec![self.floats(&layer.name, "weight", sides, &layer.weight)];
+        let mut constants = vec![self.floats(&layer.name, "weight", dims, &layer.weight)];
         constants.extend(self.bias(layer, out));
         let attributes = vec![
             ints("kernel_shape", &[window.kernel; 2]),
@@ -237,7 +238,7 @@ impl Nodes {
         self.node(op, &layer.name, &constants, attributes);
     }
 
-    /// The next node reads `[N, c, h, w]`.
+    /// Makes the current tensor `[N, c, h, w]`.
     fn need_plane(&mut self, name: &str, input: Shape) {
         if self.flat {
             self.unflatten(&format!("{name}.plane"), input);
@@ -245,13 +246,13 @@ impl Nodes {
     }
 
     fn unflatten(&mut self, name: &str, to: Shape) {
-        // 0 keeps the batch axis as it is.
-        let sides = [0, to.c as i64, to.h as i64, to.w as i64];
+        // 0 keeps the batch axis.
+        let dims = [0, to.c as i64, to.h as i64, to.w as i64];
         let shape = TensorProto {
             name: format!("{name}.shape"),
             dims: vec![4],
             data_type: DataType::INT64 as i32,
-            raw_data: sides.iter().flat_map(|n| n.to_le_bytes()).collect(),
+            raw_data: dims.iter().flat_map(|n| n.to_le_bytes()).collect(),
             ..TensorProto::default()
         };
         let constant = shape.name.clone();
@@ -260,7 +261,7 @@ impl Nodes {
         self.flat = false;
     }
 
-    /// A node from the tensor at hand and constants to a tensor named as itself.
+    /// Adds a node that maps the current tensor and constants to a tensor of its own name.
     fn node(&mut self, op: &str, name: &str, constants: &[String], attribute: Vec<AttributeProto>) {
         let mut input = vec![core::mem::replace(&mut self.at, name.into())];
         input.extend_from_slice(constants);
@@ -281,11 +282,11 @@ impl Nodes {
         }
     }
 
-    fn floats(&mut self, layer: &str, what: &str, sides: &[usize], values: &[f32]) -> String {
+    fn floats(&mut self, layer: &str, what: &str, dims: &[usize], values: &[f32]) -> String {
         let name = format!("{layer}.{what}");
         self.graph.initializer.push(TensorProto {
             name: name.clone(),
-            dims: sides.iter().map(|n| *n as i64).collect(),
+            dims: dims.iter().map(|n| *n as i64).collect(),
             data_type: DataType::FLOAT as i32,
             raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             ..TensorProto::default()

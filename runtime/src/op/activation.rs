@@ -1,9 +1,22 @@
-//! Functions of single values. `core` has no exponential: this one is the same on every device.
+//! Activations. `core` has no exponential; this one gives the same bits on every device.
 
-use super::Activation;
+/// The function applied to each output value of a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// Identity.
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x` if positive, else `slope * x`.
+    LeakyRelu(f32),
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Logistic function.
+    Sigmoid,
+}
 
 impl Activation {
-    /// The function of one value.
+    /// Applies the function to one value.
     #[inline(always)]
     pub fn of(self, x: f32) -> f32 {
         match self {
@@ -27,10 +40,11 @@ impl Activation {
         }
     }
 
-    /// The function of every value, in place. Inline, so that it is compiled for the instructions of its caller.
+    /// Applies the function to every value, in place. Inlined, so that it is compiled for the
+    /// instruction set of its caller.
     #[inline(always)]
     pub fn apply(self, values: &mut [f32]) {
-        // Loops, not closures: those would be compiled apart.
+        // Loops rather than closures, which would be compiled without the caller's instructions.
         match self {
             Activation::None => {}
             Activation::Relu => {
@@ -57,21 +71,22 @@ impl Activation {
     }
 }
 
-/// Hyperbolic tangent, within 3e-7 (checked against `f64` in the test below).
+/// Hyperbolic tangent, with an error below 3e-7 (see the test).
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let e = exp(2.0 * x.clamp(-10.0, 10.0));
-    // Beyond 10 it is 1 to the last bit.
+    // Beyond 10 the result is 1 to the last bit.
     1.0 - 2.0 / (e + 1.0)
 }
 
-/// The exponential, within 3e-7 of its value: `x = n ln 2 + r` with ln 2 in two parts (Cody and Waite 1980, chapter
-/// 6), then the Taylor series of `exp(r)`, `|r| <= ln 2 / 2`, whose eighth term is below 6e-9.
+/// The exponential, with a relative error below 3e-7: `x = n ln 2 + r` with ln 2 in two parts (Cody
+/// and Waite 1980, chapter 6), then the Taylor series of `exp(r)` for `|r| <= ln 2 / 2`, whose
+/// eighth term is below 6e-9.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
-    /// 1.5 * 2^23: adding it rounds to a whole number.
+    /// 1.5 * 2^23: adding it rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
     let n = (x * core::f32::consts::LOG2_E + ROUND) - ROUND;
@@ -80,7 +95,7 @@ pub fn exp(x: f32) -> f32 {
     for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + term;
     }
-    // 2^n from its bits: n is between -126 and 127.
+    // 2^n, built from its bits: n is between -126 and 127.
     p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 

@@ -1,11 +1,12 @@
 //! Convolution (cross-correlation, as everywhere in the field).
 
-use super::{LARGEST, Shape, ShapeError, Window, bias_of};
+use super::bias::bias_of;
+use super::shape::{LARGEST, Shape, ShapeError, Window};
 
-/// `(n + 2 padding - kernel) / stride + 1` a side.
+/// `(n + 2 padding - kernel) / stride + 1` per side.
 ///
 /// # Errors
-/// [`ShapeError`] where the window does not fit.
+/// [`ShapeError`] if the window does not fit.
 pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeError> {
     let Window { kernel, stride, padding } = window;
     for (n, what) in [(kernel, "the kernel"), (stride, "the stride")] {
@@ -18,20 +19,20 @@ pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeEr
         (padding < LARGEST).then_some(padded.checked_sub(kernel)? / stride + 1)
     };
     match (side(input.h), side(input.w)) {
-        // A kernel may copy the input into padded planes: those are a tensor too.
+        // Kernels copy the input into padded planes, which must not be too large either.
         (Some(_), Some(_)) if padded(input, padding).is_none() => Err(ShapeError::TooLarge),
         (Some(h), Some(w)) => Ok(Shape::new(out, h, w)),
         _ => Err(ShapeError::Window(input, window)),
     }
 }
 
-/// Values of the input with its padding, or `None` where no tensor can be that large.
+/// Values of the padded input; `None` above [`LARGEST`].
 fn padded(input: Shape, padding: usize) -> Option<usize> {
     let side = |n: usize| padding.checked_mul(2)?.checked_add(n);
     Shape::new(input.c, side(input.h)?, side(input.w)?).checked_values()
 }
 
-/// The specification. `weight` is `[out, in, k, k]`.
+/// The obvious loop. `weight` is `[out, in, k, k]`.
 pub fn reference(
     [input, output]: [Shape; 2],
     window: Window,
@@ -46,7 +47,7 @@ pub fn reference(
         let mut sum = bias_of(bias, o);
         for i in 0..input.c {
             for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k].iter().enumerate() {
-                // Rows and columns of the padded input; outside it there are zeros.
+                // Wrapping: what lies above or left of the input is beyond its end.
                 let row = (r * window.stride + tap / k).wrapping_sub(window.padding);
                 let col = (c * window.stride + tap % k).wrapping_sub(window.padding);
                 if row < input.h && col < input.w {
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn by_hand() {
+    fn worked_examples() {
         // 1 x 3 x 3 of 1..9, kernel of ones, bias 0.5
         let x: [f32; 9] = core::array::from_fn(|i| i as f32 + 1.0);
         let cases = [

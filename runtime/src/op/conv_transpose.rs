@@ -1,11 +1,13 @@
-//! Transposed convolution: the adjoint of a convolution, each input value spread over a window of the output.
+//! Transposed convolution, the adjoint of a convolution: each input value is spread over a window
+//! of the output.
 
-use super::{LARGEST, Shape, ShapeError, Window, bias_of};
+use super::bias::bias_of;
+use super::shape::{LARGEST, Shape, ShapeError, Window};
 
-/// `(n - 1) stride - 2 padding + kernel` a side.
+/// `(n - 1) stride - 2 padding + kernel` per side.
 ///
 /// # Errors
-/// [`ShapeError`] where nothing is left of the output.
+/// [`ShapeError`] if nothing is left of the output.
 pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeError> {
     let Window { kernel, stride, padding } = window;
     for (n, what) in [(kernel, "the kernel"), (stride, "the stride")] {
@@ -24,7 +26,7 @@ pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeEr
     }
 }
 
-/// The specification. `weight` is `[in, out, k, k]`.
+/// The obvious loop. `weight` is `[in, out, k, k]`.
 pub fn reference(
     [input, output]: [Shape; 2],
     window: Window,
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_hand() {
+    fn worked_examples() {
         // PyTorch 2: conv_transpose2d([[1, 2]], [[1, 2], [3, 4]], stride 1 and 2, padding 0)
         let cases: [(usize, &[f32]); 2] =
             [(1, &[1.0, 4.0, 4.0, 3.0, 10.0, 8.0]), (2, &[1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0])];
@@ -76,14 +78,14 @@ mod tests {
         // <conv(a), b> = <a, conv_transpose(b)> for the same kernel.
         let window = Window { kernel: 4, stride: 2, padding: 1 };
         let (large, small) = (Shape::new(2, 6, 8), Shape::new(3, 3, 4));
-        assert_eq!(super::super::conv::output(large, 3, window), Ok(small));
+        assert_eq!(crate::op::conv::output(large, 3, window), Ok(small));
         assert_eq!(output(small, 2, window), Ok(large));
         let number = |i: usize| ((i * 37 + 11) % 17) as f32 / 8.0 - 1.0;
         let a: [f32; 96] = core::array::from_fn(number);
         let b: [f32; 36] = core::array::from_fn(|i| number(i + 5));
         let w: [f32; 96] = core::array::from_fn(|i| number(i + 9));
         let (mut down, mut up) = ([0.0; 36], [0.0; 96]);
-        super::super::conv::reference([large, small], window, &a, &w, &[], &mut down);
+        crate::op::conv::reference([large, small], window, &a, &w, &[], &mut down);
         reference([small, large], window, &b, &w, &[], &mut up);
         let left: f32 = down.iter().zip(&b).map(|(x, y)| x * y).sum();
         let right: f32 = up.iter().zip(&a).map(|(x, y)| x * y).sum();

@@ -1,11 +1,11 @@
-//! Nearest-neighbour enlargement by a whole factor.
+//! Nearest-neighbor upsampling by an integer factor.
 
-use super::{LARGEST, Shape, ShapeError};
+use super::shape::{LARGEST, Shape, ShapeError};
 
-/// The enlarged shape.
+/// The upsampled shape.
 ///
 /// # Errors
-/// A factor of 0, or one beyond any tensor.
+/// [`ShapeError`] if the factor is 0 or the output too large.
 pub fn output(input: Shape, factor: usize) -> Result<Shape, ShapeError> {
     if factor == 0 {
         return Err(ShapeError::Zero("the factor"));
@@ -17,7 +17,7 @@ pub fn output(input: Shape, factor: usize) -> Result<Shape, ShapeError> {
     }
 }
 
-/// The specification.
+/// The obvious loop.
 pub fn reference(input: Shape, factor: usize, x: &[f32], y: &mut [f32]) {
     let wide = input.w * factor;
     for (i, row) in y.chunks_exact_mut(wide).enumerate() {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_hand() {
+    fn worked_examples() {
         let mut y = [0.0; 16];
         reference(Shape::new(2, 1, 2), 2, &[1.0, 2.0, 3.0, 4.0], &mut y);
         let want = [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0];

@@ -1,12 +1,12 @@
-//! Products of a matrix and a vector: every weight is used once, so memory is the limit.
+//! Matrix-vector products: every weight is used once, so memory is the limit.
 
 use core::ops::Range;
 
 use super::lanes::Lanes;
 use crate::op::bias_of;
 
-/// `y = x W + b` for `weight` `[in, out]` (rows of outputs): a transposed convolution of one pixel, whose `plane`
-/// outputs of a channel share its bias. `y` are some of the outputs, from `first` on.
+/// `y = x W + b` for `weight` `[in, out]`: a transposed convolution of one pixel, where the `plane`
+/// outputs of a channel share its bias. `y` is a range of the outputs that starts at `first`.
 ///
 /// # Safety
 /// The CPU has the instructions of `L`.
@@ -26,7 +26,7 @@ pub(super) unsafe fn rows<L: Lanes>(
         at = end;
     }
     let (row, out) = (weight.len() / x.len(), y.len());
-    // Four rows at a time: y is read and written a quarter as often.
+    // Four rows at a time, so that `y` is read and written a quarter as often.
     let mut weights = weight.chunks_exact(4 * row);
     let mut inputs = x.chunks_exact(4);
     for (w, x) in weights.by_ref().zip(inputs.by_ref()) {
@@ -58,7 +58,7 @@ pub(super) unsafe fn rows<L: Lanes>(
     }
 }
 
-/// `y = W x + b` for `weight` `[out, in]`, of some of the outputs.
+/// `y = W x + b` for `weight` `[out, in]`, for a range of the outputs.
 ///
 /// # Safety
 /// The CPU has the instructions of `L`.
@@ -76,7 +76,8 @@ pub(super) unsafe fn dots<L: Lanes>(
     let weights = weight[outputs.start * x.len()..].chunks_exact(x.len());
     for (o, (y, w)) in outputs.zip(y.iter_mut().zip(weights)) {
         let mut lanes = [0.0; LARGEST];
-        // SAFETY: every access is below `whole`, which both rows have; `lanes` is as long as the longest register.
+        // SAFETY: every access is below `whole`, which neither row is shorter than; `lanes` is as
+        // long as the longest register.
         unsafe {
             let mut sum = [L::splat(0.0); 4];
             for at in (0..whole).step_by(step) {

@@ -1,55 +1,58 @@
-//! Sums of products, 16 lanes at a time: of bytes, one type an instruction set, and of floats.
+//! Sums of products, 16 lanes at a time: of bytes, with one type per instruction set, and of
+//! floats.
 
 #[cfg(target_arch = "aarch64")]
 use core::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
 
-use super::cast::prefetch;
 use super::lanes::{Lanes, Stored};
-use crate::int8::{LANES, QUAD, requantise};
+use super::prefetch::prefetch;
+use crate::int8::requantize;
+use crate::layout::{LANES, QUAD};
 
 /// 16 sums.
-pub(super) trait Dots: Copy {
-    /// Most positions, and most blocks of lanes, whose sums are kept in registers at a time.
+pub(crate) trait Dots: Copy {
+    /// Most positions, and most blocks of lanes, whose sums fit into registers.
     const WIDE: usize;
     /// See [`Dots::WIDE`].
     const DEEP: usize;
-    /// Inputs at a time.
+    /// Inputs per step.
     const QUAD: usize;
     /// An input.
     type X: Copy;
     /// A weight.
     type Weight: Copy;
-    /// A sum; whole numbers are modulo 2^32.
+    /// A sum; integers are modulo 2^32.
     type Sum: Copy;
-    /// 16 weights of each of [`Dots::QUAD`] inputs, as they are multiplied.
+    /// 16 weights for each of [`Dots::QUAD`] inputs, in registers.
     type Weights: Copy;
 
     /// Zeros.
     ///
     /// # Safety
-    /// The CPU has the instruction set of the type; so for all functions here.
+    /// The CPU has the instruction set of the type, for this and all functions of the trait.
     unsafe fn zero() -> Self;
 
-    /// Weights of a few inputs.
+    /// Loads weights.
     ///
     /// # Safety
-    /// 16 for each of [`Dots::QUAD`] are there.
+    /// 16 weights for each of [`Dots::QUAD`] inputs are readable.
     unsafe fn weights(from: *const Self::Weight) -> Self::Weights;
 
-    /// To each lane the products of its weights and the inputs `x`.
+    /// Adds the products of the inputs `x` and the weights to each lane.
     ///
     /// # Safety
-    /// [`Dots::QUAD`] inputs are there.
+    /// [`Dots::QUAD`] inputs are readable.
     unsafe fn add_products(self, x: *const Self::X, weights: Self::Weights) -> Self;
 
-    /// To the sums of `P` positions and `B` blocks the products of the `depth` inputs under a tap at each position with
-    /// the weights, of which one block begins so many after the other. Lanes beyond `lanes` of the first block are not
-    /// looked at by anybody.
+    /// Adds one tap to the sums of `P` positions and `B` blocks: the products of the `depth` inputs
+    /// under the tap with the weights, where blocks begin `of_block` weights apart. Lanes of the
+    /// first block beyond `lanes` are never read.
     ///
     /// # Safety
-    /// `depth` inputs, a multiple of [`Dots::QUAD`], are at each position, and 16 weights for each in each block.
+    /// `depth` inputs, a multiple of [`Dots::QUAD`], are readable at each position, and 16 weights
+    /// for each of them in each block.
     #[inline(always)]
     unsafe fn add_tap<const P: usize, const B: usize>(
         sums: &mut [[Self; B]; P],
@@ -61,7 +64,7 @@ pub(super) trait Dots: Copy {
         // SAFETY: as promised by the caller.
         unsafe {
             for quad in (0..depth).step_by(Self::QUAD) {
-                // Of one position each weight is used once: the blocks after these come next.
+                // With one position each weight is used once: fetch the blocks that come next.
                 if P == 1 {
                     for b in B..2 * B {
                         prefetch(weight.wrapping_add(b * of_block + quad * LANES));
@@ -87,13 +90,13 @@ pub(super) trait Dots: Copy {
 }
 
 /// Sums of byte products.
-pub(super) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
-    /// The sums with the bias, [`requantise`]d.
+pub(crate) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
+    /// The sums with the bias, [`requantize`]d.
     ///
     /// # Safety
     /// As [`Dots::zero`].
     #[inline(always)]
-    unsafe fn requantised(
+    unsafe fn requantized(
         self,
         bias: &[i32; LANES],
         scale: &[i32; LANES],
@@ -102,13 +105,13 @@ pub(super) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
     ) -> [i32; LANES] {
         // SAFETY: as promised by the caller.
         let sums = unsafe { self.sums() };
-        core::array::from_fn(|l| requantise(sums[l].wrapping_add(bias[l]), scale[l], shift, span))
+        core::array::from_fn(|l| requantize(sums[l].wrapping_add(bias[l]), scale[l], shift, span))
     }
 }
 
 /// `N` registers of floats, 16 in all.
 #[derive(Clone, Copy)]
-pub(super) struct Row<L, W, const N: usize>([L; N], core::marker::PhantomData<W>);
+pub(crate) struct Row<L, W, const N: usize>([L; N], core::marker::PhantomData<W>);
 
 impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
     const WIDE: usize = L::POSITIONS;
@@ -121,19 +124,19 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: as promised by the caller; so below.
+        // SAFETY: as promised by the caller; as below.
         Row([unsafe { L::splat(0.0) }; N], core::marker::PhantomData)
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const W) -> [L; N] {
-        // SAFETY: 16 are there, L::N in each register.
+        // SAFETY: 16 are readable, L::N per register.
         core::array::from_fn(|i| unsafe { W::load(from.add(i * L::N)) })
     }
 
     #[inline(always)]
     unsafe fn add_products(self, x: *const f32, weights: [L; N]) -> Self {
-        // SAFETY: a float is there.
+        // SAFETY: a float is readable.
         let x = unsafe { L::splat(*x) };
         // SAFETY: as for `zero`.
         let sums = core::array::from_fn(|i| unsafe { self.0[i].add_product(x, weights[i]) });
@@ -152,9 +155,9 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
     }
 }
 
-/// Sixteen numbers, for the compiler to do with as the target can.
+/// 16 integers, which the compiler vectorizes as the target allows.
 #[derive(Clone, Copy)]
-pub(super) struct Portable(pub(super) [i32; LANES]);
+pub(crate) struct Portable(pub(super) [i32; LANES]);
 
 impl Dots for Portable {
     const WIDE: usize = 1;
@@ -172,13 +175,13 @@ impl Dots for Portable {
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
-        // SAFETY: 64 weights are there, as promised by the caller.
+        // SAFETY: 64 weights are readable, as promised by the caller.
         unsafe { from.cast::<Self::Weights>().read() }
     }
 
     #[inline(always)]
     unsafe fn add_products(mut self, x: *const u8, weights: Self::Weights) -> Self {
-        // SAFETY: four bytes are there, as promised by the caller.
+        // SAFETY: four bytes are readable, as promised by the caller.
         let x = unsafe { x.cast::<[u8; QUAD]>().read() }.map(i32::from);
         for (sum, w) in self.0.iter_mut().zip(weights) {
             let w = w.map(i32::from);
@@ -196,10 +199,10 @@ impl Dots for Portable {
 
 impl Bytes for Portable {}
 
-/// AVX-512 with VNNI: four products and their sum in one instruction, which does not saturate.
+/// AVX-512 VNNI: four products and their sum in one instruction, without saturation.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Vnni(__m512i);
+pub(crate) struct Vnni(__m512i);
 
 #[cfg(target_arch = "x86_64")]
 impl Dots for Vnni {
@@ -213,19 +216,19 @@ impl Dots for Vnni {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+        // SAFETY: the CPU has the instruction, as promised by the caller; as below.
         Vnni(unsafe { _mm512_setzero_si512() })
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
-        // SAFETY: 64 weights are there, as promised by the caller.
+        // SAFETY: 64 weights are readable, as promised by the caller.
         unsafe { _mm512_loadu_si512(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self {
-        // SAFETY: four bytes are there, as promised by the caller.
+        // SAFETY: four bytes are readable, as promised by the caller.
         unsafe {
             let x = _mm512_set1_epi32(x.cast::<i32>().read_unaligned());
             Vnni(_mm512_dpbusd_epi32(self.0, x, weights))
@@ -234,7 +237,7 @@ impl Dots for Vnni {
 
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
-        // SAFETY: 16 numbers of 32 bits either way.
+        // SAFETY: both are 16 integers of 32 bits.
         unsafe { core::mem::transmute::<__m512i, [i32; LANES]>(self.0) }
     }
 }
@@ -242,7 +245,7 @@ impl Dots for Vnni {
 #[cfg(target_arch = "x86_64")]
 impl Bytes for Vnni {
     #[inline(always)]
-    unsafe fn requantised(
+    unsafe fn requantized(
         self,
         bias: &[i32; LANES],
         scale: &[i32; LANES],
@@ -261,7 +264,7 @@ impl Bytes for Vnni {
                 let v = _mm512_add_epi64(_mm512_sra_epi64(product, shift), offset);
                 _mm512_min_epi64(_mm512_max_epi64(v, _mm512_setzero_si512()), top)
             };
-            // Products of 64 bits: first of the even lanes, then of the odd ones.
+            // Products have 64 bits: first the even lanes, then the odd ones.
             let even = of(sum, scale);
             let odd = of(_mm512_srli_epi64::<32>(sum), _mm512_srli_epi64::<32>(scale));
             let both = _mm512_or_si512(even, _mm512_slli_epi64::<32>(odd));
@@ -270,10 +273,11 @@ impl Bytes for Vnni {
     }
 }
 
-/// AVX2: products of 16 bits in pairs; of each lane two halves, added at the end. (The instruction for bytes saturates.)
+/// AVX2: pairs of 16-bit products; each lane has two halves, added at the end. (The instruction for
+/// bytes saturates.)
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
-pub(super) struct Avx2([__m256i; 4]);
+pub(crate) struct Avx2([__m256i; 4]);
 
 #[cfg(target_arch = "x86_64")]
 impl Dots for Avx2 {
@@ -287,20 +291,20 @@ impl Dots for Avx2 {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+        // SAFETY: the CPU has the instruction, as promised by the caller; as below.
         Avx2([unsafe { _mm256_setzero_si256() }; 4])
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
-        // SAFETY: 64 weights are there, as promised by the caller: 16 each.
+        // SAFETY: 64 weights are readable, as promised by the caller: 16 each.
         [0, 1, 2, 3]
             .map(|i| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(16 * i).cast())) })
     }
 
     #[inline(always)]
     unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self {
-        // SAFETY: four bytes are there, as promised by the caller.
+        // SAFETY: four bytes are readable, as promised by the caller.
         let x = unsafe {
             let x = _mm_cvtsi32_si128(x.cast::<i32>().read_unaligned());
             _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(x))
@@ -313,7 +317,7 @@ impl Dots for Avx2 {
 
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
-        // SAFETY: 32 numbers of 32 bits either way.
+        // SAFETY: both are 32 integers of 32 bits.
         let halves = unsafe { core::mem::transmute::<[__m256i; 4], [i32; 2 * LANES]>(self.0) };
         core::array::from_fn(|l| halves[2 * l].wrapping_add(halves[2 * l + 1]))
     }
@@ -322,10 +326,10 @@ impl Dots for Avx2 {
 #[cfg(target_arch = "x86_64")]
 impl Bytes for Avx2 {}
 
-/// NEON: products of 16 bits; of each lane four parts, added at the end.
+/// NEON: 16-bit products; each lane has four parts, added at the end.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy)]
-pub(super) struct Neon([int32x4_t; LANES]);
+pub(crate) struct Neon([int32x4_t; LANES]);
 
 #[cfg(target_arch = "aarch64")]
 impl Dots for Neon {
@@ -339,19 +343,19 @@ impl Dots for Neon {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: NEON is part of the target; so below.
+        // SAFETY: NEON is part of the target; as below.
         Neon([unsafe { vdupq_n_s32(0) }; LANES])
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
-        // SAFETY: 64 weights are there, as promised by the caller: 16 each.
+        // SAFETY: 64 weights are readable, as promised by the caller: 16 each.
         [0, 1, 2, 3].map(|i| unsafe { vld1q_s8(from.add(16 * i)) })
     }
 
     #[inline(always)]
     unsafe fn add_products(mut self, x: *const u8, weights: Self::Weights) -> Self {
-        // SAFETY: four bytes are there, as promised by the caller.
+        // SAFETY: four bytes are readable, as promised by the caller.
         unsafe {
             let x = vcreate_u8(x.cast::<u32>().read_unaligned() as u64);
             let x = vget_low_s16(vreinterpretq_s16_u16(vmovl_u8(x)));

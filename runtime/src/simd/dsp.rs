@@ -1,11 +1,12 @@
-//! Cortex-M with the DSP extension (M4, M7, most M33, M55, M85): two products of 16 bits and their sum in an instruction.
+//! Cortex-M with the DSP extension (M4, M7, most M33, M55, M85): two 16-bit products and their sum
+//! in one instruction.
 
 use super::dots::{Bytes, Dots, Portable};
-use crate::int8::{LANES, QUAD};
+use crate::layout::{LANES, QUAD};
 
-/// Sixteen sums, four of which are in registers at a time.
+/// 16 sums, four of which are in registers at a time.
 #[derive(Clone, Copy)]
-pub(super) struct Dsp(Portable);
+pub(crate) struct Dsp(Portable);
 
 impl Dots for Dsp {
     const WIDE: usize = 1;
@@ -18,7 +19,7 @@ impl Dots for Dsp {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: needs nothing; so below, where nothing else is said.
+        // SAFETY: needs no special instruction.
         Dsp(unsafe { Portable::zero() })
     }
 
@@ -47,8 +48,8 @@ impl Dots for Dsp {
                 let weight = weight.wrapping_add(b * of_block);
                 let fours = sums.0.0.as_chunks_mut::<4>().0.iter_mut();
                 for (four, sums) in fours.enumerate().take(lanes.div_ceil(4)) {
-                    // SAFETY: `depth` bytes and 16 times as many weights are there, as promised by the caller; each
-                    // four lanes have 16 weights of the 64 of every 4 bytes.
+                    // SAFETY: `depth` bytes and 16 times as many weights are readable, as promised
+                    // by the caller; each four lanes use 16 of the 64 weights of every 4 bytes.
                     unsafe { four_lanes(sums, x, weight.add(4 * QUAD * four), depth / QUAD) };
                 }
             }
@@ -63,19 +64,20 @@ impl Dots for Dsp {
 
 impl Bytes for Dsp {}
 
-/// Adds to four lanes the products of `4 * quads` bytes.
+/// Adds the products of `4 * quads` bytes to four lanes.
 ///
 /// # Safety
-/// As many bytes are at `x`; 16 weights are at `weight` and every 64 from there, `quads` times. The CPU has the DSP
-/// extension.
+/// `4 * quads` bytes are readable at `x`, and 16 weights at `weight` and at every 64 from there,
+/// `quads` times. The CPU has the DSP extension.
 #[inline(always)]
 unsafe fn four_lanes(sums: &mut [i32; 4], x: *const u8, weight: *const i8, quads: usize) {
     if quads == 0 {
         return;
     }
     let [mut s0, mut s1, mut s2, mut s3] = *sums;
-    // Bytes 0 and 2 of a word become halves of one register, 1 and 3 of another; unsigned inputs, signed weights.
-    // SAFETY: reads what the caller promised, and writes registers. What smlad does to the Q flag nobody looks at.
+    // Bytes 0 and 2 of a word become the halves of one register, 1 and 3 of another; inputs are
+    // unsigned, weights signed. SAFETY: reads what the caller promised and writes registers.
+    // Nothing reads the Q flag that smlad sets.
     unsafe {
         core::arch::asm!(
             "2:",

@@ -1,4 +1,4 @@
-//! A register of floats, one type an instruction set.
+//! Registers of floats, one type per instruction set.
 
 #[cfg(target_arch = "aarch64")]
 use core::arch::aarch64::*;
@@ -6,43 +6,46 @@ use core::arch::aarch64::*;
 use core::arch::x86_64::*;
 
 /// A register of [`Lanes::N`] floats.
-pub(super) trait Lanes: Copy {
-    /// How many floats.
+pub(crate) trait Lanes: Copy {
+    /// Floats per register.
     const N: usize;
-    /// Registers of outputs side by side, and output channels at a time, that fill the register file and not more.
+    /// Registers of outputs side by side that, with the output channels, just fill the
+    /// register file.
     const WIDE: usize;
-    /// Positions, and blocks of 16 channels, of a packed layer that fill the register file and not more.
+    /// Positions that, with [`Lanes::BLOCKS`] blocks of 16 channels of a packed layer, just fill
+    /// the register file.
     const POSITIONS: usize;
     /// See [`Lanes::POSITIONS`].
     const BLOCKS: usize;
-    /// Registers of outputs side by side, one or two, of which nine sums and two rows of three weights fill the register
-    /// file and not more; or with [`Lanes::TILES`], three sums each and three weights.
+    /// Registers of outputs side by side, one or two, for Winograd: nine sums of each and two rows
+    /// of three weights just fill the register file; with [`Lanes::TILES`] tiles, three sums of
+    /// each and three weights do.
     const SIDE: usize;
-    /// Tiles side by side, 1, 2 or 4; 1 where there are registers for the nine sums of two registers of outputs.
+    /// Tiles side by side: 1, 2 or 4; 1 if the nine sums of two registers of outputs fit.
     const TILES: usize;
 
-    /// All lanes `v`.
+    /// `v` in all lanes.
     ///
     /// # Safety
-    /// The CPU has the instruction set of the type; so for all functions here.
+    /// The CPU has the instruction set of the type, for this and all functions of the trait.
     unsafe fn splat(v: f32) -> Self;
 
-    /// The `N` floats from `from`.
+    /// Loads `N` floats.
     ///
     /// # Safety
-    /// There are as many.
+    /// `N` floats are readable.
     unsafe fn load(from: *const f32) -> Self;
 
-    /// The `N` floats of the 16-bit ones from `from`, all finite; see [`crate::half`].
+    /// Loads `N` finite 16-bit floats and widens them; see [`crate::half`].
     ///
     /// # Safety
-    /// There are as many, and the CPU turns them into floats.
+    /// `N` of them are readable.
     unsafe fn widen(from: *const u16) -> Self;
 
-    /// Writes the `N` floats to `to`.
+    /// Stores `N` floats.
     ///
     /// # Safety
-    /// There is room for as many.
+    /// `N` floats are writable.
     unsafe fn store(self, to: *mut f32);
 
     /// `self + a * b`, lane by lane.
@@ -64,9 +67,9 @@ pub(super) trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
 }
 
-/// A weight as it is stored.
-pub(super) trait Stored: Copy {
-    /// [`Lanes::N`] of them as floats.
+/// The type that a weight is stored as.
+pub(crate) trait Stored: Copy {
+    /// Loads [`Lanes::N`] of them as floats.
     ///
     /// # Safety
     /// As [`Lanes::load`] and [`Lanes::widen`].
@@ -89,9 +92,9 @@ impl Stored for u16 {
     }
 }
 
-/// Four floats, for the compiler to do with as the target can.
+/// Four floats, which the compiler vectorizes as the target allows.
 #[derive(Clone, Copy)]
-pub(super) struct Portable([f32; 4]);
+pub(crate) struct Portable([f32; 4]);
 
 impl Lanes for Portable {
     const N: usize = 4;
@@ -108,19 +111,19 @@ impl Lanes for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: four floats are there, as promised by the caller.
+        // SAFETY: four floats are readable, as promised by the caller.
         Portable(unsafe { from.cast::<[f32; 4]>().read() })
     }
 
     #[inline(always)]
     unsafe fn widen(from: *const u16) -> Self {
-        // SAFETY: four are there, as promised by the caller.
+        // SAFETY: four are readable, as promised by the caller.
         Portable(unsafe { from.cast::<[u16; 4]>().read() }.map(crate::half::widen))
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: there is room for four floats, as promised by the caller.
+        // SAFETY: four floats are writable, as promised by the caller.
         unsafe { to.cast::<[f32; 4]>().write(self.0) }
     }
 
@@ -140,12 +143,12 @@ impl Lanes for Portable {
     }
 }
 
-/// Implements [`Lanes`] for a register type by four intrinsics.
+/// Implements [`Lanes`] for a register type with its intrinsics.
 macro_rules! lanes {
     ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal $tiles:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
-        pub(super) struct $name($register);
+        pub(crate) struct $name($register);
 
         $(#[$meta])*
         impl Lanes for $name {
@@ -158,25 +161,25 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
-                // SAFETY: the CPU has the instruction, as promised by the caller; so below.
+                // SAFETY: the CPU has the instruction, as promised by the caller; as below.
                 $name(unsafe { $splat(v) })
             }
 
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
-                // SAFETY: the floats are there, as promised by the caller.
+                // SAFETY: the floats are readable, as promised by the caller.
                 $name(unsafe { $load(from) })
             }
 
             #[inline(always)]
             unsafe fn widen($from: *const u16) -> Self {
-                // SAFETY: they are there, and the instruction is, as promised by the caller.
+                // SAFETY: they are readable, as promised by the caller.
                 $name(unsafe { $widen })
             }
 
             #[inline(always)]
             unsafe fn store(self, to: *mut f32) {
-                // SAFETY: there is room, as promised by the caller.
+                // SAFETY: the floats are writable, as promised by the caller.
                 unsafe { $store(to, self.0) }
             }
 

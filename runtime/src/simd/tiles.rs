@@ -1,30 +1,29 @@
-//! Layers with weights in blocks: sums of a few positions and a few blocks of lanes stay in registers while the input
-//! goes by.
+//! Layers in blocks: the sums of a few positions and a few blocks of lanes stay in registers while
+//! the input streams by.
 
 use core::ops::Range;
 
 use super::dots::{Bytes, Dots};
-use super::parts::{Part, Places};
-use crate::int8::{Int8, LANES, Layout, TABLE, View};
-use crate::model::Layer;
-use crate::packed::Packed;
+use super::part::{Part, Places};
+use crate::layer::{Int8, Layer, TABLE};
+use crate::layout::{LANES, Layout, View};
 
-/// What all tiles of a group have in common.
+/// What all tiles of a group share.
 struct Group<'a> {
     layout: &'a Layout,
     index: usize,
     view: View,
     /// See [`Layout::stride`].
     stride: (usize, usize, usize),
-    /// Places of the lanes at the first position, where one block has them all.
+    /// Offsets of the lanes at the first position, if one block has them all.
     places: [usize; LANES],
     depth: usize,
     columns: usize,
-    /// Which of the positions are made.
+    /// The positions to compute.
     positions: Range<usize>,
 }
 
-/// What becomes of sums.
+/// What is done with sums.
 trait Finish<D> {
     /// Takes the sums of a block of lanes of a position.
     ///
@@ -33,10 +32,10 @@ trait Finish<D> {
     unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
 }
 
-/// Runs an int8 layer that multiplies. `border` has [`crate::int8::scratch_len`] bytes.
+/// Runs an int8 layer that multiplies. `border` has [`super::scratch_len`] bytes.
 ///
 /// # Safety
-/// The CPU has the instructions of `D`; nobody else does the same part.
+/// The CPU has the instructions of `D`; no other thread computes the same part.
 #[inline(always)]
 pub(super) unsafe fn bytes<D: Bytes>(
     layout: &Layout,
@@ -46,21 +45,21 @@ pub(super) unsafe fn bytes<D: Bytes>(
     border: &mut [u8],
     y: Places<'_, u8>,
 ) {
-    border.fill(int8.before);
+    border.fill(int8.padding);
     let mut pixels = Pixels { int8, y };
     // SAFETY: as promised by the caller.
     unsafe { run::<D, _>(layout, int8.weight, part, x, border, &mut pixels) }
 }
 
-/// Runs a packed layer that multiplies. `border` has [`crate::packed::scratch_len`] values.
+/// Runs a packed layer that multiplies. `border` has [`super::scratch_len`] values.
 ///
 /// # Safety
-/// The CPU has the instructions of `D`; nobody else does the same part.
+/// The CPU has the instructions of `D`; no other thread computes the same part.
 #[inline(always)]
 pub(super) unsafe fn floats<D>(
     layout: &Layout,
     layer: &Layer<'_>,
-    (packed, weight): (&Packed<'_>, &[D::Weight]),
+    (weight, bias): (&[D::Weight], &[f32]),
     part: Part,
     x: &[f32],
     border: &mut [f32],
@@ -69,7 +68,7 @@ pub(super) unsafe fn floats<D>(
     D: Dots<X = f32, Sum = f32>,
 {
     border.fill(0.0);
-    let mut values = Values { layer, packed, y };
+    let mut values = Values { layer, bias, y };
     // SAFETY: as promised by the caller.
     unsafe { run::<D, _>(layout, weight, part, x, border, &mut values) }
 }
@@ -86,7 +85,8 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     finish: &mut F,
 ) {
     let (depth, lanes) = (layout.depth(), layout.blocks() * LANES);
-    // A part has blocks of its own, whose weights nobody else reads, or where there are few, positions.
+    // Parts split the blocks, so that no two read the same weights, or the positions if blocks are
+    // few.
     let by_blocks = layout.blocks() >= part.of() * D::DEEP;
     let mut begin = 0;
     for index in 0..layout.groups() {
@@ -110,13 +110,13 @@ unsafe fn run<D: Dots, F: Finish<D>>(
                 false => part.share(rows * columns),
             },
         };
-        let its = match by_blocks {
+        let blocks_of_part = match by_blocks {
             true => part.share(layout.blocks()),
             false => 0..layout.blocks(),
         };
-        let mut block = its.start;
-        while block < its.end {
-            let left = its.end - block;
+        let mut block = blocks_of_part.start;
+        while block < blocks_of_part.end {
+            let left = blocks_of_part.end - block;
             // SAFETY: as promised by the caller.
             block += unsafe {
                 match D::DEEP {
@@ -130,7 +130,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     }
 }
 
-/// All positions of `B` blocks; how many blocks that is.
+/// Computes all positions of `B` blocks; returns `B`.
 ///
 /// # Safety
 /// The CPU has the instructions of `D`.
@@ -170,7 +170,7 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
     B
 }
 
-/// `P` positions from `at` of `B` blocks; how many positions that is.
+/// Computes `P` positions, from `at`, of `B` blocks; returns `P`.
 ///
 /// # Safety
 /// The CPU has the instructions of `D`.
@@ -201,8 +201,8 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
                 None => &border[..depth],
             });
         let under = under.map(<[D::X]>::as_ptr);
-        // SAFETY: `depth` values, a multiple of QUAD, are under each tap, and 16 lanes of weights for each of them in
-        // each block, the last of which ends where `weight` does.
+        // SAFETY: `depth` values, a multiple of QUAD, are under each tap, with 16 lanes of weights
+        // for each of them in each block, the last of which ends where `weight` does.
         unsafe {
             D::add_tap(&mut sums, under, (from, of_block), depth, lanes);
             from = from.add(depth * LANES);
@@ -218,10 +218,10 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
 }
 
 impl Group<'_> {
-    /// Writes the lanes of a block to their places.
+    /// Writes the lanes of a block to the output.
     ///
     /// # Safety
-    /// The outputs of the block at the position are the caller's.
+    /// No other thread writes the block at this position.
     #[inline(always)]
     unsafe fn place<T: Copy>(
         &self,
@@ -261,7 +261,7 @@ impl Group<'_> {
         }
     }
 
-    /// The values of a block among those of all lanes.
+    /// The values of a block, from those of all lanes.
     #[inline(always)]
     fn lanes<'v, T>(&self, block: usize, values: &'v [T]) -> Option<&'v [T; LANES]> {
         let of = (self.index * self.layout.blocks() + block) * LANES;
@@ -269,7 +269,7 @@ impl Group<'_> {
     }
 }
 
-/// Bytes, requantised.
+/// Requantizes sums to bytes.
 struct Pixels<'a> {
     int8: &'a Int8<'a>,
     y: Places<'a, u8>,
@@ -284,28 +284,28 @@ impl<D: Bytes> Finish<D> for Pixels<'_> {
             return;
         };
         // SAFETY: as promised by the caller.
-        let values = unsafe { sums.requantised(bias, scale, int8.shift, int8.span()) };
-        // Indices are within the table: the mask tells the compiler.
+        let values = unsafe { sums.requantized(bias, scale, int8.shift, int8.span()) };
+        // Indices are within the table; the mask tells the compiler so.
         let bytes = match int8.table.first_chunk::<TABLE>() {
             None => values.map(|v| v as u8),
             Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
         };
-        // SAFETY: nobody else has the block at this position.
+        // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &bytes, self.y) };
     }
 }
 
-/// Floats, after bias and activation.
+/// Adds the bias and applies the activation.
 struct Values<'a> {
     layer: &'a Layer<'a>,
-    packed: &'a Packed<'a>,
+    bias: &'a [f32],
     y: Places<'a, f32>,
 }
 
 impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
     #[inline(always)]
     unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
-        let Some(bias) = group.lanes(block, self.packed.bias) else {
+        let Some(bias) = group.lanes(block, self.bias) else {
             return;
         };
         // SAFETY: as promised by the caller.
@@ -314,7 +314,7 @@ impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
             *v += bias;
         }
         self.layer.activation.apply(&mut values);
-        // SAFETY: nobody else has the block at this position.
+        // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &values, self.y) };
     }
 }

@@ -1,9 +1,11 @@
 //! Both programs as typed, mistakes included: one line that names the thing, the right exit code, nothing half-written.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
+use std::process::Command;
 
-use tests::{names, root, run};
+use tests::{names, program, root, run};
 
 /// A folder with what people have lying around.
 fn rubbish() -> tempfile::TempDir {
@@ -92,44 +94,160 @@ fn a_run_is_not_gone_on_with_under_other_options() {
 #[test]
 fn mistakes_in_generating() {
     let dir = rubbish();
-    let out = ["--out", "face.png"];
-    let cases: [(&[&str], &str); 9] = [
-        (&["--out", "face.xyz"], "face.xyz: no picture format has this ending; there are png,"),
-        (&["--out", "face"], "face: no picture format has this ending"),
-        (&["--out", "none/face.png"], "there is no folder none"),
-        (&["--model", "nowhere.bpk"], "cannot read nowhere.bpk"),
-        (&["--model", "model.bpk"], "model.bpk is neither a burn record nor an ONNX model"),
-        (&["--model", "cut.bpk"], "cut.bpk: the tensor described at byte"),
-        (&["--model", "flipped.bpk"], "flipped.bpk: the weights are damaged"),
-        (&["--latent", "texts/notes.txt"], "cannot read texts/notes.txt as .npy"),
-        (&["--save-latent", "none/z.npy"], "there is no folder none"),
+    fs::write(dir.path().join("file"), "").unwrap();
+    let cases: [(&str, &str); 14] = [
+        ("--out face.xyz", "face.xyz: no picture format has this extension; supported are png,"),
+        ("--out face", "face: no picture format has this extension"),
+        ("--out file/face.png", "cannot create the folder file"),
+        ("nowhere.bpk", "cannot read nowhere.bpk"),
+        ("model.bpk", "model.bpk is neither a burn record nor an ONNX model"),
+        ("cut.bpk", "cut.bpk: the tensor described at byte"),
+        ("flipped.bpk", "flipped.bpk: the weights are damaged"),
+        ("--latent texts/notes.txt", "cannot read texts/notes.txt as .npy"),
+        ("--count 3 --out -", "--out - takes one picture"),
+        ("--half --device cpu", "--half is for a GPU"),
+        ("--label smiling", "--label smiling: this model is not conditional"),
+        ("--seed 18446744073709551615 --count 2", "--seed 18446744073709551615: the last of 2 seeds"),
+        ("--seed 18446744073709551615 --grid 1x2", "--seed 18446744073709551615: the last of 2"),
+        ("--grid 1000x1000 --scale 9", "the picture would have more than 536870912 pixels"),
     ];
     let before = names(dir.path());
     for (args, want) in cases {
         let mut all = vec!["generate"];
-        all.extend(args);
-        if !args.contains(&"--out") {
-            all.extend(out);
+        all.extend(args.split(' '));
+        if !args.contains("--out") {
+            all.extend(["--out", "face.png"]);
         }
         let error = run("runtime", dir.path(), &all).error();
         assert!(error.starts_with(want), "{args:?}: {error}");
     }
-    let error = run("runtime", dir.path(), &["generate", "--count", "3", "--out", "-"]).error();
-    assert!(error.contains("--out - takes one picture"), "{error}");
     let error = run("runtime", dir.path(), &["convert", "cut.bpk", "--out", "x.txt"]).error();
-    assert!(error.contains("neither .bpk nor .onnx"), "{error}");
-    for args in [
-        &["generate"][..],
-        &["generate", "--out", "a.png", "--grid", "0x3"],
-        &["generate", "--out", "a.png", "--grid", "many"],
-        &["generate", "--out", "a.png", "--count", "0"],
-        &["generate", "--out", "a.png", "--scale", "0"],
-        &["generate", "--out", "a.png", "--truncation", "NaN"],
-        &["genrate"],
-    ] {
-        run("runtime", dir.path(), args).usage();
+    assert_eq!(error, "x.txt: expected a .bpk or .onnx file");
+    let usage: [(&str, &str); 9] = [
+        ("generate", "--out <FILE>"),
+        ("generate --out a.png --grid 0x3", "rows and columns must be from 1 to 1000"),
+        ("generate --out a.png --grid many", "expected ROWSxCOLUMNS, such as 4x8"),
+        ("generate --out a.png --count 0", "expected a number from 1 to 100000000"),
+        ("generate --out a.png --scale -1", "expected a number from 1 to 64"),
+        ("generate --out a.png --seed x", "expected a number from 0 to 18446744073709551615"),
+        ("generate --out a.png --truncation -1", "expected a number from 0 to 10"),
+        ("generate --out a.png --truncation NaN", "expected a number from 0 to 10"),
+        ("genrate", "generate"),
+    ];
+    for (args, want) in usage {
+        let args: Vec<&str> = args.split(' ').collect();
+        let message = run("runtime", dir.path(), &args).usage();
+        assert!(message.contains(want), "{args:?}: {message}");
     }
+    // The largest seed is a seed like any other.
+    let last = ["generate", "--seed", "18446744073709551615", "--out", "last.png"];
+    run("runtime", dir.path(), &last).ok();
+    fs::remove_file(dir.path().join("last.png")).unwrap();
     assert_eq!(names(dir.path()), before, "nothing is left behind");
+}
+
+#[test]
+fn many_files_are_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    // The command of the help text: the folder is created.
+    let generate = ["generate", "--count", "12", "--out", "faces/new/face.png"];
+    let quiet = run("runtime", dir.path(), &generate);
+    assert_eq!(
+        quiet.err,
+        "faces/new/face-000.png to faces/new/face-011.png: 12 faces, seed 0 to seed 11\n"
+    );
+    assert_eq!(names(&dir.path().join("faces/new")).len(), 12);
+    let verbose = run("runtime", dir.path(), &[&generate[..], &["-v"]].concat());
+    assert_eq!(verbose.err.lines().count(), 13, "{}", verbose.err);
+    assert!(verbose.err.contains("faces/new/face-007.png: seed 7\n"), "{}", verbose.err);
+}
+
+#[test]
+fn an_instruction_set_is_chosen_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |isa: &str, args: &[&str]| {
+        let output = Command::new(program("runtime"))
+            .args(args)
+            .env("POCKET_GAN_ISA", isa)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, out, err) = with("scalar", &["bench", "--json", "--seconds", "0.01"]);
+    assert_eq!(code, Some(0), "{err}");
+    let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let rows = line["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), &rows[0]["kernels"]), (1, &"scalar".into()));
+    let picture = with("scalar", &["generate", "--out", "-"]).1;
+    let best = run("runtime", dir.path(), &["generate", "--out", "-"]).out;
+    let [a, b] = [picture, best].map(|png| image::load_from_memory(&png).unwrap().to_rgb8());
+    assert!(a.iter().zip(b.iter()).all(|(a, b)| a.abs_diff(*b) <= 1));
+    let (code, _, err) = with("sse9", &["generate", "--out", "face.png"]);
+    assert_eq!(code, Some(1));
+    assert!(err.starts_with("error: POCKET_GAN_ISA=sse9: this CPU has scalar"), "{err}");
+}
+
+/// Runs a command line of the shell, in which `runtime` is the program.
+#[cfg(target_os = "linux")]
+fn shell(dir: &Path, line: &str) -> std::process::Output {
+    let runtime = format!("runtime() {{ '{}' \"$@\"; }}\n{line}", program("runtime").display());
+    Command::new("sh").arg("-c").arg(runtime).current_dir(dir).output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_streams_may_be_closed_or_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let generate = "runtime generate --count 20 -v --out f/face.png";
+    // Messages that cannot be printed stop nothing.
+    for to in ["2>&-", "2>/dev/full", "2>&1 | head -n 1", "2>&1 | true"] {
+        let output = shell(dir.path(), &format!("{generate} {to}; echo; ls f | wc -l; rm -r f"));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.trim_end().ends_with("20"), "{to}: {text}");
+        assert!(!text.contains("panicked"), "{to}: {text}");
+    }
+    // A mistake is still one when its message cannot be printed.
+    for to in ["2>&-", "2>/dev/full"] {
+        let output = shell(dir.path(), &format!("runtime generate nowhere.bpk --out f.png {to}"));
+        assert_eq!(output.status.code(), Some(1), "{to}");
+    }
+    // A picture that cannot be written is a mistake.
+    let output = shell(dir.path(), "runtime generate --out - >&-");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stderr, b"error: --out -: standard output is closed\n");
+    let output = shell(dir.path(), "runtime generate --out - >/dev/full");
+    assert_eq!(output.status.code(), Some(1));
+    // To discard it is not.
+    let output = shell(dir.path(), "runtime generate --out - >/dev/null");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn no_picture_on_a_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = portable_pty::PtySize { rows: 24, cols: 200, ..portable_pty::PtySize::default() };
+    let on_terminal = |args: &[&str]| {
+        let pty = portable_pty::native_pty_system().openpty(size).unwrap();
+        let mut command = portable_pty::CommandBuilder::new(program("runtime"));
+        command.args(args);
+        command.cwd(dir.path());
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let mut shown = Vec::new();
+        // Linux ends the reading of a closed terminal with an error.
+        let _ = reader.read_to_end(&mut shown);
+        (child.wait().unwrap().exit_code(), String::from_utf8_lossy(&shown).into_owned())
+    };
+    let (code, shown) = on_terminal(&["generate", "--out", "-"]);
+    assert_eq!(code, 1);
+    assert!(shown.starts_with("error: --out -: standard output is a terminal"), "{shown}");
+    // Many files are one bar there, which is gone at the end, and one line.
+    let (code, shown) = on_terminal(&["generate", "--count", "200", "--out", "f/face.png"]);
+    assert_eq!(code, 0);
+    assert!(shown.contains("/200"), "a bar: {shown}");
+    assert!(shown.trim_end().ends_with("200 faces, seed 0 to seed 199"), "{shown}");
 }
 
 #[cfg(target_os = "linux")]
@@ -184,7 +302,7 @@ fn latents_go_out_and_come_back() {
     let error =
         run("runtime", at, &["generate", "--latent", "z.npy", "--count", "3", "--out", "c.png"])
             .error();
-    assert_eq!(error, "3 faces of 2 latents");
+    assert_eq!(error, "3 faces requested, but there are 2 latents");
     let cut = fs::read(at.join("z.npy")).unwrap();
     fs::write(at.join("cut.npy"), &cut[..cut.len() - 4]).unwrap();
     run("runtime", at, &["generate", "--latent", "cut.npy", "--out", "c.png"]).error();
@@ -198,7 +316,7 @@ fn latents_go_out_and_come_back() {
     fs::write(at.join("other.npy"), other).unwrap();
     let error =
         run("runtime", at, &["generate", "--latent", "other.npy", "--out", "c.png"]).error();
-    assert_eq!(error, "other.npy: a latent of 10 values, the model wants 100");
+    assert_eq!(error, "other.npy: latents of 10 values, the model needs 100");
 }
 
 #[test]
@@ -213,6 +331,15 @@ fn help_and_inspection() {
             assert!(text.contains("Usage:"), "{program} {verb}");
         }
     }
+    let short = run("runtime", dir.path(), &["generate", "-h"]).ok();
+    let long = run("runtime", dir.path(), &["generate", "--help"]).ok();
+    assert!(long.len() > short.len() && long.contains("Missing folders are created"), "{long}");
+    let version = run("runtime", dir.path(), &["--version"]).ok();
+    assert_eq!(version.trim_end(), concat!("runtime ", env!("CARGO_PKG_VERSION")));
+    let script = run("runtime", dir.path(), &["completions", "bash"]).ok();
+    assert!(script.contains("complete -F _runtime"), "{script}");
+    let page = run("runtime", dir.path(), &["man"]).ok();
+    assert!(page.contains(".TH runtime 1"), "{page}");
     let text = run("runtime", dir.path(), &["inspect"]).ok();
     assert!(text.contains("3 x 64 x 64") && text.contains("ConvTranspose"), "{text}");
     let text = run("trainer", dir.path(), &["recipes"]).ok();

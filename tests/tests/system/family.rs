@@ -78,7 +78,7 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     assert!(about.contains("110 values"), "{about}");
 
     let generate = |out: &str, more: &[&str]| {
-        let args = [&["generate", "--model", model, "--out", out], more].concat();
+        let args = [&["generate", model, "--out", out], more].concat();
         run("runtime", dir, &args)
     };
     generate("seven.png", &["--label", "7", "--seed", "3"]).ok();
@@ -94,7 +94,7 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     // And so it is in the trainer's own sheet.
     let convert = ["convert", model, "--precision", "int8", "--faces", "16", "--out", "small.bpk"];
     run("runtime", dir, &convert).ok();
-    let small = ["generate", "--model", "small.bpk", "--label", "2", "--out", "small.png"];
+    let small = ["generate", "small.bpk", "--label", "2", "--out", "small.png"];
     run("runtime", dir, &small).ok();
 
     let wrong = generate("x.png", &["--label", "ten"]).error();

@@ -59,7 +59,7 @@ const RECORD: &[u8] = runtime::include_record!("../../../models/pretrained/faces
 fn parsing_and_generating_do_not_allocate() {
     let graph = Graph::from_model(&Model::parse(RECORD).unwrap());
     let packed = Buffer::from(graph.pack().unwrap());
-    let int8 = Buffer::from(graph.quantise(0..4).unwrap());
+    let int8 = Buffer::from(graph.quantize(0..4).unwrap());
     let records = [("f32", RECORD), ("packed", packed.bytes()), ("int8", int8.bytes())];
     for (precision, record) in records {
         let mut arena = vec![0.0; Model::parse(record).unwrap().arena_len()];
@@ -77,7 +77,7 @@ fn parsing_and_generating_do_not_allocate() {
     }
 }
 
-/// A panel of any colour that keeps nothing.
+/// A display of any color that discards its pixels.
 struct Panel<C>(PhantomData<C>);
 
 impl<C> OriginDimensions for Panel<C> {

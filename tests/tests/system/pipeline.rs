@@ -245,7 +245,7 @@ fn both_files_make_the_same_face() {
     run("trainer", at, &fit(&["--images", "320", "--out", "run", "--channels", "1"])).ok();
     for (model, out) in [("bpk", "a.png"), ("onnx", "b.png")] {
         let model = format!("run/export/generator.{model}");
-        let args = ["generate", "--model", &model, "--seed", "3", "--grid", "2x3", "--out", out];
+        let args = ["generate", &model, "--seed", "3", "--grid", "2x3", "--out", out];
         run("runtime", at, &args).ok();
     }
     let (a, b) = (image::open(at.join("a.png")).unwrap(), image::open(at.join("b.png")).unwrap());
@@ -256,7 +256,6 @@ fn both_files_make_the_same_face() {
     run("trainer", at, &["sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3"]).ok();
     let args = [
         "generate",
-        "--model",
         "run/export/generator.bpk",
         "--seed",
         "3",

@@ -138,7 +138,7 @@ fn somebody_elses_weights_are_imported() {
         text.contains("a latent of 6 values") && text.contains("kernel 4, stride 2, padding 1"),
         "{text}"
     );
-    run("runtime", dir.path(), &["generate", "--model", "in/g.bpk", "--out", "face.png"]).ok();
+    run("runtime", dir.path(), &["generate", "in/g.bpk", "--out", "face.png"]).ok();
     let list = run("trainer", dir.path(), &["import", &weights, "--list"]).ok();
     assert!(list.contains("netD_state_dict.main.0.weight"), "{list}");
     let error =

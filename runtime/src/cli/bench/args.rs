@@ -1,0 +1,48 @@
+//! Arguments of `bench`.
+
+use std::path::PathBuf;
+
+use crate::cli::args;
+use crate::cli::device::Device;
+use crate::cli::precision::Precision;
+
+/// Arguments of `bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Burn record or ONNX file [default: the built-in face generator]
+    pub model: Option<PathBuf>,
+    /// Precision to measure [default: as stored; packed for ONNX]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Number of CPU threads, 1 to 1024
+    ///
+    /// Each thread makes its own faces; if a batch has fewer faces than there are threads, each
+    /// face is split across all.
+    #[arg(long, default_value_t = 1, value_parser = args::threads, allow_negative_numbers = true)]
+    pub threads: usize,
+    /// Number of faces per batch
+    #[arg(long, default_value_t = 1, value_parser = args::batch, allow_negative_numbers = true)]
+    pub batch: usize,
+    /// What to measure: cpu, vulkan, vulkan:N or auto
+    ///
+    /// N is a number from `runtime devices`. auto takes a GPU if there is one.
+    #[arg(long, default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// Use 16-bit floats on a GPU
+    #[arg(long)]
+    pub half: bool,
+    /// Measure only the fastest instruction set, not all
+    ///
+    /// The environment variable POCKET_GAN_ISA selects another one: scalar, avx2, avx512 or neon.
+    #[arg(long)]
+    pub best: bool,
+    /// Time every kernel that could run each layer on a GPU
+    #[arg(long, hide = true)]
+    pub sweep: bool,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds to measure each instruction set for, 0.01 to 600
+    #[arg(long, default_value_t = 1.0, value_parser = args::seconds, allow_negative_numbers = true)]
+    pub seconds: f64,
+}

@@ -1,0 +1,200 @@
+//! What `bench` measures on the CPU.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use runtime::simd::read_speed;
+use runtime::{Cpu, Crew, Isa, Latent, Model};
+
+use super::args::Args;
+
+/// Sorted seconds.
+pub struct Times(pub Vec<f64>);
+
+impl Times {
+    pub fn new(mut seconds: Vec<f64>) -> Times {
+        seconds.sort_by(f64::total_cmp);
+        Times(seconds)
+    }
+
+    /// A quantile, in milliseconds.
+    pub fn ms(&self, share: f64) -> f64 {
+        let at = (self.0.len() as f64 * share) as usize;
+        self.0.get(at.min(self.0.len() - 1)).map_or(0.0, |s| s * 1e3)
+    }
+}
+
+/// Measurements of one instruction set.
+pub struct Row {
+    pub isa: Isa,
+    /// Times of batches.
+    pub times: Times,
+    /// Peak multiply-adds per second of one thread.
+    pub peak: f64,
+    /// Median milliseconds of each layer with one thread.
+    pub layers: Vec<f64>,
+}
+
+/// Measurements of the machine and of the process.
+pub struct Frame {
+    /// Bytes of the record.
+    pub size: usize,
+    /// Bytes per second when one thread reads that many bytes over and over.
+    pub read: f64,
+    /// Median milliseconds from the start of a process to the PNG of one face.
+    pub cold: f64,
+    /// Most bytes that this process has had in memory, if the system reports it.
+    pub most: Option<u64>,
+    /// Bytes in memory that are not pages of files: what a face takes besides record and program.
+    pub beside: Option<u64>,
+}
+
+impl Frame {
+    pub fn of(args: &Args, size: usize) -> Result<Frame, Box<dyn Error>> {
+        // First, because the other measurements take memory.
+        let beside = memory("RssAnon:");
+        Ok(Frame {
+            size,
+            read: read_speed(size),
+            cold: cold(args)?,
+            most: memory("VmHWM:"),
+            beside,
+        })
+    }
+}
+
+/// Median milliseconds from the start of this program to the PNG of one face of the file as stored.
+fn cold(args: &Args) -> Result<f64, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let program = std::env::current_exe()?;
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let mut command = Command::new(&program);
+        command.arg("generate").args(&args.model);
+        command.arg("--out").arg(folder.path().join("face.png"));
+        let start = Instant::now();
+        let output = command.stdout(Stdio::null()).output()?;
+        times.push(start.elapsed().as_secs_f64());
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("cannot measure the start of a process: {}", why.trim()).into());
+        }
+    }
+    Ok(Times::new(times).ms(0.5))
+}
+
+/// A value in bytes from `/proc/self/status`, such as `VmHWM:`, the peak in memory.
+fn memory(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix(name))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// Times of batches.
+pub fn batches(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+    match args.batch < args.threads {
+        true => together(model, isa, args),
+        false => apart(model, isa, args),
+    }
+}
+
+/// Times calls of `batch` for `--seconds`, after a few that warm the caches.
+fn timed(args: &Args, mut batch: impl FnMut()) -> Times {
+    let (mut times, began) = (Vec::new(), Instant::now());
+    for i in 0.. {
+        let start = Instant::now();
+        batch();
+        if i >= 3 {
+            times.push(start.elapsed().as_secs_f64());
+            if began.elapsed() >= Duration::from_secs_f64(args.seconds) {
+                break;
+            }
+        }
+    }
+    Times::new(times)
+}
+
+/// Fewer faces than threads: each face is split across all.
+fn together(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+    let mut arena = vec![0.0; model.arena_len_of(args.threads)];
+    let times = Crew::with(model, &mut arena, isa, args.threads, |crew| {
+        timed(args, || {
+            for face in 0..args.batch {
+                // A latent from a seed fits any model.
+                let _ = black_box(crew.generate(&Latent::from_seed(face as u64)));
+            }
+        })
+    });
+    Ok(times?)
+}
+
+/// Threads make their own faces, each in its own arena.
+fn apart(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+    let (threads, batch) = (args.threads, args.batch);
+    let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
+    let mut cpus = Vec::new();
+    for arena in &mut arenas {
+        cpus.push(Cpu::with(model, arena, Some(isa))?);
+    }
+    // A thread takes the next face when it is free, so that a delayed one delays only its own.
+    let next = AtomicUsize::new(0);
+    let faces = |cpu: &mut Cpu<'_>| {
+        loop {
+            let face = next.fetch_add(1, Ordering::Relaxed);
+            if face >= batch {
+                break;
+            }
+            // A latent from a seed fits any model.
+            let _ = black_box(cpu.generate(&Latent::from_seed(face as u64)));
+        }
+    };
+    let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
+    let mut cpus = cpus.into_iter();
+    let mut own = cpus.next().ok_or("no threads")?;
+    let times = std::thread::scope(|scope| {
+        for mut cpu in cpus {
+            let (barrier, over, faces) = (&barrier, &over, &faces);
+            scope.spawn(move || {
+                loop {
+                    barrier.wait();
+                    if over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    faces(&mut cpu);
+                    barrier.wait();
+                }
+            });
+        }
+        let times = timed(args, || {
+            next.store(0, Ordering::SeqCst);
+            barrier.wait();
+            faces(&mut own);
+            barrier.wait();
+        });
+        over.store(true, Ordering::SeqCst);
+        barrier.wait();
+        times
+    });
+    Ok(times)
+}
+
+/// Median milliseconds of every layer.
+pub fn layers(model: &Model<'_>, isa: Isa) -> Result<Vec<f64>, Box<dyn Error>> {
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut cpu = Cpu::with(model, &mut arena, Some(isa))?;
+    let mut times = vec![Vec::new(); model.layers().len()];
+    for seed in 0..40 {
+        let mut last = Instant::now();
+        cpu.watched(&Latent::from_seed(seed), |i, _| {
+            let now = Instant::now();
+            times[i].push((now - last).as_secs_f64());
+            last = now;
+        })?;
+    }
+    Ok(times.into_iter().map(|t| Times::new(t).ms(0.5)).collect())
+}

@@ -1,0 +1,72 @@
+//! `runtime bench`: how long a face takes with each instruction set, how long each layer takes, and
+//! what the machine could do.
+
+mod args;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod measure;
+mod text;
+
+use std::error::Error;
+
+pub use args::Args;
+use runtime::record::Buffer;
+use runtime::simd::peak;
+use runtime::{Isa, Model, Precision};
+
+use super::device::{Chosen, choose};
+use super::load::{self, Bytes};
+use super::output;
+use measure::{Frame, Row, batches, layers};
+use text::{json, table};
+
+/// Measures and prints.
+///
+/// # Errors
+/// One that names the file.
+pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let isa = Isa::from_env()?;
+    match choose(args.device)? {
+        Chosen::Cpu => {}
+        #[cfg(feature = "gpu")]
+        Chosen::Gpu(adapter, _) => return gpu::bench(args, &adapter),
+    }
+    let converted;
+    let loaded;
+    let bytes = match args.precision {
+        None => {
+            let stored = Bytes::load(args.model.as_deref())?;
+            loaded = match stored.is_made() {
+                true => stored.packed(),
+                false => stored,
+            };
+            loaded.bytes()
+        }
+        Some(precision) => {
+            let mut graph = load::graph_or_built_in(args.model.as_deref())?;
+            graph.fold();
+            converted = Buffer::from(precision.record(&graph)?);
+            converted.bytes()
+        }
+    };
+    let model = Model::parse(bytes).map_err(|e| e.to_string())?;
+    let isas: Vec<Isa> = match args.best || Isa::is_forced() {
+        true => vec![isa],
+        false => Isa::all().into_iter().flatten().collect(),
+    };
+    let mut rows = Vec::new();
+    for isa in isas {
+        rows.push(Row {
+            isa,
+            times: batches(&model, isa, args)?,
+            peak: peak(isa, model.precision() == Precision::Int8),
+            layers: layers(&model, isa)?,
+        });
+    }
+    let frame = Frame::of(args, bytes.len())?;
+    let text = match args.json {
+        true => json(&model, &frame, &rows, args)?,
+        false => table(&model, &frame, &rows, args)?,
+    };
+    Ok(output::print(text.as_bytes())?)
+}

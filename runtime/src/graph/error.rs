@@ -1,0 +1,88 @@
+//! Why a graph is not a generator.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::layer::LAYERS;
+use crate::op::{Shape, ShapeError};
+
+/// Why a list of layers is not a generator.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GraphError {
+    /// There are no layers, or the latent has length 0.
+    Empty,
+    /// More than [`LAYERS`] layers.
+    Layers(usize),
+    /// A layer does not fit the one before it: its number, its name, why.
+    Shape(usize, String, ShapeError),
+    /// A layer's weight or bias has the wrong size.
+    Tensor {
+        /// Number of the layer.
+        layer: usize,
+        /// Its name.
+        name: String,
+        /// `weight` or `bias`.
+        tensor: &'static str,
+        /// Values the layer needs.
+        need: usize,
+        /// Values the graph has.
+        got: usize,
+    },
+    /// A value is infinite or NaN: layer, its name, tensor.
+    NotFinite(usize, String, &'static str),
+    /// The latent is too short for the classes: number of classes, length of the latent.
+    Classes(usize, usize),
+    /// A weight is beyond the range of 16-bit floats: layer, its name, the weight.
+    Beyond(usize, String, f32),
+    /// A name is empty, contains whitespace or is not unique.
+    Name(usize, String),
+    /// The output of the last layer is not an image of 1 or 3 channels.
+    NoImage(Shape),
+    /// Int8 and packed records do not support something in a layer: what.
+    Blocks(usize, String, &'static str),
+    /// The values of black and white are not two different finite numbers.
+    Range(f32, f32),
+}
+
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GraphError::Empty => write!(f, "the generator has no layers or no latent"),
+            GraphError::Layers(got) => {
+                write!(f, "{got} layers; at most {} are supported", LAYERS)
+            }
+            GraphError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
+            GraphError::Tensor { layer, name, tensor, need, got } => write!(
+                f,
+                "layer {layer} ({name}): the {tensor} has {got} values, the layer needs {need}"
+            ),
+            GraphError::NotFinite(i, name, tensor) => {
+                write!(f, "layer {i} ({name}): the {tensor} has a value that is not finite")
+            }
+            GraphError::Classes(classes, latent) => {
+                write!(f, "{classes} classes are too many for a latent of {latent} values")
+            }
+            GraphError::Beyond(i, name, weight) => write!(
+                f,
+                "layer {i} ({name}): the weight {weight} is beyond the range of 16-bit floats, which ends at 65504"
+            ),
+            GraphError::Name(i, name) => {
+                write!(f, "layer {i}: {name:?} is not a unique name without whitespace")
+            }
+            GraphError::NoImage(shape) => {
+                write!(f, "the output has shape {shape}, not that of an image of 1 or 3 channels")
+            }
+            GraphError::Blocks(i, name, what) => {
+                write!(f, "layer {i} ({name}): not supported in int8 and packed records: {what}")
+            }
+            GraphError::Range(black, white) => {
+                write!(
+                    f,
+                    "black ({black}) and white ({white}) must be two different finite numbers"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for GraphError {}

@@ -1,0 +1,171 @@
+//! One layer of a model, its weights borrowed from a record.
+
+use crate::layout::{Layout, stored};
+use crate::op::{Activation, Op, Shape};
+
+/// Most layers of a model: a model stores that many in place, without an allocator.
+pub const LAYERS: usize = 32;
+
+/// How the numbers of a model are stored and computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 32-bit floats in the order in which the CPU kernels read them.
+    Packed,
+    /// Weights as 16-bit floats in the order in which the CPU kernels read them; activations and
+    /// sums are 32-bit floats.
+    F16,
+    /// 8-bit integers from the latent to the pixels.
+    Int8,
+}
+
+impl Precision {
+    /// Its name in records and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Packed => "packed",
+            Precision::F16 => "f16",
+            Precision::Int8 => "int8",
+        }
+    }
+}
+
+/// One layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it computes.
+    pub op: Op,
+    /// What is applied to each output value.
+    pub activation: Activation,
+    /// Shape of the input.
+    pub input: Shape,
+    /// Shape of the output.
+    pub output: Shape,
+    /// Whether it is the last layer, whose output is the image.
+    pub image: bool,
+    /// Its weights and biases.
+    pub weights: Weights<'a>,
+}
+
+/// The weights and biases of a layer. The slices of an operation that only moves values are empty.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// As the operation defines them; activations have their channels first.
+    Float {
+        /// See [`Op`].
+        weight: &'a [f32],
+        /// One value per output channel; empty means zero.
+        bias: &'a [f32],
+    },
+    /// In blocks; activations have their channels last.
+    Packed {
+        /// See [`Layout::weight`].
+        weight: &'a [f32],
+        /// One value per lane of every block of every group.
+        bias: &'a [f32],
+    },
+    /// [`Weights::Packed`] with weights as 16-bit floats, all of them finite.
+    Half {
+        /// The bits of the floats; see [`crate::half`].
+        weight: &'a [u16],
+        /// One value per lane of every block of every group.
+        bias: &'a [f32],
+    },
+    /// In blocks of 8-bit integers; activations are bytes with their channels last.
+    Int8(Int8<'a>),
+}
+
+/// The integers of an int8 layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Int8<'a> {
+    /// See [`Layout::weight`].
+    pub weight: &'a [i8],
+    /// Added to a sum, one value per lane: the bias minus the contribution of the input's zero
+    /// point.
+    pub bias: &'a [i32],
+    /// Factor of a sum, one value per lane.
+    pub scale: &'a [i32],
+    /// Bits by which the product is shifted, 1 to 62.
+    pub shift: u32,
+    /// The activation as [`TABLE`] bytes; empty if it is the clamping to a byte.
+    pub table: &'a [u8],
+    /// Zero point of the input: the byte of the padding.
+    pub padding: u8,
+    /// Zero point of the output.
+    pub zero: u8,
+}
+
+/// Entries of the table of an activation.
+pub const TABLE: usize = 1024;
+
+/// Most products in a sum: that many of 255 * 127 fit into 31 bits.
+pub const TERMS: usize = 65_536;
+
+impl Int8<'_> {
+    /// What is added to a requantized sum, and the largest result.
+    #[inline(always)]
+    pub(crate) fn span(&self) -> (i64, i64) {
+        match self.table {
+            [] => (self.zero as i64, 255),
+            _ => (TABLE as i64 / 2, TABLE as i64 - 1),
+        }
+    }
+}
+
+impl<'a> Layer<'a> {
+    /// Fills the unused places of a model.
+    pub(crate) const EMPTY: Layer<'static> = Layer {
+        name: "",
+        op: Op::Activate,
+        activation: Activation::None,
+        input: Shape::new(0, 0, 0),
+        output: Shape::new(0, 0, 0),
+        image: false,
+        weights: Weights::Float { weight: &[], bias: &[] },
+    };
+
+    /// Weight and bias as the operation defines them; empty for other precisions than f32.
+    pub fn floats(&self) -> (&'a [f32], &'a [f32]) {
+        match self.weights {
+            Weights::Float { weight, bias } => (weight, bias),
+            Weights::Packed { .. } | Weights::Half { .. } | Weights::Int8(_) => (&[], &[]),
+        }
+    }
+
+    /// Where the weights and outputs of a layer in blocks lie; `None` if it is not in blocks or
+    /// only moves values.
+    pub(crate) fn layout(&self) -> Option<Layout> {
+        match self.weights {
+            Weights::Float { .. } => None,
+            Weights::Packed { .. } | Weights::Half { .. } => {
+                Layout::floats(&self.op, self.input, self.output, self.image)
+            }
+            Weights::Int8(_) => Layout::bytes(&self.op, self.input, self.output, self.image),
+        }
+    }
+
+    /// Length of the input and of the output in memory: in values, or in bytes for an int8 layer.
+    pub(crate) fn ends(&self) -> [usize; 2] {
+        match self.weights {
+            Weights::Int8(_) => [stored(self.input, false), stored(self.output, self.image)],
+            Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
+                [self.input.values(), self.output.values()]
+            }
+        }
+    }
+
+    /// Number of trained parameters. Layers in blocks always have a bias.
+    pub fn parameters(&self) -> usize {
+        let bias = match self.weights {
+            Weights::Float { bias, .. } => bias.len(),
+            Weights::Packed { .. } | Weights::Half { .. } | Weights::Int8(_) => {
+                self.op.bias(self.input).unwrap_or(0)
+            }
+        };
+        self.op.weight(self.input).map_or(0, |dims| dims.iter().product()) + bias
+    }
+}

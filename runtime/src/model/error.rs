@@ -1,0 +1,114 @@
+//! Why bytes are not a model.
+
+use core::fmt;
+
+use super::key;
+use crate::layer::LAYERS;
+use crate::op::{Shape, ShapeError};
+use crate::record::RecordError;
+
+/// Why bytes are not a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ModelError<'a> {
+    /// The bytes are not a record.
+    Record(RecordError),
+    /// The record lacks this key, so it is not an exported generator.
+    Missing(&'static str),
+    /// This key has an invalid value.
+    Value(&'static str, &'a str),
+    /// The latent is too short for the classes: number of classes, length of the latent.
+    Classes(usize, usize),
+    /// More than [`LAYERS`] layers.
+    Layers(usize),
+    /// A line of the layer list cannot be parsed: its number and text.
+    Layer(usize, &'a str),
+    /// A layer does not fit the one before it.
+    Shape(usize, &'a str, ShapeError),
+    /// A layer's tensor is missing.
+    NoTensor(usize, &'a str, &'static str),
+    /// A layer's tensor has the wrong size.
+    Tensor {
+        /// Number of the layer.
+        layer: usize,
+        /// Its name.
+        name: &'a str,
+        /// `weight` or `bias`.
+        tensor: &'static str,
+        /// Values the layer needs.
+        need: usize,
+        /// Values in the record.
+        got: usize,
+    },
+    /// A layer's tensor has another element type than the model's: layer, name, expected, got.
+    Type(usize, &'a str, &'static str, &'a str),
+    /// An f16 layer has an infinite or NaN weight.
+    NotFinite(usize, &'a str),
+    /// Int8 and packed models have no kernel for a layer: why.
+    Blocks(usize, &'a str, &'static str),
+    /// An int8 layer's shift and zero point are missing or cannot be parsed.
+    Zero(usize, &'a str),
+    /// The output of the last layer is not an image of 1 or 3 channels.
+    NoImage(Shape),
+    /// The weights are damaged: stored checksum, computed checksum.
+    Checksum(u32, u32),
+    /// The bytes are not aligned to 4 in memory: see [`crate::include_record`] and
+    /// [`crate::record::Buffer`].
+    Misaligned,
+}
+
+impl fmt::Display for ModelError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ModelError::Record(error) => write!(f, "{error}"),
+            ModelError::Missing(key) => {
+                write!(f, "the record has no {key:?}: it is not an exported generator")
+            }
+            ModelError::Value(key, got) => write!(f, "{key:?} has the invalid value {got:?}"),
+            ModelError::Classes(classes, latent) => write!(
+                f,
+                "{:?} has {classes} names, too many for a latent of {latent} values",
+                key::LABELS
+            ),
+            ModelError::Layers(got) => write!(f, "{got} layers; at most {LAYERS} are supported"),
+            ModelError::Layer(i, line) => write!(f, "layer {i}: {line:?} is not a layer"),
+            ModelError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
+            ModelError::NoTensor(i, name, tensor) => {
+                write!(f, "layer {i} ({name}): the record has no {tensor}")
+            }
+            ModelError::Tensor { layer, name, tensor, need, got } => write!(
+                f,
+                "layer {layer} ({name}): the {tensor} has {got} values, the layer needs {need}"
+            ),
+            ModelError::Type(i, name, want, got) => write!(
+                f,
+                "layer {i} ({name}): values of type {got:?}, the model's precision needs {want:?}"
+            ),
+            ModelError::Blocks(i, name, why) => {
+                write!(f, "layer {i} ({name}): not supported in int8 and packed models: {why}")
+            }
+            ModelError::NotFinite(i, name) => {
+                write!(f, "layer {i} ({name}): a weight is not finite")
+            }
+            ModelError::Zero(i, name) => {
+                write!(f, "layer {i} ({name}): {:?} lacks its shift and zero point", key::INT8)
+            }
+            ModelError::NoImage(shape) => {
+                write!(f, "the output has shape {shape}, not that of an image of 1 or 3 channels")
+            }
+            ModelError::Checksum(want, got) => {
+                write!(f, "the weights are damaged: their checksum is {got:08x}, not {want:08x}")
+            }
+            ModelError::Misaligned => {
+                write!(f, "the record's bytes are not aligned to 4 bytes in memory")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ModelError<'_> {}
+
+impl From<RecordError> for ModelError<'_> {
+    fn from(error: RecordError) -> Self {
+        ModelError::Record(error)
+    }
+}

@@ -1,0 +1,253 @@
+//! A checked, borrowed view of a record's bytes as a list of layers.
+
+mod error;
+pub mod key;
+mod line;
+mod weights;
+
+pub use error::ModelError;
+pub use line::write_line;
+
+pub use crate::layer::{LAYERS, Layer, Precision};
+
+use crate::checksum::checksum;
+use crate::int8::LatentScale;
+use crate::op::{LARGEST, Shape};
+use crate::plan;
+use crate::record::Record;
+
+use line::{parse_latent, parse_range};
+use weights::Reader;
+
+/// A generator, checked: none of its methods can fail.
+///
+/// ```
+/// use runtime::Model;
+///
+/// let model = Model::parse(runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// assert_eq!(model.output().to_string(), "3 x 32 x 32");
+/// println!("{} bytes of RAM for the arena", 4 * model.arena_len());
+/// # Ok::<(), runtime::ModelError<'static>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model<'a> {
+    record: Record<'a>,
+    latent: usize,
+    classes: usize,
+    range: (f32, f32),
+    numbers: Numbers,
+    layers: [Layer<'a>; LAYERS],
+    len: usize,
+}
+
+/// The precision; for int8 also how the latent becomes bytes.
+#[derive(Clone, Copy, Debug)]
+enum Numbers {
+    F32,
+    Packed,
+    F16,
+    Int8(LatentScale),
+}
+
+impl<'a> Model<'a> {
+    /// A view of a record with everything in it checked, the weights against their checksum too.
+    ///
+    /// The bytes must be aligned to 4 in memory: see [`crate::include_record`] and
+    /// [`crate::record::Buffer`].
+    ///
+    /// # Errors
+    /// [`ModelError`] names the layer or key.
+    pub fn parse(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
+        // One variable for the result: a model is kilobytes, and every move of it would be a copy
+        // on the stack of a microcontroller.
+        let mut result = Model::parse_unverified(bytes);
+        let fault = result.as_ref().ok().and_then(|model| model.verify().err());
+        if let Some(fault) = fault {
+            result = Err(fault);
+        }
+        result
+    }
+
+    /// [`Model::parse`] without reading the weights, for firmware whose flash is checked elsewhere.
+    /// Damaged weights then make a wrong picture, and nothing worse.
+    ///
+    /// # Errors
+    /// As [`Model::parse`].
+    pub fn parse_unverified(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
+        let record = Record::parse(bytes);
+        let mut result = record.map(Model::empty).map_err(ModelError::Record);
+        let fault = result.as_mut().ok().and_then(|model| model.read().err());
+        if let Some(fault) = fault {
+            result = Err(fault);
+        }
+        result
+    }
+
+    #[inline(always)]
+    fn empty(record: Record<'a>) -> Model<'a> {
+        Model {
+            record,
+            latent: 0,
+            classes: 0,
+            range: (-1.0, 1.0),
+            numbers: Numbers::F32,
+            layers: [Layer::EMPTY; LAYERS],
+            len: 0,
+        }
+    }
+
+    /// Fills an empty model from its record.
+    #[inline(never)]
+    fn read(&mut self) -> Result<(), ModelError<'a>> {
+        let version = self.required(key::FORMAT)?;
+        if version != key::VERSION {
+            return Err(ModelError::Value(key::FORMAT, version));
+        }
+        let text = self.required(key::LATENT)?;
+        self.latent = match text.parse() {
+            Ok(n @ 1..=LARGEST) => n,
+            _ => return Err(ModelError::Value(key::LATENT, text)),
+        };
+        self.classes = self.labels().count();
+        if self.classes >= self.latent {
+            return Err(ModelError::Classes(self.classes, self.latent));
+        }
+        let text = self.required(key::RANGE)?;
+        self.range = parse_range(text).ok_or(ModelError::Value(key::RANGE, text))?;
+        let mut integers = "".lines();
+        self.numbers = match self.record.get(key::PRECISION) {
+            None | Some("f32") => Numbers::F32,
+            Some("packed") => Numbers::Packed,
+            Some("f16") => Numbers::F16,
+            Some("int8") => {
+                integers = self.required(key::INT8)?.lines();
+                let line = integers.next().unwrap_or_default();
+                Numbers::Int8(parse_latent(line).ok_or(ModelError::Value(key::INT8, line))?)
+            }
+            Some(other) => return Err(ModelError::Value(key::PRECISION, other)),
+        };
+        self.read_layers(integers)
+    }
+
+    fn read_layers(&mut self, mut integers: core::str::Lines<'a>) -> Result<(), ModelError<'a>> {
+        let lines = self.required(key::LAYERS)?;
+        let count = lines.lines().count();
+        if count > LAYERS {
+            return Err(ModelError::Layers(count));
+        }
+        let mut reader = Reader {
+            record: &self.record,
+            precision: self.precision(),
+            i: 0,
+            shape: Shape::new(self.latent, 1, 1),
+            zero: self.latent_scale().map_or(0, |scale| scale.zero),
+        };
+        for (i, (line, place)) in lines.lines().zip(&mut self.layers).enumerate() {
+            let integers = integers.next().unwrap_or_default();
+            *place = reader.layer(line, integers, i + 1 == count)?;
+        }
+        self.len = count;
+        match reader.shape.c {
+            1 | 3 if count > 0 => Ok(()),
+            _ => Err(ModelError::NoImage(reader.shape)),
+        }
+    }
+
+    /// Checks the weights.
+    #[inline(never)]
+    fn verify(&self) -> Result<(), ModelError<'a>> {
+        for (i, layer) in self.layers().iter().enumerate() {
+            if !weights::is_finite(layer) {
+                return Err(ModelError::NotFinite(i, layer.name));
+            }
+        }
+        let text = self.required(key::CHECKSUM)?;
+        let stored = u32::from_str_radix(text, 16);
+        let stored = stored.map_err(|_| ModelError::Value(key::CHECKSUM, text))?;
+        match checksum(self.record.data()) {
+            computed if computed == stored => Ok(()),
+            computed => Err(ModelError::Checksum(stored, computed)),
+        }
+    }
+
+    fn required(&self, key: &'static str) -> Result<&'a str, ModelError<'a>> {
+        self.record.get(key).ok_or(ModelError::Missing(key))
+    }
+
+    /// How numbers are stored and computed with.
+    pub fn precision(&self) -> Precision {
+        match self.numbers {
+            Numbers::F32 => Precision::F32,
+            Numbers::Packed => Precision::Packed,
+            Numbers::F16 => Precision::F16,
+            Numbers::Int8(_) => Precision::Int8,
+        }
+    }
+
+    /// How the latent of an int8 model becomes bytes; `None` for other precisions.
+    pub(crate) fn latent_scale(&self) -> Option<LatentScale> {
+        match self.numbers {
+            Numbers::Int8(scale) => Some(scale),
+            Numbers::F32 | Numbers::Packed | Numbers::F16 => None,
+        }
+    }
+
+    /// Length of the latent.
+    pub fn latent(&self) -> usize {
+        self.latent
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> &[Layer<'a>] {
+        &self.layers[..self.len]
+    }
+
+    /// Shape of the image: channels, height, width.
+    pub fn output(&self) -> Shape {
+        self.layers[self.len - 1].output
+    }
+
+    /// Output values of black and white.
+    pub fn range(&self) -> (f32, f32) {
+        self.range
+    }
+
+    /// Number of trained parameters.
+    pub fn parameters(&self) -> usize {
+        self.layers().iter().map(Layer::parameters).sum()
+    }
+
+    /// Multiply-adds for one image.
+    pub fn multiply_adds(&self) -> u64 {
+        let of = |l: &Layer| l.op.multiply_adds(l.input, l.output);
+        self.layers().iter().map(of).sum()
+    }
+
+    /// Exact length in `f32`s of the arena that [`crate::Cpu`] needs, scratch included.
+    pub fn arena_len(&self) -> usize {
+        self.arena_len_of(1)
+    }
+
+    /// Exact arena length in `f32`s for `threads` threads making one image together, with one
+    /// scratch area per thread.
+    pub fn arena_len_of(&self, threads: usize) -> usize {
+        plan::arena_len(self.layers(), self.latent, threads)
+    }
+
+    /// A fact of the record by its [`key`], such as [`key::NAME`] or [`key::LICENSE`]; empty if
+    /// absent.
+    pub fn fact(&self, key: &str) -> &'a str {
+        self.record.get(key).unwrap_or_default()
+    }
+
+    /// Names of the classes of a conditional generator, in order.
+    pub fn labels(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.fact(key::LABELS).lines()
+    }
+
+    /// Number of classes of a conditional generator: that many values at the end of its latent
+    /// select the class.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+}

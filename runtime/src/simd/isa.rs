@@ -1,0 +1,177 @@
+//! Which instruction set a kernel runs with: detected at run time with `std`, fixed at compile time
+//! without.
+
+use super::set::{self, Set};
+
+/// An instruction set that this CPU has.
+///
+/// ```
+/// use runtime::Isa;
+///
+/// let names: Vec<&str> = Isa::all().into_iter().flatten().map(Isa::name).collect();
+/// assert!(names.contains(&"scalar") && names.contains(&Isa::best().name()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isa(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+/// The environment variable that chooses an instruction set.
+#[cfg(feature = "std")]
+const VARIABLE: &str = "POCKET_GAN_ISA";
+
+/// `POCKET_GAN_ISA` names an instruction set that this CPU does not have: its value.
+#[cfg(feature = "std")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsaError(pub std::string::String);
+
+#[cfg(feature = "std")]
+impl std::fmt::Display for IsaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{VARIABLE}={}: this CPU has", self.0)?;
+        for (i, isa) in Isa::all().into_iter().flatten().enumerate() {
+            write!(f, "{} {}", if i == 0 { "" } else { "," }, isa.name())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "std")]
+impl std::error::Error for IsaError {}
+
+/// Work that is compiled for each instruction set.
+pub(crate) trait Job {
+    /// What it returns.
+    type Output;
+
+    /// Does the work. Implementations are `#[inline(always)]`, so that they are compiled with the
+    /// instructions of the caller.
+    fn run<S: Set>(self, set: S) -> Self::Output;
+}
+
+/// Whether the CPU has these features: asked at run time if there is an operating system to ask.
+#[cfg(target_arch = "x86_64")]
+macro_rules! has {
+    ($($feature:tt),+) => {{
+        #[cfg(feature = "std")]
+        let has = $(std::arch::is_x86_feature_detected!($feature))&&+;
+        #[cfg(not(feature = "std"))]
+        let has = cfg!(all($(target_feature = $feature),+));
+        has
+    }};
+}
+
+impl Isa {
+    /// The fastest one available.
+    pub fn best() -> Isa {
+        let [first, second, third] = Isa::all();
+        third.or(second).or(first).unwrap_or(Isa(Kind::Portable))
+    }
+
+    /// All that are available, slowest first.
+    #[cfg(target_arch = "x86_64")]
+    pub fn all() -> [Option<Isa>; 3] {
+        let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
+        [
+            Some(Isa(Kind::Portable)),
+            has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
+            has!("avx512f").then_some(Isa(avx512)),
+        ]
+    }
+
+    /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON.)
+    #[cfg(target_arch = "aarch64")]
+    pub fn all() -> [Option<Isa>; 3] {
+        [Some(Isa(Kind::Portable)), Some(Isa(Kind::Neon)), None]
+    }
+
+    /// All that are available, slowest first.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn all() -> [Option<Isa>; 3] {
+        [Some(Isa(Kind::Portable)), None, None]
+    }
+
+    /// `scalar`, `avx2`, `avx512` or `neon`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 | Kind::Avx512Vnni => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+        }
+    }
+
+    /// The one that the environment variable `POCKET_GAN_ISA` names, for comparisons; without it,
+    /// the fastest.
+    ///
+    /// # Errors
+    /// [`IsaError`] if this CPU does not have it.
+    #[cfg(feature = "std")]
+    pub fn from_env() -> Result<Isa, IsaError> {
+        let Some(name) = std::env::var_os(VARIABLE) else {
+            return Ok(Isa::best());
+        };
+        let named = Isa::all().into_iter().flatten().find(|isa| name == isa.name());
+        named.ok_or_else(|| IsaError(name.to_string_lossy().into_owned()))
+    }
+
+    /// Whether `POCKET_GAN_ISA` is set.
+    #[cfg(feature = "std")]
+    pub fn is_forced() -> bool {
+        std::env::var_os(VARIABLE).is_some()
+    }
+
+    /// Does a job with these instructions.
+    pub(crate) fn run<J: Job>(self, job: J) -> J::Output {
+        match self.0 {
+            Kind::Portable => job.run(set::Portable),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2, FMA and F16C.
+            Kind::Avx2 => unsafe { avx2(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
+            Kind::Avx512 => unsafe { avx512(job) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
+            Kind::Avx512Vnni => unsafe { avx512_vnni(job) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
+            Kind::Neon => job.run(unsafe { set::Neon::new() }),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn avx2<J: Job>(job: J) -> J::Output {
+    // SAFETY: callers prove that the CPU has what this function is compiled for; so below.
+    job.run(unsafe { set::Avx2::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma,f16c")]
+fn avx512<J: Job>(job: J) -> J::Output {
+    // SAFETY: as above.
+    job.run(unsafe { set::Avx512::new() })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni,avx2,fma,f16c")]
+fn avx512_vnni<J: Job>(job: J) -> J::Output {
+    // SAFETY: as above.
+    job.run(unsafe { set::Avx512Vnni::new() })
+}

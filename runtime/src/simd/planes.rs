@@ -1,0 +1,448 @@
+//! Convolutions as taps of a padded plane.
+//!
+//! With rows of `w + 2p` values (the padding of one row serves as that of the next), the input
+//! under a tap is the padded plane shifted by a constant: output position `j = row * stride +
+//! column` needs `plane[j + shift]`. So outputs are computed in long runs of whole registers; the
+//! few columns between rows are computed with them and thrown away.
+
+use core::ops::Range;
+
+use super::lanes::Lanes;
+use super::part::{Part, Places};
+use crate::layer::Layer;
+use crate::layout::LANES;
+use crate::op::{Op, Shape, bias_of};
+
+/// The largest kernel of a convolution that is computed like this.
+pub(super) const KERNEL: usize = 8;
+/// Floats that a register may read beyond the last plane: one less than the longest holds.
+const SLACK: usize = 15;
+/// Output channels computed at a time.
+const DEEP: usize = 6;
+/// The longest run of outputs computed at a time, in floats.
+const RUN: usize = 64;
+/// Most sets of outputs that share their taps.
+const PHASES: usize = 4;
+/// Input channels at a time, so that their weights stay in the L1 cache for all phases: they lie a
+/// power of two apart, or a small multiple of one, so a few of them fill their cache sets. (8 were
+/// as fast, 4 were slower.)
+const CHANNELS: usize = 16;
+
+/// Length of the scratch: the padded planes.
+pub(super) fn scratch_len(input: Shape, padding: usize) -> usize {
+    input.c * (input.h + 2 * padding) * (input.w + 2 * padding) + SLACK
+}
+
+/// One tap: its shift into the padded plane, its offset in the kernel.
+#[derive(Clone, Copy)]
+struct Tap {
+    shift: usize,
+    place: usize,
+}
+
+/// One set of outputs that share their taps.
+#[derive(Clone, Copy)]
+struct Phase {
+    taps: [Tap; KERNEL * KERNEL],
+    len: usize,
+    /// Offset of the first output in the output plane.
+    first: usize,
+    /// Index of the bias of the first output channel.
+    bias: usize,
+}
+
+/// What all phases of a layer share.
+struct Planes<'a> {
+    layer: &'a Layer<'a>,
+    bias: &'a [f32],
+    /// Padded planes.
+    planes: &'a [f32],
+    /// Length of a padded plane, and of its rows.
+    plane: usize,
+    row: usize,
+    /// Input channels.
+    depth: usize,
+    weight: &'a [f32],
+    /// Distance of the weights of neighboring input channels, and of output channels.
+    weight_in: usize,
+    weight_out: usize,
+    /// The rows of a phase to compute, and all its columns.
+    rows: Range<usize>,
+    columns: usize,
+    /// The output channels to compute.
+    channels: Range<usize>,
+    /// Distance of neighboring outputs of a phase in a row, and in a column.
+    step: usize,
+    step_row: usize,
+}
+
+/// # Safety
+/// The CPU has the instructions of `L`; no other thread computes the same part.
+#[inline(always)]
+pub(super) unsafe fn run<L: Lanes>(
+    layer: &Layer<'_>,
+    (weight, bias): (&[f32], &[f32]),
+    padding: usize,
+    part: Part,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: Places<'_, f32>,
+) {
+    let (input, output) = (layer.input, layer.output);
+    let row = input.w + 2 * padding;
+    let plane = (input.h + 2 * padding) * row;
+    let planes = &mut scratch[..scratch_len(input, padding)];
+    let (transposed, kernel) = match layer.op {
+        Op::ConvTranspose { window, .. } => (true, window.kernel),
+        Op::Conv { window, .. } => (false, window.kernel),
+        Op::Dense { .. } | Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+            unreachable!("not a convolution")
+        }
+    };
+    let area = kernel * kernel;
+    let all = if transposed { input.h } else { output.h };
+    // Each part pads its own planes. Splitting by channels repeats that; splitting by rows does
+    // not, but every part then reads all weights.
+    let (channels, rows) = match output.c >= DEEP * part.of() {
+        true => (part.share(output.c), 0..all),
+        false => (0..output.c, part.share(all)),
+    };
+    let below = if transposed { 2 } else { kernel - 1 };
+    pad(input, padding, rows.start..rows.end + below, x, planes);
+    let job = Planes {
+        layer,
+        bias,
+        planes,
+        plane,
+        row,
+        depth: input.c,
+        weight,
+        weight_in: if transposed { output.c * area } else { area },
+        weight_out: if transposed { area } else { input.c * area },
+        rows,
+        channels,
+        columns: if transposed { input.w } else { output.w },
+        step: if transposed { 2 } else { 1 },
+        step_row: if transposed { 2 * output.w } else { output.w },
+    };
+    let phases = match transposed {
+        true => [0, 1, 2, 3].map(|index| upsampling(index / 2, index % 2, row, output.w)),
+        false => [whole(kernel, row); 4],
+    };
+    let count = if transposed { 4 } else { 1 };
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases[..count], y) };
+}
+
+/// A packed upsampling layer that makes the image: pixels fill registers, its few channels do not.
+///
+/// # Safety
+/// The CPU has the instructions of `L`; no other thread computes the same part.
+#[inline(always)]
+pub(super) unsafe fn image<L: Lanes>(
+    layer: &Layer<'_>,
+    (weight, bias): (&[f32], &[f32]),
+    part: Part,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: Places<'_, f32>,
+) {
+    let (input, output) = (layer.input, layer.output);
+    let row = input.w + 2;
+    let plane = (input.h + 2) * row;
+    let planes = &mut scratch[..scratch_len(input, 1)];
+    let rows = part.share(input.h);
+    pad_last(input, rows.start..rows.end + 2, x, planes);
+    let job = Planes {
+        layer,
+        bias,
+        planes,
+        plane,
+        row,
+        depth: input.c,
+        weight,
+        weight_in: LANES,
+        weight_out: 1,
+        rows,
+        channels: 0..output.c,
+        columns: input.w,
+        step: 2,
+        step_row: 2 * output.w,
+    };
+    let phases = [0, 1, 2, 3].map(|index| {
+        let mut phase = upsampling(index / 2, index % 2, row, output.w);
+        phase.bias = index * output.c;
+        for tap in &mut phase.taps[..phase.len] {
+            // All phases share nine taps; their channels are lanes side by side.
+            let nine = tap.shift / row * 3 + tap.shift % row;
+            tap.place = nine * input.c * LANES + index * output.c;
+        }
+        phase
+    });
+    // SAFETY: as promised by the caller.
+    unsafe { job.run::<L>(&phases, y) };
+}
+
+impl Planes<'_> {
+    /// Computes the output channels, a few at a time, so that their weights stay cached for all
+    /// phases.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`; no other thread computes the same rows and channels of
+    /// `y`.
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: Places<'_, f32>) {
+        // There are more parts than rows.
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut o = self.channels.start;
+        while o < self.channels.end {
+            let deep = match self.channels.end - o {
+                DEEP.. => DEEP,
+                4 | 5 => 4,
+                n => n,
+            };
+            let block = Block { o, y };
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match deep {
+                    DEEP => block.run::<L, DEEP>(self, phases),
+                    4 => block.run::<L, 4>(self, phases),
+                    3 => block.run::<L, 3>(self, phases),
+                    2 => block.run::<L, 2>(self, phases),
+                    _ => block.run::<L, 1>(self, phases),
+                }
+            }
+            o += deep;
+        }
+    }
+}
+
+/// The rows of the input that lie in these rows of the planes.
+fn filled(input: Shape, padding: usize, rows: &Range<usize>) -> Range<usize> {
+    let inside = |r: usize| r.saturating_sub(padding).min(input.h);
+    inside(rows.start)..inside(rows.end)
+}
+
+/// [`pad`] by one, for an input with its channels last.
+fn pad_last(input: Shape, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
+    let row = input.w + 2;
+    let plane = (input.h + 2) * row;
+    clear(input.c, plane, rows.start * row..rows.end * row, planes);
+    for r in filled(input, 1, &rows) {
+        let x = &x[r * input.w * input.c..][..input.w * input.c];
+        for from in (0..input.c).step_by(LANES) {
+            let channels = from..input.c.min(from + LANES);
+            for channel in channels {
+                let to = &mut planes[channel * plane + (r + 1) * row + 1..][..input.w];
+                for (to, x) in to.iter_mut().zip(x[channel..].iter().step_by(input.c)) {
+                    *to = *x;
+                }
+            }
+        }
+    }
+}
+
+/// Copies the input into the given rows of planes with a border of zeros.
+fn pad(input: Shape, padding: usize, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
+    let row = input.w + 2 * padding;
+    let plane = (input.h + 2 * padding) * row;
+    clear(input.c, plane, rows.start * row..rows.end * row, planes);
+    for (x, to) in x.chunks_exact(input.plane()).zip(planes.chunks_exact_mut(plane)) {
+        for r in filled(input, padding, &rows) {
+            let x = &x[r * input.w..][..input.w];
+            to[(r + padding) * row + padding..][..input.w].copy_from_slice(x);
+        }
+    }
+}
+
+/// Zeroes a range of each plane. What the last register of a row reads beyond it is thrown away.
+fn clear(channels: usize, plane: usize, range: Range<usize>, planes: &mut [f32]) {
+    match range.len() == plane {
+        true => planes.fill(0.0),
+        false => {
+            for plane in planes.chunks_exact_mut(plane).take(channels) {
+                plane[range.clone()].fill(0.0);
+            }
+        }
+    }
+}
+
+/// The outputs of rows `2i + down` and columns `2j + right` of a transposed convolution of kernel
+/// 4, stride 2 and padding 1: per axis, `out[2i] = k1 x[i] + k3 x[i-1]` and `out[2i+1] = k2 x[i] +
+/// k0 x[i+1]`.
+fn upsampling(down: usize, right: usize, row: usize, width: usize) -> Phase {
+    // (kernel, shift in the padded axis: 0 is x[i-1])
+    const AXIS: [[(usize, usize); 2]; 2] = [[(3, 0), (1, 1)], [(2, 1), (0, 2)]];
+    let mut phase = Phase {
+        taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
+        len: 4,
+        first: down * width + right,
+        bias: 0,
+    };
+    for (t, tap) in phase.taps[..4].iter_mut().enumerate() {
+        let (ky, dy) = AXIS[down][t / 2];
+        let (kx, dx) = AXIS[right][t % 2];
+        *tap = Tap { shift: dy * row + dx, place: ky * 4 + kx };
+    }
+    phase
+}
+
+/// All outputs of a convolution of stride 1.
+fn whole(kernel: usize, row: usize) -> Phase {
+    let mut phase = Phase {
+        taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
+        len: kernel * kernel,
+        first: 0,
+        bias: 0,
+    };
+    for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
+        *tap = Tap { shift: place / kernel * row + place % kernel, place };
+    }
+    phase
+}
+
+/// A few output channels.
+struct Block<'b> {
+    /// The first of them.
+    o: usize,
+    y: Places<'b, f32>,
+}
+
+impl Block<'_> {
+    /// # Safety
+    /// As [`Planes::run`].
+    #[inline(always)]
+    unsafe fn run<L: Lanes, const D: usize>(&self, job: &Planes<'_>, phases: &[Phase]) {
+        // The padding at the end of the last row has no outputs.
+        let all = (job.rows.end - 1) * job.row + job.columns;
+        let mut at = job.rows.start * job.row;
+        while at < all {
+            let registers = (all - at).div_ceil(L::N).min(L::WIDE);
+            // SAFETY: as promised by the caller.
+            unsafe {
+                match registers {
+                    4 => self.tile::<L, D, 4>(job, phases, at),
+                    3 => self.tile::<L, D, 3>(job, phases, at),
+                    2 => self.tile::<L, D, 2>(job, phases, at),
+                    _ => self.tile::<L, D, 1>(job, phases, at),
+                }
+            }
+            at += registers * L::N;
+        }
+    }
+
+    /// Computes `W` registers of outputs, from position `at`, of `D` output channels.
+    ///
+    /// # Safety
+    /// As [`Planes::run`].
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        job: &Planes<'_>,
+        phases: &[Phase],
+        at: usize,
+    ) {
+        let taps = || phases.iter().flat_map(|phase| &phase.taps[..phase.len]);
+        let furthest = taps().map(|t| t.shift).max().unwrap_or(0);
+        let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
+        assert!(end <= job.planes.len(), "registers within the padded planes");
+        let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
+        let place = taps().map(|t| t.place).max().unwrap_or(0);
+        assert!(last + place < job.weight.len(), "taps within the weights");
+        // SAFETY: as promised by the caller.
+        let mut sums: [[[L; W]; D]; PHASES] = core::array::from_fn(|p| {
+            core::array::from_fn(|d| {
+                let of = phases.get(p).map_or(0, |phase| phase.bias) + self.o + d;
+                [unsafe { L::splat(bias_of(job.bias, of)) }; W]
+            })
+        });
+        for from in (0..job.depth).step_by(CHANNELS) {
+            let channels = from..job.depth.min(from + CHANNELS);
+            for (phase, sums) in phases.iter().zip(&mut sums) {
+                // SAFETY: the two assertions bound every load: no shift, offset or channel is
+                // beyond the largest that they checked.
+                unsafe { self.add::<L, D, W>(job, phase, at, channels.clone(), sums) };
+            }
+        }
+        for (phase, sums) in phases.iter().zip(sums) {
+            // SAFETY: as promised by the caller.
+            unsafe { self.finish(job, phase, at, sums) };
+        }
+    }
+
+    /// Adds the products of some input channels.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`; the taps of the phase lie within the planes and
+    /// weights.
+    #[inline(always)]
+    unsafe fn add<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        job: &Planes<'_>,
+        phase: &Phase,
+        at: usize,
+        channels: Range<usize>,
+        sums: &mut [[L; W]; D],
+    ) {
+        let mut sum = *sums;
+        let weight = channels.start * job.weight_in + self.o * job.weight_out;
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let mut plane = job.planes.as_ptr().add(channels.start * job.plane + at);
+            let mut weight = job.weight.as_ptr().add(weight);
+            for _ in channels {
+                for tap in &phase.taps[..phase.len] {
+                    let from = plane.add(tap.shift);
+                    let x: [L; W] = core::array::from_fn(|w| L::load(from.add(w * L::N)));
+                    for (d, sum) in sum.iter_mut().enumerate() {
+                        let k = L::splat(*weight.add(d * job.weight_out + tap.place));
+                        for (sum, x) in sum.iter_mut().zip(x) {
+                            *sum = sum.add_product(k, x);
+                        }
+                    }
+                }
+                // Wrapping: past the last channel these are never read.
+                plane = plane.wrapping_add(job.plane);
+                weight = weight.wrapping_add(job.weight_in);
+            }
+        }
+        *sums = sum;
+    }
+
+    /// Writes the outputs of a phase, without the padding between rows.
+    ///
+    /// # Safety
+    /// As [`Planes::run`].
+    #[inline(always)]
+    unsafe fn finish<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        job: &Planes<'_>,
+        phase: &Phase,
+        at: usize,
+        sums: [[L; W]; D],
+    ) {
+        for (d, sums) in sums.into_iter().enumerate() {
+            let mut run = [0.0f32; RUN];
+            let run = &mut run[..W * L::N];
+            for (sum, to) in sums.into_iter().zip(run.chunks_exact_mut(L::N)) {
+                // SAFETY: there is room for a register.
+                unsafe { sum.store(to.as_mut_ptr()) };
+            }
+            job.layer.activation.apply(run);
+            let first = (self.o + d) * job.layer.output.plane() + phase.first;
+            let (mut r, mut c) = (at / job.row, at % job.row);
+            for v in run {
+                if c < job.columns && r < job.rows.end {
+                    // SAFETY: a row and a channel that only this part computes.
+                    unsafe { self.y.put(first + r * job.step_row + c * job.step, *v) };
+                }
+                c += 1;
+                if c == job.row {
+                    (r, c) = (r + 1, 0);
+                }
+            }
+        }
+    }
+}

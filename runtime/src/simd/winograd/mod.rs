@@ -1,0 +1,113 @@
+//! A transposed convolution of kernel 4, stride 2 and padding 1 by Winograd's F(2, 2).
+//!
+//! Each of its four phases is a 2 x 2 convolution. Two neighboring outputs of one take three
+//! products instead of four (Winograd 1980, F(2, 2)): with inputs `d` and taps `g`
+//!
+//! ```text
+//! m0 = (d0 - d1) g0        y0 = m0 + m1
+//! m1 = d1 (g0 + g1)        y1 = m1 + m2
+//! m2 = (d2 - d1) g1
+//! ```
+//!
+//! and so 2 x 2 outputs take nine instead of sixteen (Lavin and Gray 2016, section 4). The even and
+//! odd outputs of an input pair `x0 x1` depend on `x-1 x0 x1` and `x0 x1 x2`: five values, `x-1 -
+//! x0`, `x0`, `x1 - x0`, `x1`, `x2 - x1`, serve both, the middle one with opposite signs. A *tile*
+//! is 2 x 2 inputs and the 4 x 4 outputs made from them.
+//!
+//! Sums of taps are made when they are used: with many registers, in registers for each tile
+//! (`direct`); otherwise ahead, for some channels and all tiles at hand (`ready`). Stored in the
+//! record they would take 2.25 times as many weights, and reading weights from memory costs more
+//! than adding them up.
+
+use super::lanes::{Lanes, Stored};
+use super::part::{Part, Places};
+use crate::layer::Layer;
+use crate::layout::{LANES, Layout};
+use crate::op::Shape;
+
+mod direct;
+mod input;
+mod output;
+mod ready;
+mod tile;
+
+use input::transform;
+use tile::{GROUP, LINE, SUMS, TILES, Winograd, tiles};
+
+/// Length of the scratch: inputs and sums of the tiles computed at a time.
+pub(super) fn scratch_len(input: Shape) -> usize {
+    let (rows, columns) = tiles(input);
+    let tiles = (rows * columns).min(TILES);
+    tiles * (input.c.div_ceil(LANES) * GROUP + SUMS) + ready::scratch_len(input.c) + LINE - 1
+}
+
+/// Runs a packed layer.
+///
+/// # Safety
+/// The CPU has the instructions of `L`; no other thread computes the same part.
+#[inline(always)]
+pub(super) unsafe fn run<L: Lanes, W: Stored>(
+    layout: &Layout,
+    layer: &Layer<'_>,
+    (weight, bias): (&[W], &[f32]),
+    part: Part,
+    x: &[f32],
+    scratch: &mut [f32],
+    y: Places<'_, f32>,
+) {
+    let input = layer.input;
+    let (rows, columns) = tiles(input);
+    let job = Winograd {
+        layer,
+        bias,
+        lanes: layout.blocks() * LANES,
+        depth: input.c,
+        inputs: input.c.div_ceil(LANES) * GROUP,
+        columns,
+    };
+    let all = rows * columns;
+    // Parts split the registers of outputs. Each transforms all inputs, which is little compared
+    // with the products, and reads only its own weights.
+    let side = L::SIDE * L::N;
+    let sides = layer.output.c.div_ceil(side);
+    let of_phase = weight.len() / 4;
+    let scratch = &mut scratch[..scratch_len(input)];
+    let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
+    let scratch = &mut scratch[aside.min(LINE - 1)..];
+    let (ready, scratch) = scratch.split_at_mut(ready::scratch_len(input.c));
+    let (inputs, sums) = scratch.split_at_mut(all.min(TILES) * job.inputs);
+    for from in (0..all).step_by(TILES) {
+        let tiles = from..all.min(from + TILES);
+        for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.inputs)) {
+            // SAFETY: as promised by the caller, as below.
+            unsafe { transform::<L>(input, (tile / columns, tile % columns), x, to) };
+        }
+        for unit in part.share(4 * sides) {
+            let (phase, lane) = (unit / sides, unit % sides * side);
+            let weight = &weight[phase * of_phase..][..of_phase];
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let at = (phase, lane);
+                match (L::SIDE, L::TILES) {
+                    (2.., 1) if lane + 2 * L::N <= job.lanes => {
+                        job.direct::<L, W, 2>(at, weight, inputs, sums);
+                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
+                    }
+                    (_, 1) => {
+                        job.direct::<L, W, 1>(at, weight, inputs, sums);
+                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
+                    }
+                    // Two registers are at most a block, so there are always two.
+                    (2.., _) => {
+                        job.ready::<L, W, 2>(at, weight, inputs, ready, sums);
+                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
+                    }
+                    _ => {
+                        job.ready::<L, W, 1>(at, weight, inputs, ready, sums);
+                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
+                    }
+                }
+            }
+        }
+    }
+}

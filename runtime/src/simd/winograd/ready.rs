@@ -1,0 +1,194 @@
+//! Sums of taps made ahead, for some input channels at a time, and then used for one tile after
+//! another.
+//!
+//! With few registers this is faster than making them on the way: a row of three points at a time
+//! leaves room for several tiles with two registers of outputs each, which share what they read. Of
+//! 12 multiply-adds, 6 need their own input and 6 their own weight.
+
+use super::tile::{GROUP, POINTS, SUMS, VALUES, Winograd, taps};
+use crate::layout::LANES;
+use crate::simd::lanes::{Lanes, Stored};
+use crate::simd::prefetch::prefetch;
+
+/// Input channels at a time: their sums for 16 outputs take 18 KB and stay in the L1 cache.
+const CHANNELS: usize = 32;
+
+/// Length of the scratch: sums of taps.
+pub(super) fn scratch_len(depth: usize) -> usize {
+    depth.min(CHANNELS) * POINTS * LANES
+}
+
+impl Winograd<'_> {
+    /// Computes the sums of `S` registers of outputs, from `lane` of a phase, for all tiles in
+    /// `inputs`. `ready` has [`scratch_len`] values.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`; `S` registers hold at most 16 floats.
+    #[inline(always)]
+    pub(super) unsafe fn ready<L: Lanes, W: Stored, const S: usize>(
+        &self,
+        (phase, lane): (usize, usize),
+        weight: &[W],
+        inputs: &[f32],
+        ready: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let tap = self.depth * LANES;
+        assert!(ready.len() == scratch_len(self.depth) && S * L::N <= LANES);
+        let weight: [&[W]; S] = self.weights::<L, W, S>(weight, lane);
+        let corner = (phase / 2 * 2 * VALUES + phase % 2 * 2) * LANES;
+        for chunk in (0..self.depth).step_by(CHANNELS) {
+            let n = CHANNELS.min(self.depth - chunk);
+            let from = weight.map(|w| w[chunk * LANES..].as_ptr());
+            // The weights of the next channels or outputs. Wrapping: a prefetch may point anywhere.
+            let ahead = match chunk + n < self.depth {
+                true => n * LANES,
+                false => (S * L::N / LANES * 4 * tap).wrapping_sub(chunk * LANES),
+            };
+            // SAFETY: the weights of `n` channels from `chunk` on are readable for each of four
+            // taps, and there is room for their sums, by the assertions above and in `weights`.
+            unsafe { make::<L, W, S>(from, tap, n, ahead, ready.as_mut_ptr()) };
+            let count = inputs.len() / self.inputs;
+            let mut at = 0;
+            while at < count {
+                let x = &inputs[at * self.inputs..];
+                let sums = &mut sums[at * SUMS..];
+                let spread = self.inputs;
+                let span = (chunk, n);
+                // SAFETY: as above; at least that many tiles are left.
+                at += unsafe {
+                    match count - at {
+                        4.. if L::TILES >= 4 => {
+                            tiles::<L, S, 4>(ready, (x, spread), corner, span, sums)
+                        }
+                        2.. if L::TILES >= 2 => {
+                            tiles::<L, S, 2>(ready, (x, spread), corner, span, sums)
+                        }
+                        _ => tiles::<L, S, 1>(ready, (x, spread), corner, span, sums),
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// Makes the nine sums of taps of `n` channels; prefetches the weights `ahead` further on.
+///
+/// # Safety
+/// The CPU has the instructions of `L`; at each weight `n` rows of 16 are readable, and again at
+/// one, two and three times `tap`; at `to` there is room for `n` times nine times `S` registers.
+#[inline(always)]
+unsafe fn make<L: Lanes, W: Stored, const S: usize>(
+    weight: [*const W; S],
+    tap: usize,
+    n: usize,
+    ahead: usize,
+    to: *mut f32,
+) {
+    for k in 0..n {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let zero = L::splat(0.0);
+            let (mut first, mut last) = ([[zero; S]; 3], [[zero; S]; 3]);
+            let here = |t: usize| t * tap + k * LANES;
+            for t in 0..4 {
+                prefetch(weight[0].wrapping_add(here(t).wrapping_add(ahead)));
+            }
+            // Taps go up and left: the last one belongs to the first input.
+            taps(&mut first, &weight, (here(3), here(2)));
+            taps(&mut last, &weight, (here(1), here(0)));
+            for s in 0..S {
+                for c in 0..3 {
+                    let to = to.add(((k * POINTS + c) * S + s) * L::N);
+                    let row = 3 * S * L::N;
+                    first[c][s].store(to);
+                    first[c][s].add(last[c][s]).store(to.add(row));
+                    last[c][s].store(to.add(2 * row));
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products of `n` channels from `chunk`, a multiple of 16, to the sums of `T` tiles;
+/// returns `T`.
+///
+/// # Safety
+/// The CPU has the instructions of `L`; `ready` holds the sums of taps of those channels.
+///
+/// # Panics
+/// If there are fewer tiles.
+#[inline(always)]
+unsafe fn tiles<L: Lanes, const S: usize, const T: usize>(
+    ready: &[f32],
+    (x, spread): (&[f32], usize),
+    corner: usize,
+    (chunk, n): (usize, usize),
+    sums: &mut [f32],
+) -> usize {
+    assert!(
+        x.len() >= T * spread && sums.len() >= T * SUMS && n * POINTS * S * L::N <= ready.len()
+    );
+    assert!((chunk + n).div_ceil(LANES) * GROUP <= spread && chunk.is_multiple_of(LANES));
+    // SAFETY: as promised by the caller.
+    unsafe {
+        row::<L, S, T, 0>(ready, (x, spread), corner, (chunk, n), sums);
+        row::<L, S, T, 1>(ready, (x, spread), corner, (chunk, n), sums);
+        row::<L, S, T, 2>(ready, (x, spread), corner, (chunk, n), sums);
+    }
+    T
+}
+
+/// [`tiles`] for the three points of row `R`.
+///
+/// # Safety
+/// As [`tiles`], whose assertions hold.
+#[inline(always)]
+unsafe fn row<L: Lanes, const S: usize, const T: usize, const R: usize>(
+    ready: &[f32],
+    (x, spread): (&[f32], usize),
+    corner: usize,
+    (chunk, n): (usize, usize),
+    sums: &mut [f32],
+) {
+    // SAFETY: a tile has POINTS * 2 * LANES sums, and the row has three points from R * 3 on, S *
+    // L::N floats each. The points of 16 channels of a tile lie at (5 r + c) * 16 from the corner,
+    // all within the group of 25 * 16; each channel has nine sums of taps.
+    unsafe {
+        let at = |t: usize, c: usize, s: usize| t * SUMS + ((R * 3 + c) * S + s) * L::N;
+        let mut sum = [[[L::splat(0.0); S]; 3]; T];
+        if chunk > 0 {
+            for (t, sum) in sum.iter_mut().enumerate() {
+                for (c, sum) in sum.iter_mut().enumerate() {
+                    for (s, sum) in sum.iter_mut().enumerate() {
+                        *sum = L::load(sums.as_ptr().add(at(t, c, s)));
+                    }
+                }
+            }
+        }
+        let mut g = ready.as_ptr().add(R * 3 * S * L::N);
+        for group in (0..n).step_by(LANES) {
+            let x = x.as_ptr().add((chunk + group) / LANES * GROUP + corner + R * VALUES * LANES);
+            for k in 0..LANES.min(n - group) {
+                for c in 0..3 {
+                    let weight: [L; S] =
+                        core::array::from_fn(|s| L::load(g.add((c * S + s) * L::N)));
+                    for (t, sum) in sum.iter_mut().enumerate() {
+                        let x = L::splat(*x.add(t * spread + c * LANES + k));
+                        for (sum, weight) in sum[c].iter_mut().zip(weight) {
+                            *sum = sum.add_product(x, weight);
+                        }
+                    }
+                }
+                g = g.wrapping_add(POINTS * S * L::N);
+            }
+        }
+        for (t, sum) in sum.iter().enumerate() {
+            for (c, sum) in sum.iter().enumerate() {
+                for (s, sum) in sum.iter().enumerate() {
+                    sum.store(sums.as_mut_ptr().add(at(t, c, s)));
+                }
+            }
+        }
+    }
+}
