@@ -1,21 +1,21 @@
-//! Frechet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, eq. 6; FID where the features
-//! are Inception's).
+//! Frechet distance between two sets of features, each modeled as a Gaussian (Heusel et al. 2017,
+//! eq. 6; FID if the features are those of Inception).
 
 use std::fmt;
 
 use faer::{Mat, Side};
 
-use super::TooFew;
 use super::features::Features;
+use super::too_few::TooFew;
 
-/// Why there is no distance.
+/// Why there is no Frechet distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrechetError {
-    /// A covariance of so many dimensions takes more images.
+    /// There are too few images for a covariance of this dimension.
     TooFew(TooFew),
     /// Two sets of features of different lengths.
     Dimensions(usize, usize),
-    /// The eigenvalues of a covariance could not be found.
+    /// The eigenvalues of a covariance did not converge.
     Eigen,
 }
 
@@ -33,12 +33,15 @@ impl fmt::Display for FrechetError {
 
 impl std::error::Error for FrechetError {}
 
-/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits throughout.
+/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits
+/// throughout.
 ///
-/// The matrix under the last root is symmetric, so that its root's trace is the sum of the roots of its eigenvalues.
+/// The matrix under the last root is symmetric, so the trace of its root is the sum of the roots of
+/// its eigenvalues.
 ///
 /// # Errors
-/// [`FrechetError`]: fewer images than dimensions and one more, whose covariance would be singular, are refused.
+/// [`FrechetError`]: fewer than `dimension + 1` images are refused, since their covariance would be
+/// singular.
 pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     if a.dimension() != b.dimension() {
         return Err(FrechetError::Dimensions(a.dimension(), b.dimension()));
@@ -53,7 +56,7 @@ pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     let means: f64 = ma.iter().zip(&mb).map(|(a, b)| (a - b).powi(2)).sum();
     let root = root(&sa)?;
     let product = &root * &sb * &root;
-    // Rounding leaves it not quite symmetric.
+    // Rounding breaks the symmetry.
     let product = Mat::from_fn(product.nrows(), product.ncols(), |i, j| {
         0.5 * (product[(i, j)] + product[(j, i)])
     });
@@ -70,13 +73,13 @@ fn moments(x: &Features) -> (Vec<f64>, Mat<f64>) {
     for row in x.rows() {
         mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / n as f64);
     }
-    let centred = Mat::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
-    let covariance = centred.transpose() * &centred;
+    let centered = Mat::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
+    let covariance = centered.transpose() * &centered;
     let scale = 1.0 / (n as f64 - 1.0);
     (mean, Mat::from_fn(d, d, |i, j| covariance[(i, j)] * scale))
 }
 
-/// The symmetric root of a covariance.
+/// The symmetric square root of a covariance.
 fn root(m: &Mat<f64>) -> Result<Mat<f64>, FrechetError> {
     let eigen = m.self_adjoint_eigen(Side::Lower).map_err(|_| FrechetError::Eigen)?;
     let (u, s) = (eigen.U(), eigen.S());
