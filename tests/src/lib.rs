@@ -121,6 +121,14 @@ pub fn run(name: &str, dir: &Path, args: &[&str]) -> Ran {
     }
 }
 
+/// Runs `trainer` with the words of `line`.
+///
+/// # Panics
+/// As [`run`].
+pub fn trainer(dir: &Path, line: &str) -> Ran {
+    run("trainer", dir, &line.split_whitespace().collect::<Vec<_>>())
+}
+
 impl Ran {
     /// The text it printed, once it is known to have succeeded.
     ///

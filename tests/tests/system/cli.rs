@@ -40,7 +40,7 @@ fn mistakes_in_training() {
         (&["fit", "--recipe", "bad.toml"], &["bad.toml is not TOML"]),
         (&["fit", "--recipe", "odd.toml"], &["\"bacht\"", "did you mean \"batch\"?"]),
         (&["fit", "--recipe", "none.toml"], &["cannot read none.toml"]),
-        (&["fit", "--size", "48"], &["size is 48: 16, 32, 64 or 128"]),
+        (&["fit", "--size", "48"], &["size is 48: must be 16, 32, 64 or 128"]),
         (&["fit", "--set", "leanrning=3"], &["there is no setting \"leanrning\""]),
         (&["fit", "--loss", "wgan"], &["wgan"]),
         (
@@ -107,7 +107,10 @@ fn mistakes_in_generating() {
         ("--count 3 --out -", "--out - takes one picture"),
         ("--half --device cpu", "--half is for a GPU"),
         ("--label smiling", "--label smiling: this model is not conditional"),
-        ("--seed 18446744073709551615 --count 2", "--seed 18446744073709551615: the last of 2 seeds"),
+        (
+            "--seed 18446744073709551615 --count 2",
+            "--seed 18446744073709551615: the last of 2 seeds",
+        ),
         ("--seed 18446744073709551615 --grid 1x2", "--seed 18446744073709551615: the last of 2"),
         ("--grid 1000x1000 --scale 9", "the picture would have more than 536870912 pixels"),
     ];

@@ -9,7 +9,7 @@ use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
 use runtime::op::{Activation, Op, Window};
 use runtime::{cpu::Cpu, model::Model, onnx, record::Buffer};
-use trainer::noise;
+use trainer::networks::noise;
 
 const SEEDS: usize = 3;
 

@@ -1,21 +1,21 @@
-//! Frechet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, eq. 6; FID where the features
-//! are Inception's).
+//! Frechet distance between two sets of features, each modeled as a Gaussian (Heusel et al. 2017,
+//! eq. 6; FID if the features are those of Inception).
 
 use std::fmt;
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::TooFew;
 use super::features::Features;
+use super::too_few::TooFew;
 
-/// Why there is no distance.
+/// Why there is no Frechet distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrechetError {
-    /// A covariance of so many dimensions takes more images.
+    /// There are too few images for a covariance of this dimension.
     TooFew(TooFew),
     /// Two sets of features of different lengths.
     Dimensions(usize, usize),
-    /// The eigenvalues of a covariance could not be found.
+    /// The eigenvalues of a covariance did not converge.
     Eigen,
 }
 
@@ -33,12 +33,15 @@ impl fmt::Display for FrechetError {
 
 impl std::error::Error for FrechetError {}
 
-/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits throughout.
+/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits
+/// throughout.
 ///
-/// The matrix under the last root is symmetric, so that its root's trace is the sum of the roots of its eigenvalues.
+/// The matrix under the last root is symmetric, so the trace of its root is the sum of the roots of
+/// its eigenvalues.
 ///
 /// # Errors
-/// [`FrechetError`]: fewer images than dimensions and one more, whose covariance would be singular, are refused.
+/// [`FrechetError`]: fewer than `dimension + 1` images are refused, since their covariance would be
+/// singular.
 pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     if a.dimension() != b.dimension() {
         return Err(FrechetError::Dimensions(a.dimension(), b.dimension()));
@@ -53,7 +56,7 @@ pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     let means: f64 = ma.iter().zip(&mb).map(|(a, b)| (a - b).powi(2)).sum();
     let root = root(sa.clone())?;
     let product = &root * &sb * &root;
-    // Rounding leaves it not quite symmetric.
+    // Rounding breaks the symmetry.
     let product = 0.5 * (&product + product.transpose());
     let shared: f64 = eigen(product)?.eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum();
     Ok(means + sa.trace() + sb.trace() - 2.0 * shared)
@@ -71,14 +74,15 @@ fn moments(x: &Features) -> (Vec<f64>, DMatrix<f64>) {
     (mean, covariance)
 }
 
-/// The symmetric root of a covariance.
+/// The symmetric square root of a covariance.
 fn root(m: DMatrix<f64>) -> Result<DMatrix<f64>, FrechetError> {
     let mut eigen = eigen(m)?;
     eigen.eigenvalues.apply(|v| *v = v.max(0.0).sqrt());
     Ok(eigen.recompose())
 }
 
-/// Far more than a covariance of a few thousand dimensions takes.
+/// Far more than a covariance of a few thousand dimensions takes; values that are not finite never
+/// converge.
 const ITERATIONS: usize = 1_000_000;
 
 fn eigen(m: DMatrix<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, FrechetError> {
