@@ -19,7 +19,7 @@ pub enum Device {
     Auto,
     /// The CPU.
     Cpu,
-    /// A Vulkan adapter: the best one, or the N-th that `runtime devices` lists.
+    /// A Vulkan adapter: the best one, or that of this number in `runtime devices`.
     Vulkan(Option<usize>),
 }
 

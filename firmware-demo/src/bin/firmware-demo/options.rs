@@ -21,7 +21,8 @@ use crate::generator::Device;
 #[command(
     version,
     args_override_self = true,
-    after_help = "Every flag is also a key of the configuration file: --dwell-s 5 is `dwell_s = 5` there."
+    after_help = "--help explains the flags and lists those of framebuffers and SPI panels.",
+    after_long_help = "Flags are also keys of the configuration file: --dwell-s 5 is `dwell_s = 5` there."
 )]
 pub struct Options {
     /// Configuration file (TOML); flags override its keys
@@ -35,9 +36,9 @@ pub struct Options {
     pub model: Option<PathBuf>,
     /// Device that generates the faces: cpu, vulkan, vulkan:N or auto
     ///
-    /// `vulkan` is the best adapter, `vulkan:N` the N-th that `runtime devices` lists, `auto` a GPU if
-    /// there is one and otherwise the CPU. If a GPU is lost, the CPU takes over. Anything but `cpu`
-    /// needs the feature `gpu`.
+    /// `vulkan` is the best adapter, `vulkan:N` number N of those that `runtime devices` lists, `auto` a
+    /// GPU if there is one and otherwise the CPU. If a GPU is lost, the CPU takes over. `vulkan` needs
+    /// the feature `gpu`.
     #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
     pub device: Device,
     /// Size of the picture in pixels, e.g. 320x240 [default: the display's; window 480x480, files 240x240]
@@ -63,7 +64,7 @@ pub struct Options {
     #[arg(long, default_value_t = 0.8, allow_negative_numbers = true, value_parser = number(0.0, 10.0), help_heading = "Sequence")]
     pub truncation: f64,
     /// Stay at the first face until a key is pressed
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false, help_heading = "Sequence")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Sequence")]
     pub hold: bool,
     /// Where to start: `start`, `time`, or a file that keeps the position
     ///
@@ -82,7 +83,7 @@ pub struct Options {
     pub sleep: Option<Clock>,
 
     /// Show the seed that recalls the face
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = true, help_heading = "Picture")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = true, help_heading = "Picture")]
     pub caption: bool,
     /// Interpolation
     #[arg(long, value_enum, default_value_t = ScalingName::Bilinear, help_heading = "Picture")]
@@ -94,7 +95,7 @@ pub struct Options {
     #[arg(long, value_name = "DEGREES", default_value = "0", allow_negative_numbers = true, value_parser = ["0", "90", "180", "270"], help_heading = "Picture")]
     pub rotate: String,
     /// Mirror the picture left to right
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false, help_heading = "Picture")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Picture")]
     pub mirror: bool,
     /// Preview the colors of a panel (window, terminal and files)
     #[arg(long, value_enum, default_value_t = Colors::Rgb888, help_heading = "Picture")]
@@ -109,48 +110,72 @@ pub struct Options {
     pub out: Option<PathBuf>,
 
     /// Device file
-    #[arg(long, value_name = "FILE", default_value = "/dev/fb0", help_heading = "Framebuffer")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/fb0",
+        hide_short_help = true,
+        help_heading = "Framebuffer"
+    )]
     pub path: PathBuf,
     /// Bits per pixel [default: the device's]
-    #[arg(long, value_name = "BITS", value_parser = ["16", "24", "32"], help_heading = "Framebuffer")]
+    #[arg(long, value_name = "BITS", value_parser = ["16", "24", "32"], hide_short_help = true, help_heading = "Framebuffer")]
     pub depth: Option<String>,
     /// Bytes per row [default: the device's]
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = whole::<usize>(1, 1 << 20), help_heading = "Framebuffer")]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = whole::<usize>(1, 1 << 20), hide_short_help = true, help_heading = "Framebuffer")]
     pub stride: Option<usize>,
     /// Swap red and blue (also for SPI panels)
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false, help_heading = "Framebuffer")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, hide_short_help = true, help_heading = "Framebuffer")]
     pub bgr: bool,
 
     /// Controller
-    #[arg(long, value_enum, default_value_t = Controller::St7789, help_heading = "SPI panel")]
+    #[arg(long, value_enum, default_value_t = Controller::St7789, hide_short_help = true, help_heading = "SPI panel")]
     pub panel: Controller,
     /// Device file of the bus
-    #[arg(long, value_name = "FILE", default_value = "/dev/spidev0.0", help_heading = "SPI panel")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/spidev0.0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub spi: PathBuf,
     /// Clock in hertz
-    #[arg(long, value_name = "HZ", default_value_t = 40_000_000, allow_negative_numbers = true, value_parser = whole::<u32>(100_000, 125_000_000), help_heading = "SPI panel")]
+    #[arg(long, value_name = "HZ", default_value_t = 40_000_000, allow_negative_numbers = true, value_parser = whole::<u32>(100_000, 125_000_000), hide_short_help = true, help_heading = "SPI panel")]
     pub speed_hz: u32,
     /// Device file of the GPIO chip
-    #[arg(long, value_name = "FILE", default_value = "/dev/gpiochip0", help_heading = "SPI panel")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/gpiochip0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub gpio: PathBuf,
     /// GPIO line of the data/command pin
-    #[arg(long, value_name = "LINE", default_value_t = 25, allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), help_heading = "SPI panel")]
+    #[arg(long, value_name = "LINE", default_value_t = 25, allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub dc: u32,
     /// GPIO line of the reset pin [default: none]
-    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), help_heading = "SPI panel")]
+    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub rst: Option<u32>,
     /// GPIO line of the backlight, on while the program runs [default: none]
-    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), help_heading = "SPI panel")]
+    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub backlight: Option<u32>,
     /// First visible column and row of the controller's memory, e.g. 0,80
-    #[arg(long, value_name = "X,Y", default_value = "0,0", help_heading = "SPI panel")]
+    #[arg(
+        long,
+        value_name = "X,Y",
+        default_value = "0,0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub offset: Offset,
     /// Invert the colors, as most IPS panels need
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false, help_heading = "SPI panel")]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, hide_short_help = true, help_heading = "SPI panel")]
     pub invert: bool,
 
     /// Generate N faces in memory as fast as possible, print the pace and the memory in use, and exit
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1, u64::MAX), help_heading = "Test")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1, u64::MAX), hide_short_help = true, help_heading = "Test")]
     pub soak: Option<u64>,
 
     /// Print a completion script for a shell and exit
