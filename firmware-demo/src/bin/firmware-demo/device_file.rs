@@ -1,23 +1,24 @@
-//! Device files, and who may open them.
+//! Errors of opening device files.
 
 use std::fmt;
 use std::path::Path;
 
 use crate::screen::Fault;
 
-/// Why a device file does not open, with the group to be in where it is a matter of permission.
+/// The fault of a device file that cannot be opened. If permission is `denied` it names the group to
+/// join.
 pub fn unopened(path: &Path, error: &dyn fmt::Display, denied: bool) -> Fault {
     let path_name = path.display();
     let group = denied.then(|| group(path)).flatten();
     Fault::Lost(match group {
         Some(group) => format!(
-            "no permission for {path_name}: it belongs to the group {group} (sudo usermod -aG {group} $USER, then log in again)"
+            "no permission for {path_name}, which belongs to the group {group}: sudo usermod -aG {group} $USER, then log in again"
         ),
         None => format!("cannot open {path_name}: {error}"),
     })
 }
 
-/// The name of the group that a file belongs to.
+/// The name of a file's group, or its number if it has none.
 fn group(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let gid = path.metadata().ok()?.gid().to_string();
@@ -36,12 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_not_allowed_learns_the_group() {
+    fn a_denied_device_file_names_its_group() {
         let path = Path::new("/dev/null");
         let text = unopened(path, &"no", true).to_string();
         assert!(
             text.starts_with(
-                "no permission for /dev/null: it belongs to the group root (sudo usermod -aG root"
+                "no permission for /dev/null, which belongs to the group root: sudo usermod -aG root"
             ),
             "{text}"
         );
