@@ -1,4 +1,5 @@
-//! Both programs as typed, mistakes included: one line that names the thing, the right exit code, nothing half-written.
+//! Both programs as typed, mistakes included: one line that names the thing, the right exit code,
+//! nothing half-written.
 
 use std::fs;
 use std::io::Read;
@@ -107,7 +108,10 @@ fn mistakes_in_generating() {
         ("--count 3 --out -", "--out - takes one picture"),
         ("--half --device cpu", "--half is for a GPU"),
         ("--label smiling", "--label smiling: this model is not conditional"),
-        ("--seed 18446744073709551615 --count 2", "--seed 18446744073709551615: the last of 2 seeds"),
+        (
+            "--seed 18446744073709551615 --count 2",
+            "--seed 18446744073709551615: the last of 2 seeds",
+        ),
         ("--seed 18446744073709551615 --grid 1x2", "--seed 18446744073709551615: the last of 2"),
         ("--grid 1000x1000 --scale 9", "the picture would have more than 536870912 pixels"),
     ];

@@ -1,7 +1,7 @@
-//! The Vulkan backend: the CPU's pictures and the CPU's training, on every adapter there is.
+//! The Vulkan backend makes the CPU's pictures and trains like the CPU, on every adapter.
 //!
-//! Without the feature `gpu` only what is said then is tested. On a machine without an adapter the others say so in a line
-//! and pass, unless the variable `POCKET_GAN_GPU` is `required`.
+//! Without the feature `gpu` only the error messages are tested. Without an adapter the other tests
+//! print a line and pass, unless the variable `POCKET_GAN_GPU` is `required`.
 
 use tests::run;
 
@@ -44,7 +44,7 @@ mod on_vulkan {
     use trainer::noise::{self, Stream};
     use trainer::objective::{self, Batch};
 
-    /// The adapters; none is a failure where they are required.
+    /// The adapters; none is a failure if they are required.
     fn found() -> Vec<Adapter> {
         let all = adapters();
         if all.is_empty() {
@@ -61,14 +61,14 @@ mod on_vulkan {
         Buffer::from(&graph.to_record().unwrap())
     }
 
-    /// Generators of every kind of layer, size and number of channels.
+    /// Generators with every kind of layer, and different sizes and numbers of channels.
     fn generators() -> Vec<(&'static str, Buffer)> {
         let device = Device::flex();
         let shape = |size, channels| Shape { size, channels };
         let resize = Style { upsample: Upsample::Resize, norm: false, output: Output::Sigmoid };
         let nets = [
-            ("64 px colour", dcgan::generator(&shape(64, 3), 20, 8, 1, &device), 20),
-            ("16 px grey", dcgan::generator(&shape(16, 1), 7, 3, 2, &device), 7),
+            ("64 px color", dcgan::generator(&shape(64, 3), 20, 8, 1, &device), 20),
+            ("16 px gray", dcgan::generator(&shape(16, 1), 7, 3, 2, &device), 7),
             ("128 px", dcgan::generator(&shape(128, 3), 9, 2, 3, &device), 9),
             ("resize", dcgan::generator_as(resize, &shape(32, 3), 8, 4, 4, &device), 8),
             ("dense", mlp::generator(&shape(28, 1), 11, 16, 5, &device), 11),
@@ -129,10 +129,10 @@ mod on_vulkan {
             let record = record(&net, 6, facts);
             let model = Model::parse(record.bytes()).unwrap();
             let mut gpu = Gpu::new(&model, &adapter, false).unwrap();
-            let latents: Vec<Latent> =
-                (0..1000).map(|i| Latent::from_seed(i).labeled(2)).collect();
+            let latents: Vec<Latent> = (0..1000).map(|i| Latent::from_seed(i).labeled(2)).collect();
             let whole = gpu.values(&latents).unwrap();
-            // An adapter that takes a few at once makes as many, and the same; other kernels may sum in another order.
+            // An adapter that takes a few at once makes as many, and the same; other kernels may
+            // sum in another order.
             let mut narrow = adapter.clone();
             narrow.largest_buffer = 200 * 16 * 16 * 4;
             let mut parts = Gpu::new(&model, &narrow, false).unwrap();
@@ -250,7 +250,8 @@ mod on_vulkan {
         }
     }
 
-    /// Rounding grows from step to step, but slowly: after fifty every number is within a hundredth of the CPU's.
+    /// Rounding grows from step to step, but slowly: after fifty every number is within a hundredth
+    /// of the CPU's.
     #[test]
     fn fifty_steps_are_the_cpus() {
         alike(Some("dcgan-tutorial"), "ngf = 8\nndf = 8\nbatch = 6\nlr = 2e-4", 50, 1e-2);

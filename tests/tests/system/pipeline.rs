@@ -254,16 +254,8 @@ fn both_files_make_the_same_face() {
     assert_eq!(a, b);
     // The trainer's own grid of the same seeds, made by burn, within a rounding.
     run("trainer", at, &["sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3"]).ok();
-    let args = [
-        "generate",
-        "run/export/generator.bpk",
-        "--seed",
-        "3",
-        "--grid",
-        "2x2",
-        "--out",
-        "d.png",
-    ];
+    let args =
+        ["generate", "run/export/generator.bpk", "--seed", "3", "--grid", "2x2", "--out", "d.png"];
     run("runtime", at, &args).ok();
     let (c, d) = (image::open(at.join("c.png")).unwrap(), image::open(at.join("d.png")).unwrap());
     let off = c.as_bytes().iter().zip(d.as_bytes()).map(|(a, b)| a.abs_diff(*b)).max();
