@@ -3,7 +3,7 @@
     pip install dlib-bin face-recognition-models "setuptools<80" numpy pillow
     python docs/compare/embed.py IMAGES OUT.npy [COUNT]
 
-Each image is taken as an aligned face as it is (150 x 150 by cubic interpolation): no detector, no landmarks.
+Images are expected to be aligned faces and only resized (150 x 150, cubic): no detector, no landmarks.
 """
 
 import io
@@ -26,7 +26,7 @@ else:
     archive = zipfile.ZipFile(source)
     files = sorted(n for n in archive.namelist() if n.lower().endswith(ending))
     read = archive.read
-# Evenly, as `trainer evaluate` takes them.
+# Evenly spaced, as `trainer evaluate` selects them.
 files = [files[i * len(files) // min(count, len(files))] for i in range(min(count, len(files)))]
 net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
 rows = []

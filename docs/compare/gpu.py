@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""What a GPU does with this project, beside PyTorch on the same card: one table and one JSON file, in at most five minutes.
+"""Compares this project with PyTorch on the same GPU: one table and one JSON file, in at most five minutes.
 
     cargo build --release -p runtime --features runtime/gpu
     cargo build --release -p trainer --features gpu
     python3 docs/compare/gpu.py
 
-In this order: the adapter; a generator of the DCGAN tutorial, trained for one step; its pictures on the GPU beside the CPU's;
-faces a second, 1, 64 and 1024 at a time, in 32 and 16 bits; the launches of a training step; images a second of `trainer fit`; the
-same in PyTorch, if the Python that runs this (or --python) has it with CUDA; the ratios. A part that fails, or takes longer than
-its share of the time, is named under "left out". Without a GPU, or with a software one, most parts are.
+In this order: the adapter; a generator of the DCGAN tutorial, trained for one step; its pictures on the GPU against the CPU's; faces
+per second, 1, 64 and 1024 at a time, in 32 and 16 bits; the launches of a training step; images per second of `trainer fit`; the same
+in PyTorch, if the Python that runs this (or --python) has it with CUDA; the ratios. A part that fails, or takes longer than its share
+of the time, is listed as "left out". Without a GPU, or with a software one, most parts are.
 
-Only the standard library is needed. PyTorch's inference rows are replays of a CUDA graph on latents that are on the card, and
-nothing comes back; ours draw latents on the CPU and bring the bytes of pixels back.
+Only the standard library is needed. PyTorch's inference rows replay a CUDA graph on latents that are on the card, and nothing is read
+back; ours draw latents on the CPU and read the pixels' bytes back.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import tempfile
 import time
 
 START = time.monotonic()
-# Channels of the tutorial's generator, for PyTorch where ours could not be inspected.
+# Channels of the tutorial's generator, for PyTorch if ours could not be inspected.
 TUTORIAL = [100, 512, 256, 128, 64, 3]
 
 
@@ -33,7 +33,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runtime", default="target/release/runtime", help="the built program [%(default)s]")
     parser.add_argument("--trainer", default="target/release/trainer", help="the built program [%(default)s]")
-    parser.add_argument("--device", default="vulkan", help="vulkan, or vulkan:N of `runtime devices` [%(default)s]")
+    parser.add_argument("--device", default="vulkan", help="vulkan, or vulkan:N as listed by `runtime devices` [%(default)s]")
     parser.add_argument("--model", help="generator to measure [one of the tutorial's, made by --trainer]")
     parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch [this one]")
     parser.add_argument("--json", default="gpu.json", help="file to write [%(default)s]")
@@ -43,7 +43,7 @@ def arguments():
 
 
 def complaint(text):
-    """The line of a program's output that says what is wrong."""
+    """The error line of a program's output."""
     lines = [line for line in text.splitlines() if line.strip() and "XDG_RUNTIME_DIR" not in line]
     errors = [line for line in lines if line.startswith("error")]
     return (errors or lines or [""])[-1][:200]
@@ -57,11 +57,11 @@ class Report:
         self.values = {}
         self.left_out = []
         self.env = dict(os.environ, NODEVICE_SELECT="1")
-        # With less time every part has less.
+        # With less time in all, every part has less.
         self.scale = min(1, args.seconds / 290)
 
     def left(self):
-        """Seconds that are left for everything."""
+        """Seconds left in all."""
         return self.args.seconds - (time.monotonic() - START)
 
     def skip(self, what, why):
@@ -89,14 +89,14 @@ class Report:
         return done.stdout
 
     def run_json(self, what, command, limit):
-        """The same of a command that prints JSON."""
+        """The parsed output of a command that prints JSON."""
         text = self.run(what, command, limit)
         if text is None:
             return None
         try:
             return json.loads(text)
         except ValueError:
-            self.skip(what, "no JSON came out")
+            self.skip(what, "the output is not JSON")
             return None
 
 
@@ -117,28 +117,28 @@ def find_adapter(report):
 
 
 def make_model(report, folder, software):
-    """A generator of the tutorial after one step, or what the program has."""
+    """The arguments that name a generator of the tutorial after one step, or none for the built-in model."""
     args = report.args
     if args.model:
-        return ["--model", args.model]
+        return [args.model]
     if software:
-        report.skip("the tutorial's generator", "a software adapter is too slow for it: the program's own, which is smaller")
+        report.skip("the tutorial's generator", "a software adapter is too slow for it: using the built-in model, which is smaller")
         return []
     out = os.path.join(folder, "tutorial")
     command = [args.trainer, "fit", "--recipe", "dcgan-tutorial", "--out", out, "--device", args.device]
-    settings = ["drawn=256", "held_out=0", "score=0", "grid=100000000"]
+    settings = ["drawn=256", "held_out=0", "score_every=0", "grid_every=100000000"]
     sets = [word for setting in settings for word in ("--set", setting)]
     made = report.run("a generator of the tutorial", command + ["--images", "128"] + sets, 60)
     path = os.path.join(out, "export", "generator.bpk")
     if made is not None and os.path.exists(path):
-        return ["--model", path]
-    report.skip("the tutorial's generator", "the program's own, which is smaller, stands for it")
+        return [path]
+    report.skip("the tutorial's generator", "using the built-in model, which is smaller")
     return []
 
 
 def channels_of(report, model):
-    """Channels of a generator of transposed convolutions from the latent on, for PyTorch to do the same."""
-    text = report.run("the network", [report.args.runtime, "inspect", *model[1:]], 20) or ""
+    """Channels of a generator of transposed convolutions, from the latent on, so that PyTorch can build the same."""
+    text = report.run("the network", [report.args.runtime, "inspect", *model], 20) or ""
     latent = re.search(r"latent\s+(\d+) values", text)
     layers = re.findall(r"ConvTranspose (\d+) 4 ([12]) ([01])\s", text)
     strides = [(int(stride), int(padding)) for _, stride, padding in layers]
@@ -152,7 +152,7 @@ def read_pixels(path):
     with open(path, "rb") as file:
         head, end, pixels = file.read().partition(b"ENDHDR\n")
     if not head.startswith(b"P7") or not end:
-        raise ValueError(f"{path} is no portable arbitrary map")
+        raise ValueError(f"{path} is not a portable arbitrary map")
     return pixels
 
 
@@ -182,7 +182,7 @@ def measure_parity(report, model, folder, adapter):
 
 
 def measure_inference(report, model, adapter):
-    """Faces a second, 1, 64 and 1024 at a time."""
+    """Faces per second, 1, 64 and 1024 at a time."""
     batches = [4] if adapter["software"] else [64, 1024]
     if adapter["software"]:
         report.skip("64 and 1024 faces", "a software adapter is too slow for them")
@@ -218,7 +218,7 @@ def measure_step(report):
 
 
 def follow(report, what, command, run, limit):
-    """Runs `trainer fit` for a while: pace at the end, and seconds until it was reached."""
+    """Runs `trainer fit` for a while. Returns its final pace and the seconds until it was reached."""
     limit = min(max(4.5, limit * report.scale), report.left())
     if limit < 4:
         report.skip(what, "no time left")
@@ -263,7 +263,7 @@ def follow(report, what, command, run, limit):
 
 
 def measure_fit(report, folder):
-    """Images a second of `trainer fit`."""
+    """Images per second of `trainer fit`."""
     rows = {}
     cases = [(recipe, batch) for recipe, batch in (("dcgan-tutorial", 128), ("dcgan-tutorial", 512), ("faces", None))]
     for recipe, batch in cases:
@@ -274,8 +274,8 @@ def measure_fit(report, folder):
             command += ["--batch", str(batch)] if batch else []
             command += ["--precision", precision] if precision != "f32" else []
             command += ["--images", "100000000"]
-            settings = ["drawn=4096", "held_out=0", "score=0", "grid=100000000", "checkpoint=100000000"]
-            settings += [f"log={2560 if batch else 512}"]
+            settings = ["drawn=4096", "held_out=0", "score_every=0", "grid_every=100000000", "checkpoint_every=100000000"]
+            settings += [f"log_every={2560 if batch else 512}"]
             command += [word for setting in settings for word in ("--set", setting)]
             if report.left() < 0.3 * report.args.seconds:
                 report.skip(f"fit, {name}", "no time left")
@@ -287,7 +287,7 @@ def measure_fit(report, folder):
 
 
 def measure_torch(report, channels):
-    """PyTorch's rows, from a process of its own: what came out before it failed or its time was up is kept."""
+    """PyTorch's rows, from a process of its own. Rows printed before it fails or times out are kept."""
     limit = min(90, report.left() - 2)
     if limit < 12:
         report.skip("PyTorch", "no time left")
@@ -318,7 +318,7 @@ def measure_torch(report, channels):
 
 
 def torch_rows(seconds):
-    """What the process of `measure_torch` runs: one line of JSON per row."""
+    """Runs in the process of `measure_torch`: prints one line of JSON per row."""
     try:
         import torch
     except ImportError:
@@ -331,10 +331,10 @@ def torch_rows(seconds):
     torch.backends.cudnn.benchmark = True
     channels = json.loads(os.environ["TORCH_CHANNELS"])
 
-    def say(name, **values):
+    def emit(name, **values):
         print(json.dumps({"name": name, **values}), flush=True)
 
-    say("device", card=torch.cuda.get_device_name(), version=torch.__version__)
+    emit("device", card=torch.cuda.get_device_name(), version=torch.__version__)
 
     def generator():
         layers = []
@@ -356,7 +356,7 @@ def torch_rows(seconds):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
 
     def timed(work, each, span):
-        """Calls a second, in groups that end with a wait."""
+        """Calls per second, synchronizing after each group."""
         torch.cuda.synchronize()
         start, count = time.monotonic(), 0
         while time.monotonic() - start < span:
@@ -367,7 +367,7 @@ def torch_rows(seconds):
         return count / (time.monotonic() - start)
 
     def captured(work):
-        """A CUDA graph of some work, which was done before on another stream."""
+        """A CUDA graph of some work, after a warm-up on another stream."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -420,32 +420,32 @@ def torch_rows(seconds):
 
         for _ in range(4):
             step()
-        say(f"train {mode} {batch}", images_per_s=batch * timed(step, 5, span))
+        emit(f"train {mode} {batch}", images_per_s=batch * timed(step, 5, span))
         graph = captured(step)
-        say(f"train {mode} {batch} graph", images_per_s=batch * timed(graph.replay, 5, span))
+        emit(f"train {mode} {batch} graph", images_per_s=batch * timed(graph.replay, 5, span))
 
     cases = [("infer f32", n, lambda n, s: infer(n, False, False, s)) for n in (1, 64, 1024)]
     cases += [("infer f16", n, lambda n, s: infer(n, True, False, s)) for n in (1, 64, 1024)]
     cases += [("infer tf32", 1024, lambda n, s: infer(n, False, True, s))]
     for mode in ("f32", "tf32", "bf16"):
         cases += [(f"train {mode}", n, lambda n, s, mode=mode: train(n, mode, s)) for n in (128, 512)]
-    # Half of the time is for preparing, and a training case has two rows.
+    # Half of the time is for preparation, and a training case has two rows.
     span = min(2.5, (seconds - (time.monotonic() - START)) / (2 * (len(cases) + 6)))
     for name, batch, case in cases:
         if time.monotonic() - START > seconds - 2 * span:
-            say(f"{name} {batch}", failed="no time left")
+            emit(f"{name} {batch}", failed="no time left")
             continue
         try:
             row = case(batch, span)
             if row:
-                say(f"{name} {batch}", **row)
+                emit(f"{name} {batch}", **row)
         except RuntimeError as error:
-            say(f"{name} {batch}", failed=str(error).splitlines()[0])
+            emit(f"{name} {batch}", failed=str(error).splitlines()[0])
         torch.cuda.empty_cache()
 
 
 def ratios(values):
-    """Ours by PyTorch's on the same card: above 1 ours is faster."""
+    """Our pace divided by PyTorch's on the same card: above 1 ours is faster."""
     torch, result = values.get("torch", {}), {}
     ours = values.get("inference", {})
     for precision in ("f32", "f16"):
@@ -489,7 +489,7 @@ def table(report):
         row(f"layers, {name}, ms and share of the 32-bit peak", f"{made['batch']} faces: {shares}")
     for name, made in values.get("step", {}).items():
         if not {"rows", "step", "batch", "launches", "peak"} <= made.keys():
-            row(f"step, {name}", "of another form: see the JSON")
+            row(f"step, {name}", "in an unknown format: see the JSON")
             continue
         pace = made["batch"] / made["step"]
         row(f"step, {name}", f"{made['step'] * 1e3:.2f} ms, {made['launches']} launches, {pace:,.0f} images/s")

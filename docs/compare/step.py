@@ -1,10 +1,10 @@
-"""Images a second of the DCGAN tutorial's training step in PyTorch on the CPU, to set beside `trainer bench`.
+"""Images per second of the DCGAN tutorial's training step in PyTorch on a CPU, to compare with `trainer bench`.
 
     pip install torch
     python docs/compare/step.py --batch 64 --threads 2
 
-The network, optimisers and order of the step are those of the recipe `dcgan-tutorial`; images are noise, since only
-time counts here. Prints the median over steps, and the process's largest resident memory.
+The network, optimizers and order of the step are those of the recipe `dcgan-tutorial`. The images are noise. Prints the
+median over steps and the process's peak resident memory.
 """
 
 import argparse

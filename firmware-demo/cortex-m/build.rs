@@ -1,7 +1,7 @@
-//! Takes the record and the board from the environment and tells the program how long its arena is.
+//! Embeds the record, its arena length and the board's memory map. Environment:
 //!
-//! - `FACES`: a burn record; the shipped one if nothing is said.
-//! - `BOARD`: a memory map of `boards`, `an500` if nothing is said.
+//! - `FACES`: the burn record [default: `faces64.bpk`]
+//! - `BOARD`: a memory map in `boards` [default: `an500`]
 
 use std::env;
 use std::error::Error;
@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(
         out.join("faces.rs"),
         format!(
-            "/// Values of the arena.\npub const ARENA: usize = {};\n\
-             /// Multiply-adds of a face.\npub const MACS: u64 = {macs};\n\
+            "/// Length of the arena in values.\npub const ARENA: usize = {};\n\
+             /// Multiply-adds per face.\npub const MACS: u64 = {macs};\n\
              /// Bytes of the record.\npub const RECORD: usize = {};\n",
             model.arena_len(),
             buffer.bytes().len()

@@ -1,4 +1,4 @@
-//! When the kiosk is awake.
+//! The hours during which the kiosk shows faces.
 
 use core::fmt;
 use core::str::FromStr;
@@ -7,23 +7,23 @@ use core::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock(u16);
 
-/// What is no time of day.
+/// Not a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoClock;
 
 impl fmt::Display for NoClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time of day is 00:00 to 23:59")
+        f.write_str("expected a time of day from 00:00 to 23:59")
     }
 }
 
 impl core::error::Error for NoClock {}
 
 impl Clock {
-    /// Hours and minutes.
+    /// A time of day from hours (0 to 23) and minutes (0 to 59).
     ///
     /// # Errors
-    /// [`NoClock`] where there are more than 23 or 59.
+    /// [`NoClock`] outside these ranges.
     pub const fn new(hours: u8, minutes: u8) -> Result<Clock, NoClock> {
         match hours < 24 && minutes < 60 {
             true => Ok(Clock(hours as u16 * 60 + minutes as u16)),
@@ -50,13 +50,13 @@ impl FromStr for Clock {
     }
 }
 
-/// Awake from one time of day to another; over midnight where the second is the earlier. The same time twice is the
-/// whole day.
+/// Awake from one time of day to another, across midnight if the second is earlier. Two equal times
+/// mean the whole day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
-    /// When faces begin.
+    /// When faces appear.
     pub wake: Clock,
-    /// When the panel goes dark.
+    /// When the panel is blanked.
     pub sleep: Clock,
 }
 

@@ -1,16 +1,16 @@
-//! What is shown when: a face dwells, then morphs into the next along the latent sphere, for ever.
+//! The kiosk: each face dwells, then morphs into the next along the latent sphere, endlessly.
 
 use core::fmt;
 
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
-use embedded_graphics::primitives::Rectangle;
+use embedded_graphics::primitives::{PointsIter, Rectangle};
 use runtime::backend::Backend;
 use runtime::latent::LatentLength;
 
 use crate::caption::{self, Caption};
 use crate::paint::Paint;
-use crate::scale::{self, Scaled};
+use crate::scale::{self, Fit, Scaled};
 use crate::show::{Moment, Show};
 use crate::turn::Turned;
 
@@ -21,14 +21,14 @@ pub struct Kiosk<B> {
     position: u64,
     held: bool,
     asleep: bool,
-    favourite: Option<u64>,
-    /// What the panel shows; nothing is known of a new one.
-    panel: Option<Panel>,
+    starred: bool,
+    /// What the panel shows; `None` while that is unknown.
+    shown: Option<Shown>,
 }
 
-/// What a panel was last given.
+/// What was last drawn on a panel.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Panel {
+enum Shown {
     Dark,
     Face { moment: Moment, caption: Option<Caption>, bounds: Rectangle },
 }
@@ -38,9 +38,9 @@ enum Panel {
 pub enum KioskError<E> {
     /// The display failed.
     Display(E),
-    /// The display has no pixels to show a face on.
+    /// A display of this size has no pixels left for a face.
     NoRoom(Size),
-    /// The backend wants another latent.
+    /// The backend expects a latent of another length.
     Latent(LatentLength),
 }
 
@@ -50,7 +50,7 @@ impl<E: fmt::Debug> fmt::Display for KioskError<E> {
             KioskError::Display(error) => write!(f, "the display failed: {error:?}"),
             KioskError::NoRoom(size) => write!(
                 f,
-                "a display of {} x {} pixels has no room for a face",
+                "a display of {} x {} pixels is too small for a face",
                 size.width, size.height
             ),
             KioskError::Latent(error) => write!(f, "{error}"),
@@ -61,7 +61,7 @@ impl<E: fmt::Debug> fmt::Display for KioskError<E> {
 impl<E: fmt::Debug> core::error::Error for KioskError<E> {}
 
 impl<B: Backend> Kiosk<B> {
-    /// A kiosk that is about to show its first face.
+    /// A kiosk at its first face, on a panel whose contents are unknown.
     pub fn new(backend: B, show: Show) -> Kiosk<B> {
         Kiosk {
             backend,
@@ -69,33 +69,34 @@ impl<B: Backend> Kiosk<B> {
             position: 0,
             held: false,
             asleep: false,
-            favourite: None,
-            panel: None,
+            starred: false,
+            shown: None,
         }
     }
 
-    /// What makes the faces.
+    /// The backend that generates the faces.
     pub fn backend(&self) -> &B {
         &self.backend
     }
 
-    /// How the faces follow each other.
+    /// The settings given to [`Kiosk::new`].
     pub fn show(&self) -> &Show {
         &self.show
     }
 
-    /// Where in the sequence the kiosk is, in frames from the first face: the 8 bytes to keep over a restart.
+    /// The position in the sequence, in frames since the first face. Saving these 8 bytes is enough to
+    /// resume after a restart.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Goes on from a position: one that was kept, or the seconds of a clock times the frames a second, with which
-    /// a kiosk without any storage is where it would be had it never stopped.
+    /// Resumes at a position: a saved one, or the clock's seconds times the frame rate, which puts a
+    /// kiosk without storage where it would be had it never stopped.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
     }
 
-    /// The seed of the face that is shown, or that a morph is nearest to.
+    /// The seed of the current face; during a morph, of the nearer of the two.
     pub fn seed(&self) -> u64 {
         self.show.nearest(self.moment())
     }
@@ -104,30 +105,31 @@ impl<B: Backend> Kiosk<B> {
         self.show.moment(self.position)
     }
 
-    /// Time passes: the position moves on by so many frames, unless the face is held.
+    /// Advances the position by `frames`, unless the face is held.
     pub fn advance(&mut self, frames: u64) {
         if !self.held {
             self.position = self.position.wrapping_add(frames);
         }
     }
 
-    /// Frames until something else is to be shown; none while the face is held or the kiosk asleep.
+    /// Frames until the picture changes; `None` while the face is held or the kiosk asleep.
     pub fn until_change(&self) -> Option<u64> {
         let still = self.held || self.asleep;
         (!still).then(|| self.show.change(self.position).wrapping_sub(self.position))
     }
 
-    /// Stays at what is shown, or goes on.
+    /// Holds the current picture, or resumes.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// Whether the face is held.
+    /// Whether the picture is held.
     pub fn held(&self) -> bool {
         self.held
     }
 
-    /// On to the next face: by its morph, or at once where the face is held or already on its way.
+    /// Skips to the next face: starts the morph, or jumps to its end if it is already running or the
+    /// picture is held.
     pub fn next(&mut self) {
         let morphing = self.moment().morphed > 0;
         self.position = match self.held || morphing {
@@ -136,7 +138,7 @@ impl<B: Backend> Kiosk<B> {
         };
     }
 
-    /// Back to the face before.
+    /// Returns to the previous face.
     pub fn previous(&mut self) {
         let start = self.show.start(self.position);
         match start.checked_sub(self.show.cycle()) {
@@ -148,33 +150,32 @@ impl<B: Backend> Kiosk<B> {
         }
     }
 
-    /// Makes the face that is shown a favourite, which its caption says from now on; its seed is the caller's to
-    /// keep.
-    pub fn favourite(&mut self) -> u64 {
-        let seed = self.seed();
-        self.favourite = Some(seed);
-        seed
+    /// Shows or hides the star after the caption's seed. Which seeds are favorites is the caller's to
+    /// remember: call this with the answer for [`Kiosk::seed`] before each frame.
+    pub fn star(&mut self, starred: bool) {
+        self.starred = starred;
     }
 
-    /// Turns the panel dark, or back to faces. Time goes on in between.
+    /// Blanks the panel, or shows faces again. The sequence keeps advancing meanwhile.
     pub fn sleep(&mut self, asleep: bool) {
         self.asleep = asleep;
     }
 
-    /// Whether the panel is dark.
+    /// Whether the panel is blanked.
     pub fn asleep(&self) -> bool {
         self.asleep
     }
 
-    /// Forgets what the panel shows: the next frame is drawn whole, on whatever panel that is.
+    /// Forgets what the panel shows, so that the next frame is drawn in full; for a panel that was
+    /// reset or replaced.
     pub fn redraw(&mut self) {
-        self.panel = None;
+        self.shown = None;
     }
 
-    /// Draws the current frame and moves on to the next one. Returns whether anything was drawn.
+    /// Draws the current frame and advances to the next. Returns whether anything was drawn.
     ///
     /// # Errors
-    /// [`KioskError`]; the frame is then still the current one.
+    /// [`KioskError`]; the position then stays where it is.
     pub fn step<D>(&mut self, display: &mut D) -> Result<bool, KioskError<D::Error>>
     where
         D: DrawTarget<Color: Paint>,
@@ -184,34 +185,34 @@ impl<B: Backend> Kiosk<B> {
         Ok(drawn)
     }
 
-    /// Draws the current frame if the panel does not show it already: while a face dwells it is drawn once, and a
-    /// caption once as long as it stays the same. Returns whether anything was drawn.
+    /// Draws whatever differs from what the panel shows: a dwelling face is drawn once, and so is a
+    /// caption below it. Returns whether anything was drawn.
     ///
     /// # Errors
-    /// [`KioskError`]; the panel then counts as unknown, and the next call draws everything again.
+    /// [`KioskError`]; the panel's contents then count as unknown, and the next call redraws everything.
     pub fn draw<D>(&mut self, display: &mut D) -> Result<bool, KioskError<D::Error>>
     where
         D: DrawTarget<Color: Paint>,
     {
         let bounds = display.bounding_box();
         let wanted = match self.asleep {
-            true => Panel::Dark,
-            false => Panel::Face {
+            true => Shown::Dark,
+            false => Shown::Face {
                 moment: self.moment(),
                 caption: self.show.caption.then(|| self.caption()),
                 bounds,
             },
         };
-        if self.panel == Some(wanted) {
+        if self.shown == Some(wanted) {
             return Ok(false);
         }
-        // Whatever fails from here on leaves a panel of which nothing is known.
-        let before = self.panel.take();
+        // A failure from here on leaves the panel in an unknown state.
+        let before = self.shown.take();
         match wanted {
-            Panel::Dark => darken(display).map_err(KioskError::Display)?,
-            Panel::Face { moment, caption, .. } => self.face(moment, caption, before, display)?,
+            Shown::Dark => darken(display).map_err(KioskError::Display)?,
+            Shown::Face { moment, caption, .. } => self.face(moment, caption, before, display)?,
         }
-        self.panel = Some(wanted);
+        self.shown = Some(wanted);
         Ok(true)
     }
 
@@ -220,7 +221,7 @@ impl<B: Backend> Kiosk<B> {
         Caption {
             seed: moment.seed,
             next: (moment.morphed > 0).then(|| moment.seed.wrapping_add(1)),
-            favourite: self.favourite == Some(self.seed()),
+            starred: self.starred,
         }
     }
 
@@ -228,7 +229,7 @@ impl<B: Backend> Kiosk<B> {
         &mut self,
         moment: Moment,
         caption: Option<Caption>,
-        before: Option<Panel>,
+        before: Option<Shown>,
         display: &mut D,
     ) -> Result<(), KioskError<D::Error>>
     where
@@ -237,37 +238,46 @@ impl<B: Backend> Kiosk<B> {
         let Show { fit, scaling, turn, .. } = self.show;
         let bounds = display.bounding_box();
         let view = turn.size(bounds.size);
+        // `Fill` has no margin to put a caption in: it is drawn over the face.
+        let overlaid = fit == Fit::Fill;
         let below = match caption {
-            Some(_) => caption::rows(view),
-            None => 0,
+            Some(_) if !overlaid => caption::rows(view),
+            _ => 0,
         };
         let room = Size::new(view.width, view.height.saturating_sub(below));
         if room.width == 0 || room.height == 0 {
             return Err(KioskError::NoRoom(bounds.size));
         }
         let (old_moment, old_caption) = match before {
-            Some(Panel::Face { moment, caption, bounds: old }) if old == bounds => {
+            Some(Shown::Face { moment, caption, bounds: old }) if old == bounds => {
                 (Some(moment), caption)
             }
-            // What lies around the face stays as it is cleared here.
+            // Clears the margins, which are not drawn again after this.
             _ => {
                 darken(display).map_err(KioskError::Display)?;
                 (None, None)
             }
         };
-        if old_moment != Some(moment) {
+        if old_moment != Some(moment) || (overlaid && old_caption != caption) {
             let latent = self.show.latent(moment);
             let image = self.backend.generate(&latent).map_err(KioskError::Latent)?;
             let picture = Size::new(image.width() as u32, image.height() as u32);
             let upright = scale::area(fit, &Rectangle::new(Point::zero(), room), picture);
-            let mut area = turn.area_to_panel(&upright, bounds.size);
-            area.top_left += bounds.top_left;
-            let colors = Scaled::new(image, area, room, fit, scaling, turn);
-            let filled = display.fill_contiguous(&area, colors);
+            let area = turn.area_to_panel(&upright, bounds.size);
+            let on_panel = Rectangle::new(area.top_left + bounds.top_left, area.size);
+            let colors = Scaled::new(image, on_panel, room, fit, scaling, turn);
+            let filled = match caption.filter(|_| overlaid) {
+                Some(caption) => {
+                    let overlay = caption.overlay(view);
+                    let over = |(at, color)| overlay.over(turn.to_view(at, bounds.size), color);
+                    display.fill_contiguous(&on_panel, area.points().zip(colors).map(over))
+                }
+                None => display.fill_contiguous(&on_panel, colors),
+            };
             filled.map_err(KioskError::Display)?;
         }
         match caption {
-            Some(caption) if old_caption != Some(caption) => {
+            Some(caption) if !overlaid && old_caption != Some(caption) => {
                 let written = caption.draw(&mut Turned::new(display, turn));
                 written.map_err(KioskError::Display)
             }
@@ -301,7 +311,7 @@ mod tests {
     use runtime::latent::Latent;
     use runtime::op::Shape;
 
-    /// A backend whose images are its latents: two values, grey.
+    /// A backend whose images are its latents: two gray values.
     struct Echo([f32; 2]);
 
     impl Backend for Echo {
@@ -311,7 +321,7 @@ mod tests {
         }
     }
 
-    /// A display that remembers.
+    /// A display in memory.
     struct Panel {
         size: Size,
         pixels: Vec<Rgb888>,
@@ -394,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_face_is_centred_and_what_is_around_it_is_black() {
+    fn a_face_is_centered_and_its_margins_are_black() {
         let show = Show { caption: true, ..SHOW };
         let mut kiosk = Kiosk::new(Half, show);
         let mut panel = Panel::new(100, 80);
@@ -439,8 +449,8 @@ mod tests {
     }
 
     #[test]
-    fn colours_of_all_depths() {
-        /// A panel of any colour that counts what it was given.
+    fn colors_of_all_depths() {
+        /// A panel of any color that records what is drawn.
         struct Count<C>(Vec<C>);
         impl<C> OriginDimensions for Count<C> {
             fn size(&self) -> Size {
@@ -469,8 +479,8 @@ mod tests {
         assert_eq!(binary.len(), 256);
         binary.dedup();
         assert!(binary.len() > 32, "the edge dithers: {}", binary.len());
-        let grey = colors::<Gray8>();
-        assert!(grey[0].luma() < 16 && grey[15].luma() > 239);
+        let gray = colors::<Gray8>();
+        assert!(gray[0].luma() < 16 && gray[15].luma() > 239);
         let levels = colors::<Gray2>();
         assert!((0..4).all(|level| levels.contains(&Gray2::new(level))));
         assert!(colors::<Rgb565>().iter().any(|c| c.r() > 28 && c.g() > 58));
@@ -488,7 +498,6 @@ mod tests {
         assert_eq!((kiosk.position(), kiosk.until_change()), (7, None));
         kiosk.next();
         assert_eq!((kiosk.position(), kiosk.seed()), (14, 7), "held: at once");
-        assert_eq!(kiosk.favourite(), 7);
         kiosk.hold(false);
         for want in [6, 5, 4, 3] {
             kiosk.previous();
@@ -502,17 +511,44 @@ mod tests {
     }
 
     #[test]
-    fn a_favourite_has_a_star_and_the_face_is_not_drawn_again() {
+    fn a_star_comes_and_goes_without_drawing_the_face_again() {
         let mut kiosk = Kiosk::new(Half, Show { caption: true, ..SHOW });
         let mut panel = Panel::new(60, 60);
         assert!(kiosk.draw(&mut panel).unwrap());
         let before = panel.pixels.clone();
-        kiosk.favourite();
+        kiosk.star(true);
         panel.pixels[0] = Rgb888::RED;
         assert!(kiosk.draw(&mut panel).unwrap());
         assert_eq!(panel.pixels[0], Rgb888::RED);
         assert_ne!(panel.pixels[48 * 60..], before[48 * 60..]);
         assert!(!kiosk.draw(&mut panel).unwrap());
+        kiosk.star(false);
+        assert!(kiosk.draw(&mut panel).unwrap());
+        assert_eq!(panel.pixels[48 * 60..], before[48 * 60..]);
+    }
+
+    #[test]
+    fn a_filled_panel_has_the_face_behind_its_caption() {
+        let show = Show { fit: Fit::Fill, ..SHOW };
+        let (mut bare, mut panel) = (Panel::new(60, 60), Panel::new(60, 60));
+        Kiosk::new(Half, show).draw(&mut bare).unwrap();
+        let mut kiosk = Kiosk::new(Half, Show { caption: true, ..show });
+        kiosk.draw(&mut panel).unwrap();
+        let changed = |panel: &Panel| {
+            let pairs = panel.pixels.iter().zip(&bare.pixels);
+            let changed = pairs.enumerate().filter(|(_, (a, b))| a != b).map(|(i, _)| i);
+            changed.collect::<Vec<_>>()
+        };
+        let digit = changed(&panel);
+        // One 6 x 10 digit and its outline, in the last rows: not a strip across the panel.
+        assert!((10..=8 * 12).contains(&digit.len()), "{}", digit.len());
+        assert!(digit.iter().all(|i| i / 60 >= 48 && (20..40).contains(&(i % 60))), "{digit:?}");
+        kiosk.star(true);
+        assert!(kiosk.draw(&mut panel).unwrap());
+        assert!(changed(&panel).len() > digit.len(), "the star too");
+        kiosk.star(false);
+        assert!(kiosk.draw(&mut panel).unwrap());
+        assert_eq!(changed(&panel), digit, "where the star was there is the face");
     }
 
     #[test]
@@ -530,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn another_panel_is_drawn_whole() {
+    fn another_panel_is_drawn_in_full() {
         let mut kiosk = Kiosk::new(Half, SHOW);
         kiosk.draw(&mut Panel::new(8, 8)).unwrap();
         for redraw in [false, true] {
@@ -545,8 +581,8 @@ mod tests {
     }
 
     #[test]
-    fn a_display_that_fails_gets_everything_again() {
-        /// Fails as often as it is told to.
+    fn a_failed_display_is_redrawn_in_full() {
+        /// Fails the given number of times.
         struct Loose(u32, Panel);
         impl OriginDimensions for Loose {
             fn size(&self) -> Size {

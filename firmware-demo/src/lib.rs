@@ -1,6 +1,7 @@
-//! A kiosk: endless faces on anything that embedded-graphics can draw on.
+//! A kiosk: endless faces on anything embedded-graphics can draw on.
 //!
-//! No operating system and no allocation: the caller brings a backend (with its arena) and a display.
+//! It needs neither an operating system nor an allocator: the caller provides a backend (with its
+//! arena) and a display.
 //!
 //! ```
 //! use embedded_graphics::mock_display::MockDisplay;

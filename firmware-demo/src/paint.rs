@@ -1,4 +1,4 @@
-//! What a byte of red, green and blue becomes on a panel, by the panel's colour.
+//! Conversion of 8-bit red, green and blue to the colors of a panel.
 
 use embedded_graphics::geometry::Point;
 use embedded_graphics::pixelcolor::{
@@ -6,10 +6,10 @@ use embedded_graphics::pixelcolor::{
     Rgb666, Rgb888,
 };
 
-/// A colour that faces can be painted with.
+/// A color that faces can be drawn in.
 pub trait Paint: PixelColor {
-    /// The colour of a pixel that should be `rgb`, at `at` on the panel. Colours of few levels dither: their answer
-    /// depends on the place.
+    /// The color for `rgb` at the point `at` of the panel. Colors with few levels are dithered, so the
+    /// result depends on the point.
     fn paint(rgb: [u8; 3], at: Point) -> Self;
 }
 
@@ -44,28 +44,28 @@ impl Paint for Gray2 {
 }
 
 impl Paint for BinaryColor {
-    /// On is the light colour, as on an OLED.
+    /// On is the light color, as on an OLED.
     fn paint(rgb: [u8; 3], at: Point) -> BinaryColor {
         (level(luma(rgb), 1, at) != 0).into()
     }
 }
 
-/// How light a colour is: ITU-R BT.601, section 2.5.1, in 256ths, rounded.
+/// Luma by ITU-R BT.601, section 2.5.1, with coefficients in 256ths, rounded.
 fn luma([r, g, b]: [u8; 3]) -> u8 {
     ((77 * r as u32 + 150 * g as u32 + 29 * b as u32 + 128) >> 8) as u8
 }
 
-/// One of the levels 0 to `top`: the two levels around `value` are mixed by an ordered threshold (Bayer 1973,
-/// "An optimum method for two-level rendition of continuous-tone pictures").
+/// A level from 0 to `top`: an ordered threshold picks one of the two around `value` (Bayer 1973, "An
+/// optimum method for two-level rendition of continuous-tone pictures").
 fn level(value: u8, top: u32, at: Point) -> u8 {
-    // 0 and 255 are the ends, which no threshold moves.
+    // No threshold moves 0 or 255.
     let scaled = value as u32 * top * 64;
     let threshold = bayer(at) as u32 * 255 + 127;
     ((scaled + threshold) / (255 * 64)).min(top) as u8
 }
 
-/// The threshold of a place: 0 to 63 once in each 8 x 8 tile. The bits of `x ^ y` and `y` are interleaved, the
-/// lowest first.
+/// The threshold at a point: each of 0 to 63 once per 8 x 8 tile. Interleaves the bits of `x ^ y` and
+/// `y`, lowest first.
 fn bayer(at: Point) -> u8 {
     let (x, y) = (at.x as u32 & 7, at.y as u32 & 7);
     let (a, b) = (x ^ y, y);
@@ -85,26 +85,26 @@ mod tests {
     }
 
     #[test]
-    fn every_threshold_once_a_tile() {
+    fn every_threshold_once_per_tile() {
         let mut seen = [0; 64];
         tile().for_each(|at| seen[bayer(at) as usize] += 1);
         assert_eq!(seen, [1; 64]);
-        // The corner of the matrix as printed in 1973.
+        // The corner of the matrix as printed in the paper.
         assert_eq!([(0, 0), (1, 0), (0, 1), (1, 1)].map(|p| bayer(p.into())), [0, 32, 48, 16]);
     }
 
     #[test]
-    fn a_tile_is_as_light_as_the_colour() {
-        for grey in 0..=255u8 {
-            let want = grey as f64 / 255.0;
+    fn a_tile_is_as_light_as_the_color() {
+        for gray in 0..=255u8 {
+            let want = gray as f64 / 255.0;
             let mean = |sum: u32, top: f64| sum as f64 / 64.0 / top;
-            let on = tile().filter(|at| BinaryColor::paint([grey; 3], *at).is_on()).count() as u32;
-            let two = tile().map(|at| Gray2::paint([grey; 3], at).luma() as u32).sum();
-            let four = tile().map(|at| Gray4::paint([grey; 3], at).luma() as u32).sum();
+            let on = tile().filter(|at| BinaryColor::paint([gray; 3], *at).is_on()).count() as u32;
+            let two = tile().map(|at| Gray2::paint([gray; 3], at).luma() as u32).sum();
+            let four = tile().map(|at| Gray4::paint([gray; 3], at).luma() as u32).sum();
             for (got, step) in
                 [(mean(on, 1.0), 1.0), (mean(two, 3.0), 3.0), (mean(four, 15.0), 15.0)]
             {
-                assert!((got - want).abs() <= 1.0 / 64.0 / step, "{grey}: {got} of {step} steps");
+                assert!((got - want).abs() <= 1.0 / 64.0 / step, "{gray}: {got} of {step} steps");
             }
         }
     }
@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn black_is_black_and_white_white() {
         for at in tile() {
-            for (grey, on) in [(0, false), (255, true)] {
-                assert_eq!(BinaryColor::paint([grey; 3], at).is_on(), on);
-                assert_eq!(Gray2::paint([grey; 3], at).luma(), grey & 3);
-                assert_eq!(Gray4::paint([grey; 3], at).luma(), grey & 15);
-                assert_eq!(Gray8::paint([grey; 3], at).luma(), grey);
+            for (gray, on) in [(0, false), (255, true)] {
+                assert_eq!(BinaryColor::paint([gray; 3], at).is_on(), on);
+                assert_eq!(Gray2::paint([gray; 3], at).luma(), gray & 3);
+                assert_eq!(Gray4::paint([gray; 3], at).luma(), gray & 15);
+                assert_eq!(Gray8::paint([gray; 3], at).luma(), gray);
             }
             assert_eq!(Rgb565::paint([255, 128, 0], at), Rgb565::new(31, 32, 0));
             assert_eq!(Bgr888::paint([1, 2, 3], at).r(), 1);

@@ -1,4 +1,4 @@
-//! A face on a rectangle of the panel: scaled, turned and cropped pixel by pixel, without a second frame.
+//! Scales, turns and crops a face pixel by pixel, without a second frame buffer.
 
 use core::marker::PhantomData;
 
@@ -9,29 +9,29 @@ use runtime::image::Image;
 use crate::paint::Paint;
 use crate::turn::Turn;
 
-/// How pixels between the pixels are made.
+/// Interpolation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scaling {
-    /// The nearest pixel: sharp squares, the cheapest.
+    /// Nearest neighbor: the cheapest, with visible squares.
     Nearest,
-    /// Between the nearest four.
+    /// Bilinear, from the four nearest pixels.
     #[default]
     Bilinear,
 }
 
-/// How a face lies on a panel that is not of its shape.
+/// What to do on a panel of another aspect ratio than the face's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fit {
-    /// The whole face, black around it.
+    /// Show the whole face, with black margins.
     #[default]
     Letterbox,
-    /// The whole panel, the face's edges cut off.
+    /// Cover the whole panel, cropping the face.
     Fill,
 }
 
 impl Fit {
-    /// Where on an area of `room` a picture of `picture` goes: the area's part, and the picture's visible part in
-    /// 2^32nds of a pixel. No side is 0 unless the room's is.
+    /// How large a picture becomes in `room`, and how much of it is visible, in units of 2^-32 pixels.
+    /// No side is 0 unless the room's is.
     fn place(self, room: Size, picture: Size) -> (Size, (u64, u64)) {
         let [rw, rh] = [room.width as u64, room.height as u64];
         let [pw, ph] = [picture.width as u64, picture.height as u64];
@@ -53,7 +53,7 @@ impl Fit {
     }
 }
 
-/// The rectangle of `room` that a picture covers, in the middle.
+/// The centered rectangle of `room` that a picture covers.
 pub fn area(fit: Fit, room: &Rectangle, picture: Size) -> Rectangle {
     let (size, _) = fit.place(room.size, picture);
     let left = (room.size.width - size.width) / 2;
@@ -61,7 +61,7 @@ pub fn area(fit: Fit, room: &Rectangle, picture: Size) -> Rectangle {
     Rectangle::new(room.top_left + Point::new(left as i32, top as i32), size)
 }
 
-/// One axis: which pixels of the picture a pixel of the panel lies between. Positions in 2^32nds of a pixel.
+/// Maps panel pixels to picture pixels along one axis, in units of 2^-32 pixels.
 #[derive(Clone, Copy)]
 struct Axis {
     first: i64,
@@ -70,8 +70,8 @@ struct Axis {
 }
 
 impl Axis {
-    /// `visible` (2^32nds) in the middle of `source` pixels spread over `target` pixels. The centre of a pixel of
-    /// the panel is where it is sampled; with `between`, neighbours are weighed by the distance from their centres.
+    /// Spreads the middle `visible` units of `source` pixels over `target` pixels, sampled at their
+    /// centers. With `between`, neighbors are weighted by the distance from their centers.
     fn new(source: u32, visible: u64, target: u32, between: bool) -> Axis {
         let step = (visible / target.max(1) as u64) as i64;
         let margin = (((source as u64) << 32) - visible) as i64 / 2;
@@ -79,7 +79,7 @@ impl Axis {
         Axis { first: margin + step / 2 - half, step, last: source as i64 - 1 }
     }
 
-    /// The two neighbours of place `i` and the second one's weight in 256ths.
+    /// The two neighbors of pixel `i` and the weight of the second, in 256ths.
     fn at(&self, i: u32) -> (i32, i32, u32) {
         let at = self.first + self.step * i as i64;
         let low = at >> 32;
@@ -89,19 +89,19 @@ impl Axis {
     }
 }
 
-/// The colours of a rectangle of the panel, from its top left, row by row.
+/// The colors of a rectangle of the panel, row by row from the top left.
 pub struct Scaled<'a, C> {
     image: Image<'a>,
     turn: Turn,
     scaling: Scaling,
-    /// The picture as it lies on the panel.
+    /// Size of the picture in panel orientation.
     turned: Size,
     area: Rectangle,
     across: Axis,
     down: Axis,
     x: u32,
     y: u32,
-    /// The columns that the two below were mixed of; none at the start of a row.
+    /// The source columns of `left` and `right`; `None` at the start of a row.
     columns: Option<(i32, i32)>,
     left: [u32; 3],
     right: [u32; 3],
@@ -109,7 +109,7 @@ pub struct Scaled<'a, C> {
 }
 
 impl<'a, C: Paint> Scaled<'a, C> {
-    /// `image` on `area` of a panel; `room` is the room in the view that [`area`] was made for.
+    /// Scales `image` to `area` of a panel, given the `room` in the view passed to [`area`].
     pub fn new(
         image: Image<'a>,
         area: Rectangle,
@@ -139,13 +139,13 @@ impl<'a, C: Paint> Scaled<'a, C> {
         }
     }
 
-    /// A pixel of the picture as it lies on the panel.
+    /// A pixel of the picture, in panel orientation.
     fn source(&self, x: i32, y: i32) -> [u8; 3] {
         let at = self.turn.to_view(Point::new(x, y), self.turned);
         self.image.pixel(at.x as usize, at.y as usize)
     }
 
-    /// A column between two rows, in 256ths of a byte.
+    /// A column interpolated between two rows, in 256ths of a level.
     fn column(&self, x: i32, (top, bottom, weight): (i32, i32, u32)) -> [u32; 3] {
         let a = self.source(x, top).map(|v| v as u32 * (256 - weight));
         let b = self.source(x, bottom).map(|v| v as u32 * weight);
@@ -155,7 +155,7 @@ impl<'a, C: Paint> Scaled<'a, C> {
     fn between(&mut self) -> [u8; 3] {
         let rows = self.down.at(self.y);
         let (left, right, weight) = self.across.at(self.x);
-        // Neighbours mostly lie between the same columns, or between one of them and the next.
+        // The next pixel mostly needs the same two columns, or one of them and the next.
         if self.columns != Some((left, right)) {
             self.left = match self.columns {
                 Some((_, old)) if old == left => self.right,
@@ -209,7 +209,7 @@ mod tests {
     use embedded_graphics::pixelcolor::{Gray8, GrayColor};
     use runtime::op::Shape;
 
-    /// A picture on a panel of its own size scaled so, as rows of greys.
+    /// Scales a gray picture to a whole panel and returns its rows.
     fn scaled(
         values: &[f32],
         width: usize,
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn smooth_pixels_are_where_the_textbook_puts_them() {
+    fn bilinear_matches_the_textbook() {
         let values: Vec<f32> = (0..35).map(|i| (i * 37 % 251) as f32).collect();
         let (w, h, pw, ph) = (7usize, 5usize, 21u32, 15u32);
         let got = scaled(&values, w, (pw, ph), Fit::Letterbox, Scaling::Bilinear, Turn::default());
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn no_room_no_colours() {
+    fn no_room_no_colors() {
         for panel in [(0, 5), (5, 0), (0, 0)] {
             for fit in [Fit::Letterbox, Fit::Fill] {
                 let rows = scaled(&[1.0; 4], 2, panel, fit, Scaling::Bilinear, Turn::default());

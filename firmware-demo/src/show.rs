@@ -1,33 +1,33 @@
-//! How the faces follow each other, and where in the endless sequence a frame lies.
+//! The sequence: which faces follow each other, for how long, and what is visible at a position.
 
 use runtime::latent::Latent;
 
 use crate::scale::{Fit, Scaling};
 use crate::turn::Turn;
 
-/// How the faces follow each other and lie on the panel.
+/// The settings of a kiosk: the sequence of faces and how they are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Show {
-    /// Seed of the first face; the others count up from it.
+    /// Seed of the first face; each next face has the next seed.
     pub seed: u64,
-    /// Frames that a face stays: one at least, whatever is said here.
+    /// Frames per face; 0 counts as 1.
     pub dwell: u32,
-    /// Frames from one face to the next.
+    /// Frames per morph; 0 switches without one.
     pub morph: u32,
-    /// Factor on the latents: below 1 faces are more ordinary and better formed.
+    /// Factor on the latents. Below 1, faces are more average and better formed.
     pub truncation: f32,
-    /// Whether a face's seed is written below it.
+    /// Whether the seed is shown: below the face, or over it with [`Fit::Fill`].
     pub caption: bool,
-    /// How pixels between the pixels are made.
+    /// Interpolation.
     pub scaling: Scaling,
-    /// How a face lies on a panel of another shape.
+    /// What to do on a panel of another aspect ratio.
     pub fit: Fit,
     /// How the panel is mounted.
     pub turn: Turn,
 }
 
 impl Default for Show {
-    /// At 20 frames a second: three seconds each.
+    /// At 20 frames per second: 3 s per face and 3 s per morph.
     fn default() -> Self {
         Show {
             seed: 0,
@@ -42,22 +42,22 @@ impl Default for Show {
     }
 }
 
-/// What is to be seen at a position of the sequence.
+/// What is visible at a position of the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// The face that dwells or is left.
+    /// The dwelling face, or the one a morph starts from.
     pub(crate) seed: u64,
-    /// Frames of the morph that are done: 0 while the face dwells.
+    /// Frames into the morph; 0 while the face dwells.
     pub(crate) morphed: u32,
 }
 
 impl Show {
-    /// Frames that a face stays.
+    /// Frames per face, at least 1.
     fn dwell(&self) -> u64 {
         self.dwell.max(1) as u64
     }
 
-    /// Frames from a face to the next one.
+    /// Frames from one face to the next: dwell and morph.
     pub fn cycle(&self) -> u64 {
         self.dwell() + self.morph as u64
     }
@@ -68,18 +68,18 @@ impl Show {
             seed: self.seed.wrapping_add(position / self.cycle()),
             morphed: match within.checked_sub(self.dwell()) {
                 None => 0,
-                // Neither end of the way is part of the morph: both are faces that dwell.
+                // A morph excludes both of its ends: those are dwelling faces.
                 Some(n) => n as u32 + 1,
             },
         }
     }
 
-    /// The position at which a face begins to dwell, counted from another position of the sequence.
+    /// The position at which the face at `position` begins to dwell.
     pub(crate) fn start(&self, position: u64) -> u64 {
         position - position % self.cycle()
     }
 
-    /// The first position after `position` at which something else is to be seen.
+    /// The first position after `position` at which the picture differs.
     pub(crate) fn change(&self, position: u64) -> u64 {
         match position % self.cycle() < self.dwell() {
             true => self.start(position).wrapping_add(self.dwell()),
@@ -100,7 +100,7 @@ impl Show {
         latent.truncated(self.truncation)
     }
 
-    /// The face that a moment is nearest to.
+    /// The seed of the face nearest to a moment.
     pub(crate) fn nearest(&self, moment: Moment) -> u64 {
         match moment.morphed as u64 * 2 > self.morph as u64 + 1 {
             true => moment.seed.wrapping_add(1),
@@ -109,7 +109,7 @@ impl Show {
     }
 }
 
-/// Slow, fast, slow: the cubic from 0 to 1 that is flat at both ends.
+/// Smoothstep: the cubic from 0 to 1 with zero slope at both ends.
 fn ease(t: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn moments_of_a_sequence() {
         let show = Show { seed: 5, dwell: 2, morph: 3, ..Show::default() };
-        // Position, seed, frames of the morph, nearest face, next change.
+        // Position, seed, frames into the morph, nearest face, next change.
         let cases = [
             (0, 5, 0, 5, 2),
             (1, 5, 0, 5, 2),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dwell_of_nothing_is_one_frame() {
+    fn a_dwell_of_zero_is_one_frame() {
         let show = Show { dwell: 0, morph: 0, ..Show::default() };
         assert_eq!(show.cycle(), 1);
         assert_eq!(show.moment(9), Moment { seed: 9, morphed: 0 });

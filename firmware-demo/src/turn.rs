@@ -1,13 +1,14 @@
-//! How a panel is mounted: turned by quarters, mirrored, or both.
+//! Panels mounted turned by quarters, mirrored, or both.
 
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
-/// What is shown is turned clockwise by quarters, then mirrored left to right.
+/// A clockwise turn by quarters, followed by a left-right mirror.
 ///
-/// The view is what a person should see, upright; the panel is the pixels as the display counts them.
+/// *View* coordinates are those of the upright picture a person sees; *panel* coordinates are those of
+/// the display's pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     quarters: u8,
@@ -15,12 +16,12 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// `quarters` clockwise, of which four are none.
+    /// Turns by `quarters` (modulo 4) clockwise, then mirrors.
     pub const fn new(quarters: u8, mirror: bool) -> Turn {
         Turn { quarters: quarters % 4, mirror }
     }
 
-    /// The size on the other side: of the view for a panel's, of the panel for a view's.
+    /// The view's size for a panel's size, or the panel's for a view's.
     pub const fn size(self, size: Size) -> Size {
         match self.quarters % 2 {
             0 => size,
@@ -28,7 +29,7 @@ impl Turn {
         }
     }
 
-    /// Where a point of a panel of `size` lies in the view.
+    /// Maps a point of a panel of `size` to the view.
     pub fn to_view(self, at: Point, size: Size) -> Point {
         let (right, bottom) = (size.width as i32 - 1, size.height as i32 - 1);
         let x = if self.mirror { right - at.x } else { at.x };
@@ -40,7 +41,7 @@ impl Turn {
         }
     }
 
-    /// Where a point of the view lies on a panel of `size`.
+    /// Maps a point of the view to a panel of `size`.
     pub fn to_panel(self, at: Point, size: Size) -> Point {
         let (right, bottom) = (size.width as i32 - 1, size.height as i32 - 1);
         let (x, y) = match self.quarters {
@@ -52,7 +53,7 @@ impl Turn {
         Point::new(if self.mirror { right - x } else { x }, y)
     }
 
-    /// Where a rectangle of the view lies on a panel of `size`.
+    /// Maps a rectangle of the view to a panel of `size`.
     pub fn area_to_panel(self, area: &Rectangle, size: Size) -> Rectangle {
         match area.bottom_right() {
             Some(end) => Rectangle::with_corners(
@@ -64,7 +65,7 @@ impl Turn {
     }
 }
 
-/// A panel on which drawing happens in the view's coordinates.
+/// Draws on a panel in view coordinates.
 pub(crate) struct Turned<'d, D> {
     panel: &'d mut D,
     bounds: Rectangle,
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_corners_of_a_3_by_2_panel() {
-        // Where the view's top left and top right corners lie on the panel.
+        // The panel coordinates of the view's top left and top right corners.
         let cases = [
             (0, false, (0, 0), (2, 0)),
             (1, false, (2, 0), (2, 1)),

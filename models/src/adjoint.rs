@@ -1,9 +1,10 @@
-//! The gradient of a discriminator by its input, written as a network of its own.
+//! The gradient of a discriminator by its input, as a forward pass.
 //!
-//! burn differentiates once. A penalty on the input's gradient (R1, R2) needs the gradient of a gradient, but for a list
-//! of convolutions and rectifiers the inner one is itself a list of linear layers: the same weights, transposed, and the
-//! rectifiers' slopes, which are constant wherever they are defined. Written forwards, one pass back gives the exact
-//! gradient of the penalty by the weights.
+//! burn differentiates once, and a penalty on the input gradient (R1, R2) takes the gradient of a
+//! gradient. For convolutions and rectifiers the inner gradient is itself a list of linear layers:
+//! the same weights, transposed, and the slopes of the rectifiers, which are constant wherever they
+//! are defined. Computed as a forward pass, a single backward pass gives the exact gradient of the
+//! penalty by the weights.
 
 use burn::module::Param;
 use burn::tensor::Tensor;
@@ -12,12 +13,12 @@ use crate::conv;
 use crate::kernels;
 use crate::layer::{Activation, Layer, Sequential};
 
-/// A layer that [`Sequential::input_gradient`] does not know how to turn round: its place in the list, what it is.
+/// A layer for which [`Sequential::input_gradient`] is not defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotLinear {
-    /// Place in the list, from 0.
+    /// Index in the list.
     pub layer: usize,
-    /// Kind of the layer.
+    /// What the layer is.
     pub kind: &'static str,
 }
 
@@ -25,7 +26,7 @@ impl std::fmt::Display for NotLinear {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "layer {} is a {}: a gradient penalty takes convolutions and rectifiers alone",
+            "layer {} is a {}: a gradient penalty is defined for convolutions and rectifiers only",
             self.layer, self.kind
         )
     }
@@ -34,16 +35,16 @@ impl std::fmt::Display for NotLinear {
 impl std::error::Error for NotLinear {}
 
 impl Sequential {
-    /// Whether [`Sequential::input_gradient`] is defined.
+    /// Whether [`Sequential::input_gradient`] is defined for this network.
     ///
     /// # Errors
-    /// [`NotLinear`] names the first layer that stands in the way.
-    pub fn invertible(&self) -> Result<(), NotLinear> {
+    /// [`NotLinear`] names the first layer for which it is not.
+    pub fn check_input_gradient(&self) -> Result<(), NotLinear> {
         for (layer, l) in self.layers.iter().enumerate() {
             let kind = match l {
                 Layer::Conv(_) => continue,
-                Layer::Activation(a) if a.slope().is_some() => continue,
-                Layer::Activation(_) => "function that bends everywhere",
+                Layer::Activation(a) if a.function.slope().is_some() => continue,
+                Layer::Activation(_) => "smooth activation",
                 Layer::BatchNorm(_) => "batch norm, which couples the images of a batch",
                 Layer::Dropout(_) => "dropout",
                 Layer::ConvTranspose(_) | Layer::ResizeConv(_) => "transposed convolution",
@@ -53,15 +54,14 @@ impl Sequential {
         Ok(())
     }
 
-    /// `x` `[n, c, h, w]` through every layer in turn; returns what each of them made of it, or a convolution together with
-    /// the function that follows it.
+    /// The outputs of every layer for `x` `[n, c, h, w]`. A convolution that is fused with its
+    /// activation has the activation's output in its place.
     pub fn trace(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs: Vec<Tensor<4>> = Vec::with_capacity(self.layers.len());
         let mut layers = self.layers.iter().peekable();
         while let Some(layer) = layers.next() {
             let input = outputs.last().cloned().unwrap_or_else(|| x.clone());
-            match layer.bent(layers.peek(), &input) {
-                // What a convolution made is nobody's, if its function is a part of it.
+            match layer.with_activation(layers.peek().copied(), &input) {
                 Some(y) => {
                     layers.next();
                     outputs.extend([y.clone(), y]);
@@ -72,13 +72,14 @@ impl Sequential {
         outputs
     }
 
-    /// The gradient of the sum of this network's outputs by its input, `[n, c, h, w]`, where `trace` is what
-    /// [`Sequential::trace`] gave. It carries gradients to the weights, not to the input.
+    /// The gradient `[n, c, h, w]` of the sum of this network's outputs by its input, from the
+    /// outputs that [`Sequential::trace`] returned. Differentiable by the weights, not by the
+    /// input.
     ///
     /// # Errors
-    /// [`NotLinear`], see [`Sequential::invertible`].
+    /// [`NotLinear`], see [`Sequential::check_input_gradient`].
     pub fn input_gradient(&self, trace: &[Tensor<4>]) -> Result<Tensor<4>, NotLinear> {
-        self.invertible()?;
+        self.check_input_gradient()?;
         let outputs = self.layers.iter().zip(trace).rev();
         let ones = trace.last().map(|y| y.ones_like().detach());
         let mut gradient = ones.unwrap_or_else(|| unreachable!("a network has layers"));
@@ -88,11 +89,11 @@ impl Sequential {
                     let (stride, padding) = (l.stride, l.padding);
                     conv::conv_transpose2d(gradient, l.weight.val(), None, stride, padding)
                 }
-                Layer::Activation(l) => l.back(y.clone().detach(), gradient),
+                Layer::Activation(l) => l.backward(y.clone().detach(), gradient),
                 Layer::BatchNorm(_)
                 | Layer::Dropout(_)
                 | Layer::ConvTranspose(_)
-                | Layer::ResizeConv(_) => unreachable!("refused above"),
+                | Layer::ResizeConv(_) => unreachable!("checked above"),
             };
         }
         Ok(gradient)
@@ -100,20 +101,20 @@ impl Sequential {
 }
 
 impl Activation {
-    /// `dy` times the slope where `y` came out.
-    fn back(&self, y: Tensor<4>, dy: Tensor<4>) -> Tensor<4> {
-        if let (Some(bend), true) = (self.function.bend(), kernels::takes(&y)) {
-            return kernels::unbend(y, dy, bend);
+    /// The gradient by a rectifier's input, from its output `y` and the gradient `dy` by that.
+    fn backward(&self, y: Tensor<4>, dy: Tensor<4>) -> Tensor<4> {
+        if kernels::supports(&y) {
+            return kernels::activation_backward(y, dy, self.function);
         }
-        let slope = self.slope().unwrap_or(1.0);
+        let slope = self.function.slope().unwrap_or(1.0);
         let over = y.clone().greater_elem(0.0);
         let slopes = y.full_like(slope).mask_fill(over, 1.0);
         dy * slopes
     }
 }
 
-/// A network of the same layers with other weights, in their order, and the same biases. The weights may be results of a
-/// computation: gradients pass through them to what they were computed from.
+/// The network with its weights replaced by `weights`, in the order of the layers. They may be the
+/// result of a computation, through which gradients then flow.
 pub fn with_weights(net: &Sequential, weights: Vec<Tensor<4>>) -> Sequential {
     let mut weights = weights.into_iter();
     let mut next = |old: &Param<Tensor<4>>| {

@@ -1,6 +1,7 @@
-//! Autoencoders of dense layers (Hinton and Salakhutdinov 2006): an encoder from images to codes, a decoder from codes
-//! to images, and the decoder as a generator. Those of convolutions are [`dcgan::encoder`](crate::dcgan::encoder) and a
-//! [`dcgan`](crate::dcgan) generator that ends in a logistic function.
+//! Autoencoders of dense layers (Hinton and Salakhutdinov 2006): an encoder from images to codes, a
+//! decoder from codes to images, and the decoder as a generator. A convolutional autoencoder is
+//! [`dcgan::encoder`](crate::dcgan::encoder) and a [`dcgan`](crate::dcgan) generator that ends in a
+//! logistic function.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -10,15 +11,15 @@ use crate::init::Init;
 use crate::layer::{ConvTranspose, Function, Layer, Sequential};
 use crate::mlp;
 
-/// Maps images `[n, channels, size, size]` to `values` values, `[n, values, 1, 1]`: dense layers of `hidden` values with
-/// ReLU, then one to the code. For digits with `hidden` 128, 64, 12:
+/// Maps images `[n, channels, size, size]` to `values` values, `[n, values, 1, 1]`: dense layers of
+/// `hidden` values with ReLU, then one to the code. For digits, `hidden` 128, 64, 12 and 3 values:
 ///
 /// ```text
 /// 1 x 28 x 28 -> 128 -> 64 -> 12 -> 3
 /// ```
 ///
 /// # Errors
-/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+/// [`Unsupported`] if the network is not defined for a size, channel count or width.
 pub fn encoder(
     shape: &Shape,
     hidden: &[usize],
@@ -31,16 +32,16 @@ pub fn encoder(
     let mut layers = Vec::new();
     let (mut from, mut kernel) = (shape.channels, shape.size);
     for &to in hidden {
-        layers.push(mlp::gather(from, to, kernel, init));
+        layers.push(mlp::from_image(from, to, kernel, init));
         layers.push(Layer::activation(Function::Relu));
         (from, kernel) = (to, 1);
     }
-    layers.push(mlp::gather(from, values, kernel, init));
+    layers.push(mlp::from_image(from, values, kernel, init));
     Ok(Sequential { layers })
 }
 
-/// Maps codes `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (0, 1): the encoder's layers the other way round,
-/// then a logistic function.
+/// Maps codes `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (0, 1): the encoder's layers
+/// in reverse, then a logistic function.
 ///
 /// # Errors
 /// As [`encoder`].
@@ -56,17 +57,17 @@ pub fn decoder(
     let mut layers = Vec::new();
     let mut from = nz;
     for &to in hidden.iter().rev() {
-        layers.push(mlp::spread(from, to, 1, init));
+        layers.push(mlp::to_image(from, to, 1, init));
         layers.push(Layer::activation(Function::Relu));
         from = to;
     }
-    layers.push(mlp::spread(from, shape.channels, shape.size, init));
+    layers.push(mlp::to_image(from, shape.channels, shape.size, init));
     layers.push(Layer::activation(Function::Sigmoid));
     Ok(Sequential { layers })
 }
 
-/// A decoder behind a dense layer of `nz` values that leaves what passes as it is, until [`set_codes`] tells it where codes
-/// lie: what makes a generator of latents from N(0, 1) of it.
+/// A generator of latents from N(0, 1): the decoder behind a dense layer of `nz` values, which is
+/// the identity until [`set_codes`] gives it the distribution of codes.
 pub fn generator(decoder: Sequential, nz: usize, device: &Device) -> Sequential {
     let mut one = vec![0.0f32; nz * nz];
     one.iter_mut().step_by(nz + 1).for_each(|v| *v = 1.0);
@@ -81,16 +82,16 @@ pub fn generator(decoder: Sequential, nz: usize, device: &Device) -> Sequential 
     Sequential { layers }
 }
 
-/// Where codes lie: their mean, and the lower triangular root of their covariance, row by row.
+/// The distribution of codes: a mean, and the lower triangular (Cholesky) root of the covariance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Codes {
-    /// A mean a value.
+    /// One mean per value of a code.
     pub mean: Vec<f64>,
-    /// `root` times its transpose is the covariance.
+    /// Row by row; `root` times its transpose is the covariance.
     pub root: Vec<f64>,
 }
 
-/// What the first layer of a [`generator`] says of codes; none where it is another network.
+/// The distribution of codes in the first layer of a [`generator`]; `None` for other networks.
 pub fn codes(generator: &Sequential) -> Option<Codes> {
     let Some(Layer::ConvTranspose(l)) = generator.layers.first() else {
         return None;
@@ -106,21 +107,23 @@ pub fn codes(generator: &Sequential) -> Option<Codes> {
     (nz == to).then(|| Codes { mean, root: root.collect() })
 }
 
-/// Tells the first layer of a [`generator`] where codes lie, so that it makes such codes of latents from N(0, 1).
+/// Sets the distribution of codes in the first layer of a [`generator`], which then maps latents
+/// from N(0, 1) to such codes.
 ///
 /// # Panics
-/// Where `generator` is not one of [`generator`], or codes are of another length.
+/// If `generator` was not made by [`generator`], or its codes have another length.
 pub fn set_codes(mut generator: Sequential, codes: &Codes, device: &Device) -> Sequential {
     let nz = codes.mean.len();
     let Some(Layer::ConvTranspose(l)) = generator.layers.first_mut() else {
-        panic!("not a decoder behind a layer for its codes");
+        panic!("the generator does not begin with a layer for codes");
     };
     let floats = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
     let root = floats(&codes.root);
     let weight: Vec<f32> = (0..nz * nz).map(|i| root[(i % nz) * nz + i / nz]).collect();
     let weight = Tensor::from_data(TensorData::new(weight, [nz, nz, 1, 1]), device);
     let bias = Tensor::from_data(TensorData::new(floats(&codes.mean), [nz]), device);
-    // The parameters keep their names: records know them by these.
+    // Mapped rather than replaced, so that the parameters keep the ids under which records store
+    // them.
     l.weight = l.weight.clone().map(|_| weight);
     l.bias = l.bias.clone().map(|b| b.map(|_| bias));
     generator
@@ -164,9 +167,9 @@ mod tests {
             |a: f32, b: f32| Tensor::from_data(TensorData::new(vec![a, b], [1, 2, 1, 1]), &device);
         let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
         assert!(off(g.forward(z(0.3, -2.0)), d.forward(z(0.3, -2.0))) < 1e-6);
-        let lie = Codes { mean: vec![1.0, -1.0], root: vec![2.0, 0.0, 0.5, 3.0] };
-        let g = set_codes(g, &lie, &device);
-        assert_eq!(codes(&g), Some(lie));
+        let codes_of = Codes { mean: vec![1.0, -1.0], root: vec![2.0, 0.0, 0.5, 3.0] };
+        let g = set_codes(g, &codes_of, &device);
+        assert_eq!(codes(&g), Some(codes_of));
         // 2 * 0.5 + 1, 0.5 * 0.5 + 3 * 2 - 1
         assert!(off(g.forward(z(0.5, 2.0)), d.forward(z(2.0, 5.25))) < 1e-6);
     }

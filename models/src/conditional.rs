@@ -1,11 +1,14 @@
-//! What a conditional network is told (Mirza and Osindero 2014, section 3.2): the class as values, 1 for the one that is
-//! meant and 0 for the others.
+//! The inputs of a conditional network (Mirza and Osindero 2014, section 3.2), with the class
+//! one-hot encoded.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::layer::{Layer, Sequential};
 
-/// The classes of `n` images as `[n, labels, 1, 1]`; classes are counted from 0 and below `labels`.
+/// One-hot `classes`, as `[n, labels, 1, 1]`.
+///
+/// # Panics
+/// If a class is not below `labels`.
 pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
     let mut values = vec![0.0f32; classes.len() * labels];
     for (row, &class) in values.chunks_exact_mut(labels.max(1)).zip(classes) {
@@ -14,42 +17,49 @@ pub fn one_hot(classes: &[usize], labels: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, [classes.len(), labels, 1, 1]), device)
 }
 
-/// Latents `[n, nz, 1, 1]` with their classes `[n, labels, 1, 1]` behind them: what a conditional generator takes.
+/// Latents `[n, nz, 1, 1]` with classes `[n, labels, 1, 1]` appended: the input of a conditional
+/// generator.
 pub fn latents(z: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
     Tensor::cat(vec![z, classes], 1)
 }
 
-/// Images `[n, c, h, w]` with a plane for every class behind theirs, of ones for the one that is meant and of zeros for
-/// the others: what a discriminator of convolutions takes.
+/// Images `[n, c, h, w]` with a plane per class appended, of ones for the image's class and of
+/// zeros for the others: the input of a convolutional discriminator, `[n, c + labels, h, w]`.
 pub fn planes(x: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
     let [n, _, h, w] = x.dims();
     let labels = classes.dims()[1];
     Tensor::cat(vec![x, classes.expand([n, labels, h, w])], 1)
 }
 
-/// Images `[n, c, h, w]` as values, with one for every class behind them, `[n, c * h * w + labels, 1, 1]`: what a
-/// discriminator of dense layers takes.
+/// Flattened images `[n, c, h, w]` with classes appended, `[n, c * h * w + labels, 1, 1]`: the
+/// input of a dense discriminator.
 pub fn values(x: Tensor<4>, classes: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     Tensor::cat(vec![x.reshape([n, c * h * w, 1, 1]), classes], 1)
 }
 
-/// A network whose first layer hears its last `labels` inputs as loudly as all others together: of many inputs of one
-/// size each a single 1 among them would be lost for a long time, and with it the class. For a first layer that sees
-/// everything at once: a generator's, or a dense discriminator's.
-pub fn heard(mut net: Sequential, labels: usize) -> Sequential {
+/// Scales the weights of the last `labels` inputs of the first layer by the root of the number of
+/// other inputs, so that the class carries as much of the layer's output as they do together.
+/// Otherwise a single 1 is lost among them, and the class is not learned for long.
+///
+/// For a first layer that is dense: a generator's, or that of a dense discriminator. Other
+/// networks, and those without labels, are returned unchanged.
+pub fn scale_label_weights(mut net: Sequential, labels: usize) -> Sequential {
     let (weight, axis) = match net.layers.first_mut() {
         Some(Layer::ConvTranspose(l)) => (&mut l.weight, 0),
         Some(Layer::Conv(l)) => (&mut l.weight, 1),
-        _ => return net,
+        Some(
+            Layer::ResizeConv(_) | Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_),
+        )
+        | None => return net,
     };
     let inputs = weight.dims()[axis];
     let others = inputs.saturating_sub(labels);
     if labels == 0 || others == 0 {
         return net;
     }
-    let louder = (others as f32).sqrt();
-    let factors: Vec<f32> = (0..inputs).map(|i| if i < others { 1.0 } else { louder }).collect();
+    let scale = (others as f32).sqrt();
+    let factors: Vec<f32> = (0..inputs).map(|i| if i < others { 1.0 } else { scale }).collect();
     let mut shape = [1; 4];
     shape[axis] = inputs;
     *weight = weight.clone().map(|w| {
@@ -88,11 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn a_class_is_heard_as_loudly_as_the_rest() {
+    fn a_class_weighs_as_much_as_the_rest() {
         let device = Device::flex();
         let shape = Shape { size: 16, channels: 1 };
         let g = mlp::generator(&shape, 64 + 10, 32, 0, &device).unwrap();
-        let Layer::ConvTranspose(first) = &heard(g, 10).layers[0] else { panic!("no layer") };
+        let Layer::ConvTranspose(first) = &scale_label_weights(g, 10).layers[0] else {
+            panic!("no layer")
+        };
         let weight = first.weight.val();
         let size = |from: usize, count: usize| {
             let part = weight.clone().narrow(0, from, count);

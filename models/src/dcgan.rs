@@ -1,4 +1,5 @@
-//! The generator and discriminator of DCGAN (Radford et al. 2016, <https://arxiv.org/abs/1511.06434>).
+//! The generator and discriminator of DCGAN (Radford et al. 2016,
+//! <https://arxiv.org/abs/1511.06434>).
 
 use std::fmt;
 
@@ -17,53 +18,54 @@ const SLOPE: f32 = 0.2;
 /// Image sizes for which the networks are defined, in pixels.
 pub const SIZES: [usize; 4] = [16, 32, 64, 128];
 
-/// What a generator makes: square images.
+/// The images of a network, which are square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Side in pixels: 16, 32, 64 or 128.
     pub size: usize,
-    /// 1 (grey) or 3 (RGB).
+    /// 1 (gray) or 3 (RGB).
     pub channels: usize,
 }
 
-/// Where a generator departs from the paper's.
+/// How a generator differs from the paper's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// How a map is doubled.
+    /// How a feature map is doubled.
     pub upsample: Upsample,
-    /// Batch norm after every layer but the last; without it layers have a bias and weights from He et al. 2015.
+    /// Batch norm after every layer but the last. Without it, layers have a bias and weights from
+    /// He et al. 2015.
     pub norm: bool,
-    /// What comes last.
+    /// The last layer.
     pub output: Output,
 }
 
-/// How a map is doubled.
+/// How a feature map is doubled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upsample {
     /// Transposed convolution of kernel 4, as in the paper.
     Transposed,
-    /// Repeated pixels, then a convolution of kernel 3.
+    /// Nearest-neighbor doubling, then a convolution of kernel 3.
     Resize,
 }
 
-/// What comes last.
+/// The last layer of a generator, and with it the range of its images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Hyperbolic tangent: values in (-1, 1).
     Tanh,
-    /// Nothing: values that are meant for [-1, 1] and clipped where they are shown.
+    /// None: values meant for [-1, 1], and clipped to that when shown.
     Linear,
     /// Logistic function: values in (0, 1).
     Sigmoid,
 }
 
 impl Style {
-    /// The paper's.
+    /// The style of the paper.
     pub const PAPER: Style =
         Style { upsample: Upsample::Transposed, norm: true, output: Output::Tanh };
 }
 
-/// A network that DCGAN does not define.
+/// A network that is not defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     /// Not one of [`SIZES`].
@@ -72,7 +74,7 @@ pub enum Unsupported {
     DenseSize(usize),
     /// Neither 1 nor 3.
     Channels(usize),
-    /// A width of nought: its name.
+    /// A width of 0, by name.
     Width(&'static str),
 }
 
@@ -86,9 +88,9 @@ impl fmt::Display for Unsupported {
                 write!(f, "image size {got} is not supported by the dense networks: 8 to 64")
             }
             Unsupported::Channels(got) => {
-                write!(f, "{got} image channels are not supported: 1 (grey) or 3 (colour)")
+                write!(f, "{got} image channels are not supported: 1 (gray) or 3 (color)")
             }
-            Unsupported::Width(name) => write!(f, "{name} is 0: at least 1"),
+            Unsupported::Width(name) => write!(f, "{name} is 0, and must be at least 1"),
         }
     }
 }
@@ -110,15 +112,16 @@ impl Shape {
 
 /// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1).
 ///
-/// Transposed convolutions without bias, each but the last followed by batch norm and ReLU, then tanh. `ngf` is
-/// the width before the image; every halving of the image doubles it. For 64 pixels and `ngf` 64:
+/// Transposed convolutions without bias, all but the last followed by batch norm and ReLU, then
+/// tanh. `ngf` is the width of the layer before the image, and every halving of the image doubles
+/// it. For 64 pixels and `ngf` 64:
 ///
 /// ```text
 /// 100 -> 512 x 4 x 4 -> 256 x 8 x 8 -> 128 x 16 x 16 -> 64 x 32 x 32 -> 3 x 64 x 64
 /// ```
 ///
 /// # Errors
-/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+/// [`Unsupported`] if the network is not defined for a size, channel count or width.
 pub fn generator(
     shape: &Shape,
     nz: usize,
@@ -141,7 +144,7 @@ pub fn generator_as(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
-    /// How much smaller than the others the last layer of a network without batch norm starts.
+    /// Gain of the last layer of a network without batch norm.
     const LAST: f32 = 0.1;
     let doublings = shape.doublings()?;
     positive("nz", nz)?;
@@ -171,7 +174,8 @@ pub fn generator_as(
     if !style.norm {
         init.he(LAST);
     }
-    // The paper's last layer has no bias; one that tanh does not follow has to find black by itself.
+    // The paper's last layer has no bias. Other styles need one to reach black, which is at the end
+    // of the range.
     let bias = style != Style::PAPER;
     layers.push(double(from, shape.channels, bias, init));
     match style.output {
@@ -184,8 +188,9 @@ pub fn generator_as(
 
 /// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`.
 ///
-/// Strided convolutions and LeakyReLU; `norm` puts a batch norm (and no bias) into every layer but the first and
-/// the last, as the paper has it. Without it the convolutions have a bias instead, and weights from He et al. 2015.
+/// Strided convolutions and LeakyReLU. With `norm`, all layers but the first and the last have
+/// batch norm and no bias, as in the paper. Without it, they have a bias and weights from He et al.
+/// 2015.
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -199,8 +204,9 @@ pub fn discriminator(
     encoder(shape, [0, 1], ndf, norm, seed, device)
 }
 
-/// [`discriminator`] with other `ends`: images with so many planes of class behind their own (see
-/// [`conditional`](crate::conditional)), `[n, channels + labels, size, size]`, to so many values, `[n, values, 1, 1]`.
+/// [`discriminator`] with other `ends` `[labels, values]`: maps images with `labels` class planes
+/// (see [`conditional`](crate::conditional)), `[n, channels + labels, size, size]`, to
+/// `[n, values, 1, 1]`.
 ///
 /// # Errors
 /// As [`discriminator`].
@@ -267,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_tutorials_parameter_counts() {
-        // As PyTorch's DCGAN tutorial prints them for nz 100, ngf = ndf = 64.
+        // As printed by PyTorch's DCGAN tutorial for nz 100, ngf = ndf = 64.
         let device = Device::flex();
         let shape = Shape { size: 64, channels: 3 };
         let trainable = |net: &Sequential| {
@@ -318,13 +324,13 @@ mod tests {
         let shape = Shape { size: 16, channels: 1 };
         let g = generator(&shape, 4, 2, 3, &device).unwrap();
         let z = |v: f32| Tensor::<4>::full([3, 4, 1, 1], v, &device);
-        let g = g.restandardise([z(1.0), z(2.0), z(3.0)]);
+        let g = g.restandardize([z(1.0), z(2.0), z(3.0)]);
         let first = match &g.layers[0] {
             Layer::ConvTranspose(l) => l.weight.val(),
             other => panic!("{other:?}"),
         };
-        // The same latent in a whole batch: its mean over positions is linear in the latent, so the mean of
-        // the three batches is that of the latent 2.
+        // Every latent of a batch is the same, and the first layer is linear, so the mean over the
+        // three batches is that of the latent 2.
         let expect = first.sum_dim(0).mean_dim(3).mean_dim(2).mul_scalar(2.0);
         let Layer::BatchNorm(norm) = &g.layers[1] else { panic!("no norm") };
         assert_eq!(norm.momentum, 0.1);

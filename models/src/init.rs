@@ -1,7 +1,7 @@
-//! DCGAN initialisation (Radford et al. 2016, section 4): every weight from N(0, 0.02); the scale of a batch
-//! norm from N(1, 0.02), as the reference code does, its shift 0.
+//! DCGAN initialization (Radford et al. 2016, section 4): weights from N(0, 0.02), scales of batch
+//! norms from N(1, 0.02), as in the reference code, and shifts of 0.
 //!
-//! Numbers come from a generator of our own seeding rather than from a backend's, so that a seed gives the
+//! Values come from a generator seeded here rather than from a backend's, so that a seed gives the
 //! same network on every device.
 
 use burn::module::Param;
@@ -13,7 +13,7 @@ use rand_distr::{Distribution, Normal};
 /// Standard deviation of every weight.
 pub const STD: f32 = 0.02;
 
-/// The source of initial weights.
+/// A source of initial weights.
 pub struct Init {
     rng: StdRng,
     device: Device,
@@ -21,18 +21,18 @@ pub struct Init {
 }
 
 impl Init {
-    /// Weights for `device`, drawn in the order they are asked for.
+    /// Weights on `device`, drawn from `seed` in the order of the calls.
     pub fn new(seed: u64, device: &Device) -> Self {
         Init { rng: StdRng::seed_from_u64(seed), device: device.clone(), he: None }
     }
 
-    /// From here on kernels are drawn from N(0, 2 / fan in) times `gain` (He et al. 2015, eq. 10): for networks without
-    /// batch norm, through which N(0, 0.02) would let next to nothing pass.
+    /// Draws later kernels from N(0, 2 / fan in), times `gain` (He et al. 2015, eq. 10): signals
+    /// would vanish in a network with weights from N(0, 0.02) and no batch norm.
     pub fn he(&mut self, gain: f32) {
         self.he = Some(gain);
     }
 
-    /// A kernel of `shape`, of which every output value meets `fan_in` input values.
+    /// A kernel of `shape`, of which every output reads `fan_in` inputs.
     pub fn kernel<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
         let std = match self.he {
             Some(gain) => gain * (2.0 / fan_in.max(1) as f32).sqrt(),
@@ -58,7 +58,7 @@ impl Init {
         Param::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    /// A parameter of `shape` drawn evenly from (-`bound`, `bound`).
+    /// A parameter of `shape` drawn uniformly from [-`bound`, `bound`).
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
         let values: Vec<f32> = (0..shape.iter().product())
             .map(|_| (2.0 * self.rng.random::<f32>() - 1.0) * bound)
@@ -71,7 +71,7 @@ impl Init {
         Param::from_tensor(Tensor::zeros(shape, &self.device))
     }
 
-    /// The device the parameters are made on.
+    /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
     }

@@ -1,4 +1,4 @@
-//! One layer, and a list of them.
+//! A layer, and the list of layers that every network is.
 
 use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig};
@@ -7,10 +7,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::conv;
+pub use crate::function::Function;
 use crate::init::Init;
-use crate::kernels::{self, Bend};
+use crate::kernels;
 
-/// A list of layers: the one form of every network here.
+/// A network as a list of layers: its forward pass is a fold.
 #[derive(Module, Debug)]
 pub struct Sequential {
     /// The layers, first to last.
@@ -28,50 +29,50 @@ pub enum Layer {
     Conv(Conv),
     /// Transposed convolution.
     ConvTranspose(ConvTranspose),
-    /// Twice the size by repeating pixels, then a convolution.
+    /// Nearest-neighbor doubling, then a convolution.
     ResizeConv(ResizeConv),
-    /// Batch norm over `[n, h, w]`.
+    /// Batch norm over the axes `[n, h, w]`.
     BatchNorm(BatchNorm),
     /// An element-wise function.
     Activation(Activation),
-    /// Leaves values out while training.
+    /// Zeroes values while training.
     Dropout(Dropout),
 }
 
 /// Convolution, weight `[out, in, k, k]`.
 #[derive(Module, Debug)]
 pub struct Conv {
-    /// The kernel.
+    /// The kernels.
     pub weight: Param<Tensor<4>>,
-    /// One value an output channel.
+    /// One value per output channel.
     pub bias: Option<Param<Tensor<1>>>,
-    /// Step in input pixels.
+    /// Input pixels from one output to the next.
     pub stride: usize,
-    /// Zeros on each side.
+    /// Rows and columns of zeros on each side of the input.
     pub padding: usize,
 }
 
 /// Transposed convolution, weight `[in, out, k, k]`.
 #[derive(Module, Debug)]
 pub struct ConvTranspose {
-    /// The kernel.
+    /// The kernels.
     pub weight: Param<Tensor<4>>,
-    /// One value an output channel.
+    /// One value per output channel.
     pub bias: Option<Param<Tensor<1>>>,
-    /// Step in output pixels.
+    /// Output pixels from one input to the next.
     pub stride: usize,
-    /// Rows cut from each side.
+    /// Rows and columns cut from each side of the output.
     pub padding: usize,
 }
 
-/// Nearest-neighbour doubling, then a convolution of kernel 3 and padding 1 (Odena et al. 2016), weight
-/// `[out, in, 3, 3]`: the form of upsampling that has no checkerboard. It is computed as the transposed convolution that
-/// it equals, see [`ResizeConv::folded`].
+/// Nearest-neighbor doubling, then a convolution of kernel 3 and padding 1, weight
+/// `[out, in, 3, 3]`: upsampling without checkerboard artifacts (Odena et al. 2016). Computed as
+/// the transposed convolution that it equals, see [`ResizeConv::transposed_weight`].
 #[derive(Module, Debug)]
 pub struct ResizeConv {
-    /// The kernel.
+    /// The kernels.
     pub weight: Param<Tensor<4>>,
-    /// One value an output channel.
+    /// One value per output channel.
     pub bias: Option<Param<Tensor<1>>>,
 }
 
@@ -83,32 +84,24 @@ pub struct Activation {
     pub function: Function,
 }
 
-/// Leaves values out while training (Srivastava et al. 2014, section 4; scaled while training, so that nothing is left
-/// to do afterwards).
+/// Zeroes values at random while training and scales up the others, so that inference needs no
+/// correction (Srivastava et al. 2014, section 4, scaled while training).
 #[derive(Module, Debug)]
 pub struct Dropout {
-    /// Share of the values that become 0.
+    /// Share of the values that become 0, in [0, 1).
     #[module(skip)]
     pub rate: f32,
 }
 
-/// The functions an [`Activation`] can be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Function {
-    /// `max(x, 0)`.
-    Relu,
-    /// `x` where positive, else `slope * x`.
-    LeakyRelu(f32),
-    /// Hyperbolic tangent.
-    Tanh,
-    /// Logistic function, `1 / (1 + exp(-x))`.
-    Sigmoid,
-}
-
 impl Layer {
-    /// A convolution without bias, or with a bias of zeros.
-    pub fn conv(from: usize, to: usize, window: [usize; 3], bias: bool, init: &mut Init) -> Layer {
-        let [kernel, stride, padding] = window;
+    /// A convolution of this kernel, stride and padding, with a bias of zeros or none.
+    pub fn conv(
+        from: usize,
+        to: usize,
+        [kernel, stride, padding]: [usize; 3],
+        bias: bool,
+        init: &mut Init,
+    ) -> Layer {
         Layer::Conv(Conv {
             weight: init.kernel([to, from, kernel, kernel], from * kernel * kernel),
             bias: bias.then(|| init.zeros([to])),
@@ -117,19 +110,19 @@ impl Layer {
         })
     }
 
-    /// A transposed convolution without bias, or with a bias of zeros.
+    /// A transposed convolution of this kernel, stride and padding, with a bias of zeros or
+    /// none.
     pub fn conv_transpose(
         from: usize,
         to: usize,
-        window: [usize; 3],
+        [kernel, stride, padding]: [usize; 3],
         bias: bool,
         init: &mut Init,
     ) -> Layer {
-        let [kernel, stride, padding] = window;
         Layer::ConvTranspose(ConvTranspose {
             weight: init.kernel(
                 [from, to, kernel, kernel],
-                // From a single pixel every output meets one tap; from a map, as many as lie a stride apart.
+                // From a single pixel every output reads one tap; from a map, those a stride apart.
                 from * (kernel / stride).pow(2).min(if stride == 1 { 1 } else { usize::MAX }),
             ),
             bias: bias.then(|| init.zeros([to])),
@@ -138,7 +131,7 @@ impl Layer {
         })
     }
 
-    /// A doubling and a convolution of kernel 3, without bias or with a bias of zeros.
+    /// A nearest-neighbor doubling and a convolution of kernel 3, with a bias of zeros or none.
     pub fn resize_conv(from: usize, to: usize, bias: bool, init: &mut Init) -> Layer {
         Layer::ResizeConv(ResizeConv {
             weight: init.kernel([to, from, 3, 3], from * 9),
@@ -146,7 +139,7 @@ impl Layer {
         })
     }
 
-    /// A batch norm with scale N(1, 0.02), shift 0, momentum 0.1 and epsilon 1e-5.
+    /// A batch norm with scales from N(1, 0.02), shifts 0, momentum 0.1 and epsilon 1e-5.
     pub fn batch_norm(channels: usize, init: &mut Init) -> Layer {
         let mut norm = BatchNormConfig::new(channels).init(init.device());
         norm.gamma = init.normal([channels], 1.0);
@@ -163,19 +156,18 @@ impl Layer {
         Layer::Dropout(Dropout { rate })
     }
 
-    /// `x` of `[n, c, h, w]` through this layer; a dropout lets everything pass.
+    /// Maps `x` `[n, c, h, w]`. A dropout does nothing here, see [`Sequential::forward_with`].
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::ResizeConv(_) => {
                 self.linear(x, self.bias())
             }
-            Layer::BatchNorm(norm) => normalise(norm, None, x),
+            Layer::BatchNorm(norm) => normalize(norm, None, x),
             Layer::Activation(l) => l.forward(x),
             Layer::Dropout(_) => x,
         }
     }
 
-    /// The bias of a layer that has one.
     fn bias(&self) -> Option<Tensor<1>> {
         let bias = match self {
             Layer::Conv(l) => &l.bias,
@@ -186,55 +178,45 @@ impl Layer {
         bias.as_ref().map(Param::val)
     }
 
-    /// `x` through a convolution, plus `bias`; other layers leave it as it is.
+    /// `x` through a convolution, plus `bias`; other layers return it unchanged.
     fn linear(&self, x: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         match self {
             Layer::Conv(l) => conv::conv2d(x, l.weight.val(), bias, l.stride, l.padding),
             Layer::ConvTranspose(l) => {
                 conv::conv_transpose2d(x, l.weight.val(), bias, l.stride, l.padding)
             }
-            Layer::ResizeConv(l) => conv::conv_transpose2d(x, l.folded(), bias, 2, 1),
+            Layer::ResizeConv(l) => conv::conv_transpose2d(x, l.transposed_weight(), bias, 2, 1),
             Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => x,
         }
     }
 
-    /// `x` through a convolution with a bias and the function that follows it, which are one kernel, where there is one.
-    pub(crate) fn bent(&self, then: Option<&&Layer>, x: &Tensor<4>) -> Option<Tensor<4>> {
+    /// `x` through this convolution and the activation `then`, whose bias and function are one
+    /// kernel.
+    ///
+    /// `None` if this layer has no bias, no activation follows, or the kernels do not take `x`.
+    pub(crate) fn with_activation(&self, then: Option<&Layer>, x: &Tensor<4>) -> Option<Tensor<4>> {
         let Some(Layer::Activation(then)) = then else {
             return None;
         };
-        let (bias, bend) = self.bias().zip(then.function.bend())?;
-        let takes = kernels::takes(x);
-        takes.then(|| kernels::bend_biased(self.linear(x.clone(), None), bias, bend))
+        let bias = self.bias()?;
+        kernels::supports(x)
+            .then(|| kernels::bias_activation(self.linear(x.clone(), None), bias, then.function))
     }
 }
 
 impl ResizeConv {
-    /// The weight `[in, out, 4, 4]` of the transposed convolution of stride 2 and padding 1 that computes the same,
-    /// borders included. Along each axis the taps `(a, b, c)` become `(c, b + c, a + b, a)`: a doubled pixel is met by two
-    /// neighbouring taps at once.
-    pub fn folded(&self) -> Tensor<4> {
-        kernels::fold(self.weight.val())
-    }
-}
-
-impl Function {
-    /// What it is among the CPU's own kernels, where it is one of them.
-    pub fn bend(self) -> Option<Bend> {
-        match self {
-            Function::Relu => Some(Bend::Leaky(0.0)),
-            Function::LeakyRelu(slope) => Some(Bend::Leaky(slope)),
-            Function::Tanh => Some(Bend::Tanh),
-            Function::Sigmoid => None,
-        }
+    /// The weight `[in, out, 4, 4]` of the transposed convolution of stride 2 and padding 1 that
+    /// computes the same, borders included. Along each axis the taps `(a, b, c)` become
+    /// `(c, b + c, a + b, a)`: two neighboring taps read the same pixel of the doubled image.
+    pub fn transposed_weight(&self) -> Tensor<4> {
+        kernels::resize_weight(self.weight.val())
     }
 }
 
 impl Activation {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match self.function.bend() {
-            Some(bend) if kernels::takes(&x) => return kernels::bend(x, bend),
-            Some(_) | None => {}
+        if kernels::supports(&x) {
+            return kernels::activation(x, self.function);
         }
         match self.function {
             Function::Relu => activation::relu(x),
@@ -243,20 +225,11 @@ impl Activation {
             Function::Sigmoid => activation::sigmoid(x),
         }
     }
-
-    /// The slope of a rectifier.
-    pub(crate) fn slope(&self) -> Option<f32> {
-        match self.function {
-            Function::Relu => Some(0.0),
-            Function::LeakyRelu(slope) => Some(slope),
-            Function::Tanh | Function::Sigmoid => None,
-        }
-    }
 }
 
 impl Dropout {
-    /// `x` with some of its values 0 and the others larger by as much as that takes away on average.
-    fn thin(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
+    /// `x` with some values zeroed and the others scaled up, so that the mean stays.
+    fn apply(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
         let shape = x.dims();
         let keep = 1.0 / (1.0 - self.rate);
         let mask: Vec<f32> = (0..shape.iter().product())
@@ -270,14 +243,14 @@ impl Dropout {
     }
 }
 
-/// Batch norm, with the activation that follows it where that is a rectifier: both are one pass over a CPU's memory.
-fn normalise(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tensor<4> {
+/// Batch norm and the activation that follows it: in one pass over memory if that is a rectifier.
+fn normalize(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tensor<4> {
     let slope = match then {
-        Some(then) => then.slope(),
+        Some(then) => then.function.slope(),
         None => Some(1.0),
     };
     let (training, learning) = (norm.training.is_enabled(), x.device().is_autodiff());
-    let (true, Some(slope), true) = (kernels::takes(&x), slope, training || !learning) else {
+    let (true, Some(slope), true) = (kernels::supports(&x), slope, training || !learning) else {
         let y = norm.forward(x);
         return then.map(|l| l.forward(y.clone())).unwrap_or(y);
     };
@@ -301,7 +274,7 @@ fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<
     let mut layers = layers.iter().peekable();
     let mut x = x;
     while let Some(layer) = layers.next() {
-        if let Some(y) = layer.bent(layers.peek(), &x) {
+        if let Some(y) = layer.with_activation(layers.peek().copied(), &x) {
             layers.next();
             x = y;
             continue;
@@ -309,10 +282,10 @@ fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<
         x = match (layer, layers.peek()) {
             (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
                 layers.next();
-                normalise(norm, Some(then), x)
+                normalize(norm, Some(then), x)
             }
             (Layer::Dropout(dropout), _) => match rng.as_deref_mut() {
-                Some(rng) => dropout.thin(x, rng),
+                Some(rng) => dropout.apply(x, rng),
                 None => x,
             },
             _ => layer.forward(x),
@@ -322,35 +295,35 @@ fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<
 }
 
 impl Sequential {
-    /// `x` of `[n, c, h, w]` through every layer in turn. A latent is `[n, nz, 1, 1]`.
+    /// Maps `x` `[n, c, h, w]` through every layer in turn. A latent is `[n, nz, 1, 1]`.
     ///
-    /// On an autodiff device batch norm uses the batch's statistics and updates its running ones; otherwise it
-    /// uses the running ones.
+    /// On an autodiff device, batch norm uses the batch's statistics and updates its running ones;
+    /// elsewhere it uses the running ones.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         pass(&self.layers, x, None)
     }
 
-    /// [`Sequential::forward`] up to the last layer, which is left out: the logits of a network that ends in a logistic
-    /// function, of which losses want the numbers before it is applied.
-    pub fn before_last(&self, x: Tensor<4>) -> Tensor<4> {
+    /// [`Sequential::forward`] without the last layer: the logits of a network that ends in a
+    /// logistic function, which losses take instead of its output.
+    pub fn logits(&self, x: Tensor<4>) -> Tensor<4> {
         pass(&self.layers[..self.layers.len().saturating_sub(1)], x, None)
     }
 
-    /// [`Sequential::forward`] in which every dropout draws from `rng` what it leaves out: the numbers are a run's
-    /// own, not a backend's, so that a run that goes on draws what it would have drawn.
+    /// [`Sequential::forward`] with dropout. Masks are drawn from the run's own `rng` rather than a
+    /// backend's, so that a resumed run draws the same ones.
     pub fn forward_with(&self, x: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
         pass(&self.layers, x, Some(rng))
     }
 
-    /// Recomputes the running statistics of every batch norm as the plain mean over `batches` (each
-    /// `[n, c, h, w]`), for weights that were averaged rather than trained: statistics that were gathered under
-    /// other weights do not fit them (Mescheder et al. 2018, code; Brock et al. 2019, "standing statistics").
+    /// The network with the running statistics of every batch norm recomputed as the plain mean
+    /// over `batches`, each `[n, c, h, w]`. For averaged weights, which the statistics gathered in
+    /// training do not fit (Mescheder et al. 2018, code; Brock et al. 2019, "standing statistics").
     ///
-    /// Returns the network with the new statistics; it has to be on an autodiff device.
-    pub fn restandardise(mut self, batches: impl IntoIterator<Item = Tensor<4>>) -> Sequential {
+    /// The network must be on an autodiff device.
+    pub fn restandardize(mut self, batches: impl IntoIterator<Item = Tensor<4>>) -> Sequential {
         let momenta: Vec<f64> = self.norms_mut().map(|n| n.momentum).collect();
         for (i, batch) in batches.into_iter().enumerate() {
-            // A momentum of 1, 1/2, 1/3, ... makes the running value the mean of all batches so far.
+            // With momenta of 1, 1/2, 1/3, ... the running value is the mean of all batches so far.
             self.norms_mut().for_each(|n| n.momentum = 1.0 / (i + 1) as f64);
             self.forward(batch);
         }
@@ -359,7 +332,7 @@ impl Sequential {
         self
     }
 
-    /// Numbers of the largest map that an input of `[channels, side, side]` becomes on its way through, itself included.
+    /// Values in the largest feature map of one input `[channels, side, side]`, the input included.
     pub fn largest_map(&self, [mut channels, mut side]: [usize; 2]) -> usize {
         let mut largest = channels * side * side;
         for layer in &self.layers {
@@ -380,8 +353,8 @@ impl Sequential {
         largest
     }
 
-    /// Brings the running statistics of every batch norm up to date. burn keeps the last update of a running
-    /// state aside until the next forward pass, and neither records nor clones contain it.
+    /// Applies pending updates of batch norms' running statistics. burn defers the last one until
+    /// the next forward pass, and neither records nor clones contain it before.
     pub fn settle(&self) {
         for layer in &self.layers {
             match layer {

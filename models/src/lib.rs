@@ -1,7 +1,8 @@
 //! Networks as lists of layers.
 //!
-//! A network of this crate is a [`Sequential`]: a list of [`Layer`]s whose forward pass is a fold. Adding a
-//! network is writing a function that returns a list; see [`dcgan`] for the two of DCGAN.
+//! A network is a [`Sequential`]: a list of [`Layer`]s whose forward pass is a fold. Adding a
+//! network is writing a function that returns such a list; see [`dcgan`] for the generator and
+//! discriminator of DCGAN.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -14,20 +15,29 @@
 //! assert_eq!(image.dims(), [1, 3, 32, 32]);
 //! # Ok::<(), models::dcgan::Unsupported>(())
 //! ```
+//!
+//! Networks come first: [`dcgan`], [`mlp`], [`conditional`] and [`autoencoder`] build lists of
+//! [`layer`]s with weights from [`init`], and [`adjoint`] differentiates one by its input. Behind
+//! them are the kernels that train them: [`conv`] and [`layer`] call [`kernels`], which run in
+//! [`flex`] on a CPU and (feature `gpu`) in `gpu` on a GPU.
 
+// Networks.
 pub mod adjoint;
 pub mod autoencoder;
-mod channels_last;
 pub mod conditional;
-pub mod conv;
 pub mod dcgan;
-mod flex;
+pub mod mlp;
+
+// Layers.
+pub mod conv;
+mod function;
+pub mod init;
+pub mod layer;
+
+// Kernels.
+pub mod flex;
 #[cfg(feature = "gpu")]
 pub mod gpu;
-pub mod init;
 pub mod kernels;
-pub mod layer;
-pub mod mlp;
-pub mod norm;
 
 pub use layer::{Layer, Sequential};

@@ -1,8 +1,10 @@
-//! The dense GAN that people learn first (Goodfellow et al. 2014, section 5: digits by multilayer perceptrons).
+//! A GAN of dense layers, the one of introductions (Goodfellow et al. 2014, section 5: digits by
+//! multilayer perceptrons).
 //!
-//! A dense layer is a convolution whose window is the whole image, or a transposed one from a single pixel, so these
-//! are lists of the same layers as [`dcgan`](crate::dcgan)'s, and whatever runs those runs these. One thing differs
-//! from a perceptron as textbooks draw it: the generator's last layer has a bias a channel, not a bias a pixel.
+//! A dense layer is a convolution whose kernel covers the whole image, or a transposed one from a
+//! single pixel, so these networks are lists of the same layers as those of
+//! [`dcgan`](crate::dcgan), and run wherever those do. Unlike in textbooks, the generator's last
+//! layer has a bias per channel, not per pixel.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
@@ -11,23 +13,25 @@ use crate::dcgan::{Shape, Unsupported};
 use crate::init::Init;
 use crate::layer::{Conv, ConvTranspose, Function, Layer, Sequential};
 
-/// Smallest and largest side of an image: beyond it the weights of the last layer outgrow everything else.
+/// Smallest and largest side of an image in pixels. In larger images the weights of the last layer
+/// outgrow all others.
 pub const SIZES: [usize; 2] = [8, 64];
 
 /// Slope of LeakyReLU in the discriminator.
 const SLOPE: f32 = 0.2;
-/// Share of a discriminator's values that a training step leaves out where nothing else is asked for.
+/// Default dropout rate of a discriminator.
 pub const DROPOUT: f32 = 0.3;
 
-/// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1): dense layers of `ngf`, `2 ngf` and
-/// `4 ngf` values with ReLU, then one to the image and tanh. For digits, `nz` 64 and `ngf` 256:
+/// Maps a latent `[n, nz, 1, 1]` to images `[n, channels, size, size]` in (-1, 1): dense layers of
+/// `ngf`, `2 ngf` and `4 ngf` values with ReLU, then one to the image with tanh. For digits, `nz`
+/// 64 and `ngf` 256:
 ///
 /// ```text
 /// 64 -> 256 -> 512 -> 1024 -> 1 x 28 x 28
 /// ```
 ///
 /// # Errors
-/// [`Unsupported`] names a size, channel count or width for which there is no such network.
+/// [`Unsupported`] if the network is not defined for a size, channel count or width.
 pub fn generator(
     shape: &Shape,
     nz: usize,
@@ -40,17 +44,18 @@ pub fn generator(
     let mut layers = Vec::new();
     let mut from = nz;
     for to in [ngf, 2 * ngf, 4 * ngf] {
-        layers.push(spread(from, to, 1, init));
+        layers.push(to_image(from, to, 1, init));
         layers.push(Layer::activation(Function::Relu));
         from = to;
     }
-    layers.push(spread(from, shape.channels, shape.size, init));
+    layers.push(to_image(from, shape.channels, shape.size, init));
     layers.push(Layer::activation(Function::Tanh));
     Ok(Sequential { layers })
 }
 
-/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`: dense layers of `4 ndf`, `2 ndf` and `ndf` values
-/// with LeakyReLU and dropout of 0.3, then one to the logit. The dropout works in [`Sequential::forward_with`] only.
+/// Maps images `[n, channels, size, size]` to logits `[n, 1, 1, 1]`: dense layers of `4 ndf`,
+/// `2 ndf` and `ndf` values with LeakyReLU and a dropout of 0.3, then one to the logit. Dropout
+/// only happens in [`Sequential::forward_with`].
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -63,9 +68,10 @@ pub fn discriminator(
     conditional_discriminator(shape, 0, ndf, DROPOUT, seed, device)
 }
 
-/// [`discriminator`] that is told the class: of images as so many values and `labels` more behind them (see
-/// [`conditional`](crate::conditional)), `[n, channels * size * size + labels, 1, 1]`; without labels, of images. `dropout`
-/// is a share below 1; 0 leaves these layers away.
+/// [`discriminator`] that is conditioned on a class: maps flattened images with a one-hot class
+/// appended, `[n, channels * size * size + labels, 1, 1]` (see
+/// [`conditional::values`](crate::conditional::values)), or plain images if `labels` is 0.
+/// `dropout` is a rate in [0, 1); 0 leaves the dropout layers out.
 ///
 /// # Errors
 /// [`Unsupported`], as for [`generator`].
@@ -85,19 +91,20 @@ pub fn conditional_discriminator(
         labels => (shape.channels * shape.size.pow(2) + labels, 1),
     };
     for to in [4 * ndf, 2 * ndf, ndf] {
-        layers.push(gather(from, to, kernel, init));
+        layers.push(from_image(from, to, kernel, init));
         layers.push(Layer::activation(Function::LeakyRelu(SLOPE)));
         if dropout > 0.0 {
             layers.push(Layer::dropout(dropout));
         }
         (from, kernel) = (to, 1);
     }
-    layers.push(gather(from, 1, 1, init));
+    layers.push(from_image(from, 1, 1, init));
     Ok(Sequential { layers })
 }
 
-/// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to `[n, to, kernel, kernel]`.
-pub(crate) fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+/// A dense layer from one pixel of `from` values to an image: `[n, from, 1, 1]` to
+/// `[n, to, kernel, kernel]`.
+pub(crate) fn to_image(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
     Layer::ConvTranspose(ConvTranspose {
         weight: weight([from, to, kernel, kernel], from, init),
         bias: Some(init.zeros([to])),
@@ -107,7 +114,7 @@ pub(crate) fn spread(from: usize, to: usize, kernel: usize, init: &mut Init) -> 
 }
 
 /// A dense layer from a whole image: `[n, from, kernel, kernel]` to `[n, to, 1, 1]`.
-pub(crate) fn gather(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
+pub(crate) fn from_image(from: usize, to: usize, kernel: usize, init: &mut Init) -> Layer {
     Layer::Conv(Conv {
         weight: weight([to, from, kernel, kernel], from * kernel * kernel, init),
         bias: Some(init.zeros([to])),
@@ -116,8 +123,8 @@ pub(crate) fn gather(from: usize, to: usize, kernel: usize, init: &mut Init) -> 
     })
 }
 
-/// Uniform within one over the root of the inputs (LeCun et al. 1998, "Efficient backprop", section 4.6, up to a
-/// constant): without batch norm, DCGAN's 0.02 would let signals die away from layer to layer.
+/// Uniform in +-1 / sqrt(inputs) (LeCun et al. 1998, "Efficient backprop", section 4.6, up to a
+/// constant): without batch norm, signals would vanish with DCGAN's 0.02.
 fn weight(shape: [usize; 4], inputs: usize, init: &mut Init) -> Param<Tensor<4>> {
     init.uniform(shape, 1.0 / (inputs as f32).sqrt())
 }
@@ -160,7 +167,7 @@ mod tests {
 
     #[test]
     fn it_is_a_dense_layer() {
-        // y = W x + b by hand, with the weights in the order that convolutions keep them.
+        // y = W x + b, with the weights in the order of convolutions.
         let device = Device::flex();
         let shape = Shape { size: 8, channels: 3 };
         let d = discriminator(&shape, 1, 5, &device).unwrap();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Once;
+use std::time::SystemTime;
 
 /// The path of one of the workspace's programs, built if it is missing or older than its sources.
 ///
@@ -29,22 +30,42 @@ pub fn program(name: &str) -> PathBuf {
 
 const PROGRAMS: [&str; 3] = ["trainer", "runtime", "firmware-demo"];
 
-/// Whether a program is newer than every file that cargo lists as its source.
+/// What the programs are built from, beside the crates of Cargo.lock.
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "models",
+    "runtime",
+    "trainer",
+    "firmware-demo/src",
+    "firmware-demo/Cargo.toml",
+];
+
+/// Whether a program is newer than all its sources. Cargo lists those in a file beside the program, but not when it builds
+/// programs for tests.
 fn is_current(program: &Path) -> bool {
-    let modified = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    let Ok(list) = std::fs::read_to_string(program.with_extension("d")) else {
+    modified(program)
+        .is_some_and(|built| SOURCES.iter().all(|path| is_older(&root().join(path), built)))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|m| m.modified()).ok()
+}
+
+/// Whether a file, or every file of a folder, was last written before `limit`; tests and runs do not count.
+fn is_older(path: &Path, limit: SystemTime) -> bool {
+    if !path.is_dir() {
+        return modified(path).is_some_and(|at| at <= limit);
+    }
+    let Ok(mut entries) = std::fs::read_dir(path) else {
         return false;
     };
-    // `PROGRAM: SOURCE SOURCE ...`, with spaces inside a path escaped.
-    let sources = list.split_once(": ").map_or("", |(_, sources)| sources);
-    let sources = sources.trim().replace("\\ ", "\0");
-    let mut sources = sources.split(' ').map(|path| path.replace('\0', " "));
-    let Some(built) = modified(program) else {
-        return false;
-    };
-    let lock = modified(&root().join("Cargo.lock"));
-    lock.is_some_and(|at| at <= built)
-        && sources.all(|path| modified(Path::new(&path)).is_some_and(|at| at <= built))
+    let skipped = ["tests", "target", "runs", "engines", "kernels", "fuzz"];
+    entries.all(|entry| {
+        entry.is_ok_and(|entry| {
+            skipped.iter().any(|name| entry.file_name() == *name) || is_older(&entry.path(), limit)
+        })
+    })
 }
 
 fn build(folder: &Path, gpu: bool) {
@@ -98,6 +119,14 @@ pub fn run(name: &str, dir: &Path, args: &[&str]) -> Ran {
         out: output.stdout,
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Runs `trainer` with the words of `line`.
+///
+/// # Panics
+/// As [`run`].
+pub fn trainer(dir: &Path, line: &str) -> Ran {
+    run("trainer", dir, &line.split_whitespace().collect::<Vec<_>>())
 }
 
 impl Ran {

@@ -27,7 +27,7 @@ fn memory_stays_and_launches_are_few() {
         eprintln!("no adapter: not tested");
         return;
     };
-    let device = trainer::device::on(&adapter).unwrap();
+    let device = trainer::config::on(&adapter).unwrap();
     let gpu = device.clone().autodiff();
     let narrow = "ngf = 4\nndf = 4\nnz = 8\nbatch = 8".parse().unwrap();
     let cfg = Config::new(Some("dcgan-tutorial"), &narrow).unwrap();

@@ -1,4 +1,4 @@
-//! From the trained list of layers to the two files that others use: the burn record and ONNX.
+//! Exports the trained list of layers as a burn record and ONNX.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use runtime::onnx::{self, OnnxError};
 use runtime::op::{Activation, Op, Window};
 use runtime::record::Buffer;
 
-use crate::noise;
-use crate::run::{self, WriteError};
+use crate::file::{self, WriteError};
+use crate::networks::noise;
 
-/// Seeds on which the files are compared with the trainer's own generator.
+/// Number of seeds on which the files are compared with the trained generator.
 pub const SEEDS: usize = 16;
-/// The largest difference of an output value that counts as equal.
+/// Largest difference of an output value that is accepted.
 pub const TOLERANCE: f32 = 1e-4;
 
-/// Two written files, and how far they are from the trainer's generator.
+/// The files, and their differences from the trained generator.
 #[derive(Debug)]
 pub struct Exported {
     /// The burn record.
@@ -37,13 +37,14 @@ pub struct Exported {
 /// Why nothing was exported.
 #[derive(Debug)]
 pub enum ExportError {
-    /// The list of layers is no generator that `runtime` can run.
+    /// `runtime` cannot run the list of layers.
     Graph(GraphError),
     /// The ONNX model cannot be written or does not read back.
     Onnx(OnnxError),
     /// The record does not read back.
     Record(String),
-    /// A file differs from the trainer's generator by more than [`TOLERANCE`]: which, by how much, at which seed.
+    /// A file differs from the trained generator by more than [`TOLERANCE`]: file, difference,
+    /// seed.
     Differs(&'static str, f32, usize),
     /// A file cannot be written.
     Write(WriteError),
@@ -53,8 +54,8 @@ impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExportError::Graph(_) => write!(f, "the network cannot be exported"),
-            ExportError::Onnx(_) => write!(f, "the ONNX model does not read back"),
-            ExportError::Record(what) => write!(f, "the record does not read back: {what}"),
+            ExportError::Onnx(_) => write!(f, "the ONNX model cannot be read back"),
+            ExportError::Record(what) => write!(f, "the record cannot be read back: {what}"),
             ExportError::Differs(file, error, seed) => write!(
                 f,
                 "the {file} differs from the trained generator by {error:e} at seed {seed}, \
@@ -82,8 +83,8 @@ impl From<WriteError> for ExportError {
     }
 }
 
-/// The generator as `runtime` holds it: batch norm as it stands (see [`Graph::fold`]), latent of `nz` values and one for
-/// each class that the facts name.
+/// The generator as a `Graph`, with batch norm not folded (see [`Graph::fold`]). Its latent has
+/// `nz` values and one per class of the facts.
 pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
     let mut layers = Vec::new();
     for (i, layer) in generator.layers.iter().enumerate() {
@@ -110,15 +111,15 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                 bias: l.bias.as_ref().map(values).unwrap_or_default(),
             },
             Layer::ResizeConv(l) => {
-                let folded = l.folded();
+                let weight = l.transposed_weight();
                 graph::Layer {
                     name: name("conv_transpose"),
                     op: Op::ConvTranspose {
-                        out: folded.dims()[1],
+                        out: weight.dims()[1],
                         window: Window { kernel: 4, stride: 2, padding: 1 },
                     },
                     activation: Activation::None,
-                    weight: floats(folded),
+                    weight: floats(weight),
                     bias: l.bias.as_ref().map(values).unwrap_or_default(),
                 }
             }
@@ -133,7 +134,7 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     l.epsilon as f32,
                 )
             }
-            // Nothing is left out once training is over.
+            // Dropout is for training only.
             Layer::Dropout(_) => continue,
             Layer::Activation(l) => graph::Layer {
                 name: name("activation"),
@@ -164,11 +165,11 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("a float tensor holds floats")
 }
 
-/// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a finished generator (no gradients, statistics recomputed), after
-/// reading both back and comparing them with it on [`SEEDS`] seeds.
+/// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a finished generator (without gradients, statistics
+/// recomputed), after reading both back and comparing them with it on [`SEEDS`] seeds.
 ///
 /// # Errors
-/// [`ExportError`]; no file is left behind then, and earlier ones stay as they were.
+/// [`ExportError`]; no file is left behind, and earlier files are kept.
 pub fn export(
     generator: &Sequential,
     nz: usize,
@@ -183,8 +184,8 @@ pub fn export(
     files(graph(generator, nz, facts), &want, dir, name)
 }
 
-/// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a graph, after reading both back and comparing them with what the graph has
-/// to make of the seeds 0 to [`SEEDS`], `want`.
+/// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a graph, after reading both back and comparing
+/// their images of the seeds 0 to [`SEEDS`] with `want`.
 ///
 /// # Errors
 /// As [`export`].
@@ -198,21 +199,21 @@ pub fn files(graph: Graph, want: &[f32], dir: &Path, name: &str) -> Result<Expor
     let from_onnx = read_back.to_record().map_err(ExportError::Graph)?;
     let error = [compare("record", &record, want)?, compare("ONNX model", &from_onnx, want)?];
 
-    run::create_dir(dir)?;
+    file::create_dir(dir)?;
     let path = |ending: &str| dir.join(format!("{name}.{ending}"));
-    run::write(&path("bpk"), &record)?;
-    if let Err(e) = run::write(&path("onnx"), &model) {
-        // Two files of one generator or none.
+    file::write(&path("bpk"), &record)?;
+    if let Err(e) = file::write(&path("onnx"), &model) {
+        // Write both files or none.
         let _ = std::fs::remove_file(path("bpk"));
         return Err(e.into());
     }
     Ok(Exported { record: path("bpk"), onnx: path("onnx"), error })
 }
 
-/// What a graph as it stands makes of the seeds 0 to [`SEEDS`]: nothing folded.
+/// The images that a graph makes of the seeds 0 to [`SEEDS`], without folding.
 ///
 /// # Errors
-/// [`ExportError`] where it is no generator.
+/// [`ExportError`] if `runtime` cannot run it.
 pub fn images(graph: &Graph) -> Result<Vec<f32>, ExportError> {
     let record = Buffer::from(&graph.to_record().map_err(ExportError::Graph)?);
     let model = Model::parse(record.bytes()).map_err(|e| ExportError::Record(e.to_string()))?;
@@ -228,7 +229,7 @@ pub fn images(graph: &Graph) -> Result<Vec<f32>, ExportError> {
     Ok(all)
 }
 
-/// The largest difference between what a record's model makes of the first seeds and `want`.
+/// The largest difference between a record's images of the first seeds and `want`.
 fn compare(file: &'static str, record: &[u8], want: &[f32]) -> Result<f32, ExportError> {
     let record = Buffer::from(record);
     let model = Model::parse(record.bytes()).map_err(|e| ExportError::Record(e.to_string()))?;
@@ -240,7 +241,7 @@ fn compare(file: &'static str, record: &[u8], want: &[f32]) -> Result<f32, Expor
             .generate(&Latent::from_seed(seed as u64))
             .expect("a seed makes a latent of any length");
         let off = image.values().iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        // A value that is no number differs from everything.
+        // NaN differs from everything.
         let off = match image.values().iter().all(|v| v.is_finite()) {
             true => off,
             false => f32::INFINITY,

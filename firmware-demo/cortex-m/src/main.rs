@@ -1,7 +1,8 @@
-//! The kiosk without an operating system: a record in flash, an arena of a length known when it is built, endless
-//! faces on a panel.
+//! The kiosk without an operating system: a record in flash, an arena whose length is known at build
+//! time, and endless faces on a panel.
 //!
-//! Under QEMU the command line may say `seed=5 position=3 frames=2 report=1 copy=1`; without `frames` it never ends.
+//! Under QEMU it takes arguments: `seed=5 position=3 frames=2 report=1 copy=1`. Without `frames` it
+//! never ends.
 #![no_std]
 #![no_main]
 
@@ -29,13 +30,13 @@ use crate::panel::Panel;
 
 include!(concat!(env!("OUT_DIR"), "/faces.rs"));
 
-/// The record, used where it lies.
-#[allow(unsafe_code, reason = "a record may be larger than the memory of the code")]
+/// The record, used in place.
+#[allow(unsafe_code, reason = "a record may be larger than the code memory")]
 #[unsafe(link_section = ".faces")]
 static FACES: Aligned<[u8; RECORD]> =
     Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
 
-/// A backend that counts, and that copies what it makes to a file of the host if it is asked to.
+/// A backend that counts faces and ticks, and optionally copies each face to a file on the host.
 struct Counted<'m> {
     cpu: Cpu<'m>,
     copy: Option<File>,
@@ -52,7 +53,7 @@ impl Backend for Counted<'_> {
         if let Some(file) = &mut self.copy {
             for (at, pixel) in image.pixels().enumerate() {
                 if file.write_at(3 * at, &pixel).is_err() {
-                    hprintln!("the host takes no more bytes");
+                    hprintln!("cannot write face.rgb888");
                     break;
                 }
             }
@@ -61,9 +62,9 @@ impl Backend for Counted<'_> {
     }
 }
 
-/// What the command line asks for.
+/// The command line.
 #[derive(Default)]
-struct Wish {
+struct Args {
     seed: u64,
     position: u64,
     frames: Option<u64>,
@@ -71,23 +72,23 @@ struct Wish {
     copy: bool,
 }
 
-impl Wish {
-    fn read() -> Wish {
-        let mut wish = Wish::default();
+impl Args {
+    fn read() -> Args {
+        let mut args = Args::default();
         for word in host::arguments(&mut [0; 128]) {
             let Some((key, value)) = word.split_once('=') else {
                 continue;
             };
             match (key, value.parse()) {
-                ("seed", Ok(n)) => wish.seed = n,
-                ("position", Ok(n)) => wish.position = n,
-                ("frames", Ok(n)) => wish.frames = Some(n),
-                ("report", Ok(n)) => wish.report = n != 0,
-                ("copy", Ok(n)) => wish.copy = n != 0,
-                _ => hprintln!("not understood: {}", word),
+                ("seed", Ok(n)) => args.seed = n,
+                ("position", Ok(n)) => args.position = n,
+                ("frames", Ok(n)) => args.frames = Some(n),
+                ("report", Ok(n)) => args.report = n != 0,
+                ("copy", Ok(n)) => args.copy = n != 0,
+                _ => hprintln!("unknown argument: {}", word),
             }
         }
-        wish
+        args
     }
 }
 
@@ -101,17 +102,17 @@ fn main() -> ! {
             debug::exit(debug::EXIT_FAILURE);
         }
     }
-    // A host that does not end the program.
+    // The host may not support exiting.
     loop {
         cortex_m::asm::wfi();
     }
 }
 
 fn run() -> Result<(), &'static str> {
-    let wish = Wish::read();
-    let model = singleton!(: Option<Model<'static>> = None).ok_or("started twice")?;
-    let arena = singleton!(: [f32; ARENA] = [0.0; ARENA]).ok_or("started twice")?;
-    let core = cortex_m::Peripherals::take().ok_or("started twice")?;
+    let args = Args::read();
+    let model = singleton!(: Option<Model<'static>> = None).ok_or("already started")?;
+    let arena = singleton!(: [f32; ARENA] = [0.0; ARENA]).ok_or("already started")?;
+    let core = cortex_m::Peripherals::take().ok_or("already started")?;
     let model = parse(model)?;
     let cpu = match Cpu::new(model, arena) {
         Ok(cpu) => cpu,
@@ -121,33 +122,33 @@ fn run() -> Result<(), &'static str> {
         }
     };
     let counter = Counter::start(core.SYST);
-    let show = Show { seed: wish.seed, dwell: 2, morph: 3, ..Show::default() };
-    let copy = match wish.copy {
-        true => Some(File::create(c"face.rgb888").map_err(|_| "the host makes no file")?),
+    let show = Show { seed: args.seed, dwell: 2, morph: 3, ..Show::default() };
+    let copy = match args.copy {
+        true => Some(File::create(c"face.rgb888").map_err(|_| "the host cannot create a file")?),
         false => None,
     };
     let counted = Counted { cpu, copy, faces: 0, ticks: 0 };
     let mut kiosk = Kiosk::new(counted, show);
-    kiosk.seek(wish.position);
-    let mut panel = Panel::open().map_err(|_| "the host makes no file")?;
-    let mut left = wish.frames;
+    kiosk.seek(args.position);
+    let mut panel = Panel::open().map_err(|_| "the host cannot create a file")?;
+    let mut left = args.frames;
     let start = ticks();
     while left != Some(0) {
         if let Err(error) = kiosk.step(&mut panel) {
             hprintln!("{}", error);
-            return Err("no face");
+            return Err("a face could not be drawn");
         }
         left = left.map(|n| n - 1);
     }
     let whole = ticks() - start;
-    if wish.report {
+    if args.report {
         report(&counter, kiosk.backend(), whole);
     }
     Ok(())
 }
 
-/// Parses the record into its place. A function of its own: what parsing takes of the stack is free again for what
-/// follows.
+/// Parses the record into `place`. Not inlined, so that the stack that parsing needs is free again
+/// afterwards.
 #[inline(never)]
 fn parse(
     place: &'static mut Option<Model<'static>>,
@@ -161,7 +162,7 @@ fn parse(
     }
 }
 
-/// Prints what was measured, a key and a value a line.
+/// Prints the measurements, one key and value per line.
 fn report(counter: &Counter, backend: &Counted<'_>, whole: u64) {
     let face = counter.instructions(backend.ticks) / backend.faces.max(1);
     let drawn = counter.instructions(whole) / backend.faces.max(1);

@@ -1,5 +1,5 @@
-//! A panel with memory of its own, as ST7789 and ILI9341 have it: a window is opened, then rows are sent from a line
-//! buffer. Here the panel's memory is a file of the host, 16 bits a pixel, which can be compared byte by byte.
+//! A panel with its own memory, as an ST7789 or ILI9341 has: rows are sent from a line buffer. Here the
+//! memory is a file on the host with 16 bits per pixel, which can be compared byte by byte.
 
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
@@ -10,19 +10,19 @@ use embedded_graphics::primitives::{PointsIter, Rectangle};
 
 use crate::host::{File, Refused};
 
-/// Pixels a row.
+/// Width in pixels.
 pub const WIDTH: u32 = 240;
-/// Rows.
+/// Height in pixels.
 pub const HEIGHT: u32 = 240;
 
-/// A panel in a file of the host.
+/// A panel backed by a file on the host.
 pub struct Panel {
     file: File,
     line: [u8; 2 * WIDTH as usize],
 }
 
 impl Panel {
-    /// A panel that shows nothing yet.
+    /// Creates the file, empty.
     ///
     /// # Errors
     /// [`Refused::Create`].
@@ -31,7 +31,7 @@ impl Panel {
     }
 }
 
-/// Where a pixel lies in the panel's memory.
+/// The offset of a pixel in the panel's memory.
 fn place(x: i32, y: i32) -> usize {
     2 * (y as usize * WIDTH as usize + x as usize)
 }

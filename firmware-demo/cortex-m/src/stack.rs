@@ -1,5 +1,5 @@
-//! How deep the stack has been: what lies below it is painted first and looked at later.
-#![allow(unsafe_code, reason = "the memory below the stack belongs to nobody yet")]
+//! The stack's high-water mark: free memory is painted first and inspected later.
+#![allow(unsafe_code, reason = "accesses the unused memory below the stack")]
 
 use core::ptr::{addr_of, read_volatile, write_volatile};
 
@@ -15,10 +15,10 @@ unsafe extern "C" {
 /// Paints everything between the static data and the stack.
 pub fn paint() {
     let mut at = addr_of!(__sheap) as *mut u32;
-    // Room for this function's own frame.
+    // Leaves room for this function's own frame.
     let end = (cortex_m::register::msp::read() as usize - 64) as *mut u32;
     while at < end {
-        // SAFETY: the words from the end of the static data to below the stack are RAM that nothing uses.
+        // SAFETY: nothing uses the RAM between the static data and the stack.
         unsafe {
             write_volatile(at, PAINT);
             at = at.add(1);
@@ -26,19 +26,19 @@ pub fn paint() {
     }
 }
 
-/// Bytes of stack that were used at most since [`paint`].
+/// The most bytes of stack in use at once since [`paint`].
 pub fn deepest() -> usize {
     let mut at = addr_of!(__sheap);
     let top = addr_of!(_stack_start);
-    // SAFETY: as above, and the stack's own words are only read.
+    // SAFETY: all words up to the top of the stack are RAM, and they are only read.
     while at < top && unsafe { read_volatile(at) } == PAINT {
         at = at.wrapping_add(1);
     }
     top as usize - at as usize
 }
 
-/// Bytes of static data: initialised, zeroed and whatever the linker put between them.
+/// Bytes of static data: initialized, zeroed and padding.
 pub fn data() -> usize {
-    // Both linker scripts and QEMU's models put RAM at a multiple of 16 MB.
+    // RAM starts at a multiple of 16 MiB on each of these boards.
     addr_of!(__sheap) as usize & 0xff_ffff
 }

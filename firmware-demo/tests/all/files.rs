@@ -1,4 +1,4 @@
-//! The program as a person runs it, without a display: files, configuration, signals, a framebuffer in a file.
+//! The program without a display: files, configuration, signals, a framebuffer in a file.
 
 #![cfg(target_os = "linux")]
 
@@ -33,7 +33,7 @@ fn error(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Sends SIGTERM and waits; what it printed.
+/// Sends SIGTERM and waits. Returns what the program printed on standard error.
 fn terminate(mut child: Child) -> String {
     let kill = Command::new("kill").arg(child.id().to_string()).status();
     assert!(kill.unwrap().success());
@@ -43,7 +43,7 @@ fn terminate(mut child: Child) -> String {
             assert!(status.success(), "{status}");
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+        assert!(start.elapsed() < Duration::from_secs(10), "the program does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
     let mut text = String::new();
@@ -53,7 +53,7 @@ fn terminate(mut child: Child) -> String {
     text
 }
 
-/// Waits until something is true.
+/// Waits until a condition holds.
 fn until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
@@ -80,7 +80,8 @@ fn frames_are_the_same_in_a_folder_and_a_gif() {
     assert!(frames[1] != frames[2] && frames[5] != frames[6]);
     let file = std::io::BufReader::new(fs::File::open(dir.path().join("faces.gif")).unwrap());
     let gif = GifDecoder::new(file).unwrap().into_frames().collect_frames().unwrap();
-    // Two of dwell, four of morph, two of dwell: a frame that stays is written once. Two colours survive a palette.
+    // Two frames of dwell, four of morph, two of dwell; repeated frames are written once. The palette
+    // keeps two colors exactly.
     assert_eq!(gif.len(), 6);
     let delays: Vec<_> = gif.iter().map(|f| f.delay().numer_denom_ms().0).collect();
     assert_eq!(delays, [200, 100, 100, 100, 100, 200]);
@@ -105,12 +106,12 @@ fn the_memory_of_a_panel_is_the_picture_in_16_bits() {
 }
 
 #[test]
-fn without_a_display_it_says_so_and_writes_a_file() {
+fn without_a_display_it_writes_a_file_and_prints_why() {
     let dir = tempfile::tempdir().unwrap();
     let output = run(dir.path(), &["--frames=2", "--size=64x64"]);
     assert!(output.status.success());
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said, "no DISPLAY, and no terminal: faces in a file\n");
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(printed, "no DISPLAY and no terminal: faces in a file\n");
     assert!(dir.path().join("kiosk.gif").exists());
 }
 
@@ -128,10 +129,10 @@ fn a_configuration_file_and_flags_over_it() {
 }
 
 #[test]
-fn the_configuration_to_begin_with_is_right() {
+fn the_example_configuration_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let example = include_str!("../../kiosk.toml");
-    // With its other panel too.
+    // Also with the panel that is commented out.
     let panel = example.split_once("# display = ").unwrap().1.replace("\n# ", "\n");
     let lines = example.lines().filter(|l| !l.starts_with("display"));
     let whole = format!("{}\ndisplay = {panel}", lines.collect::<Vec<_>>().join("\n"));
@@ -149,37 +150,41 @@ fn a_configuration_file_full_of_mistakes() {
     fs::write(dir.path().join("k.toml"), "dwel_s = 1\nfps = -1\nseed = 3\nwake = \"25:00\"\n")
         .unwrap();
     let want = "\
-error: k.toml, line 1: unknown key dwel_s; the nearest is dwell_s
-error: k.toml, line 2: fps cannot be -1: it is a number from 0.01 to 1000
-error: k.toml, line 4: wake cannot be 25:00: a time of day is 00:00 to 23:59
+error: k.toml, line 1: unknown key dwel_s; did you mean dwell_s?
+error: k.toml, line 2: fps cannot be -1: expected a number from 0.01 to 1000
+error: k.toml, line 4: wake cannot be 25:00: expected a time of day from 00:00 to 23:59
 ";
     assert_eq!(error(dir.path(), &["--config=k.toml"]), want);
     fs::write(dir.path().join("k.toml"), "wake = \"09:00\"\n").unwrap();
     let text = error(dir.path(), &["--config=k.toml"]);
-    assert!(text.contains("wake without sleep"), "{text}");
+    assert!(text.contains("wake needs sleep"), "{text}");
     let text = error(dir.path(), &["--config=none.toml"]);
     assert!(text.starts_with("error: cannot read none.toml: "), "{text}");
 }
 
 #[test]
-fn what_cannot_be_is_said_in_a_line() {
+fn errors_are_one_line() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("short"), "1234567").unwrap();
     fs::write(dir.path().join("face.bpk"), "no record").unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    fs::write(dir.path().join("net.onnx"), [8, 9]).unwrap();
+    let cases: [(&[&str], &str); 12] = [
         (&["--model=none.bpk"], "error: cannot read none.bpk: "),
         (&["--model=face.bpk"], "error: face.bpk: "),
-        (&["--position=short"], "error: short has 7 bytes, a position has 8: it is another file"),
-        (&["--display=window"], "error: no window: "),
-        (&["--display=terminal"], "error: the standard output is no terminal"),
-        (&["--display=framebuffer", "--device=none"], "error: cannot open none: "),
+        (&["--position=short"], "error: short is not a position: it has 7 bytes, not 8"),
+        (&["--display=window"], "error: cannot open a window: "),
+        (&["--display=terminal"], "error: standard output is not a terminal"),
+        (&["--out=a.mp4"], "error: --out a.mp4: .mp4 is not supported; .gif, .png, "),
+        (&["--display=headless", "--out=short/a.gif"], "error: cannot create short: "),
+        (&["--device=vulkan:9"], "error: --device vulkan:9: "),
+        (&["--display=framebuffer", "--path=none"], "error: cannot open none: "),
         (
-            &["--display=framebuffer", "--device=short"],
-            "error: short does not say its size: --size does",
+            &["--display=framebuffer", "--path=short"],
+            "error: the size of short is unknown: set it with --size",
         ),
         (
-            &["--display=framebuffer", "--device=short", "--size=9x9", "--depth=16", "--stride=17"],
-            "error: a row of 9 pixels takes 18 bytes, the stride is 17",
+            &["--display=framebuffer", "--path=short", "--size=9x9", "--depth=16", "--stride=17"],
+            "error: a stride of 17 bytes does not fit a row of 9 pixels: expected 18 to 1048576",
         ),
         (&["--display=spi", "--spi=none"], "error: cannot open none: "),
     ];
@@ -187,11 +192,79 @@ fn what_cannot_be_is_said_in_a_line() {
         let text = error(dir.path(), args);
         assert!(text.starts_with(want) && text.lines().count() == 1, "{args:?}: {text}");
     }
+    let text = error(dir.path(), &["--model=net.onnx"]);
+    assert!(
+        text.ends_with("; convert it with `runtime convert net.onnx --out net.bpk`\n"),
+        "{text}"
+    );
+    assert!(!dir.path().join("a.mp4").exists());
 }
 
 #[test]
-fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
-    // Depth, whether red and blue are swapped, bytes a row.
+fn files_go_into_new_folders_and_an_existing_folder_is_one_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("take.2")).unwrap();
+    for (out, want) in [
+        ("new/a.gif", "new/a.gif"),
+        ("take.2", "take.2/frame-000000.png"),
+        ("take.3/", "take.3/frame-000000.png"),
+        ("frames", "frames/frame-000000.png"),
+    ] {
+        ok(dir.path(), &["--frames=1", "--size=16x16", "--out", out]);
+        assert!(dir.path().join(want).is_file(), "{out}");
+    }
+}
+
+#[test]
+fn a_gif_on_standard_output_is_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = [&QUICK[..], &["--frames=5", "--size=16x16", "--out"]].concat();
+    ok(dir.path(), &[&args[..], &["a.gif"]].concat());
+    let output = run(dir.path(), &[&args[..], &["-"]].concat());
+    assert!(output.status.success());
+    assert_eq!(output.stdout, fs::read(dir.path().join("a.gif")).unwrap());
+    assert_eq!(output.stderr, b"5 frames on standard output\n");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no file named -");
+}
+
+#[test]
+fn closed_and_full_streams_are_errors_not_panics() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let args = ["--frames=2", "--size=64x64", "--out"];
+    for out in ["-", "a.gif"] {
+        let mut command = kiosk(dir.path(), &[&args[..], &[out]].concat());
+        let output = command.stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{out}: {text}");
+        assert!(text.starts_with("error: cannot write standard output: "), "{out}: {text}");
+    }
+    let mut command = kiosk(dir.path(), &["--frames=1", "--size=16x16"]);
+    let status = command.stdout(Stdio::null()).stderr(full()).status();
+    assert!(status.unwrap().success(), "a notice that nobody reads");
+    let mut command = kiosk(dir.path(), &["--out=a.mp4"]);
+    let status = command.stderr(full()).status();
+    assert_eq!(status.unwrap().code(), Some(1));
+}
+
+#[test]
+fn help_version_completions_and_the_man_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let (short, long) = (ok(dir.path(), &["-h"]), ok(dir.path(), &["--help"]));
+    assert!(long.lines().count() > 2 * short.lines().count());
+    assert!(short.contains("--device <DEVICE>") && !long.contains("--completions"));
+    assert_eq!(
+        ok(dir.path(), &["--version"]),
+        concat!("firmware-demo ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    assert!(ok(dir.path(), &["--completions=bash"]).contains("--favorites"));
+    let man = ok(dir.path(), &["--man"]);
+    assert!(man.contains(".TH firmware-demo 1") && man.contains("favorites"));
+}
+
+#[test]
+fn the_framebuffer_shows_the_picture_and_sigterm_blanks_it() {
+    // Depth, whether red and blue are swapped, bytes per row.
     for (depth, bgr, stride) in
         [(16, false, 100), (16, true, 96), (24, false, 150), (32, false, 192), (32, true, 256)]
     {
@@ -201,7 +274,7 @@ fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
         let common = ["--size=48x56", "--seed=4", "--hold"];
         let show = [
             "--display=framebuffer",
-            "--device=fb",
+            "--path=fb",
             &bits,
             &row,
             if bgr { "--bgr" } else { "--bgr=false" },
@@ -235,9 +308,9 @@ fn the_framebuffer_shows_the_picture_and_sigterm_leaves_it_black() {
 }
 
 #[test]
-fn a_lost_display_is_tried_again_after_a_growing_pause() {
+fn a_lost_display_is_reopened_after_a_growing_pause() {
     let dir = tempfile::tempdir().unwrap();
-    let args = ["--display=framebuffer", "--device=/dev/full", "--size=8x8", "--depth=16"];
+    let args = ["--display=framebuffer", "--path=/dev/full", "--size=8x8", "--depth=16"];
     let child = kiosk(dir.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(3600));
     let text = terminate(child);
@@ -263,6 +336,20 @@ fn the_position_outlives_the_program() {
 }
 
 #[test]
+fn a_position_file_left_empty_by_a_power_cut_starts_the_kiosk() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("place"), []).unwrap();
+    // As a write that was cut off leaves it.
+    fs::write(dir.path().join("place.part"), "123").unwrap();
+    let args = [&QUICK[..], &["--size=32x32", "--position=place", "--frames=3", "--out=a.png"]];
+    let output = run(dir.path(), &args.concat());
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stderr, b"place is empty: starting at the first face\n");
+    assert_eq!(fs::read(dir.path().join("place")).unwrap(), 2u64.to_le_bytes());
+    assert!(!dir.path().join("place.part").exists());
+}
+
+#[test]
 fn the_clock_gives_two_kiosks_the_same_face() {
     let dir = tempfile::tempdir().unwrap();
     let common = [
@@ -278,7 +365,7 @@ fn the_clock_gives_two_kiosks_the_same_face() {
     other("b.png");
     ok(dir.path(), &["--size=32x32", "--frames=1", "--caption=false", "--out=start.png"]);
     let open = |name: &str| image::open(dir.path().join(name)).unwrap();
-    // Once in a while midnight (UTC) falls between the two.
+    // Midnight (UTC) may fall between the two.
     if open("a.png") != open("b.png") {
         other("a.png");
     }
@@ -289,7 +376,7 @@ fn the_clock_gives_two_kiosks_the_same_face() {
 #[test]
 fn asleep_the_picture_is_black() {
     let dir = tempfile::tempdir().unwrap();
-    // Awake for one minute, twelve hours from now: asleep whenever this runs.
+    // Awake for one minute, twelve hours from now.
     let output = Command::new("date").arg("+%H %M").output().unwrap();
     let now = String::from_utf8(output.stdout).unwrap();
     let (hour, minute) = now.trim().split_once(' ').unwrap();
@@ -299,7 +386,7 @@ fn asleep_the_picture_is_black() {
         format!("--sleep={later:02}:{:02}", (minute.parse::<u32>().unwrap() + 1) % 60),
     );
     let hours = [wake.as_str(), sleep.as_str()];
-    // 59 minutes past would make 23 hours of it.
+    // At 59 minutes past, the minute would become 23 hours.
     let hours = if minute == "59" { ["--wake=00:00", "--sleep=00:01"] } else { hours };
     ok(dir.path(), &[&hours[..], &["--size=32x32", "--frames=1", "--out=night.png"]].concat());
     let night = image::open(dir.path().join("night.png")).unwrap().to_rgb8();
@@ -307,14 +394,14 @@ fn asleep_the_picture_is_black() {
 }
 
 #[test]
-fn a_soak_says_how_fast_and_what_memory() {
+fn a_soak_prints_pace_and_memory() {
     let dir = tempfile::tempdir().unwrap();
     let text = ok(dir.path(), &["--soak=40", "--size=320x240"]);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 2);
-    assert!(lines[0].starts_with("1 faces on 320 x 240 pixels in "));
+    assert!(lines[0].starts_with("1 faces of 320 x 240 pixels in "));
     assert!(
-        lines[1].starts_with("40 faces on 320 x 240 pixels in ")
+        lines[1].starts_with("40 faces of 320 x 240 pixels in ")
             && lines[1].ends_with(" KiB resident")
     );
 }

@@ -1,4 +1,4 @@
-//! One binary for every file: each would link the same libraries again.
+//! One test binary: separate ones would each link the same libraries.
 
 mod files;
 mod terminal;

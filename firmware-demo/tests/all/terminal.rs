@@ -1,4 +1,4 @@
-//! The program in a pseudo-terminal, as over ssh; a terminal emulator says what a person would see.
+//! The program in a pseudo-terminal, as over ssh, with a terminal emulator to read the screen.
 
 #![cfg(target_os = "linux")]
 
@@ -40,7 +40,7 @@ impl Session {
         let (send, output) = channel();
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
-            // An error is the end of the terminal.
+            // An error means that the terminal is closed.
             while let Ok(n @ 1..) = reader.read(&mut buffer) {
                 if send.send(buffer[..n].to_vec()).is_err() {
                     break;
@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    /// Reads until the screen is as wanted.
+    /// Reads until the screen meets a condition.
     fn until(&mut self, what: &str, is: impl Fn(&vt100::Screen) -> bool) {
         let start = Instant::now();
         while !is(self.screen.screen()) {
@@ -84,7 +84,7 @@ impl Session {
                 Some(status) => break status,
                 None => std::thread::sleep(Duration::from_millis(20)),
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+            assert!(start.elapsed() < Duration::from_secs(10), "the program does not end");
         };
         assert!(status.success(), "{status:?}");
         self.until("the first screen", |s| !s.alternate_screen() && !s.hide_cursor());
@@ -92,7 +92,7 @@ impl Session {
     }
 }
 
-/// The picture that half blocks show.
+/// Decodes half blocks to a picture.
 fn picture(screen: &vt100::Screen) -> Option<RgbImage> {
     let (rows, columns) = screen.size();
     let (rows, columns) = (rows.get(), columns.get());
@@ -115,12 +115,13 @@ fn picture(screen: &vt100::Screen) -> Option<RgbImage> {
     Some(image)
 }
 
-/// The picture of a seed as the program writes it into a file.
-fn face(seed: u64, rows: u16) -> RgbImage {
+/// The picture of a seed, as the program writes it to a file.
+fn face(seed: u64, rows: u16, caption: bool) -> RgbImage {
     let dir = tempfile::tempdir().unwrap();
     let size = format!("--size={COLUMNS}x{}", 2 * rows);
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_firmware-demo"))
         .args([&size, "--frames=1", "--out=face.png", &format!("--seed={seed}")])
+        .arg(format!("--caption={caption}"))
         .current_dir(dir.path())
         .stdout(std::process::Stdio::null())
         .status();
@@ -129,7 +130,12 @@ fn face(seed: u64, rows: u16) -> RgbImage {
 }
 
 fn shows(seed: u64, rows: u16) -> impl Fn(&vt100::Screen) -> bool {
-    let want = face(seed, rows);
+    let want = face(seed, rows, true);
+    move |screen| picture(screen).as_ref() == Some(&want)
+}
+
+fn shows_bare(seed: u64) -> impl Fn(&vt100::Screen) -> bool {
+    let want = face(seed, ROWS, false);
     move |screen| picture(screen).as_ref() == Some(&want)
 }
 
@@ -153,7 +159,25 @@ fn keys_and_faces_in_a_terminal() {
     session.until("dark", |s| picture(s).is_some_and(|p| p.pixels().all(|p| p.0 == [0; 3])));
     session.press(b"q");
     let dir = session.ends_well();
-    assert_eq!(std::fs::read_to_string(dir.path().join("favourites.txt")).unwrap(), "4\n");
+    assert_eq!(std::fs::read_to_string(dir.path().join("favorites.txt")).unwrap(), "4\n");
+}
+
+#[test]
+fn many_quick_keys_and_a_favorite_that_is_removed_again() {
+    let mut session = Session::start(&["--hold", "--caption=false"]);
+    session.until("face 0", shows_bare(0));
+    for _ in 0..20 {
+        session.press(b"n");
+    }
+    session.until("face 20", shows_bare(20));
+    session.press(&b"fnfpf".repeat(4));
+    session.press(b"nf");
+    session.until("face 21", shows_bare(21));
+    session.press(b"q");
+    let dir = session.ends_well();
+    // 20 was pressed eight times and 21 five times.
+    let favorites = std::fs::read_to_string(dir.path().join("favorites.txt")).unwrap();
+    assert_eq!(favorites, "21\n");
 }
 
 #[test]

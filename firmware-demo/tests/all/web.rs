@@ -1,4 +1,4 @@
-//! The page in a headless Chromium: what its canvas shows is what the program writes into a file.
+//! The web page in a headless Chromium: its canvas shows what the program writes to a file.
 
 #![cfg(target_os = "linux")]
 
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Answers one request with a file of the page.
+/// Serves one file of the page.
 fn answer(stream: TcpStream) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -33,7 +33,7 @@ fn answer(stream: TcpStream) -> std::io::Result<()> {
 }
 
 #[test]
-#[ignore = "wants Chromium and firmware-demo/web/build to have run"]
+#[ignore = "needs Chromium and the output of firmware-demo/web/build"]
 fn the_page_shows_the_face() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
@@ -71,7 +71,7 @@ fn the_page_shows_the_face() {
         let open = |name: &str| image::open(dir.path().join(name)).unwrap().to_rgb8();
         let (want, mut got) = (open("want.png"), open("got.png"));
         let got = image::imageops::crop(&mut got, 0, 0, 320, 344).to_image();
-        // Another instruction set adds in another order: a level of 255 here and there.
+        // Another instruction set adds in another order, so some levels differ by one.
         let off = want.iter().zip(got.iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(off.unwrap() <= 1, "seed {seed}: {off:?}");
         assert!(got.iter().any(|v| *v > 100), "there is a face");

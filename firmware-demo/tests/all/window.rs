@@ -1,4 +1,4 @@
-//! The program in a window of a virtual X server: keys are pressed, and what the screen shows is compared.
+//! The program in a window of a virtual X server: presses keys and compares the screen.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ use x11rb::protocol::xproto::{
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
-/// A virtual X server and the program in it, both ended at the end.
+/// A virtual X server and the program in it; both are ended on drop.
 struct Desk {
     server: Child,
     program: Child,
@@ -33,14 +33,14 @@ impl Drop for Desk {
 }
 
 fn xvfb() -> Option<(Child, String)> {
-    // The server picks a free number and says which.
+    // The server picks a free display number and prints it.
     let server = Command::new("Xvfb")
         .args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
     let Ok(mut server) = server else {
-        // On a desk without it the other displays are tested all the same; CI installs it.
+        // CI installs it.
         eprintln!("not tested: Xvfb is not installed");
         return None;
     };
@@ -65,7 +65,7 @@ impl Desk {
         Some(Desk { server, program, x, root, dir })
     }
 
-    /// The program's window once it is there.
+    /// The program's window, once it is mapped.
     fn window(&self) -> Window {
         let start = Instant::now();
         loop {
@@ -77,7 +77,7 @@ impl Desk {
                     .is_some_and(|a| a.map_state == x11rb::protocol::xproto::MapState::VIEWABLE)
             };
             if let Some(window) = tree.children.iter().find(seen) {
-                // Without a window manager nobody else gives it the keys.
+                // There is no window manager to do it.
                 self.x.set_input_focus(InputFocus::PARENT, *window, x11rb::CURRENT_TIME).unwrap();
                 self.x.flush().unwrap();
                 return *window;
@@ -111,14 +111,20 @@ impl Desk {
             if let Some(status) = self.program.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+            assert!(start.elapsed() < Duration::from_secs(10), "the program does not end");
             std::thread::sleep(Duration::from_millis(20));
         };
         assert!(status.success(), "{status}");
     }
 
-    /// Presses and releases a key.
+    /// Presses and releases a key, after a pause for the program to look at its window.
     fn press(&self, symbol: u32) {
+        std::thread::sleep(Duration::from_millis(120));
+        self.tap(symbol);
+    }
+
+    /// Presses and releases a key at once, as a remote keyboard does.
+    fn tap(&self, symbol: u32) {
         let setup = self.x.setup();
         let (low, high) = (setup.min_keycode, setup.max_keycode);
         let map = self.x.get_keyboard_mapping(low, high - low + 1).unwrap().reply().unwrap();
@@ -127,13 +133,16 @@ impl Desk {
         for event in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
             self.x.xtest_fake_input(event, code, 0, self.root, 0, 0, 0).unwrap();
             self.x.flush().unwrap();
-            std::thread::sleep(Duration::from_millis(120));
         }
     }
 }
 
-/// The picture of a seed as the program writes it into a file.
+/// The picture of a seed, as the program writes it to a file.
 fn face(seed: u64, size: &str) -> RgbImage {
+    face_of(seed, size, &[])
+}
+
+fn face_of(seed: u64, size: &str, args: &[&str]) -> RgbImage {
     let dir = tempfile::tempdir().unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_firmware-demo"))
         .args([
@@ -142,6 +151,7 @@ fn face(seed: u64, size: &str) -> RgbImage {
             &format!("--seed={seed}"),
             &format!("--size={size}"),
         ])
+        .args(args)
         .current_dir(dir.path())
         .stdout(Stdio::null())
         .status();
@@ -170,12 +180,44 @@ fn keys_and_faces_in_a_window() {
     desk.until("dark", window, &RgbImage::new(320, 240));
     desk.press('q' as u32);
     desk.ends_well();
-    let favourites = std::fs::read_to_string(desk.dir.path().join("favourites.txt"));
-    assert_eq!(favourites.unwrap(), "6\n");
+    let favorites = std::fs::read_to_string(desk.dir.path().join("favorites.txt"));
+    assert_eq!(favorites.unwrap(), "6\n");
 }
 
 #[test]
-fn it_says_where_it_shows_faces_and_they_change() {
+fn no_key_press_is_too_short() {
+    let args = ["--hold", "--caption=false", "--size=160x160"];
+    let Some(mut desk) = Desk::start(&args) else {
+        return;
+    };
+    let window = desk.window();
+    let bare = |seed| face_of(seed, "160x160", &["--caption=false"]);
+    desk.until("face 0", window, &bare(0));
+    for _ in 0..20 {
+        desk.press('n' as u32);
+    }
+    desk.until("face 20", window, &bare(20));
+    // Faster than the program looks.
+    for _ in 0..20 {
+        desk.tap(LEFT);
+    }
+    desk.until("face 0 again", window, &bare(0));
+    for _ in 0..5 {
+        desk.tap('f' as u32);
+    }
+    desk.tap(RIGHT);
+    for _ in 0..4 {
+        desk.tap('f' as u32);
+    }
+    desk.tap('q' as u32);
+    desk.ends_well();
+    // 0 was added, removed, added, removed and added; 1 was removed last.
+    let favorites = std::fs::read_to_string(desk.dir.path().join("favorites.txt"));
+    assert_eq!(favorites.unwrap(), "0\n");
+}
+
+#[test]
+fn it_prints_where_the_faces_are_and_they_change() {
     let Some(mut desk) = Desk::start(&["--dwell-s=0.2", "--morph-s=0.5", "--size=200x200"]) else {
         return;
     };
@@ -185,7 +227,7 @@ fn it_says_where_it_shows_faces_and_they_change() {
     let mut line = String::new();
     let stderr = desk.program.stderr.take().unwrap();
     BufReader::new(stderr).read_line(&mut line).unwrap();
-    assert!(line.starts_with("faces in a window (space holds"), "{line}");
+    assert!(line.starts_with("faces in a window (space: hold"), "{line}");
     desk.press('q' as u32);
     desk.ends_well();
 }

@@ -1,8 +1,9 @@
-//! The kiosk for a page. The page calls these functions and copies the picture from the module's memory to a canvas;
-//! nothing is generated or bound in between.
-#![allow(unsafe_code, reason = "names that a page can call are exported")]
+//! The kiosk as a WebAssembly module. The page calls these functions and copies the picture from the
+//! module's memory to a canvas, without generated bindings.
+#![allow(unsafe_code, reason = "exports functions to the page")]
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use embedded_graphics::Pixel;
@@ -16,11 +17,12 @@ use runtime::model::Model;
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 344;
 
-/// Red, green, blue and opacity, row by row.
+/// RGBA bytes, row by row.
 struct Canvas(Vec<u8>);
 
 struct Page {
     kiosk: Kiosk<Cpu<'static>>,
+    favorites: BTreeSet<u64>,
     canvas: Canvas,
 }
 
@@ -53,26 +55,26 @@ impl DrawTarget for Canvas {
     }
 }
 
-/// Pixels a row of the picture.
+/// Width of the picture in pixels.
 #[unsafe(no_mangle)]
 pub extern "C" fn width() -> u32 {
     WIDTH
 }
 
-/// Rows of the picture.
+/// Height of the picture in pixels.
 #[unsafe(no_mangle)]
 pub extern "C" fn height() -> u32 {
     HEIGHT
 }
 
-/// Begins with the face of a seed, at 30 frames a second. Returns 1, or 0 where the page's model is damaged.
+/// Starts at the face of a seed, at 30 frames per second. Returns 1, or 0 if the model is damaged.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(seed: u64) -> u32 {
     let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
     let Ok(model) = Model::parse(record) else {
         return 0;
     };
-    // A page begins once; what it needs lives as long as it.
+    // Called once; the model lives as long as the page.
     let model = Box::leak(Box::new(model));
     let arena = vec![0.0; model.arena_len()].leak();
     let Ok(cpu) = Cpu::new(model, arena) else {
@@ -81,17 +83,19 @@ pub extern "C" fn start(seed: u64) -> u32 {
     let show = Show { seed, dwell: 90, morph: 90, ..Show::default() };
     let page = Page {
         kiosk: Kiosk::new(cpu, show),
+        favorites: BTreeSet::new(),
         canvas: Canvas(vec![0; (4 * WIDTH * HEIGHT) as usize]),
     };
     PAGE.replace(Some(page));
     1
 }
 
-/// So many frames later: where the picture lies in memory if it changed, else 0.
+/// Advances by `passed` frames. Returns the address of the picture if it changed, otherwise 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn frame(passed: u32) -> *const u8 {
     with(|page| {
         page.kiosk.advance(passed.into());
+        page.kiosk.star(page.favorites.contains(&page.kiosk.seed()));
         match page.kiosk.draw(&mut page.canvas) {
             Ok(true) => page.canvas.0.as_ptr(),
             Ok(false) | Err(_) => std::ptr::null(),
@@ -100,7 +104,8 @@ pub extern "C" fn frame(passed: u32) -> *const u8 {
     .unwrap_or(std::ptr::null())
 }
 
-/// A key: 0 holds or goes on, 1 is the next face, 2 the one before, 3 makes a favourite.
+/// Handles a key: 0 holds or resumes, 1 skips to the next face, 2 returns to the previous one, 3 adds
+/// the face to the favorites or removes it.
 #[unsafe(no_mangle)]
 pub extern "C" fn press(key: u32) {
     with(|page| match key {
@@ -108,16 +113,25 @@ pub extern "C" fn press(key: u32) {
         1 => page.kiosk.next(),
         2 => page.kiosk.previous(),
         3 => {
-            page.kiosk.favourite();
+            let seed = page.kiosk.seed();
+            if !page.favorites.remove(&seed) {
+                page.favorites.insert(seed);
+            }
         }
         _ => {}
     });
 }
 
-/// The seed of the face that is shown.
+/// The seed of the current face.
 #[unsafe(no_mangle)]
 pub extern "C" fn seed() -> u64 {
     with(|page| page.kiosk.seed()).unwrap_or(0)
+}
+
+/// Whether the current face is a favorite.
+#[unsafe(no_mangle)]
+pub extern "C" fn is_favorite() -> u32 {
+    with(|page| page.favorites.contains(&page.kiosk.seed()) as u32).unwrap_or(0)
 }
 
 fn with<T>(work: impl FnOnce(&mut Page) -> T) -> Option<T> {

@@ -1,8 +1,8 @@
-// One number of the output per thread, gathered from a tensor of any strides.
+// One value of the output per thread, gathered from a tensor of any strides.
 
-struct Numbers {
+struct Params {
     count: u32,
-    // Sides of the output but the first.
+    // Axes of the output but the first.
     b: u32,
     c: u32,
     d: u32,
@@ -13,17 +13,7 @@ struct Numbers {
     stride_d: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> input: array<f32>;
-@group(0) @binding(1) var<storage, read_write> output: array<f32>;
-@group(0) @binding(2) var<uniform> p: Numbers;
-
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) id: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let at = (id.y * groups.x + id.x) * 256u + thread;
+fn run(at: u32) {
     if (at >= p.count) {
         return;
     }

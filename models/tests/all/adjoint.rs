@@ -1,5 +1,5 @@
-//! The discriminator's input gradient as a network: against burn's own gradient, and its penalty against finite
-//! differences in 64 bits. The doubling convolution against its two steps.
+//! The input gradient of a discriminator against burn's, and the gradient of its penalty against
+//! finite differences in 64 bits. The doubling convolution against its two steps.
 
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData, module};
@@ -41,7 +41,7 @@ fn it_is_the_gradient() {
     assert!(off < 1e-5 * size, "off by {off} of {size}");
 }
 
-/// `mean over images of the squared gradient's sum`, the scalar of R1 and R2.
+/// The mean over images of the squared norm of the gradient: the scalar of R1 and R2.
 fn penalty(d: &Sequential, x: Tensor<4>) -> Tensor<1> {
     let n = x.dims()[0] as f64;
     let gradient = d.input_gradient(&d.trace(x)).unwrap();
@@ -86,16 +86,17 @@ fn its_penalty_has_the_gradient_of_finite_differences_in_f64() {
         let want = (moved(step) - moved(-step)) / (2.0 * step);
         let off = (gradient[at] - want).abs();
         let size = want.abs().max(1e-6);
-        // A kink of a rectifier may lie between the two points: they are rare, and small at this step.
+        // A rectifier may have its kink between the two points, which is rare and has little effect
+        // at this step.
         assert!(off < 1e-4 * size, "case {case}: {} and {want}", gradient[at]);
     }
 }
 
 #[test]
-fn what_has_no_such_gradient_is_named() {
+fn layers_without_an_input_gradient_are_named() {
     let device = Device::flex();
     let d = dcgan::discriminator(&SHAPE, 2, true, 0, &device).unwrap();
-    let error = d.invertible().unwrap_err().to_string();
+    let error = d.check_input_gradient().unwrap_err().to_string();
     assert!(error.starts_with("layer 3 is a batch norm"), "{error}");
 }
 

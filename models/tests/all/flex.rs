@@ -1,4 +1,4 @@
-//! The layers' own kernels on a CPU against burn's, values and gradients, and against finite differences.
+//! The kernels on a CPU against burn's, values and gradients, and against finite differences.
 
 use burn::module::Param;
 use burn::nn::BatchNormConfig;
@@ -10,9 +10,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// `[n, c, o, h, w, kernel, stride, padding]`, seen from the convolution.
+/// `[n, c, o, h, w, kernel, stride, padding]` of the convolution.
 const WINDOWS: [[usize; 8]; 15] = [
-    // The family's: stem and head, every layer between, one and three channels.
+    // DCGAN's: first and last layer, every layer between, one and three channels.
     [5, 12, 1, 4, 4, 4, 1, 0],
     [3, 40, 100, 4, 4, 4, 1, 0],
     [3, 3, 8, 16, 16, 4, 2, 1],
@@ -31,7 +31,7 @@ const WINDOWS: [[usize; 8]; 15] = [
     [1, 2, 3, 5, 5, 1, 1, 0],
 ];
 
-/// Numbers that look like chance and are the same in every run, whatever other tests do meanwhile.
+/// Normal values, the same in every run whatever other tests draw meanwhile.
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     let len = shape.iter().product::<usize>();
     let mut rng = StdRng::seed_from_u64(shape.iter().fold(1, |seed, n| seed * 31 + *n as u64));
@@ -46,7 +46,8 @@ fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
     assert!(off < 5e-5, "{what}: off by {off} of the mean size");
 }
 
-/// Value and gradients of `f(x, weight)`, weighted so that every output counts differently.
+/// The value of `f(x, weight)` and its gradients, with the weights `by`, or random ones, for the
+/// outputs.
 fn all(
     f: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>,
     x: &Tensor<4>,
@@ -129,7 +130,7 @@ fn a_bias_is_burns() {
     close("dbias", got.2, want.2);
 }
 
-/// The list's own batch norm and activation (one kernel) against burn's two.
+/// Batch norm and activation in one kernel against burn's two.
 #[test]
 fn batch_norm_and_activation_are_burns() {
     let device = Device::flex().autodiff();
@@ -152,7 +153,7 @@ fn batch_norm_and_activation_are_burns() {
             layers: vec![Layer::BatchNorm(make()), Layer::Activation(Activation { function })],
         };
         let Layer::BatchNorm(own) = &list.layers[0] else { unreachable!() };
-        let bend = |x| match function {
+        let activate = |x| match function {
             Function::Relu => activation::relu(x),
             Function::LeakyRelu(slope) => activation::leaky_relu(x, slope as f64),
             Function::Tanh => activation::tanh(x),
@@ -163,7 +164,7 @@ fn batch_norm_and_activation_are_burns() {
         let mut results = Vec::new();
         for (norm, forward) in [
             (own, &(|x| list.forward(x)) as &dyn Fn(Tensor<4>) -> Tensor<4>),
-            (&theirs, &|x| bend(theirs.forward(x))),
+            (&theirs, &|x| activate(theirs.forward(x))),
         ] {
             let x = x.clone().require_grad();
             let y = forward(x.clone());
@@ -185,16 +186,16 @@ fn batch_norm_and_activation_are_burns() {
         for ((what, got), want) in names.iter().zip(vectors).zip(want.2) {
             close(&format!("{name}: {what}"), got, want);
         }
-        // And when nothing is learnt any more.
+        // And in inference.
         let x = x.inner();
         use burn::module::Module;
         let (list, theirs) = (list.valid(), theirs.valid());
-        close(&format!("{name}: in use"), list.forward(x.clone()), bend(theirs.forward(x)));
+        close(&format!("{name}: inference"), list.forward(x.clone()), activate(theirs.forward(x)));
     }
 }
 
-/// Gradients of a whole small generator against central differences of its own output, which needs no other
-/// implementation to be right.
+/// Gradients of a whole small generator against central differences of its own output, which rely
+/// on no other implementation.
 #[test]
 fn gradients_are_finite_differences() {
     use models::dcgan::{self, Shape};

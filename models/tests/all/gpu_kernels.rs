@@ -1,4 +1,4 @@
-//! The layers' kernels on a GPU against those on the CPU: values and gradients.
+//! The kernels on a GPU against those on the CPU: values and gradients.
 
 use std::sync::OnceLock;
 
@@ -6,14 +6,14 @@ use burn::module::Param;
 use burn::nn::BatchNormConfig;
 use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
-use models::kernels::{self, Bend};
-use models::layer::{Activation, Function, ResizeConv};
+use models::kernels;
+use models::layer::{Activation, Function};
 use models::{Layer, Sequential, conv};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// The GPU; where there is none, a failure if one is required.
+/// The GPU. None is a failure if POCKET_GAN_GPU is `required`; otherwise nothing is tested.
 fn gpu() -> Option<Device> {
     static OPENED: OnceLock<Option<Device>> = OnceLock::new();
     let open = || {
@@ -32,9 +32,9 @@ fn gpu() -> Option<Device> {
     device.map(Device::autodiff)
 }
 
-/// `[n, c, o, h, w, kernel, stride, padding]`, seen from the convolution.
+/// `[n, c, o, h, w, kernel, stride, padding]` of the convolution.
 const WINDOWS: [[usize; 8]; 24] = [
-    // The family's: stem and head, every layer between, one and three channels.
+    // DCGAN's: first and last layer, every layer between, one and three channels.
     [5, 12, 1, 4, 4, 4, 1, 0],
     [3, 40, 100, 4, 4, 4, 1, 0],
     [70, 64, 1, 4, 4, 4, 1, 0],
@@ -62,7 +62,7 @@ const WINDOWS: [[usize; 8]; 24] = [
     [130, 33, 47, 1, 1, 1, 1, 0],
 ];
 
-/// Numbers that look like chance and are the same in every run and on every device.
+/// Normal values, the same in every run and on every device.
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     let len = shape.iter().product::<usize>();
     let mut rng = StdRng::seed_from_u64(shape.iter().fold(1, |seed, n| seed * 31 + *n as u64));
@@ -78,13 +78,13 @@ fn close(what: &str, got: &[f32], want: &[f32], bound: f32) {
     assert_eq!(got.len(), want.len(), "{what}");
     let mean = want.iter().map(|v| v.abs()).sum::<f32>() / want.len() as f32;
     let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs());
-    // A NaN is no maximum.
+    // `max` would ignore a NaN.
     let worst = worst.fold(0.0, |a: f32, b| if b <= a { a } else { b });
     let off = worst / mean.max(1e-3);
     assert!(off < bound, "{what}: off by {off} of the mean size");
 }
 
-/// What a function gives, and its gradients by each of its inputs, where every output counts differently.
+/// The value of a function and its gradients by each input, with a random weight for every output.
 fn all<const N: usize>(
     f: impl Fn([Tensor<4>; N]) -> Tensor<4>,
     shapes: [[usize; 4]; N],
@@ -137,12 +137,16 @@ fn transposed_convolutions() {
 fn biases_and_functions() {
     for shape in [[5, 6, 8, 8], [3, 32, 8, 8], [70, 1, 4, 4], [2, 200, 3, 5]] {
         let bias = |b: Tensor<4>| b.reshape([shape[1]]);
-        for bend in [Bend::Leaky(0.2), Bend::Leaky(0.0), Bend::Tanh] {
-            let name = format!("{shape:?} {bend:?}");
-            let f = |[x, b]: [Tensor<4>; 2]| kernels::bend_biased(x, bias(b), bend);
+        for function in
+            [Function::LeakyRelu(0.2), Function::Relu, Function::Tanh, Function::Sigmoid]
+        {
+            let name = format!("{shape:?} {function:?}");
+            let f = |[x, b]: [Tensor<4>; 2]| kernels::bias_activation(x, bias(b), function);
             same(&name, f, [shape, [1, shape[1], 1, 1]], 1e-4);
-            same(&name, |[x]| kernels::bend(x, bend), [shape], 1e-4);
-            let f = |[x, y]: [Tensor<4>; 2]| kernels::unbend(y.detach(), x.clone(), bend) + x;
+            same(&name, |[x]| kernels::activation(x, function), [shape], 1e-4);
+            let f = |[x, y]: [Tensor<4>; 2]| {
+                kernels::activation_backward(y.detach(), x.clone(), function) + x
+            };
             let f = |[x]: [Tensor<4>; 1]| f([x.clone(), x * 0.5]);
             same(&name, f, [shape], 1e-4);
         }
@@ -155,9 +159,7 @@ fn biases_and_functions() {
 fn a_doubling_as_a_transposed_convolution() {
     for [out, from, n, side] in [[3, 5, 2, 4], [16, 32, 3, 8], [64, 8, 1, 4]] {
         let f = |[x, weight]: [Tensor<4>; 2]| {
-            let layer = ResizeConv { weight: Param::from_tensor(weight.clone()), bias: None };
-            let _ = layer;
-            conv::conv_transpose2d(x, kernels::fold(weight), None, 2, 1)
+            conv::conv_transpose2d(x, kernels::resize_weight(weight), None, 2, 1)
         };
         same(&format!("{from} to {out}"), f, [[n, from, side, side], [out, from, 3, 3]], 2e-4);
     }

@@ -41,7 +41,7 @@ fn mistakes_in_training() {
         (&["fit", "--recipe", "bad.toml"], &["bad.toml is not TOML"]),
         (&["fit", "--recipe", "odd.toml"], &["\"bacht\"", "did you mean \"batch\"?"]),
         (&["fit", "--recipe", "none.toml"], &["cannot read none.toml"]),
-        (&["fit", "--size", "48"], &["size is 48: 16, 32, 64 or 128"]),
+        (&["fit", "--size", "48"], &["size is 48: must be 16, 32, 64 or 128"]),
         (&["fit", "--set", "leanrning=3"], &["there is no setting \"leanrning\""]),
         (&["fit", "--loss", "wgan"], &["wgan"]),
         (

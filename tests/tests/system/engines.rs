@@ -9,7 +9,7 @@ use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
 use runtime::op::{Activation, Op, Window};
 use runtime::{cpu::Cpu, model::Model, onnx, record::Buffer};
-use trainer::noise;
+use trainer::networks::noise;
 
 const SEEDS: usize = 3;
 
@@ -58,7 +58,7 @@ fn every_size_that_can_be_trained() {
             // Statistics other than those of a fresh network.
             let mut rng = noise::rng(1, noise::Stream::Statistics, 0);
             let batches = [0, 1].map(|_| noise::latents(8, 10, &mut rng, &training));
-            let g = burn::module::Module::valid(&g.restandardise(batches));
+            let g = burn::module::Module::valid(&g.restandardize(batches));
             let mut graph = trainer::export::graph(&g, 10, Facts::default());
             graph.fold();
             let want: Vec<f32> =

@@ -1,36 +1,17 @@
-//! The networks beside the DCGAN, with the real programs and a few seconds each: what training writes, that it goes on bit
-//! for bit, that what is exported runs, and what bad input gets.
+//! The networks beside the DCGAN, with the real programs and a few seconds each: what training
+//! writes, that it resumes bit for bit, that its exports run, and what bad input gets.
 
 use std::fs;
 use std::path::Path;
 
 use runtime::npy::Array;
-use tests::{names, run};
+use tests::{names, run, trainer};
 
-/// The smallest run of a recipe on drawn digits, to `out`, for so many images.
-fn fit(dir: &Path, recipe: &str, out: &str, more: &[&str]) -> String {
-    let small = [
-        "fit",
-        "--recipe",
-        recipe,
-        "--out",
-        out,
-        "--batch",
-        "8",
-        "--ngf",
-        "4",
-        "--ndf",
-        "4",
-        "--set",
-        "drawn=40",
-        "--set",
-        "log=40",
-        "--set",
-        "checkpoint=40",
-        "--set",
-        "workers=1",
-    ];
-    run("trainer", dir, &[&small, more].concat()).ok()
+/// The smallest run of a recipe on drawn digits, to `out`.
+fn fit(dir: &Path, recipe: &str, out: &str, more: &str) -> String {
+    let small = "--batch 8 --ngf 4 --ndf 4 --set drawn=40 --set log_every=40 \
+                 --set checkpoint_every=40 --workers 1";
+    trainer(dir, &format!("fit --recipe {recipe} --out {out} {small} {more}")).ok()
 }
 
 /// The size of a PNG.
@@ -39,13 +20,13 @@ fn size(path: &Path) -> (u32, u32) {
 }
 
 /// A recipe of the family and how its run is made small.
-const RECIPES: [(&str, &[&str]); 6] = [
-    ("cgan-mnist", &[]),
-    ("cgan-mnist-conv", &["--size", "16"]),
-    ("autoencoder", &["--set", "hidden=[16,8]"]),
-    ("denoising-autoencoder", &["--set", "hidden=[16]", "--nz", "8"]),
-    ("vae", &["--set", "hidden=[16]"]),
-    ("vae-conv", &["--size", "16", "--nz", "4"]),
+const RECIPES: [(&str, &str); 6] = [
+    ("cgan-mnist", ""),
+    ("cgan-mnist-conv", "--size 16"),
+    ("autoencoder", "--set hidden=[16,8]"),
+    ("denoising-autoencoder", "--set hidden=[16] --nz 8"),
+    ("vae", "--set hidden=[16]"),
+    ("vae-conv", "--size 16 --nz 4"),
 ];
 
 #[test]
@@ -53,10 +34,9 @@ fn a_run_that_was_cut_in_two_is_the_same_run() {
     for (recipe, more) in RECIPES {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let epochs = |n: &'static str| [more, &["--epochs", n]].concat();
-        fit(dir, recipe, "whole", &epochs("3"));
-        fit(dir, recipe, "halves", &epochs("1"));
-        fit(dir, recipe, "halves", &epochs("3"));
+        fit(dir, recipe, "whole", &format!("{more} --epochs 3"));
+        fit(dir, recipe, "halves", &format!("{more} --epochs 1"));
+        fit(dir, recipe, "halves", &format!("{more} --epochs 3"));
         let record = |run: &str| fs::read(dir.join(run).join("export/generator.bpk")).unwrap();
         assert!(record("whole") == record("halves"), "{recipe}");
     }
@@ -66,7 +46,7 @@ fn a_run_that_was_cut_in_two_is_the_same_run() {
 fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    fit(dir, "cgan-mnist", "run", &["--epochs", "2"]);
+    fit(dir, "cgan-mnist", "run", "--epochs 2");
     let sheet = dir.join("run/fake_images_epoch_0002.png");
     assert_eq!(size(&sheet), (280, 280), "ten of each of ten classes");
     let bytes = fs::read(dir.join("run/d_outputs_epoch_0002.npy")).unwrap();
@@ -110,33 +90,25 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     assert_eq!(read("from.png"), seven);
 }
 
-/// The shape in a numpy file's header.
 #[test]
 fn an_autoencoder_shows_reconstructions_and_where_codes_lie() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let said = fit(dir, "autoencoder", "run", &["--epochs", "2", "--set", "hidden=[16,8]"]);
-    assert!(said.contains("unseen:  mse"), "{said}");
+    let text = fit(dir, "autoencoder", "run", "--epochs 2 --set hidden=[16,8]");
+    assert!(text.contains("held out: mse"), "{text}");
     let files = names(&dir.join("run"));
     for want in ["reconstructions_epoch_0002.png", "codes_epoch_0002.png", "codes.html"] {
         assert!(files.iter().any(|f| f == want), "{want} is not among {files:?}");
     }
     assert_eq!(size(&dir.join("run/codes_epoch_0002.png")), (960, 480), "two views");
-    run(
-        "trainer",
-        dir,
-        &["data", "--out", "digits", "--count", "30", "--size", "28", "--channels", "1"],
-    )
-    .ok();
-    let args =
-        ["reconstruct", "run", "--data", "digits", "--out", "rec.png", "--codes", "codes.png"];
-    let said = run("trainer", dir, &args).ok();
-    assert!(said.contains("30 images: mse"), "{said}");
+    trainer(dir, "data draw --out digits --count 30 --size 28 --channels 1").ok();
+    let line = "reconstruct run --data digits --out rec.png --codes codes.png";
+    let text = trainer(dir, line).ok();
+    assert!(text.contains("30 images: mse"), "{text}");
     assert_eq!(size(&dir.join("rec.png")).0, 280);
     assert!(dir.join("codes.html").exists());
 
-    let odd = ["anomalies", "run", "--data", "digits", "--out", "odd", "--count", "4"];
-    run("trainer", dir, &odd).ok();
+    trainer(dir, "anomalies run --data digits --out odd --count 4").ok();
     let csv = fs::read_to_string(dir.join("odd/anomalies.csv")).unwrap();
     let scores: Vec<f64> =
         csv.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse().unwrap()).collect();
@@ -149,89 +121,75 @@ fn an_autoencoder_shows_reconstructions_and_where_codes_lie() {
 fn noise_comes_off_files_and_folders() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let small = ["--epochs", "2", "--set", "hidden=[16]", "--nz", "8"];
-    fit(dir, "denoising-autoencoder", "run", &small);
-    run(
-        "trainer",
-        dir,
-        &["data", "--out", "in", "--count", "3", "--size", "40", "--channels", "1"],
-    )
-    .ok();
-    run("trainer", dir, &["denoise", "run", "in", "out"]).ok();
+    fit(dir, "denoising-autoencoder", "run", "--epochs 2 --set hidden=[16] --nz 8");
+    trainer(dir, "data draw --out in --count 3 --size 40 --channels 1").ok();
+    let text = trainer(dir, "restore run --data in --out out").ok();
+    assert_eq!(text.lines().last(), Some("wrote 3 images to out"));
+    assert!(!text.contains("000001.png"), "{text}");
     assert_eq!(names(&dir.join("out")), ["000000.png", "000001.png", "000002.png"]);
-    run("trainer", dir, &["denoise", "run", "in/000001.png", "one.png"]).ok();
+    let text = trainer(dir, "restore run --data in --out again -v").ok();
+    assert!(text.contains("again/000001.png\n"), "{text}");
+    trainer(dir, "restore run --data in/000001.png --out one.png").ok();
     let [one, of] = ["one.png", "out/000001.png"].map(|p| image::open(dir.join(p)).unwrap());
     assert_eq!(one, of);
     assert_eq!(one.width(), 28, "brought to the run's size");
 
-    let many = run("trainer", dir, &["denoise", "run", "in", "x.png"]).error();
-    assert!(many.contains("3 images go into a folder"), "{many}");
-    let other = run("trainer", dir, &["colourise", "run", "in", "x"]).error();
-    assert!(other.contains("recipe colourise"), "{other}");
-    assert!(!dir.join("x").exists() && !dir.join("x.png").exists());
-    let text = run("trainer", dir, &["denoise", "run", "run/options.json", "x"]).error();
+    let many = trainer(dir, "restore run --data in --out x.png").error();
+    assert!(many.contains("3 images need a folder"), "{many}");
+    let text = trainer(dir, "restore run --data run/options.json --out x").error();
     assert!(text.contains("options.json"), "{text}");
+    let text = trainer(dir, "restore run --data in --out run").error();
+    assert!(text.contains("run is the folder of a run"), "{text}");
+    fit(dir, "autoencoder", "plain", "--epochs 1 --set hidden=[16]");
+    let other = trainer(dir, "restore plain --data in --out x").error();
+    assert!(other.contains("denoising-autoencoder or colorize"), "{other}");
+    assert!(!dir.join("x").exists() && !dir.join("x.png").exists());
 }
 
 #[test]
-fn colours_and_duplicates() {
+fn colors_and_duplicates() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let small = ["--images", "80", "--size", "16", "--nz", "8", "--set", "grid=40"];
-    fit(dir, "colourise", "colours", &small);
-    run("trainer", dir, &["data", "--out", "faces", "--count", "12", "--size", "32"]).ok();
-    run("trainer", dir, &["colourise", "colours", "faces", "out"]).ok();
+    fit(dir, "colorize", "colors", "--images 80 --size 16 --nz 8 --set grid_every=40");
+    trainer(dir, "data draw --out faces --count 12 --size 32").ok();
+    trainer(dir, "restore colors --data faces --out out").ok();
     assert_eq!(names(&dir.join("out")).len(), 12);
 
-    fit(
-        dir,
-        "duplicates",
-        "codes",
-        &["--images", "80", "--size", "16", "--nz", "64", "--set", "grid=40"],
-    );
+    fit(dir, "duplicates", "codes", "--images 80 --size 16 --nz 64 --set grid_every=40");
     fs::copy(dir.join("faces/000003.png"), dir.join("faces/copy, of three.png")).unwrap();
-    let args = ["duplicates", "codes", "--data", "faces", "--out", "twice", "--bits", "0"];
-    let said = run("trainer", dir, &args).ok();
-    assert!(said.contains("\n1 groups within 0 of 64 bits"), "{said}");
+    let text = trainer(dir, "duplicates codes --data faces --out twice --bits 0").ok();
+    assert!(text.contains("\n1 groups within 0 of 64 bits"), "{text}");
     let csv = fs::read_to_string(dir.join("twice/duplicates.csv")).unwrap();
     assert_eq!(csv, "group,image\n1,000003.png\n1,\"copy, of three.png\"\n");
     assert!(dir.join("twice/duplicates.png").exists());
 }
 
 #[test]
-fn what_does_not_go_together_is_said() {
+fn what_does_not_go_together_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let fit =
-        |args: &[&str]| run("trainer", dir, &[&["fit", "--out", "run"], args].concat()).error();
+    let fit = |more: &str| trainer(dir, &format!("fit --out run {more}")).error();
     // A conditional run of faces, which have no classes.
-    let error = fit(&["--set", "conditional=true", "--set", "drawn=40"]);
+    let error = fit("--set conditional=true --set drawn=40");
     assert!(error.contains("0 classes") && error.contains("folder for each class"), "{error}");
-    let error = fit(&["--recipe", "cgan-mnist", "--size", "65"]);
-    assert_eq!(error, "size is 65: 8 to 64 for the network mlp");
-    let error = fit(&["--recipe", "vae", "--set", "ema=1000"]);
+    let error = fit("--recipe cgan-mnist --size 65");
+    assert_eq!(error, "size is 65: must be 8 to 64 for the network mlp");
+    let error = fit("--recipe vae --set ema=1000");
     assert!(error.contains("encoder and decoder go together"), "{error}");
-    let error = fit(&["--recipe", "autoencoder", "--penalty", "r1"]);
+    let error = fit("--recipe autoencoder --penalty r1");
     assert!(error.contains("objective is autoencoder"), "{error}");
-    let error = fit(&["--set", "output=sigmoid"]);
+    let error = fit("--set output=sigmoid");
     assert!(error.contains("tanh or linear for a gan"), "{error}");
-    let error = fit(&["--recipe", "colourise", "--channels", "1"]);
-    assert!(error.contains("none or noise for grey images"), "{error}");
-    let error = fit(&["--recipe", "autoencoder", "--set", "hidden=[0]"]);
+    let error = fit("--recipe colorize --channels 1");
+    assert!(error.contains("none or noise for gray images"), "{error}");
+    let error = fit("--recipe autoencoder --set hidden=[0]");
     assert!(error.contains("hidden is [0]"), "{error}");
     assert!(!dir.join("run").exists(), "nothing half-made");
 
-    run(
-        "trainer",
-        dir,
-        &[
-            "fit", "--out", "gan", "--images", "8", "--size", "16", "--ngf", "2", "--ndf", "2",
-            "--batch", "8", "--set", "drawn=8",
-        ],
-    )
-    .ok();
-    let error = run("trainer", dir, &["reconstruct", "gan"]).error();
+    let gan = "fit --out gan --images 8 --size 16 --ngf 2 --ndf 2 --batch 8 --set drawn=8";
+    trainer(dir, gan).ok();
+    let error = trainer(dir, "reconstruct gan").error();
     assert!(error.contains("which has no encoder"), "{error}");
-    let error = run("trainer", dir, &["anomalies", "nowhere", "--data", "x", "--out", "y"]).error();
+    let error = trainer(dir, "anomalies nowhere --data x --out y").error();
     assert!(error.contains("nowhere"), "{error}");
 }

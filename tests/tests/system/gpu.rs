@@ -3,16 +3,16 @@
 //! Without the feature `gpu` only the error messages are tested. Without an adapter the other tests
 //! print a line and pass, unless the variable `POCKET_GAN_GPU` is `required`.
 
-use tests::run;
+use tests::{run, trainer};
 
 #[test]
 fn devices_that_do_not_exist() {
     let dir = tempfile::tempdir().unwrap();
     let error =
         run("runtime", dir.path(), &["generate", "--out", "x.png", "--device", "cuda"]).usage();
-    assert!(error.contains("cpu, vulkan, vulkan:N or auto"), "{error}");
-    let error = run("trainer", dir.path(), &["fit", "--device", "cuda"]).usage();
-    assert!(error.contains("flex (the CPU), vulkan, vulkan:N and auto"), "{error}");
+    assert!(error.contains("auto, cpu, vulkan and vulkan:N"), "{error}");
+    let error = trainer(dir.path(), "fit --device cuda").error();
+    assert!(error.contains("auto, cpu, vulkan and vulkan:N"), "{error}");
     let args = ["generate", "--out", "x.png", "--device", "vulkan:99"];
     let error = run("runtime", dir.path(), &args).error();
     assert!(error.contains("--device vulkan:99"), "{error}");
@@ -26,7 +26,10 @@ fn devices_that_do_not_exist() {
 
 #[cfg(feature = "gpu")]
 mod on_vulkan {
-    use std::process::Command;
+    use std::fs;
+    use std::process::{Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
 
     use burn::tensor::Device;
     use models::dcgan::{Output, Shape, Style, Upsample};
@@ -38,10 +41,10 @@ mod on_vulkan {
     use runtime::latent::Latent;
     use runtime::model::Model;
     use runtime::record::Buffer;
-    use tests::{program, run};
+    use tests::{program, run, trainer};
     use trainer::config::Config;
     use trainer::export;
-    use trainer::noise::{self, Stream};
+    use trainer::networks::noise::{self, Stream};
     use trainer::objective::{self, Batch};
 
     /// The adapters; none is a failure if they are required.
@@ -214,7 +217,7 @@ mod on_vulkan {
         let Some(adapter) = found().into_iter().next() else {
             return;
         };
-        let gpu = trainer::device::on(&adapter).unwrap().autodiff();
+        let gpu = trainer::config::on(&adapter).unwrap().autodiff();
         let cfg = config(recipe, more);
         let (want, images) = steps(&cfg, count, &Device::flex().autodiff());
         let (got, others) = steps(&cfg, count, &gpu);
@@ -236,7 +239,7 @@ mod on_vulkan {
     fn training_is_the_same_training() {
         let gan = "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nupsample = 'resize'";
         let hinge =
-            "loss = 'hinge'\naugment = 'colour,translation,cutout'\nchannels = 1\nspectral = true";
+            "loss = 'hinge'\naugment = 'color,translation,cutout'\nchannels = 1\nspectral = true";
         let cases = [
             (None, ""),
             (None, gan),
@@ -262,7 +265,7 @@ mod on_vulkan {
         let Some(adapter) = found().into_iter().next() else {
             return;
         };
-        let gpu = trainer::device::on(&adapter).unwrap().autodiff();
+        let gpu = trainer::config::on(&adapter).unwrap().autodiff();
         let cfg = config(None, "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nbatch = 33");
         assert!(steps(&cfg, 3, &gpu) == steps(&cfg, 3, &gpu));
     }
@@ -309,43 +312,32 @@ mod on_vulkan {
         .ok();
         assert!(path.join("f-069.png").exists() && !path.join("f-070.png").exists());
 
-        let small = [
-            "fit",
-            "--device",
-            "vulkan",
-            "--out",
-            "run",
-            "--size",
-            "16",
-            "--ngf",
-            "2",
-            "--ndf",
-            "2",
-            "--nz",
-            "4",
-            "--batch",
-            "8",
-            "--set",
-            "drawn=16",
-            "--set",
-            "checkpoint=16",
-            "--set",
-            "log=8",
-        ];
-        let said = run("trainer", path, &[&small[..], &["--images", "16"]].concat()).ok();
+        let small = "fit --device vulkan --out run --size 16 --ngf 2 --ndf 2 --nz 4 --batch 8 \
+                     --set drawn=16 --set checkpoint_every=16 --set log_every=8 --images 16";
+        let said = trainer(path, small).ok();
         assert!(said.contains("device: "), "{said}");
         // Software Vulkan has no matrix units, and says so before anything is written.
         let adapters = found();
         if adapters.first().is_some_and(|a| !a.is_real()) {
-            let mixed = ["fit", "--device", "vulkan", "--precision", "mixed", "--out", "mixed"];
-            let drawn = ["--set", "drawn=128"];
-            let error = run("trainer", path, &[&mixed[..], &drawn].concat()).error();
-            assert!(error.contains("--precision f32 trains there"), "{error}");
+            let mixed = "fit --device vulkan --precision mixed --out mixed --set drawn=128";
+            let error = trainer(path, mixed).error();
+            assert!(error.contains("use --precision f32"), "{error}");
             assert!(!path.join("mixed").exists());
         }
-        // It goes on on the CPU.
-        let more = ["fit", "--out", "run", "--device", "flex", "--images", "32"];
-        let said = run("trainer", path, &more).ok();
-        assert!(said.contains("going on from 16 images"), "{said}");
+        // It resumes on the CPU, and then has no use for Vulkan's loader.
+        let mut child = Command::new(program("trainer"));
+        let child = child.args("fit --out run --device cpu --images 1000000".split(' '));
+        let mut child = child.current_dir(path).stdout(Stdio::null()).spawn().unwrap();
+        let row = |text: &str| text.lines().last().is_some_and(|row| row.contains("\"images\":24"));
+        let began = Instant::now();
+        while !fs::read_to_string(path.join("run/stats.jsonl")).is_ok_and(|text| row(&text)) {
+            assert!(began.elapsed() < Duration::from_secs(120), "it never resumed");
+            assert!(child.try_wait().unwrap().is_none(), "it ended");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let maps = fs::read_to_string(format!("/proc/{}/maps", child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(maps.is_ok_and(|maps| !maps.contains("libvulkan")), "Vulkan is loaded");
     }
 }

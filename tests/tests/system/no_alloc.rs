@@ -107,7 +107,7 @@ fn show<C: Paint>(kiosk: &mut Kiosk<Cpu<'_>>) -> u32 {
         match step {
             4 => kiosk.next(),
             5 => kiosk.previous(),
-            6 => drop(kiosk.favourite()),
+            6 => kiosk.star(true),
             7 => kiosk.hold(true),
             8 => kiosk.hold(false),
             9 => kiosk.sleep(true),

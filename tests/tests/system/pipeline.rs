@@ -1,4 +1,4 @@
-//! From drawn faces to a face, with the real programs: train, stop, go on, export, generate.
+//! From drawn faces to a face, with the real programs: train, stop, resume, export, generate.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,32 +7,27 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::{names, program, run};
+use tests::{Ran, names, program, run, trainer};
 
 /// A network small enough for a few seconds.
-const SMALL: [&str; 14] = [
-    "--size",
-    "16",
-    "--ngf",
-    "4",
-    "--ndf",
-    "4",
-    "--nz",
-    "8",
-    "--batch",
-    "16",
-    "--set",
-    "drawn=100",
-    "--set",
-    "log=160",
-];
+const SMALL: &str =
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=100 --set log_every=160";
 
-fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    ["fit"].into_iter().chain(SMALL).chain(more.iter().copied()).collect()
+fn fit(dir: &Path, more: &str) -> Ran {
+    trainer(dir, &format!("fit {SMALL} {more}"))
 }
 
-/// Every tensor of a checkpoint, by file and name, and the facts beside them. burn gives each parameter a number by
-/// chance when it is made; the optimisers' tensors are called by it, so it is told as the parameter's path here.
+/// `trainer fit` on its way.
+#[cfg(unix)]
+fn start(dir: &Path, more: &str) -> Command {
+    let mut command = Command::new(program("trainer"));
+    command.arg("fit").args(SMALL.split(' ')).args(more.split(' ')).current_dir(dir);
+    command
+}
+
+/// Every tensor of a checkpoint, by file and name, and the facts beside them. burn gives each
+/// parameter a random number when it is made and names the optimizers' tensors by it, so it is
+/// replaced with the parameter's path here.
 fn checkpoint(run: &Path, images: u64) -> BTreeMap<String, Vec<u8>> {
     let dir = run.join("checkpoints").join(format!("{images:012}"));
     let mut all = BTreeMap::new();
@@ -70,75 +65,30 @@ fn tensors(path: &Path) -> Vec<burn_pack::Tensor> {
 #[test]
 fn two_halves_are_the_whole_bit_for_bit() {
     // 200 steps of 16, and 100 and 100. The average is on; D has batch norm.
-    two_halves_are_the_whole(&["--set", "mirror=true"]);
+    two_halves_are_the_whole("--mirror");
 }
 
 #[test]
 fn two_halves_are_the_whole_with_every_option_on() {
-    let relative = [
-        "--loss",
-        "rpgan",
-        "--penalty",
-        "r1r2",
-        "--gamma",
-        "2",
-        "--set",
-        "gamma_end=0.2",
-        "--set",
-        "penalty_every=3",
-        "--set",
-        "d_norm=false",
-        "--set",
-        "spectral=true",
-        "--set",
-        "upsample=resize",
-        "--set",
-        "output=linear",
-        "--set",
-        "ramp=2500",
-        "--set",
-        "lr_end=1e-4",
-        "--set",
-        "beta2=0.9",
-        "--set",
-        "beta2_end=0.99",
-        "--set",
-        "lr_d=1.5",
-        "--set",
-        "instance_noise=0.1",
-        "--augment",
-        "colour,translation,cutout",
-        "--set",
-        "augment_p=0.2",
-        "--set",
-        "augment_p_end=0.8",
-        "--mirror",
-    ];
-    two_halves_are_the_whole(&relative);
-    let wasserstein = [
-        "--loss",
-        "wasserstein",
-        "--set",
-        "clip=0.05",
-        "--set",
-        "d_steps=2",
-        "--set",
-        "d_norm=false",
-        "--set",
-        "g_norm=false",
-    ];
-    two_halves_are_the_whole(&wasserstein);
+    two_halves_are_the_whole(
+        "--loss rpgan --penalty r1r2 --gamma 2 --set gamma_end=0.2 --set penalty_every=3 \
+         --set d_norm=false --set spectral=true --set upsample=resize --set output=linear \
+         --set ramp=2500 --set lr_end=1e-4 --beta2 0.9 --set beta2_end=0.99 --set lr_d=1.5 \
+         --set instance_noise=0.1 --augment color,translation,cutout --set augment_p=0.2 \
+         --set augment_p_end=0.8 --mirror",
+    );
+    two_halves_are_the_whole(
+        "--loss wasserstein --set clip=0.05 --set d_steps=2 --set d_norm=false --set g_norm=false",
+    );
 }
 
-fn two_halves_are_the_whole(options: &[&str]) {
+fn two_halves_are_the_whole(options: &str) {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    let whole = [&["--images", "3200", "--out", "whole"], options].concat();
-    run("trainer", at, &fit(&whole)).ok();
-    let half = [&["--images", "1600", "--out", "halves"], options].concat();
-    run("trainer", at, &fit(&half)).ok();
-    let text = run("trainer", at, &["fit", "--out", "halves", "--images", "3200"]).ok();
-    assert!(text.contains("going on from 1600 images"), "{text}");
+    fit(at, &format!("--images 3200 --out whole {options}")).ok();
+    fit(at, &format!("--images 1600 --out halves {options}")).ok();
+    let text = trainer(at, "fit --out halves --images 3200").ok();
+    assert!(text.contains("resuming from 1600 images"), "{text}");
     let (a, b) = (at.join("whole"), at.join("halves"));
     let (one, two) = (checkpoint(&a, 3200), checkpoint(&b, 3200));
     assert!(one.len() > 40, "both networks, the average, both optimisers");
@@ -160,7 +110,7 @@ fn two_halves_are_the_whole(options: &[&str]) {
     assert_eq!(stats(&a), stats(&b));
     assert_eq!(stats(&a).len(), 20);
     // A run that is at its end has nothing left to do, and exports again.
-    let text = run("trainer", at, &["fit", "--out", "halves"]).ok();
+    let text = trainer(at, "fit --out halves").ok();
     assert!(text.contains("generator.bpk"), "{text}");
 }
 
@@ -168,8 +118,7 @@ fn two_halves_are_the_whole(options: &[&str]) {
 fn the_same_seed_gives_the_same_files_and_another_does_not() {
     let dir = tempfile::tempdir().unwrap();
     for (out, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {
-        let args = fit(&["--images", "160", "--out", out, "--seed", seed]);
-        run("trainer", dir.path(), &args).ok();
+        fit(dir.path(), &format!("--images 160 --out {out} --seed {seed}")).ok();
     }
     let record = |run: &str| fs::read(dir.path().join(run).join("export/generator.bpk")).unwrap();
     assert_eq!(record("a"), record("b"));
@@ -178,14 +127,10 @@ fn the_same_seed_gives_the_same_files_and_another_does_not() {
 
 #[cfg(unix)]
 #[test]
-fn interrupting_saves_and_says_how_to_go_on() {
+fn interrupting_saves_and_prints_how_to_resume() {
     let dir = tempfile::tempdir().unwrap();
-    let child = Command::new(program("trainer"))
-        .args(fit(&["--images", "100000000", "--out", "run"]))
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = start(dir.path(), "--images 100000000 --out run");
+    let child = child.stdout(Stdio::piped()).spawn().unwrap();
     let stats = dir.path().join("run/stats.jsonl");
     wait_until("the log", || stats.exists());
     // The program catches SIGINT as a terminal's Ctrl-C sends it.
@@ -194,28 +139,23 @@ fn interrupting_saves_and_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("go on with: trainer fit --out run"), "{text}");
+    assert!(text.contains("resume with: trainer fit --out run"), "{text}");
     let saved = names(&dir.path().join("run/checkpoints"));
     let images: u64 = saved.last().unwrap().parse().unwrap();
     let more = (images + 160).to_string();
-    let text = run("trainer", dir.path(), &["fit", "--out", "run", "--images", &more]).ok();
-    assert!(text.contains(&format!("going on from {images} images")), "{text}");
+    let text = trainer(dir.path(), &format!("fit --out run --images {more}")).ok();
+    assert!(text.contains(&format!("resuming from {images} images")), "{text}");
 }
 
 #[cfg(unix)]
 #[test]
 fn being_killed_at_any_moment_loses_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
-    // A checkpoint a step: most of the time goes into writing them.
-    let args = fit(&["--images", "100000000", "--out", "run", "--set", "checkpoint=16"]);
+    // A checkpoint every step: most of the time goes into writing them.
+    let args = "--images 100000000 --out run --set checkpoint_every=16";
     for moment in 0..12 {
-        let mut child = Command::new(program("trainer"))
-            .args(&args)
-            .current_dir(dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            start(dir.path(), args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if moment == 0 {
             // Whichever is there: each is soon replaced by a newer one.
             let checkpoints = dir.path().join("run/checkpoints");
@@ -235,14 +175,14 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
             assert_eq!(files, want, "{name}");
         }
     }
-    run("trainer", dir.path(), &["export", "run"]).ok();
+    trainer(dir.path(), "export run").ok();
 }
 
 #[test]
 fn both_files_make_the_same_face() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    run("trainer", at, &fit(&["--images", "320", "--out", "run", "--channels", "1"])).ok();
+    fit(at, "--images 320 --out run --channels 1").ok();
     for (model, out) in [("bpk", "a.png"), ("onnx", "b.png")] {
         let model = format!("run/export/generator.{model}");
         let args = ["generate", &model, "--seed", "3", "--grid", "2x3", "--out", out];
@@ -250,13 +190,12 @@ fn both_files_make_the_same_face() {
     }
     let (a, b) = (image::open(at.join("a.png")).unwrap(), image::open(at.join("b.png")).unwrap());
     assert_eq!((a.width(), a.height()), (48, 32));
-    assert_eq!(a.color(), image::ColorType::L8, "a grey generator makes grey pictures");
+    assert_eq!(a.color(), image::ColorType::L8, "a gray generator makes gray pictures");
     assert_eq!(a, b);
     // The trainer's own grid of the same seeds, made by burn, within a rounding.
-    run("trainer", at, &["sample", "run", "--out", "c.png", "--grid", "2", "--seed", "3"]).ok();
-    let args =
-        ["generate", "run/export/generator.bpk", "--seed", "3", "--grid", "2x2", "--out", "d.png"];
-    run("runtime", at, &args).ok();
+    trainer(at, "sample run --out c.png --grid 2x2 --seed 3").ok();
+    let args = "generate run/export/generator.bpk --seed 3 --grid 2x2 --out d.png";
+    run("runtime", at, &args.split(' ').collect::<Vec<_>>()).ok();
     let (c, d) = (image::open(at.join("c.png")).unwrap(), image::open(at.join("d.png")).unwrap());
     let off = c.as_bytes().iter().zip(d.as_bytes()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(off <= Some(1), "{off:?}");

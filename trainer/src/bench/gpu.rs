@@ -1,4 +1,4 @@
-//! How fast a step is on a GPU, and where the time goes: every launch by the adapter's clock.
+//! Speed of a training step on a GPU, launch by launch, by the timestamps of the adapter.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -11,42 +11,44 @@ use burn::cubecl::logging::{
     LaunchObservation, LaunchObserver, ProfileDuration, TimingMethod, TimingRequest,
 };
 use burn::tensor::{Device, Distribution, Tensor};
-use models::conv::Window;
-use models::gpu::conv::{self, Job, Machine, Plan, Sides};
-use models::gpu::launch::{Note, set_noting, take_note};
-use models::gpu::peak_work;
-use models::gpu::tile::{Pass, Tile, Units};
+use models::gpu::conv::measure::{self, Job};
+use models::gpu::conv::{self, GemmShape, Plan};
+use models::gpu::gemm::{Pass, Tile, Units};
+use models::gpu::machine::Machine;
+use models::gpu::note::{Note, set_noting, take_note};
+use models::gpu::peak::peak_work;
+use models::kernels::ConvShape;
 use models::{Layer, Sequential, dcgan};
 use serde::Serialize;
 
-use crate::checkpoint::State;
 use crate::config::Config;
 use crate::networks;
+use crate::networks::State;
 use crate::objective::{self, Batch};
 
-/// What was measured.
+/// The measurements.
 #[derive(Serialize)]
 pub struct Report {
-    /// Images a step.
+    /// Images per step.
     pub batch: usize,
-    /// Multiply-adds of 32-bit floats a second that the adapter does with nothing else to do.
+    /// Measured peak in multiply-adds per second of 32-bit floats.
     pub peak: f64,
-    /// Launches of a step.
+    /// Launches per step.
     pub launches: usize,
-    /// The launches of a step by what they are, the longest first.
+    /// The launches of a step by kernel, the longest first.
     pub rows: Vec<Row>,
-    /// Seconds of a whole step, the mean.
+    /// Mean seconds of a whole step.
     pub step: f64,
-    /// Whether products ran on matrix units.
+    /// Whether matrix units were used.
     pub matrix_units: bool,
 }
 
-/// Launches that do the same.
+/// Launches of one kernel.
 #[derive(Serialize, Clone, Default)]
 pub struct Row {
-    /// What.
+    /// The kernel.
     pub name: String,
-    /// How often in a step.
+    /// How often a step runs it.
     pub times: usize,
     /// Seconds of all of them.
     pub seconds: f64,
@@ -55,7 +57,7 @@ pub struct Row {
 }
 
 impl Report {
-    /// Images a second.
+    /// Images per second.
     pub fn images_per_s(&self) -> f64 {
         self.batch as f64 / self.step
     }
@@ -69,7 +71,7 @@ impl Report {
 /// Measures whole steps of `cfg` on its device for at least `span`, then the launches of one.
 ///
 /// # Errors
-/// [`dcgan::Unsupported`] names what there is no network for.
+/// [`dcgan::Unsupported`] names the size or number of channels that no network takes.
 pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupported> {
     let device = cfg.device.open();
     let mut state = networks::fresh(cfg, &device)?;
@@ -78,14 +80,14 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     let classes = cfg.labels.len().max(1);
     let batch =
         || Batch { images: real.clone(), labels: (0..cfg.step()).map(|i| i % classes).collect() };
-    // Penalties come every few steps.
+    // With lazy penalties, whole cycles.
     let rounds = cfg.penalty_every.clamp(1, 16);
     let run = |state: &mut State, steps: u64| {
         let mut losses = None;
         for _ in 0..steps {
             losses = Some(objective::step(state, batch(), cfg, &device));
         }
-        // A backward pass is not done when its loss is.
+        // The loss is ready before the backward pass ends.
         let _ = (losses.map(black_box), device.clone().inner().sync());
     };
     run(&mut state, 2 * rounds);
@@ -96,7 +98,7 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
         steps += 4 * rounds;
     }
     let step = began.elapsed().as_secs_f64() / steps as f64;
-    // Without a penalty, where there is one only now and then.
+    // A step without the lazy penalty.
     let batch = batch();
     run(&mut state, 1);
     let (losses, seen) = watch(|| objective::step(&mut state, batch, cfg, &device));
@@ -127,7 +129,7 @@ fn rows(seen: Vec<Seen>) -> Vec<Row> {
     rows
 }
 
-/// A launch and how long it took.
+/// A launch and its time.
 struct Seen {
     kernel: &'static str,
     note: Option<Note>,
@@ -138,16 +140,16 @@ impl Seen {
     fn name(&self) -> String {
         match &self.note {
             Some(note) => note.what.clone(),
-            // burn's own kernels are named by their types.
+            // burn's kernels are named by their types.
             None => type_name_format(self.kernel, TypeNameFormatLevel::Balanced),
         }
     }
 }
 
-/// A kernel, what it is, and its measurement.
+/// A kernel, its description and its measurement.
 type Launched = (&'static str, Option<Note>, Option<ProfileDuration>);
 
-/// Launches and their measurements, which are read when all are done.
+/// Launches and their measurements, read when all are done.
 #[derive(Default)]
 struct Watch(Mutex<Vec<Launched>>);
 
@@ -195,13 +197,13 @@ fn watch<R>(run: impl FnOnce() -> R) -> (R, Vec<Seen>) {
     (result, seen)
 }
 
-/// Multiply-adds of 32-bit floats that the adapter does in a second: the best of a few tries, longer and longer.
+/// Multiply-adds per second of 32-bit floats: the best of a few tries of increasing length.
 fn peak(device: &Device) -> f64 {
     let like = Tensor::<1>::zeros([4], device);
     let mut best = 0.0f64;
     let mut rounds = 8;
     for _ in 0..8 {
-        let (_, seen) = watch(|| conv::peak(like.clone(), rounds));
+        let (_, seen) = watch(|| measure::peak(like.clone(), rounds));
         let seconds: f64 = seen.iter().map(|s| s.seconds).sum();
         if seconds > 0.0 {
             best = best.max(peak_work(rounds) / seconds);
@@ -216,28 +218,29 @@ fn peak(device: &Device) -> f64 {
 /// A tile tried for a pass.
 #[derive(Serialize)]
 pub struct Trial {
-    /// Which pass, of which convolution.
+    /// The pass and the convolution.
     pub pass: String,
     /// The tile.
     pub tile: String,
-    /// Parts of the sum.
+    /// Parts that the sum is split into.
     pub parts: usize,
-    /// Seconds, the least of some tries; of the sum of the parts too.
+    /// Seconds, the best of a few tries, with the sum of the parts.
     pub seconds: f64,
     /// Multiply-adds.
     pub multiply_adds: f64,
-    /// How far the result is from that of a plain tile on average, of the mean size.
+    /// Mean difference from the result of a plain tile, relative to the mean size.
     pub off: f32,
-    /// Whether it is what is used.
+    /// Whether it is the one in use.
     pub used: bool,
-    /// Whether it is of matrix units.
+    /// Whether it runs on matrix units.
     pub matrix: bool,
 }
 
-/// Every pass of `cfg`'s networks with every tile, those of one pass together, the fastest first: `each` is called with them.
+/// Tries every tile for every pass of `cfg`'s networks. `each` is called once per pass, with the
+/// fastest tile first.
 ///
 /// # Errors
-/// [`dcgan::Unsupported`] names what there is no network for.
+/// [`dcgan::Unsupported`] names the size or number of channels that no network takes.
 pub fn tiles(
     cfg: &Config,
     matrix: bool,
@@ -247,11 +250,11 @@ pub fn tiles(
     let state = networks::fresh(cfg, &cfg.device.open())?;
     let labels = cfg.labels.len();
     let windows = [(&state.g, [cfg.nz + labels, 1]), (&state.d, [cfg.channels + labels, cfg.size])];
-    let mut known: Vec<(Pass, Window)> = Vec::new();
+    let mut known: Vec<(Pass, ConvShape)> = Vec::new();
     for (net, seen) in windows {
         for window in windows_of(net, seen, cfg.batch) {
             for pass in [Pass::Forward, Pass::Data, Pass::Weight] {
-                let window = conv::flattened(&window);
+                let window = conv::as_matmul(&window);
                 if !known.contains(&(pass, window)) {
                     known.push((pass, window));
                     each(&tried(pass, &window, matrix, &device));
@@ -262,7 +265,7 @@ pub fn tiles(
     Ok(())
 }
 
-fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<Window> {
+fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<ConvShape> {
     let mut windows = Vec::new();
     for layer in &net.layers {
         let (sides, stride, padding, transposed) = match layer {
@@ -278,7 +281,7 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
         if transposed {
             side = (side - 1) * stride + kernel - 2 * padding;
         }
-        let window = Window {
+        let window = ConvShape {
             images: batch,
             height: side,
             width: side,
@@ -296,11 +299,11 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
     windows
 }
 
-fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
+fn tried(pass: Pass, w: &ConvShape, matrix: bool, device: &Device) -> Vec<Trial> {
     let random = |shape: [usize; 4]| {
         Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device).permute([0, 3, 1, 2])
     };
-    // Made in the order in which they are read.
+    // In the memory layout in which they are read.
     let x = || random([w.images, w.height, w.width, w.channels]);
     let y = || random([w.images, w.rows(), w.columns(), w.features]);
     let weight = || random([w.features, w.kernel, w.kernel, w.channels]);
@@ -309,10 +312,10 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
         Pass::Data => (y(), weight()),
         Pass::Weight => (y(), x()),
     };
-    let sides = Sides::of(pass, w);
+    let sides = GemmShape::of(pass, w);
     let machine = Machine { groups: 264, memory: 48 << 10, threads: 1024 };
     let used = conv::plan(pass, &sides, &machine);
-    // What the others are compared with.
+    // The reference.
     let plain = Plan { tile: Tile::threads(64, 64, 16, [8, 4]), parts: 1 };
     let mut plans = vec![plain, used];
     for tile in conv::candidates(matrix) {
@@ -320,7 +323,7 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
         if waste > 4 || tile.bytes(pass) > machine.memory {
             continue;
         }
-        // Narrow tiles are for narrow products.
+        // Narrow tiles are for narrow matrices.
         if tile.m.min(tile.n) <= 16 && sides.m.min(sides.n) > 4 * tile.m.min(tile.n) {
             continue;
         }
@@ -336,9 +339,9 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
     let mut trials: Vec<Trial> = plans
         .into_iter()
         .map(|plan| {
-            let job = Job { pass, window: *w, plan };
-            let run = || conv::product(left.clone(), right.clone(), job);
-            // Compiled before it is measured.
+            let job = Job { pass, shape: *w, plan };
+            let run = || measure::product(left.clone(), right.clone(), job);
+            // Warm up: compile first.
             let result = run();
             let off = match &first {
                 None => 0.0,
@@ -355,11 +358,11 @@ fn tried(pass: Pass, w: &Window, matrix: bool, device: &Device) -> Vec<Trial> {
             });
             let seconds = seconds.fold(f64::MAX, f64::min);
             Trial {
-                pass: conv::described(pass, w),
+                pass: conv::describe(pass, w),
                 tile: name(&plan.tile),
                 parts: plan.parts,
                 seconds,
-                multiply_adds: conv::multiply_adds(w),
+                multiply_adds: w.multiply_adds(),
                 off,
                 used: plan == used,
                 matrix: matches!(plan.tile.units, Units::Matrix(_)),

@@ -1,20 +1,25 @@
-//! Verbs with arguments of their own.
+//! The command line: one file per verb, each with its `Args` and `run`.
 
-use std::io::{self, Write};
-
-pub mod codes;
-pub mod inspect;
-pub mod latents;
-
-/// Prints; that nobody listens any more (`trainer ... | head`) is no error.
-///
-/// # Errors
-/// Any other reason that standard output cannot be written.
-pub fn print(text: impl std::fmt::Display) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let wrote = write!(out, "{text}").and_then(|()| out.flush());
-    match wrote {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
-}
+pub mod anomalies;
+pub mod arithmetic;
+pub mod bench;
+pub mod data;
+pub mod duplicates;
+pub mod evaluate;
+pub mod export;
+pub mod fit;
+mod generator;
+pub mod help;
+mod images;
+pub mod import;
+pub mod interpolate;
+pub mod memory;
+pub mod output;
+pub mod recipes;
+pub mod reconstruct;
+pub mod report;
+pub mod restore;
+pub mod sample;
+mod settings;
+mod trained;
+mod values;

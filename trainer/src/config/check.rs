@@ -1,22 +1,30 @@
-//! What settings can be, and which do not go together.
+//! Valid settings, and combinations that are not.
 
 use std::fmt;
 
-use super::{Config, ConfigError, Corruption, Network, Objective, Output, Penalty, Upsample};
-use crate::loss::Loss;
+use super::error::ConfigError;
+use super::names::{Corruption, Network, Objective, Output, Penalty, Upsample};
+use super::settings::Config;
+use crate::objective::loss::Loss;
 
 impl Config {
-    /// Whether every value makes sense, and all of them together.
+    /// Refuses values that make no sense, alone or together.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.counts()?;
+        self.numbers()?;
+        self.agree()
+    }
+
+    fn counts(&self) -> Result<(), ConfigError> {
         let at_least_one = [
             ("batch", self.batch as u64),
             ("nz", self.nz as u64),
             ("ngf", self.ngf as u64),
             ("ndf", self.ndf as u64),
             ("drawn", self.drawn as u64),
-            ("log", self.log),
-            ("grid", self.grid),
-            ("checkpoint", self.checkpoint),
+            ("log_every", self.log_every),
+            ("grid_every", self.grid_every),
+            ("checkpoint_every", self.checkpoint_every),
             ("keep", self.keep as u64),
             ("penalty_every", self.penalty_every),
             ("d_steps", self.d_steps),
@@ -26,7 +34,7 @@ impl Config {
                 return Err(ConfigError::Range(key, "0".into(), "at least 1"));
             }
         }
-        // Widths beyond these are a slip of the keyboard, and would end in a failed allocation.
+        // Larger widths are typing errors, and would end in a failed allocation.
         let at_most = [
             ("batch", self.batch, 65_536, "at most 65536"),
             ("nz", self.nz, 4_096, "at most 4096"),
@@ -53,9 +61,13 @@ impl Config {
             return Err(ConfigError::Range("size", self.size.to_string(), want));
         }
         if ![1, 3].contains(&self.channels) {
-            let want = "1 (grey) or 3 (colour)";
+            let want = "1 (gray) or 3 (color)";
             return Err(ConfigError::Range("channels", self.channels.to_string(), want));
         }
+        Ok(())
+    }
+
+    fn numbers(&self) -> Result<(), ConfigError> {
         let end = |value: Option<f64>, start: f64| value.unwrap_or(start);
         let above_0 = (f64::MIN_POSITIVE, f64::MAX, "above 0");
         let from_0 = (0.0, f64::MAX, "0 or more");
@@ -85,7 +97,6 @@ impl Config {
                 return Err(ConfigError::Range(key, value.to_string(), want));
             }
         }
-        self.agree()?;
         if self.epochs.is_some_and(|e| !(e.is_finite() && e >= 0.0)) {
             let got = format!("{:?}", self.epochs.unwrap_or_default());
             return Err(ConfigError::Range("epochs", got, "0 or more"));
@@ -99,7 +110,7 @@ impl Config {
             let value = format!("{value:?}").to_lowercase();
             Err(ConfigError::Range(key, value, want))
         };
-        let penalised = self.penalty != Penalty::None;
+        let penalized = self.penalty != Penalty::None;
         let dense = self.network != Network::Dcgan;
         match self.objective {
             Objective::Gan => {
@@ -107,7 +118,7 @@ impl Config {
                     return off("output", &self.output, "tanh or linear for a gan");
                 }
                 if self.corruption != Corruption::None {
-                    let want = "none but for an autoencoder";
+                    let want = "none except for an autoencoder";
                     return off("corruption", &self.corruption, want);
                 }
             }
@@ -119,7 +130,7 @@ impl Config {
                     let want = "0 for an autoencoder: encoder and decoder go together";
                     return off("ema", &self.ema, want);
                 }
-                if penalised
+                if penalized
                     || self.spectral
                     || self.clip > 0.0
                     || self.d_steps > 1
@@ -136,19 +147,19 @@ impl Config {
                 if self.objective == Objective::Vae && self.corruption != Corruption::None {
                     return off("corruption", &self.corruption, "none for a vae");
                 }
-                if self.corruption == Corruption::Grey && self.channels == 1 {
-                    return off("corruption", &self.corruption, "none or noise for grey images");
+                if self.corruption == Corruption::Gray && self.channels == 1 {
+                    return off("corruption", &self.corruption, "none or noise for gray images");
                 }
             }
         }
-        if penalised && self.d_norm {
+        if penalized && self.d_norm {
             return off(
                 "penalty",
                 &self.penalty,
                 "none with d_norm, which couples images: set d_norm=false",
             );
         }
-        if penalised && dense && self.dropout > 0.0 {
+        if penalized && dense && self.dropout > 0.0 {
             return off(
                 "penalty",
                 &self.penalty,
@@ -167,7 +178,11 @@ impl Config {
             return off("network", &self.network, "dcgan for upsample, output and g_norm");
         }
         if self.instance_noise > 0.0 && self.ramp == 0 {
-            return off("ramp", &self.ramp, "the images over which instance_noise falls to 0");
+            return off(
+                "ramp",
+                &self.ramp,
+                "above 0 with instance_noise, which falls to 0 over it",
+            );
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is drawn where there is no data, by name.
+/// What is drawn without data, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Drawing {
@@ -12,25 +12,25 @@ pub enum Drawing {
     Digits,
 }
 
-/// What a GPU multiplies, by name.
+/// Arithmetic on a GPU, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats.
     F32,
-    /// 16-bit floats on matrix units, summed in 32 bits; everything that is kept has 32.
+    /// 16-bit floats on matrix units, summed in 32 bits; weights have 32 bits.
     Mixed,
 }
 
-/// What is learnt, by name.
+/// The kinds of training, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
-    /// [`crate::gan`].
+    /// [`crate::objective::gan`].
     Gan,
-    /// [`crate::autoencoder`].
+    /// [`crate::objective::autoencoder`].
     Autoencoder,
-    /// [`crate::vae`].
+    /// [`crate::objective::vae`].
     Vae,
 }
 
@@ -42,8 +42,8 @@ pub enum Corruption {
     None,
     /// Noise on every value (Vincent et al. 2008).
     Noise,
-    /// The colours are gone.
-    Grey,
+    /// Without colors.
+    Gray,
 }
 
 /// The pairs of networks, by name.
@@ -57,7 +57,7 @@ pub enum Network {
 }
 
 impl Network {
-    /// What sizes of image it takes, in words, where `size` is none of them.
+    /// The image sizes it takes, in words, if `size` is not one of them.
     pub(super) fn refuses(self, size: usize) -> Option<&'static str> {
         let (takes, want) = match self {
             Network::Dcgan => {
@@ -72,7 +72,7 @@ impl Network {
     }
 }
 
-/// How the generator doubles a map, by name.
+/// How the generator doubles the size of a map, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Upsample {
@@ -82,7 +82,7 @@ pub enum Upsample {
     Resize,
 }
 
-/// What the generator ends with, by name.
+/// The last activation of the generator, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Output {
@@ -94,7 +94,8 @@ pub enum Output {
     Sigmoid,
 }
 
-/// Where the discriminator's gradient is penalised, by name (Mescheder et al. 2018, eq. 9; Huang et al. 2025, section 2).
+/// Where the discriminator's gradient is penalized, by name (Mescheder et al. 2018, eq. 9; Huang et
+/// al. 2025, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Penalty {
@@ -109,7 +110,7 @@ pub enum Penalty {
 }
 
 impl Penalty {
-    /// Whether there is one at real images, and at fakes.
+    /// Whether there is one at real images, and one at fakes.
     pub fn at(self) -> [bool; 2] {
         match self {
             Penalty::None => [false, false],
@@ -120,17 +121,17 @@ impl Penalty {
     }
 }
 
-/// The numbers of one step.
+/// The rates of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Step length of the generator.
+    /// Learning rate of the generator.
     pub lr: f64,
-    /// Adam's second moment.
+    /// Decay of Adam's second moment.
     pub beta2: f64,
-    /// Weight of the penalty.
+    /// Weight of the gradient penalty.
     pub gamma: f64,
     /// Probability of an augmentation.
     pub augment_p: f64,
-    /// Deviation of the noise on images.
+    /// Standard deviation of the noise on images.
     pub noise: f64,
 }

@@ -12,7 +12,8 @@ use super::error::{DataError, Reason};
 
 type Reader = ZipArchive<BufReader<File>>;
 
-/// An archive and as many readers as threads have needed at once: a file has one position, so readers are not shared.
+/// An archive and as many readers as threads needed at once: a file has one position, so readers
+/// cannot be shared.
 #[derive(Debug)]
 pub(super) struct Archive {
     path: PathBuf,
@@ -62,9 +63,9 @@ impl Archive {
         Ok((archive, listing))
     }
 
-    /// The first `most` bytes of a file; the checksum of one that is read to its end is checked.
+    /// The first `most` bytes of a file. Its checksum is verified if it is read to the end.
     pub fn head(&self, index: usize, most: u64) -> Result<Vec<u8>, Reason> {
-        // Only the list is locked, not the reading. It is sound whatever another thread did.
+        // Only the list is locked, not the reading. It stays valid if another thread panics.
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut reader = match idle {
             Some(reader) => reader,

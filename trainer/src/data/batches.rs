@@ -9,26 +9,26 @@ use super::error::DataError;
 use super::order::Order;
 use super::set::DataSet;
 
-/// Batches that each thread keeps ready: enough to bridge a step, few enough to cost no memory to speak of.
+/// Batches that each thread keeps ready: enough to bridge a step, few enough to need little memory.
 const AHEAD: usize = 2;
 
 /// Images that a step learns from, and their classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ready {
-    /// Images after each other, planes of values in [-1, 1].
+    /// The images one after the other, planes of values in [-1, 1].
     pub values: Vec<f32>,
-    /// Which of [`DataSet::labels`] each has; empty where the data has none.
+    /// Index into [`DataSet::labels`] for each image; empty if the data has no labels.
     pub labels: Vec<usize>,
 }
 
-/// An endless row of batches in the order of [`Order`]. Which batch comes next depends on the seed and on how many
-/// images were seen, not on the threads that prepare it.
+/// An endless sequence of batches in the order of [`Order`]. The next batch depends on the seed and
+/// the number of images seen, not on the threads that prepare it.
 #[derive(Debug)]
 pub struct Batches {
     batch: usize,
     images: usize,
-    /// Thread `t` of `n` prepares batches `t`, `t + n`, `t + 2n` and so on; so each has a queue of its own and what
-    /// comes out is in order.
+    /// Thread `t` of `n` prepares batches `t`, `t + n`, `t + 2n` and so on; so each has its own
+    /// queue and the batches stay in order.
     queues: Vec<Receiver<Result<Ready, DataError>>>,
     threads: Vec<JoinHandle<()>>,
     failed: Option<io::Error>,
@@ -36,8 +36,8 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Batches of `batch` images of `data`, from the image that is the `first_image`-th to be seen, on `workers` threads
-    /// (at least one).
+    /// Batches of `batch` images of `data`, starting after `first_image` images, prepared on
+    /// `workers` threads (at least one).
     pub fn new(
         data: Arc<DataSet>,
         batch: usize,
@@ -75,11 +75,13 @@ impl Batches {
         batches
     }
 
-    /// The next batch, `batch` x channels x size x size values in [-1, 1]; waits where it is not ready.
+    /// The next batch, `batch` x channels x size x size values in [-1, 1]. Blocks until it is
+    /// ready.
     ///
     /// # Errors
-    /// [`DataError::BatchTooLarge`] if the data has fewer images than a batch; [`DataError::Lost`] if an image that
-    /// does not fit into memory has gone; [`DataError::Worker`] if threads are not to be had.
+    /// [`DataError::BatchTooLarge`] if the data has fewer images than a batch; [`DataError::Lost`]
+    /// if the file of an image that is not in memory is gone; [`DataError::Worker`] if threads
+    /// cannot be started.
     #[expect(
         clippy::should_implement_trait,
         reason = "never ends, so an Option would only be in the way"
@@ -100,16 +102,17 @@ impl Batches {
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        // Without a queue to fill the threads end.
+        // The threads end when their queues are closed.
         self.queues.clear();
         for thread in self.threads.drain(..) {
-            // One that died was reported where its batch was missed.
+            // A thread that panicked was reported when its batch was missing.
             let _ = thread.join();
         }
     }
 }
 
-/// Sends the batches that begin with the images `at`, `at + stride` and so on, until nobody listens.
+/// Sends the batches that start at the images `at`, `at + stride` and so on, until the receiver is
+/// dropped.
 fn prepare(
     data: &DataSet,
     batch: usize,
@@ -139,15 +142,15 @@ fn prepare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Form;
+    use crate::data::{Form, Open};
 
-    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Centre };
+    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Center };
 
     fn faces(count: usize) -> Arc<DataSet> {
         Arc::new(DataSet::drawn(
             count,
             0,
-            &Form { size: 8, channels: 3, crop: crate::data::Crop::Centre },
+            &Form { size: 8, channels: 3, crop: crate::data::Crop::Center },
             1,
         ))
     }
@@ -244,7 +247,7 @@ mod tests {
             let picture = image::RgbImage::from_pixel(4, 4, image::Rgb([i, i, i]));
             picture.save(dir.path().join(format!("{i}.png"))).unwrap();
         }
-        let data = Arc::new(DataSet::open_within(dir.path(), &FORM, 1, 0, &|_, _| ()).unwrap());
+        let data = Arc::new(Open { budget: 0, ..Open::new(&FORM) }.path(dir.path()).unwrap());
         std::fs::remove_file(dir.path().join("2.png")).unwrap();
         let mut batches = Batches::new(data, 4, 0, 0, 2);
         let error = batches.next().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The bytes of a file to pixels of one form.
+//! From the bytes of a file to pixels of one form.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -7,63 +7,23 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageError, ImageFormat, guess_format, load_from_memory_with_format};
 
+use super::crop::Crop;
 use super::error::Reason;
-use super::{Crop, Form};
+use super::form::Form;
+use super::formats::{Claim, claim};
 
-/// The formats that are read.
-pub const FORMATS: [&str; 8] = ["jpeg", "png", "webp", "bmp", "pgm/ppm/pbm", "gif", "tiff", "tga"];
-
-/// The longest file that is looked into: no photograph is longer.
-pub(super) const MOST_BYTES: u64 = 256 << 20;
-
-/// What a file's name says about its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// An image of a format that is read.
-    Image,
-    /// An image of a format that is not read.
-    Foreign,
-    /// Nothing: only the content can tell.
-    Other,
-}
-
-/// What the file name's extension claims.
-pub(super) fn claim(name: &str) -> Claim {
-    const IMAGE: [&str; 17] = [
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "pgm", "ppm", "pbm",
-        "pnm", "pam", "gif", "tif", "tiff",
-    ];
-    const FOREIGN: [&str; 14] = [
-        "heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "raw", "dng", "nef", "cr2", "arw",
-        "exr", "ico",
-    ];
-    let extension = Path::new(name).extension().unwrap_or_default();
-    let extension = extension.to_string_lossy().to_ascii_lowercase();
-    match extension.as_str() {
-        "tga" => Claim::Image,
-        e if IMAGE.contains(&e) => Claim::Image,
-        e if FOREIGN.contains(&e) => Claim::Foreign,
-        _ => Claim::Other,
-    }
-}
-
-/// Whether a file whose name claims nothing begins as an image does. Two letters, as BMP and PGM have, are not enough:
-/// texts begin with them too.
-pub(super) fn begins_as_image(head: &[u8]) -> bool {
-    use ImageFormat::{Gif, Jpeg, Png, Tiff, WebP};
-    matches!(guess_format(head), Ok(Jpeg | Png | WebP | Gif | Tiff))
-}
-
-/// Decodes a file and brings it to `form`: the shorter side is resized to the form's size, the centre is cut out.
-/// Returns planes of bytes. Of an animation it is the first frame; a photograph is turned as its EXIF says.
+/// Decodes a file and brings it to `form`: the shorter side is resized to the form's size, the
+/// center is cut out. Returns planes of bytes. An animation gives its first frame; a photograph is
+/// rotated by its EXIF orientation.
 ///
-/// Transparency is laid over white: what has any is mostly cut out for a page, and outlines are drawn dark.
+/// Transparent images are composited over white: most are cut-outs for a page, with dark outlines.
 ///
 /// # Errors
-/// [`Reason`]: what is wrong with the bytes. `name` helps only with TGA, which has no mark of its own.
+/// [`Reason`]: what is wrong with the bytes. `name` is needed only for TGA, which has no magic
+/// number.
 pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>, Reason> {
     let format = format(bytes, name)?;
-    // Decoders are other people's code on other people's bytes: one that panics costs one image, not the run.
+    // Decoders run on untrusted bytes: one that panics should cost one image, not the run.
     catch_unwind(AssertUnwindSafe(|| {
         let image = pixels(bytes, format)?;
         let (width, height) = (image.width(), image.height());
@@ -75,7 +35,7 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     .unwrap_or(Err(Reason::Panicked))
 }
 
-/// Decodes a file as it is, and says of what format it is.
+/// Decodes a file as it is, and returns its format.
 ///
 /// # Errors
 /// As [`decode`].
@@ -86,13 +46,13 @@ pub(super) fn open(bytes: &[u8], name: &str) -> Result<(DynamicImage, ImageForma
         .map(|image| (image, format))
 }
 
-/// By content; the name counts only where the content leaves it open.
+/// By content; the name decides only if the content does not.
 fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
     let extension = Path::new(name).extension().unwrap_or_default();
     let extension = extension.to_string_lossy().to_ascii_lowercase();
     match guess_format(bytes) {
-        // Cameras' raw files are TIFF, with a thumbnail where a reader looks first.
+        // Camera raw files are TIFF files whose first image is a thumbnail.
         Ok(Tiff) | Err(_) if claim(name) == Claim::Foreign => Err(Reason::Format(extension)),
         Ok(format @ (Jpeg | Png | WebP | Bmp | Pnm | Gif | Tiff)) => Ok(format),
         Ok(other) => Err(Reason::Format(other.extensions_str()[0].into())),
@@ -101,8 +61,8 @@ fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     }
 }
 
-/// Decodes within `image`'s own limit of 512 MiB of pixels. Its functions that are not generic are compiled once, with
-/// that crate; a reader and decoder of our own would compile every format again here.
+/// Decodes within `image`'s own limit of 512 MiB of pixels. Its non-generic functions are compiled
+/// once, with that crate; generic readers would compile every decoder again here.
 fn pixels(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, Reason> {
     let mut image = load_from_memory_with_format(bytes, format).map_err(|error| match error {
         ImageError::Limits(_) => Reason::Large,
@@ -126,7 +86,7 @@ fn exif(bytes: &[u8]) -> Option<&[u8]> {
         let segment = rest.get(4..2 + length)?;
         match (mark, segment.strip_prefix(b"Exif\0\0")) {
             (0xe1, Some(exif)) => return Some(exif),
-            // The picture itself: what comes before it is over.
+            // The picture itself: no more segments before it.
             (0xda, _) => return None,
             _ => rest = rest.get(2 + length..)?,
         }
@@ -140,41 +100,42 @@ pub(super) fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
         false => image,
     };
     if form.planes() == 1 || !image.color().has_color() {
-        let grey = DynamicImage::ImageLuma8(image.into_luma8());
-        form.planar(square(grey, form).as_bytes(), 1)
+        let gray = DynamicImage::ImageLuma8(image.into_luma8());
+        form.planar(square(gray, form).as_bytes(), 1)
     } else {
         let rgb = DynamicImage::ImageRgb8(image.into_rgb8());
         form.planar(square(rgb, form).as_bytes(), 3)
     }
 }
 
-/// Before resizing, or the colours that hide in transparent pixels would bleed into visible ones.
+/// Before resizing, because the hidden colors of transparent pixels would bleed into visible ones.
 fn over_white(image: DynamicImage) -> DynamicImage {
-    let grey = !image.color().has_color();
+    let gray = !image.color().has_color();
     let mut rgba = image.into_rgba8();
     for pixel in rgba.pixels_mut() {
         let [r, g, b, a] = pixel.0.map(u32::from);
         let over = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
         pixel.0 = [over(r), over(g), over(b), 255];
     }
-    match grey {
+    match gray {
         true => DynamicImage::ImageLuma8(DynamicImage::ImageRgba8(rgba).into_luma8()),
         false => DynamicImage::ImageRgba8(rgba),
     }
 }
 
-/// The square that the form cuts out, resized to its size: of the largest centred one the same as resizing the shorter side
-/// and cutting out the centre. Where the square does not fit, the largest.
+/// The square of the form's crop, resized to the form's size. A crop that does not fit is replaced
+/// by the largest centered square.
 ///
-/// Bicubic with a = -1/2, widened when shrinking: the filter that loses least to aliasing (Parmar, Zhang and Zhu 2022,
-/// "On aliased resizing and surprising subtleties in GAN evaluation"). Where a photograph is much larger, boxes of its
-/// pixels are averaged first, which is many times faster. An image of the right size is left as it is.
+/// Bicubic with a = -1/2, widened when shrinking: the filter with the least aliasing (Parmar, Zhang
+/// and Zhu 2022, "On aliased resizing and surprising subtleties in GAN evaluation"). Much larger
+/// photographs are first averaged over boxes of pixels, which is many times faster. An image of the
+/// right size is left as it is.
 fn square(image: DynamicImage, form: &Form) -> DynamicImage {
     let (width, height, size) = (image.width(), image.height(), form.size);
-    if (width, height) == (size, size) && form.crop == Crop::Centre {
+    if (width, height) == (size, size) && form.crop == Crop::Center {
         return image;
     }
-    let whole = || Crop::Centre.of(width, height);
+    let whole = || Crop::Center.of(width, height);
     let Some([x, y, side]) = form.crop.of(width, height).or_else(whole) else {
         return image;
     };
@@ -182,7 +143,8 @@ fn square(image: DynamicImage, form: &Form) -> DynamicImage {
     if side == size {
         return image;
     }
-    // What the boxes miss lies beyond the finer grid's frequencies, which the second filter removes.
+    // What the boxes alias lies above the finer grid's frequencies, which the second filter
+    // removes.
     let fine = size.saturating_mul(4);
     if side > fine.saturating_mul(2) {
         image = image.thumbnail_exact(fine, fine);
@@ -197,8 +159,8 @@ mod tests {
 
     use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 
-    const COLOUR: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Centre };
-    const GREY: Form = Form { size: 8, channels: 1, crop: crate::data::Crop::Centre };
+    const COLOR: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Center };
+    const GRAY: Form = Form { size: 8, channels: 1, crop: crate::data::Crop::Center };
 
     fn write(image: &D, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -238,9 +200,9 @@ mod tests {
             let bytes = write(&picture, format);
             // Only TGA needs its name.
             let name = if format == ImageFormat::Tga { "a.TGA" } else { "wrong.png" };
-            let planes = decode(&bytes, name, &COLOUR).unwrap();
+            let planes = decode(&bytes, name, &COLOR).unwrap();
             assert_eq!(planes.len(), 3 * 64, "{format:?}");
-            let got = middle(&planes, &COLOUR);
+            let got = middle(&planes, &COLOR);
             assert!(near(&got, &[200, 100, 40], slack), "{format:?}: {got:?}");
         }
     }
@@ -250,19 +212,19 @@ mod tests {
         let of = |image: D| write(&image, ImageFormat::Png);
         let cases = [
             (
-                "grey",
+                "gray",
                 of(D::ImageLuma8(ImageBuffer::from_pixel(9, 9, Luma([77])))),
                 [77, 77, 77],
                 77,
             ),
             (
-                "grey 16",
+                "gray 16",
                 of(D::ImageLuma16(ImageBuffer::from_pixel(9, 9, Luma([77 * 257])))),
                 [77, 77, 77],
                 77,
             ),
             (
-                "colour 16",
+                "color 16",
                 of(D::ImageRgb16(ImageBuffer::from_pixel(
                     9,
                     9,
@@ -284,22 +246,18 @@ mod tests {
                 209,
             ),
             (
-                "half clear grey",
+                "half clear gray",
                 of(D::ImageLumaA8(ImageBuffer::from_pixel(9, 9, LumaA([0, 51])))),
                 [204, 204, 204],
                 204,
             ),
             ("palette", PALETTE.to_vec(), [255, 0, 0], 54),
         ];
-        for (name, bytes, colour, grey) in cases {
-            let got = decode(&bytes, "a.png", &COLOUR).unwrap();
-            assert!(
-                near(&middle(&got, &COLOUR), &colour, 1),
-                "{name}: {:?}",
-                middle(&got, &COLOUR)
-            );
-            let got = decode(&bytes, "a.png", &GREY).unwrap();
-            assert!(near(&middle(&got, &GREY), &[grey], 1), "{name}: {:?}", middle(&got, &GREY));
+        for (name, bytes, color, gray) in cases {
+            let got = decode(&bytes, "a.png", &COLOR).unwrap();
+            assert!(near(&middle(&got, &COLOR), &color, 1), "{name}: {:?}", middle(&got, &COLOR));
+            let got = decode(&bytes, "a.png", &GRAY).unwrap();
+            assert!(near(&middle(&got, &GRAY), &[gray], 1), "{name}: {:?}", middle(&got, &GRAY));
         }
     }
 
@@ -312,7 +270,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_centre_of_the_shorter_side() {
+    fn the_center_of_the_shorter_side() {
         // Thirds across: red, green, blue; the square in the middle is green but for its edges.
         let wide = RgbImage::from_fn(48, 16, |x, _| match x / 16 {
             0 => Rgb([255, 0, 0]),
@@ -322,7 +280,7 @@ mod tests {
         let tall = image::imageops::rotate90(&wide);
         for (name, image) in [("wide", wide), ("tall", tall)] {
             for size in [4, 8, 16, 32] {
-                let form = Form { size, channels: 3, crop: crate::data::Crop::Centre };
+                let form = Form { size, channels: 3, crop: crate::data::Crop::Center };
                 let planes =
                     decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Png), "", &form)
                         .unwrap();
@@ -337,7 +295,7 @@ mod tests {
         let image =
             RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 31, y as u8 * 31, (x * y) as u8]));
         let planes =
-            decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Bmp), "", &COLOUR).unwrap();
+            decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Bmp), "", &COLOR).unwrap();
         for (x, y, pixel) in image.enumerate_pixels() {
             let at = (y * 8 + x) as usize;
             assert_eq!([planes[at], planes[64 + at], planes[128 + at]], pixel.0);
@@ -350,7 +308,7 @@ mod tests {
         for side in [40, 64, 100, 999] {
             let line = |x: u32, _| Luma([(x % 2) as u8 * 255]);
             let lines = D::ImageLuma8(ImageBuffer::from_fn(side, side, line));
-            let planes = decode(&write(&lines, ImageFormat::Png), "", &GREY).unwrap();
+            let planes = decode(&write(&lines, ImageFormat::Png), "", &GRAY).unwrap();
             let far = planes.iter().map(|v| v.abs_diff(128)).max();
             assert!(far < Some(12), "{side}: {planes:?}");
         }
@@ -362,7 +320,7 @@ mod tests {
         for side in [24, 60, 64, 65, 300, 1200] {
             let slope = |x: u32, _| Luma([(x * 255 / (side - 1)) as u8]);
             let slope = D::ImageLuma8(ImageBuffer::from_fn(side, side, slope));
-            let planes = decode(&write(&slope, ImageFormat::Png), "", &GREY).unwrap();
+            let planes = decode(&write(&slope, ImageFormat::Png), "", &GRAY).unwrap();
             for (x, &got) in planes[..8].iter().enumerate().skip(1).take(6) {
                 let middle = (x as f32 + 0.5) * side as f32 / 8.0 - 0.5;
                 let want = middle * 255.0 / (side - 1) as f32;
@@ -379,7 +337,7 @@ mod tests {
         let plain = write(&halves, ImageFormat::Jpeg);
         let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0";
         let turned = [&plain[..2], exif, &plain[2..]].concat();
-        let left = |bytes: &[u8]| decode(bytes, "a.jpg", &GREY).unwrap()[8 * 4];
+        let left = |bytes: &[u8]| decode(bytes, "a.jpg", &GRAY).unwrap()[8 * 4];
         assert!(left(&plain) < 20 && left(&turned) > 235, "{} {}", left(&plain), left(&turned));
     }
 
@@ -395,16 +353,16 @@ mod tests {
             bytes
         };
         let cases: [(&str, &[u8], &str); 7] = [
-            ("a.jpg", b"just text", "not an image, whatever its name says"),
-            ("a.jpg", b"", "not an image, whatever its name says"),
-            ("a.heic", b"\0\0\0\x18ftypheic", "heic is not read"),
-            ("a.nef", b"MM\0*rest of it", "nef is not read"),
+            ("a.jpg", b"just text", "not an image despite its name"),
+            ("a.jpg", b"", "not an image despite its name"),
+            ("a.heic", b"\0\0\0\x18ftypheic", "heic is not supported"),
+            ("a.nef", b"MM\0*rest of it", "nef is not supported"),
             ("a.png", &png[..png.len() / 2], "unexpected end of file"),
             ("a.tga", b"just text that is no tga at all", "tga"),
             ("a.png", &bomb, "too many pixels"),
         ];
         for (name, bytes, want) in cases {
-            let reason = decode(bytes, name, &COLOUR).unwrap_err().to_string();
+            let reason = decode(bytes, name, &COLOR).unwrap_err().to_string();
             assert!(reason.to_lowercase().contains(want), "{name}: {reason}");
         }
     }
@@ -425,7 +383,7 @@ mod tests {
             let whole = write(&image, format);
             for len in 0..whole.len() {
                 // A JPEG that lacks only its end is shown; others may be, too. None may panic.
-                let got = decode(&whole[..len], "a.tga", &COLOUR);
+                let got = decode(&whole[..len], "a.tga", &COLOR);
                 assert!(!matches!(got, Err(Reason::Panicked)), "{format:?} cut to {len}");
             }
         }

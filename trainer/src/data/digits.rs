@@ -1,20 +1,21 @@
-//! The built-in handwritten digits, so that the recipes that want labels need no download for a first run: strokes of a pen,
-//! white on black as MNIST's, each by another hand.
+//! The built-in handwritten digits, so that recipes that need labels run without a download:
+//! strokes of a pen, white on black like MNIST's, each in a different hand.
 //!
-//! A digit is a function of its seed, the same on every machine. They are easier than people's: no digit is ambiguous.
+//! A digit is a function of its seed, the same on every machine. They are easier than real ones: no
+//! digit is ambiguous.
 
 use image::GrayImage;
 use tiny_skia::{LineCap, LineJoin, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
-use super::Rng;
+use super::rng::Rng;
 
-/// Changes with every change of what is drawn.
+/// Incremented with every change to the drawings.
 pub const VERSION: u64 = 1;
 
 /// A point of the unit square, y down.
 type Point = (f32, f32);
 
-/// What the pen does.
+/// A movement of the pen.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     /// Lifts and goes there.
@@ -99,8 +100,8 @@ fn strokes(digit: u8, rng: &mut Rng) -> Vec<Move> {
     }
 }
 
-/// The digit of a seed, `size` pixels a side, and which it is: the last figure of the seed, so that there are as many of
-/// each.
+/// The picture of a seed, `size` x `size` pixels, and its digit: the last decimal of the seed, so
+/// that all are equally frequent.
 pub fn digit(seed: u64, size: u32) -> (GrayImage, u8) {
     /// The stream of digits, apart from that of faces.
     const STREAM: u64 = 0x0d16_1700;
@@ -153,9 +154,9 @@ fn draw(path: PathBuilder, size: u32, width: f32, ink: f32) -> GrayImage {
     let stroke =
         Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
     canvas.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
-    // Premultiplied white over nothing: any channel is the grey.
-    let grey = canvas.pixels().iter().map(|p| p.red()).collect();
-    GrayImage::from_raw(size, size, grey).unwrap_or_else(|| GrayImage::new(size, size))
+    // Premultiplied white over nothing: any channel is the gray.
+    let gray = canvas.pixels().iter().map(|p| p.red()).collect();
+    GrayImage::from_raw(size, size, gray).unwrap_or_else(|| GrayImage::new(size, size))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why images cannot be had.
+//! Why images cannot be read.
 
 use std::fmt;
 use std::io;
@@ -7,50 +7,49 @@ use std::path::PathBuf;
 use image::ImageError;
 use zip::result::ZipError;
 
-use super::Crop;
-use super::decode::{FORMATS, MOST_BYTES};
-use super::idx::IdxFault;
+use super::crop::Crop;
+use super::formats::{FORMATS, MOST_BYTES};
 
-/// Why there are no images, or no more.
+/// Why images cannot be read.
 #[derive(Debug)]
 pub enum DataError {
-    /// Nothing has this path.
+    /// There is no such file or folder.
     Missing(PathBuf),
     /// A file or folder that cannot be read.
     Read(PathBuf, io::Error),
-    /// A file that is no zip archive.
+    /// A file that is not a zip archive.
     NotAnArchive(PathBuf),
-    /// A zip archive that is cut off or damaged.
+    /// A zip archive that is truncated or damaged.
     Archive(PathBuf, ZipError),
     /// An archive, and the first entry in it that needs a password.
     Encrypted(PathBuf, String),
-    /// An IDX file (the form of MNIST) and what is wrong with it.
+    /// An IDX file (the format of MNIST) and what is wrong with it.
     Idx(PathBuf, IdxFault),
-    /// Nothing that could be decoded.
+    /// No file could be decoded.
     NoImages {
-        /// Where was looked.
+        /// The folder or archive.
         path: PathBuf,
-        /// What was there.
+        /// What it holds.
         found: String,
     },
-    /// A folder of class folders, and the first of them that holds nothing.
+    /// A folder of class folders, and the first of them that is empty.
     EmptyClass(PathBuf, String),
-    /// Every image is the same: how many.
+    /// All images are the same; their number.
     Identical(PathBuf, usize),
-    /// A batch of more images than there are.
+    /// A batch is larger than the data set.
     BatchTooLarge {
-        /// Images of a batch.
+        /// Images per batch.
         batch: usize,
-        /// Images of the data.
+        /// Images in the data set.
         images: usize,
     },
-    /// An image that could be decoded before and cannot any more.
+    /// An image that was decoded before and cannot be read any more.
     Lost(Skipped),
-    /// A worker thread could not be started, or died.
+    /// A worker thread could not be started, or panicked.
     Worker(io::Error),
 }
 
-/// A file that was passed over.
+/// A file that was skipped.
 #[derive(Debug)]
 pub struct Skipped {
     /// Its path inside the folder or archive.
@@ -59,7 +58,7 @@ pub struct Skipped {
     pub reason: Reason,
 }
 
-/// Why a file was passed over.
+/// Why a file was skipped.
 #[derive(Debug)]
 pub enum Reason {
     /// It cannot be read.
@@ -68,19 +67,19 @@ pub enum Reason {
     Entry(ZipError),
     /// It is longer than 256 MiB.
     Long,
-    /// Its name says image and its content does not.
+    /// It has the name of an image but not the content.
     NotAnImage,
-    /// An image of a format that is not read.
+    /// An image in an unsupported format.
     Format(String),
     /// Its content does not decode.
     Broken(ImageError),
-    /// Its pixels would fill too much memory: a picture of a whole town, or a decompression bomb.
+    /// Its pixels would need too much memory: a gigapixel photograph, or a decompression bomb.
     Large,
-    /// It is smaller than what is to be cut out of it: its width and height, and what.
+    /// It is smaller than the crop: its width and height, and the crop.
     Small(u32, u32, Crop),
-    /// The decoder gave up in a way that it should not.
+    /// The decoder panicked.
     Panicked,
-    /// There are only so many images.
+    /// There is no such image: the number of images.
     Absent(usize),
 }
 
@@ -97,7 +96,7 @@ impl fmt::Display for DataError {
                 )
             }
             DataError::Archive(path, _) => {
-                write!(f, "{} is not a whole zip archive", path.display())
+                write!(f, "{} is a truncated or damaged zip archive", path.display())
             }
             DataError::Encrypted(path, entry) => write!(
                 f,
@@ -107,7 +106,7 @@ impl fmt::Display for DataError {
             DataError::Idx(path, fault) => write!(f, "{} {fault}", path.display()),
             DataError::NoImages { path, found } => write!(
                 f,
-                "no image could be decoded in {}: looked for {}; found {found}",
+                "no image could be decoded in {}: supported are {}; found {found}",
                 path.display(),
                 FORMATS.join(", ")
             ),
@@ -122,10 +121,10 @@ impl fmt::Display for DataError {
                 path.display()
             ),
             DataError::BatchTooLarge { batch, images } => {
-                write!(f, "a batch of {batch} needs as many images, there are {images}")
+                write!(f, "a batch of {batch} images from a data set of {images}")
             }
-            DataError::Lost(skipped) => write!(f, "an image is not there any more: {skipped}"),
-            DataError::Worker(_) => write!(f, "a thread that prepares images failed"),
+            DataError::Lost(skipped) => write!(f, "an image can no longer be read: {skipped}"),
+            DataError::Worker(_) => write!(f, "a thread that prepares batches failed"),
         }
     }
 }
@@ -160,8 +159,8 @@ impl fmt::Display for Reason {
             Reason::Read(error) => write!(f, "cannot be read: {error}"),
             Reason::Entry(error) => write!(f, "cannot be read: {error}"),
             Reason::Long => write!(f, "longer than {} MiB", MOST_BYTES >> 20),
-            Reason::NotAnImage => write!(f, "not an image, whatever its name says"),
-            Reason::Format(format) => write!(f, "{format} is not read"),
+            Reason::NotAnImage => write!(f, "not an image despite its name"),
+            Reason::Format(format) => write!(f, "{format} is not supported"),
             Reason::Broken(error) => write!(f, "{error}"),
             Reason::Large => write!(f, "too many pixels to decode"),
             Reason::Small(width, height, crop) => {
@@ -169,6 +168,45 @@ impl fmt::Display for Reason {
             }
             Reason::Absent(len) => write!(f, "there are only {len}"),
             Reason::Panicked => write!(f, "the decoder failed"),
+        }
+    }
+}
+
+/// What is wrong with an IDX file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum IdxFault {
+    /// Neither images nor labels: its first four bytes.
+    Mark([u8; 4]),
+    /// A file of labels instead of images.
+    IsLabels,
+    /// A file of images instead of labels.
+    IsImages,
+    /// Not the number of bytes that its header states: stated, found (one more if there are more).
+    Length(u64, u64),
+    /// No images, empty ones, or too many: number, rows, columns.
+    Size(u64, u64, u64),
+    /// Numbers of labels and images that differ.
+    Count(usize, usize),
+}
+
+impl fmt::Display for IdxFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IdxFault::Mark(got) => {
+                write!(f, "starts with {got:?}, which is neither IDX images nor labels")
+            }
+            IdxFault::IsLabels => write!(f, "holds labels: give the file of images"),
+            IdxFault::IsImages => write!(f, "holds images but has the name of a file of labels"),
+            IdxFault::Length(want, got) if got > want => {
+                write!(f, "should have {want} bytes and has more")
+            }
+            IdxFault::Length(want, got) => write!(f, "should have {want} bytes and has {got}"),
+            IdxFault::Size(count, rows, columns) => {
+                write!(f, "holds {count} images of {rows} x {columns}")
+            }
+            IdxFault::Count(labels, images) => {
+                write!(f, "holds {labels} labels for {images} images")
+            }
         }
     }
 }

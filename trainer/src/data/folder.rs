@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 
 use super::error::{DataError, Reason, Skipped};
 
-/// What walking a folder came by.
+/// The files of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// Files that are not hidden: names relative to the folder, with `/` between parts.
     pub files: Vec<(String, PathBuf)>,
-    /// Folders that could not be looked into.
+    /// Folders that could not be listed.
     pub skipped: Vec<Skipped>,
     /// Hidden files.
     pub hidden: usize,
-    /// Folders right below the root with nothing in them.
+    /// Empty folders at the top level.
     pub empty: Vec<String>,
 }
 
-/// All files below `root`; what begins with a dot is hidden. Links are followed, but no folder is entered twice, so
-/// that a link to a parent does no harm.
+/// All files below `root`; names that start with a dot are hidden. Links are followed, but no
+/// folder is entered twice, so a link to a parent is harmless.
 ///
 /// # Errors
 /// [`DataError::Read`] if `root` itself cannot be listed.
@@ -48,14 +48,14 @@ pub(super) fn walk(root: &Path) -> Result<Walk, DataError> {
     Ok(walk)
 }
 
-/// A folder's entries by name; none if it was entered before.
+/// A folder's entries, sorted by name; none if it was entered before.
 fn list(path: &Path, entered: &mut HashSet<PathBuf>) -> io::Result<Vec<PathBuf>> {
     if !entered.insert(path.canonicalize()?) {
         return Ok(Vec::new());
     }
     let mut children =
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    // Folders come in no order, and which of two links to a folder is entered must not depend on it.
+    // The order of the file system must not decide which of two links to a folder is entered.
     children.sort();
     Ok(children)
 }
@@ -73,7 +73,7 @@ fn place(parent: &str, path: PathBuf, walk: &mut Walk, folders: &mut VecDeque<(S
     match fs::metadata(&path) {
         Ok(is) if is.is_dir() => folders.push_back((name, path)),
         Ok(is) if is.is_file() => walk.files.push((name, path)),
-        // Pipes, sockets and devices: reading one could wait for ever.
+        // Pipes, sockets and devices: reading one could block forever.
         Ok(_) => {}
         Err(error) => walk.skipped.push(Skipped { name, reason: Reason::Read(error) }),
     }

@@ -1,60 +1,23 @@
-//! IDX files, the form of MNIST (LeCun, Cortes and Burges, "The MNIST database", section "File formats") and of the
-//! sets made after it: images in one file, their labels in another, each plain or packed by gzip.
+//! IDX files, the format of MNIST (LeCun, Cortes and Burges, "The MNIST database", section "File
+//! formats") and of the sets made after it: images in one file, their labels in another, each plain
+//! or packed by gzip.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::error::DataError;
+use super::error::{DataError, IdxFault};
 
 /// First four bytes of a file of images: unsigned bytes, three dimensions.
 const IMAGES: [u8; 4] = [0, 0, 8, 3];
 /// First four bytes of a file of labels: unsigned bytes, one dimension.
 const LABELS: [u8; 4] = [0, 0, 8, 1];
-/// The most bytes of pixels that are read: no such set is larger.
+/// Largest number of bytes of pixels that is read: no such data set is larger.
 const MOST_BYTES: u64 = 2 << 30;
 
-/// What is wrong with an IDX file.
-#[derive(Debug, PartialEq, Eq)]
-pub enum IdxFault {
-    /// Neither images nor labels: its first four bytes.
-    Mark([u8; 4]),
-    /// A file of labels where images are asked for.
-    IsLabels,
-    /// A file of images where labels are asked for.
-    IsImages,
-    /// Another number of bytes than its head promises: promised, there (one more where there are more).
-    Length(u64, u64),
-    /// Images of nothing, none, or more than memory holds: how many, rows, columns.
-    Size(u64, u64, u64),
-    /// As many labels as these, but as many images as those.
-    Count(usize, usize),
-}
-
-impl fmt::Display for IdxFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IdxFault::Mark(got) => write!(f, "begins with {got:?}, not as IDX images or labels do"),
-            IdxFault::IsLabels => write!(f, "holds labels: give the file of images"),
-            IdxFault::IsImages => write!(f, "holds images, and is named as a file of labels"),
-            IdxFault::Length(want, got) if got > want => {
-                write!(f, "promises {want} bytes and has more")
-            }
-            IdxFault::Length(want, got) => write!(f, "promises {want} bytes and has {got}"),
-            IdxFault::Size(count, rows, columns) => {
-                write!(f, "holds {count} images of {rows} x {columns}")
-            }
-            IdxFault::Count(labels, images) => {
-                write!(f, "holds {labels} labels for {images} images")
-            }
-        }
-    }
-}
-
-/// What the two files hold.
+/// Images and their labels.
 #[derive(Debug)]
 pub(super) struct Idx {
     /// Pixels of all images, one after the other.
@@ -63,11 +26,11 @@ pub(super) struct Idx {
     pub rows: usize,
     /// Pixels of a row.
     pub columns: usize,
-    /// A class for each image; none where there is no file of labels.
+    /// The class of each image; none without a file of labels.
     pub labels: Option<Vec<u8>>,
 }
 
-/// The file of images that `path` is or, as a folder, holds: that for training where there are several.
+/// The file of images at `path` or in the folder `path`; the training images if there are several.
 pub(super) fn find(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
         let mut files: Vec<PathBuf> = fs::read_dir(path)
@@ -84,10 +47,11 @@ pub(super) fn find(path: &Path) -> Option<PathBuf> {
     (path.is_file() && is).then(|| path.into())
 }
 
-/// Reads a file of images, and the file of labels that lies beside it under the matching name.
+/// Reads a file of images, and the file of labels with the matching name beside it.
 ///
 /// # Errors
-/// [`DataError::Idx`] names the file and what is wrong with it, [`DataError::Read`] one that cannot be read.
+/// [`DataError::Idx`] names the file and what is wrong with it, [`DataError::Read`] one that cannot
+/// be read.
 pub(super) fn read(path: &Path) -> Result<Idx, DataError> {
     let ([count, rows, columns], pixels) = body(path, IMAGES)?;
     let labels = match labels_of(path) {
@@ -105,7 +69,7 @@ pub(super) fn read(path: &Path) -> Result<Idx, DataError> {
     Ok(Idx { pixels, rows: rows as usize, columns: columns as usize, labels })
 }
 
-/// The dimensions and bytes of a file that has to begin with `want`.
+/// The dimensions and bytes of a file that must start with `want`.
 fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>), DataError> {
     let failed = |e| DataError::Read(path.into(), e);
     let fault = |fault| DataError::Idx(path.into(), fault);
@@ -133,7 +97,7 @@ fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>
         return Err(fault(IdxFault::Size(side(0), side(1), side(2))));
     };
     let mut bytes = Vec::new();
-    // One byte more, to notice that there are more.
+    // One byte more, to detect excess.
     file.take(size + 1).read_to_end(&mut bytes).map_err(failed)?;
     match bytes.len() as u64 == size {
         true => Ok((sides, bytes)),
@@ -141,7 +105,7 @@ fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>
     }
 }
 
-/// A file's bytes, unpacked where it is packed.
+/// A file's bytes, decompressed if it is compressed.
 fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let mut first = [0; 2];
     let packed = File::open(path)?.read_exact(&mut first).is_ok() && first == [0x1f, 0x8b];
@@ -174,13 +138,13 @@ fn name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DataSet, Form};
     use super::*;
+    use crate::data::{DataSet, Form};
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
 
-    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Centre };
+    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Center };
 
     fn images(count: u32) -> Vec<u8> {
         let head = [IMAGES, count.to_be_bytes(), [0, 0, 0, 2], [0, 0, 0, 2]].concat();
@@ -227,7 +191,7 @@ mod tests {
     #[test]
     fn brought_to_a_form() {
         let dir = folder(&[("train-images-idx3-ubyte", images(2))]);
-        let form = Form { size: 4, channels: 3, crop: crate::data::Crop::Centre };
+        let form = Form { size: 4, channels: 3, crop: crate::data::Crop::Center };
         let data = DataSet::open(dir.path(), &form, 1).unwrap();
         assert_eq!(data.with(0, <[u8]>::len).unwrap(), 48);
     }
@@ -254,18 +218,18 @@ mod tests {
         let none = images(0);
         type Files<'a> = Vec<(&'a str, Vec<u8>)>;
         let cases: [(Files, &str); 10] = [
-            (vec![(name, cut)], "promises 28 bytes and has 20"),
-            (vec![(name, long)], "promises 20 bytes and has more"),
-            (vec![(name, images(1)[..9].to_vec())], "promises 16 bytes and has 9"),
-            (vec![(name, Vec::new())], "promises 16 bytes and has 0"),
+            (vec![(name, cut)], "should have 28 bytes and has 20"),
+            (vec![(name, long)], "should have 20 bytes and has more"),
+            (vec![(name, images(1)[..9].to_vec())], "should have 16 bytes and has 9"),
+            (vec![(name, Vec::new())], "should have 16 bytes and has 0"),
             (vec![(name, none)], "holds 0 images of 2 x 2"),
             (vec![(name, huge)], "holds 4294967295 images of 4294967295 x 4294967295"),
             (vec![(name, labels(&[1]))], "holds labels: give the file of images"),
-            (vec![(name, b"text and so on and on".to_vec())], "begins with [116, 101, 120, 116]"),
+            (vec![(name, b"text and so on and on".to_vec())], "starts with [116, 101, 120, 116]"),
             (vec![(name, images(2)), (beside, labels(&[1]))], "holds 1 labels for 2 images"),
             (
                 vec![(name, images(2)), (beside, images(2))],
-                "holds images, and is named as a file of labels",
+                "holds images but has the name of a file of labels",
             ),
         ];
         for (files, want) in cases {

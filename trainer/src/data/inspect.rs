@@ -1,4 +1,4 @@
-//! What lies in a folder, archive or IDX file, before anything is trained on it.
+//! What is in a folder, archive or IDX file, before anything is trained on it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,38 +9,40 @@ use serde::Serialize;
 
 use super::decode::{fit, open};
 use super::error::{DataError, Skipped};
+use super::form::Form;
 use super::idx;
 use super::labels::classes;
-use super::set::{SEED, hash, on_threads};
+use super::open::on_threads;
+use super::set::DataSet;
+use super::set::{SEED, hash};
 use super::source;
-use super::{DataSet, Form};
 
-/// What was found.
+/// What is in a data set.
 #[derive(Debug, Default, Serialize)]
 pub struct Inspection {
     /// Images that decode.
     pub images: usize,
-    /// Files that should and do not: which, and why.
+    /// Image files that do not decode.
     pub unreadable: Vec<Unreadable>,
-    /// Other files, by ending.
+    /// Other files, by extension.
     pub other: BTreeMap<String, usize>,
     /// Hidden files.
     pub hidden: usize,
     /// Images of each format.
     pub formats: BTreeMap<String, usize>,
-    /// Images that are grey and that have colours; with and without transparency.
+    /// Images by kind: gray or color, with or without transparency.
     pub channels: BTreeMap<&'static str, usize>,
     /// Images of each class.
     pub classes: BTreeMap<String, usize>,
-    /// Least, median and largest width; the same of the height.
+    /// Smallest, median and largest width.
     pub width: [u32; 3],
-    /// See `width`.
+    /// Smallest, median and largest height.
     pub height: [u32; 3],
-    /// The most frequent sizes, and of how many images.
+    /// The most frequent sizes: width, height, number of images.
     pub sizes: Vec<(u32, u32, usize)>,
-    /// Groups of files that are equal byte for byte.
+    /// Groups of identical files.
     pub duplicates: Vec<Vec<String>>,
-    /// Groups of images whose pixels are equal once they are brought to one size, though the files are not.
+    /// Groups of different files whose pixels are equal after resizing.
     pub same_pixels: Vec<Vec<String>>,
     /// The mean image, planes of values from 0 to 255.
     #[serde(skip)]
@@ -67,10 +69,10 @@ struct Looked {
     pixels: Box<[u8]>,
 }
 
-/// Looks at everything in `path`; images are compared and averaged in `form`.
+/// Reads everything in `path`; images are compared and averaged in `form`.
 ///
 /// # Errors
-/// [`DataError`], as opening a set for training gives; single files that do not decode are no error.
+/// [`DataError`], as for opening a set for training. Files that do not decode are not an error.
 pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
     if let Some(file) = idx::find(path) {
         return of_idx(&file, form, workers);
@@ -82,10 +84,10 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
             let (image, format) = open(&bytes, &entry.name)?;
             let color = image.color();
             let kind = match (color.has_color(), color.has_alpha()) {
-                (false, false) => "grey",
-                (false, true) => "grey with transparency",
-                (true, false) => "colour",
-                (true, true) => "colour with transparency",
+                (false, false) => "gray",
+                (false, true) => "gray with transparency",
+                (true, false) => "color",
+                (true, true) => "color with transparency",
             };
             Ok(Looked {
                 name: entry.name.clone(),
@@ -131,7 +133,7 @@ fn of_idx(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataEr
         images.push(Looked {
             name: format!("image {i}"),
             format: "idx".into(),
-            kind: "grey",
+            kind: "gray",
             size,
             content: data.content(i).unwrap_or_default(),
             pixels: data.with(i, |pixels| Box::from(pixels))?,
@@ -167,7 +169,7 @@ fn summary(images: &[Looked], form: &Form) -> Inspection {
     result.sizes.truncate(5);
     result.duplicates = groups(images, &|i| i.content);
     let equal = groups(images, &|i| hash(SEED, &i.pixels));
-    // Equal files have equal pixels: only what is new.
+    // Identical files have equal pixels: leave those out.
     result.same_pixels = equal.into_iter().filter(|g| !result.duplicates.contains(g)).collect();
     let count = images.len().max(1) as f32;
     let mut mean = vec![0.0f32; form.values()];
@@ -186,7 +188,7 @@ fn summary(images: &[Looked], form: &Form) -> Inspection {
     result
 }
 
-/// Names of images that share a key, where more than one does, in order of their first.
+/// Names of images that share a key with another, by the first of each group.
 fn groups(images: &[Looked], key: &dyn Fn(&Looked) -> u64) -> Vec<Vec<String>> {
     let mut all: HashMap<u64, (usize, Vec<String>)> = HashMap::new();
     for (i, image) in images.iter().enumerate() {
@@ -229,11 +231,11 @@ mod tests {
         save("dog/d.png", 200, 12);
         fs::write(dir.path().join("dog/broken.png"), b"no").unwrap();
         fs::write(dir.path().join("dog/notes.txt"), b"no").unwrap();
-        let form = Form { size: 8, channels: 3, crop: Crop::Centre };
+        let form = Form { size: 8, channels: 3, crop: Crop::Center };
         let got = inspect(dir.path(), &form, 2).unwrap();
         assert_eq!(got.images, 4);
         assert_eq!(got.formats, BTreeMap::from([("bmp".into(), 1), ("png".into(), 3)]));
-        assert_eq!(got.channels, BTreeMap::from([("colour", 4)]));
+        assert_eq!(got.channels, BTreeMap::from([("color", 4)]));
         assert_eq!(got.classes, BTreeMap::from([("cat".into(), 3), ("dog".into(), 1)]));
         assert_eq!((got.width, got.height), ([8, 8, 12], [8, 8, 8]));
         assert_eq!(got.sizes, [(8, 8, 3), (12, 8, 1)]);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Names of the class folders in order, and which of them each file has, for all files or for none. A class is the
-/// first folder below those that all files share (an archive often holds one folder with everything in it); there are
-/// none if that leaves some files outside.
+/// The names of the classes, sorted, and the class of each file. A class is the first folder below
+/// the folders that all files share (an archive often holds one folder with everything in it). If
+/// some files are outside such a folder, there are no classes.
 pub(super) fn classes(files: &[&str]) -> (Vec<String>, Vec<usize>) {
     let folders: Vec<Vec<&str>> = files
         .iter()

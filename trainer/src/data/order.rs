@@ -1,9 +1,9 @@
-//! Which image comes when.
+//! The order of images.
 
 use super::rng::Rng;
 
-/// An endless order of `len` images: a new permutation every epoch. A function of the seed and the epoch alone, so
-/// that a run may be taken up anywhere.
+/// An endless order of `len` images: a new permutation every epoch. It depends only on the seed and
+/// the epoch, so a run can resume anywhere.
 #[derive(Clone, Debug)]
 pub struct Order {
     len: usize,
@@ -18,8 +18,8 @@ impl Order {
         Order { len, seed, epoch: 0, permutation: permutation(len, seed, 0) }
     }
 
-    /// The image that is the `i`-th to be seen; 0 where there are none. Going on to another epoch costs a shuffle,
-    /// everything else a look-up.
+    /// The `i`-th image to be seen; 0 in an empty set. A new epoch costs a shuffle, anything else a
+    /// lookup.
     pub fn image(&mut self, i: u64) -> usize {
         let len = self.len.max(1) as u64;
         let (epoch, at) = (i / len, (i % len) as usize);
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_same_for_ever() {
-        // A checkpoint made by an older version goes on with the same images.
+        // A checkpoint of an older version continues with the same images.
         let mut order = Order::new(10, 0);
         let got: Vec<usize> = (0..20).map(|i| order.image(i)).collect();
         assert_eq!(got, [6, 4, 3, 1, 8, 9, 0, 2, 7, 5, 7, 8, 4, 5, 0, 6, 3, 1, 2, 9]);

@@ -1,14 +1,14 @@
 //! Random numbers that are the same on every machine and in every version.
 
-/// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"): one word of state,
-/// integer operations only.
+/// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"): one
+/// word of state, integer operations only.
 #[derive(Clone, Debug)]
 pub struct Rng {
     state: u64,
 }
 
 impl Rng {
-    /// The generator of `seed` and `stream`; neighbours of either are unrelated.
+    /// The generator of `seed` and `stream`; neighbors of either are unrelated.
     pub fn new(seed: u64, stream: u64) -> Rng {
         let mut rng = Rng { state: mix(seed) ^ mix(stream.wrapping_add(GOLDEN)).rotate_left(32) };
         rng.next();
@@ -25,8 +25,9 @@ impl Rng {
         mix(self.state)
     }
 
-    /// Evenly one of 0 to `n` - 1; 0 where `n` is 0. Multiplies and takes the high half (Lemire 2019, "Fast random
-    /// integer generation in an interval"), drawing again where that would favour some.
+    /// Uniform in 0 to `n` - 1; 0 if `n` is 0. Multiplies and takes the high half (Lemire 2019,
+    /// "Fast random integer generation in an interval"), and draws again where that would be
+    /// biased.
     pub fn below(&mut self, n: u64) -> u64 {
         let reject = n.wrapping_neg().checked_rem(n).unwrap_or(0);
         loop {
@@ -37,27 +38,27 @@ impl Rng {
         }
     }
 
-    /// Evenly in [0, 1), a multiple of 2^-24.
+    /// Uniform in [0, 1), a multiple of 2^-24.
     pub fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1 << 24) as f32
     }
 
-    /// Evenly from `low` to `high`.
+    /// Uniform from `low` to `high`.
     pub fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
-    /// True this often.
+    /// True with this probability.
     pub fn chance(&mut self, often: f32) -> bool {
         self.unit() < often
     }
 
-    /// Evenly one of an array, which must not be empty.
+    /// A uniform choice from an array, which must not be empty.
     pub fn pick<T: Copy, const N: usize>(&mut self, of: &[T; N]) -> T {
         of[self.below(N as u64) as usize]
     }
 
-    /// One of an array of weights and what they weigh; the last where all weigh nothing.
+    /// A weighted choice; the last if all weights are 0.
     pub fn odds<T: Copy, const N: usize>(&mut self, of: &[(f32, T); N]) -> T {
         let all: f32 = of.iter().map(|(weight, _)| weight).sum();
         let mut at = self.unit() * all;
@@ -74,7 +75,7 @@ impl Rng {
 /// 2^64 divided by the golden ratio, odd.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// SplitMix64's finaliser (Stafford's variant 13): every bit of the input changes half of the output's.
+/// SplitMix64's finalizer (Stafford's variant 13): every input bit flips half of the output bits.
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,4 @@
-//! Where image files lie: a folder or a zip archive, in one order whatever the file system's.
+//! Image files in a folder or a zip archive, in an order that does not depend on the file system.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::decode::{Claim, MOST_BYTES, begins_as_image, claim};
 use super::error::{DataError, Reason, Skipped};
 use super::folder;
+use super::formats::{Claim, MOST_BYTES, begins_as_image, claim};
 
 /// A file that may be an image.
 #[derive(Clone, Debug)]
@@ -25,18 +25,18 @@ enum Place {
     Number(Arc<Archive>, usize),
 }
 
-/// What lies in a source.
+/// The files of a folder or archive.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Files that may be images, by name.
     pub entries: Vec<Entry>,
-    /// What could not be looked into.
+    /// What could not be read.
     pub skipped: Vec<Skipped>,
     /// Other files, counted by extension (`.txt`).
     pub other: BTreeMap<String, usize>,
     /// Hidden files.
     pub hidden: usize,
-    /// Folders right below the source with nothing in them.
+    /// Empty folders at the top level.
     pub empty: Vec<String>,
 }
 
@@ -54,7 +54,8 @@ impl Found {
         line
     }
 
-    /// What was found where no image was: `3 .txt, 2 .jpg that failed: a.jpg: not an image, b.jpg: ...`.
+    /// What there is if no image was found: `3 .txt, 2 .jpg that failed: a.jpg: not an image,
+    /// b.jpg: ...`.
     pub fn inventory(&self) -> String {
         const SHOWN: usize = 3;
         let mut failed = BTreeMap::<String, usize>::new();
@@ -84,10 +85,10 @@ impl Found {
     }
 }
 
-/// Looks through a folder or archive for what may be an image; a single image is one.
+/// Lists the possible images of a folder or archive, or the one image at `path`.
 ///
 /// # Errors
-/// [`DataError`] names the path: missing, unreadable, no archive, damaged, encrypted.
+/// [`DataError`] names the path: missing, unreadable, not an archive, damaged, encrypted.
 pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     let is = fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => DataError::Missing(path.into()),
@@ -111,7 +112,7 @@ pub(super) fn find(path: &Path) -> Result<Found, DataError> {
     } else {
         return Err(DataError::NotAnArchive(path.into()));
     };
-    // Part by part, so that a folder and its archive are in the same order.
+    // Path component by component, so that a folder and its archive have the same order.
     files.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
     for file in files {
         match file.may_be_image() {
@@ -126,7 +127,7 @@ impl Entry {
     fn may_be_image(&self) -> bool {
         match claim(&self.name) {
             Claim::Image | Claim::Foreign => true,
-            // 16 bytes hold every format's mark.
+            // 16 bytes hold every magic number.
             Claim::Other => self.head(16).is_ok_and(|head| begins_as_image(&head)),
         }
     }

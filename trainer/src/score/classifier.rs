@@ -1,5 +1,5 @@
-//! Whether samples of a conditional generator show what was asked for, read by a classifier trained on the real images
-//! (as Ravuri and Vinyals 2019 turn round: there the samples teach, here the real images do).
+//! Whether samples of a conditional generator show the requested class, according to a classifier
+//! trained on real images (the reverse of Ravuri and Vinyals 2019, who train on samples).
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -9,61 +9,61 @@ use models::{Sequential, conditional};
 use rand::RngExt;
 use serde::Serialize;
 
-use super::Pictures;
-use crate::adam::{Adam, Decay};
-use crate::augment::Augment;
-use crate::gan::take;
-use crate::noise::{self, Stream};
+use super::pictures::Pictures;
+use crate::networks::adam::{Adam, Decay};
+use crate::networks::noise::{self, Stream};
+use crate::networks::take;
+use crate::objective::augment::Augment;
 
-/// Steps of training, and images a step: a minute of two cores for digits.
+/// Training steps and images per step: about a minute on two cores for digits.
 const STEPS: u64 = 2_000;
 const BATCH: usize = 64;
-/// Adam's step length at the beginning; it falls to nothing along a line.
+/// Initial learning rate of Adam; it falls linearly to 0.
 const LR: f64 = 1e-3;
 /// Width of the network after the image.
 const WIDTH: usize = 32;
-/// Images in one pass when it reads.
+/// Images per forward pass when it classifies.
 const PASS: usize = 256;
 
-/// What was read.
+/// Accuracies of the classifier.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reading {
-    /// Share of unseen real images that the classifier reads as what they are.
+    /// Its accuracy on unseen real images.
     pub real: f64,
-    /// How many those were.
+    /// Number of unseen real images.
     pub real_count: usize,
-    /// Share of samples that it reads as what was asked for.
+    /// Share of samples that it assigns to the requested class.
     pub asked: f64,
-    /// How many there were.
+    /// Number of samples.
     pub count: usize,
-    /// The latter, a class each.
+    /// That share for each class.
     pub classes: Vec<f64>,
 }
 
 /// Images and their classes.
 #[derive(Clone, Copy)]
-pub struct Labelled<'a> {
+pub struct Labeled<'a> {
     /// The images.
     pub images: &'a Pictures,
-    /// A class each.
+    /// The class of each image.
     pub labels: &'a [usize],
 }
 
-/// Trains a classifier of `classes` classes on `train`, tries it on the real images `test` and lets it read `samples`;
-/// all of one form.
+/// Trains a classifier of `classes` classes on `train` and applies it to the real images `test` and
+/// to `samples`, all of one form.
 ///
 /// # Errors
-/// [`dcgan::Unsupported`] where the images are too large for the network: more than 128 pixels.
+/// [`dcgan::Unsupported`] if the images are larger than 128 pixels.
 pub fn read(
-    train: Labelled<'_>,
-    test: Labelled<'_>,
-    samples: Labelled<'_>,
+    train: Labeled<'_>,
+    test: Labeled<'_>,
+    samples: Labeled<'_>,
     classes: usize,
     seed: u64,
 ) -> Result<Reading, dcgan::Unsupported> {
     let device = Device::flex().autodiff();
     let network = learn(train, classes, seed, &device)?;
-    let right = |of: Labelled<'_>| -> Vec<bool> {
+    let right = |of: Labeled<'_>| -> Vec<bool> {
         let read = classify(&network, of.images, &device.clone().inner());
         read.iter().zip(of.labels).map(|(a, b)| a == b).collect()
     };
@@ -83,17 +83,17 @@ pub fn read(
     })
 }
 
-/// The network that reads: DCGAN's discriminator with an answer for each class.
+/// The classifier: DCGAN's discriminator with one output per class.
 fn learn(
-    train: Labelled<'_>,
+    train: Labeled<'_>,
     classes: usize,
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, dcgan::Unsupported> {
     let shape = Shape { size: side(train.images), channels: train.images.form().planes() };
     let mut network = dcgan::encoder(&shape, [0, classes], WIDTH, true, seed, device)?;
-    let mut optimiser = ModuleOptimizer::from(Adam::new(0.9, Decay::new(0.999)));
-    // Samples are not centred as exactly as real images are.
+    let mut optimizer = ModuleOptimizer::from(Adam::new(0.9, Decay::new(0.999)));
+    // Samples are not centered as exactly as real images are.
     let shifted: Augment = "translation".parse().expect("it is one of them");
     let all: Vec<&[u8]> = train.images.iter().collect();
     for step in 0..STEPS {
@@ -107,13 +107,13 @@ fn learn(
         let loss = (activation::log_softmax(logits, 1) * truth).sum() / -(BATCH as f64);
         let grads = GradientsParams::from_grads(loss.backward(), &network);
         let lr = LR * (1.0 - step as f64 / STEPS as f64);
-        network = optimiser.step(lr, take(&mut network), grads);
+        network = optimizer.step(lr, take(&mut network), grads);
     }
     network.settle();
     Ok(network.valid())
 }
 
-/// What each image is read as.
+/// The class that each image is assigned to.
 fn classify(network: &Sequential, images: &Pictures, device: &Device) -> Vec<usize> {
     let all: Vec<&[u8]> = images.iter().collect();
     let mut read = Vec::with_capacity(all.len());
@@ -130,7 +130,7 @@ fn classify(network: &Sequential, images: &Pictures, device: &Device) -> Vec<usi
     read
 }
 
-/// The smallest side that the network takes and the images fit into.
+/// The smallest side of the network's input that the images fit into.
 fn side(images: &Pictures) -> usize {
     let size = images.form().size as usize;
     let fits = dcgan::SIZES.into_iter().find(|side| *side >= size);

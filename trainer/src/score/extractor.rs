@@ -1,9 +1,9 @@
-//! A network in ONNX that turns images into features, run by an engine that knows far more operations than `runtime` does.
+//! A network in ONNX that turns images into features, run by rten, which supports far more
+//! operators than `runtime` does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma};
 use rayon::prelude::*;
@@ -13,14 +13,14 @@ use rten_tensor::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Pictures;
 use super::features::{Features, FeaturesError};
+use super::pictures::Pictures;
 
-/// Images in one call, where the network takes them.
+/// Images per call, if the network takes batches.
 const BATCH: usize = 16;
 
-/// How images are brought to the extractor's size. The same weights give other figures with the other rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+/// How images are resized for the extractor. Scores of different methods are not comparable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resize {
     /// Cubic (a = -0.5) on floats, clipped, not rounded: as clean-fid does.
@@ -29,18 +29,30 @@ pub enum Resize {
     Bilinear,
 }
 
-/// What an extractor wants.
+impl std::str::FromStr for Resize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Resize, String> {
+        match text {
+            "bicubic" => Ok(Resize::Bicubic),
+            "bilinear" => Ok(Resize::Bilinear),
+            _ => Err("bicubic or bilinear".into()),
+        }
+    }
+}
+
+/// The input of an extractor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spec {
     /// Side in pixels.
     pub size: usize,
-    /// The rule.
+    /// The method of resizing.
     pub resize: Resize,
-    /// What black and white become.
+    /// Values of black and white.
     pub range: [f32; 2],
-    /// Taken away afterwards, a number a channel.
+    /// Subtracted from each channel after that.
     pub mean: [f32; 3],
-    /// Divided by afterwards, a number a channel.
+    /// Divisor of each channel after that.
     pub std: [f32; 3],
 }
 
@@ -60,19 +72,19 @@ pub struct Extractor {
 pub enum ExtractorError {
     /// The file cannot be read.
     Read(PathBuf, std::io::Error),
-    /// Not a model that the engine knows: what it said.
+    /// A model that rten cannot load, and its error.
     Load(PathBuf, String),
-    /// It takes something other than one `[n, 3, size, size]`: what.
+    /// Its input is not one `[n, 3, size, size]`.
     Input(PathBuf, String, usize),
-    /// It has no such output; those it has.
+    /// It has no such output; the outputs it has.
     NoOutput(PathBuf, String, String),
-    /// It gave something other than `[n, d]`: which shape.
+    /// Its output is not `[n, d]`: the shape.
     Output(PathBuf, Vec<usize>),
-    /// Running it failed: what the engine said.
+    /// Running it failed, with the error of rten.
     Run(PathBuf, String),
-    /// A mean or deviation that makes no sense: which, why.
+    /// A mean or deviation that makes no sense: name and reason.
     Spec(&'static str, String),
-    /// It gave what is no number.
+    /// Its output is not finite.
     Features(FeaturesError),
 }
 
@@ -118,7 +130,7 @@ impl std::error::Error for ExtractorError {
 }
 
 impl Spec {
-    /// Refuses numbers that no image was ever brought to.
+    /// Refuses values that make no sense.
     fn check(&self) -> Result<(), ExtractorError> {
         let [low, high] = self.range;
         if !(low.is_finite() && high.is_finite() && low < high) {
@@ -141,7 +153,7 @@ impl Spec {
 }
 
 impl Extractor {
-    /// Loads `path`, of which `output` names one of several outputs.
+    /// Loads `path`; `output` names one of several outputs.
     ///
     /// # Errors
     /// [`ExtractorError`] names the file and what is wrong with it.
@@ -165,7 +177,7 @@ impl Extractor {
             Dimension::Symbolic(_) => true,
         };
         let fitting = match &shape[..] {
-            // A model that says nothing of its input is tried.
+            // A model with an undeclared input shape is tried.
             [] => true,
             [_, c, h, w] => fits(c, 3) && fits(h, spec.size) && fits(w, spec.size),
             _ => false,
@@ -202,15 +214,15 @@ impl Extractor {
         &self.hash
     }
 
-    /// What it wants.
+    /// Its input.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// The features of images; `progress` is told how many are done.
+    /// The features of images; `progress` is called with the number done.
     ///
     /// # Errors
-    /// [`ExtractorError`] where running it fails or gives something else.
+    /// [`ExtractorError`] if running it fails or its output has another shape.
     pub fn features(
         &self,
         images: &Pictures,
@@ -221,7 +233,7 @@ impl Extractor {
         for first in (0..images.len()).step_by(self.batch) {
             let count = self.batch.min(images.len() - first);
             let each = 3 * size * size;
-            // A network of a fixed number of images gets the last ones again where there are too few.
+            // A network with a fixed batch size gets the last image again to fill a batch.
             let mut input = vec![0.0; self.batch * each];
             input
                 .par_chunks_exact_mut(each)
@@ -242,7 +254,7 @@ impl Extractor {
             let output: rten_tensor::Tensor<f32> =
                 output.try_into().map_err(|_| run("its output is not of floats".into()))?;
             let shape = output.shape().to_vec();
-            // [n, d, 1, 1] is a row too.
+            // [n, d, 1, 1] works too.
             let tail = shape.get(2..).unwrap_or_default();
             if shape.len() < 2 || shape[0] != rows || tail.iter().any(|&n| n != 1) || shape[1] == 0
             {
@@ -256,7 +268,7 @@ impl Extractor {
         Features::new("the extractor", dimension.max(1), values).map_err(ExtractorError::Features)
     }
 
-    /// An image as the extractor wants it, grey in three equal channels.
+    /// An image in the form of the extractor's input; gray ones have three equal channels.
     fn prepare(&self, images: &Pictures, i: usize, out: &mut [f32]) {
         let side = images.form().size;
         let Spec { size, resize, range: [low, high], mean, std } = &self.spec;
@@ -276,7 +288,8 @@ impl Extractor {
 }
 
 fn resized(plane: &[u8], side: u32, size: u32, resize: Resize) -> Vec<f32> {
-    // From 0 to 1, which is where the library keeps floats: what a cubic overshoots is clipped.
+    // In [0, 1], the range of the library's float images: overshoots of the cubic filter are
+    // clipped.
     let floats: Vec<f32> = plane.iter().map(|&v| f32::from(v) / 255.0).collect();
     if side == size {
         return floats;

@@ -1,4 +1,4 @@
-//! Features of images: rows of numbers, from an extractor or from a `.npy` file.
+//! Features of images: one row per image, from an extractor or a `.npy` file.
 
 use std::fmt;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use runtime::npy::{Array, Kind, NpyError};
 
-/// Rows of numbers, one an image.
+/// Feature vectors, one per image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     rows: usize,
@@ -22,11 +22,11 @@ pub enum FeaturesError {
     Read(PathBuf, io::Error),
     /// A file that is not a NumPy array.
     Parse(PathBuf, NpyError),
-    /// An array that is not two-dimensional and in C's order: its shape.
+    /// An array that is not two-dimensional and in C order: its shape.
     Shape(PathBuf, Vec<usize>),
     /// Bytes rather than floats.
     Type(PathBuf),
-    /// A value that is no number: where.
+    /// A value that is not finite: where.
     NotFinite(String, usize),
 }
 
@@ -64,13 +64,13 @@ impl std::error::Error for FeaturesError {
 }
 
 impl Features {
-    /// Rows of `dimension` numbers; `whose` is named in errors.
+    /// Rows of `dimension` values; `whose` is named in errors.
     ///
     /// # Errors
     /// [`FeaturesError::NotFinite`].
     ///
     /// # Panics
-    /// If the values are no whole number of rows.
+    /// If the number of values is not a multiple of `dimension`.
     pub fn new(whose: &str, dimension: usize, values: Vec<f64>) -> Result<Features, FeaturesError> {
         assert!(dimension > 0 && values.len().is_multiple_of(dimension), "whole rows");
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
@@ -99,17 +99,17 @@ impl Features {
         Features::new(&name, dimension, array.values().collect())
     }
 
-    /// How many images.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// Numbers of an image.
+    /// Length of a feature vector.
     pub fn dimension(&self) -> usize {
         self.dimension
     }

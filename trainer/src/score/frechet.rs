@@ -1,21 +1,21 @@
-//! Frechet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, eq. 6; FID where the features
-//! are Inception's).
+//! Frechet distance between two sets of features, each modeled as a Gaussian (Heusel et al. 2017,
+//! eq. 6; FID if the features are those of Inception).
 
 use std::fmt;
 
-use faer::{Mat, Side};
+use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::TooFew;
 use super::features::Features;
+use super::too_few::TooFew;
 
-/// Why there is no distance.
+/// Why there is no Frechet distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrechetError {
-    /// A covariance of so many dimensions takes more images.
+    /// There are too few images for a covariance of this dimension.
     TooFew(TooFew),
     /// Two sets of features of different lengths.
     Dimensions(usize, usize),
-    /// The eigenvalues of a covariance could not be found.
+    /// The eigenvalues of a covariance did not converge.
     Eigen,
 }
 
@@ -33,12 +33,15 @@ impl fmt::Display for FrechetError {
 
 impl std::error::Error for FrechetError {}
 
-/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits throughout.
+/// `|m1 - m2|^2 + tr(S1 + S2 - 2 (S1^1/2 S2 S1^1/2)^1/2)` with unbiased covariances, in 64 bits
+/// throughout.
 ///
-/// The matrix under the last root is symmetric, so that its root's trace is the sum of the roots of its eigenvalues.
+/// The matrix under the last root is symmetric, so the trace of its root is the sum of the roots of
+/// its eigenvalues.
 ///
 /// # Errors
-/// [`FrechetError`]: fewer images than dimensions and one more, whose covariance would be singular, are refused.
+/// [`FrechetError`]: fewer than `dimension + 1` images are refused, since their covariance would be
+/// singular.
 pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     if a.dimension() != b.dimension() {
         return Err(FrechetError::Dimensions(a.dimension(), b.dimension()));
@@ -51,37 +54,39 @@ pub fn distance(a: &Features, b: &Features) -> Result<f64, FrechetError> {
     }
     let ((ma, sa), (mb, sb)) = (moments(a), moments(b));
     let means: f64 = ma.iter().zip(&mb).map(|(a, b)| (a - b).powi(2)).sum();
-    let root = root(&sa)?;
+    let root = root(sa.clone())?;
     let product = &root * &sb * &root;
-    // Rounding leaves it not quite symmetric.
-    let product = Mat::from_fn(product.nrows(), product.ncols(), |i, j| {
-        0.5 * (product[(i, j)] + product[(j, i)])
-    });
-    let values = product.self_adjoint_eigenvalues(Side::Lower).map_err(|_| FrechetError::Eigen)?;
-    let shared: f64 = values.iter().map(|v| v.max(0.0).sqrt()).sum();
-    let trace = |m: &Mat<f64>| -> f64 { (0..m.nrows()).map(|i| m[(i, i)]).sum() };
-    Ok(means + trace(&sa) + trace(&sb) - 2.0 * shared)
+    // Rounding breaks the symmetry.
+    let product = 0.5 * (&product + product.transpose());
+    let shared: f64 = eigen(product)?.eigenvalues.iter().map(|v| v.max(0.0).sqrt()).sum();
+    Ok(means + sa.trace() + sb.trace() - 2.0 * shared)
 }
 
 /// Mean and unbiased covariance.
-fn moments(x: &Features) -> (Vec<f64>, Mat<f64>) {
+fn moments(x: &Features) -> (Vec<f64>, DMatrix<f64>) {
     let (n, d) = (x.len(), x.dimension());
     let mut mean = vec![0.0; d];
     for row in x.rows() {
         mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / n as f64);
     }
-    let centred = Mat::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
-    let covariance = centred.transpose() * &centred;
-    let scale = 1.0 / (n as f64 - 1.0);
-    (mean, Mat::from_fn(d, d, |i, j| covariance[(i, j)] * scale))
+    let centered = DMatrix::from_fn(n, d, |i, j| x.row(i)[j] - mean[j]);
+    let covariance = centered.transpose() * &centered / (n as f64 - 1.0);
+    (mean, covariance)
 }
 
-/// The symmetric root of a covariance.
-fn root(m: &Mat<f64>) -> Result<Mat<f64>, FrechetError> {
-    let eigen = m.self_adjoint_eigen(Side::Lower).map_err(|_| FrechetError::Eigen)?;
-    let (u, s) = (eigen.U(), eigen.S());
-    let scaled = Mat::from_fn(m.nrows(), m.ncols(), |i, j| u[(i, j)] * s[j].max(0.0).sqrt());
-    Ok(scaled * u.transpose())
+/// The symmetric square root of a covariance.
+fn root(m: DMatrix<f64>) -> Result<DMatrix<f64>, FrechetError> {
+    let mut eigen = eigen(m)?;
+    eigen.eigenvalues.apply(|v| *v = v.max(0.0).sqrt());
+    Ok(eigen.recompose())
+}
+
+/// Far more than a covariance of a few thousand dimensions takes; values that are not finite never
+/// converge.
+const ITERATIONS: usize = 1_000_000;
+
+fn eigen(m: DMatrix<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, FrechetError> {
+    SymmetricEigen::try_new(m, f64::EPSILON, ITERATIONS).ok_or(FrechetError::Eigen)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Kernel distance between two sets of features (Binkowski et al. 2018, section 3; KID where the features are Inception's):
-//! the squared maximum mean discrepancy under a cubic kernel, unbiased, so that it can be trusted with few images.
+//! Kernel distance between two sets of features (Binkowski et al. 2018, section 3; KID if the
+//! features are those of Inception): the squared maximum mean discrepancy under a cubic kernel,
+//! unbiased, and so reliable with few images.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -7,10 +8,10 @@ use rand::seq::index::sample;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::TooFew;
 use super::features::Features;
+use super::too_few::TooFew;
 
-/// Subsets drawn, and images of each at most: the reference's.
+/// Subsets, and largest number of images of each, as in the reference code.
 const SUBSETS: usize = 100;
 const SIZE: usize = 1000;
 
@@ -19,13 +20,13 @@ const SIZE: usize = 1000;
 pub struct Kernel {
     /// The distance.
     pub mean: f64,
-    /// How far subsets differ.
+    /// Standard deviation over subsets.
     pub deviation: f64,
-    /// Images of a subset.
+    /// Images per subset.
     pub size: usize,
 }
 
-/// The distance between features of one length.
+/// The distance between two sets of features of the same length.
 ///
 /// # Errors
 /// [`TooFew`] below two images of each.
@@ -48,7 +49,8 @@ pub fn distance(a: &Features, b: &Features, seed: u64) -> Result<Kernel, TooFew>
     Ok(Kernel { mean, deviation: variance.sqrt(), size })
 }
 
-/// The squared discrepancy of the rows `i` of `a` and as many rows `j` of `b`: pairs of a row with itself are left out.
+/// The squared discrepancy of the rows `i` of `a` and as many rows `j` of `b`, without pairs of a
+/// row with itself.
 pub fn discrepancy(a: &Features, i: &[usize], b: &Features, j: &[usize]) -> f64 {
     let (n, d) = (i.len() as f64, a.dimension() as f64);
     let kernel = |x: &[f64], y: &[f64]| {

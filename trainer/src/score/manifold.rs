@@ -1,16 +1,17 @@
-//! Fidelity and diversity apart: precision and recall (Kynkaanniemi et al. 2019, section 2), density and coverage (Naeem et
-//! al. 2020, section 3), over balls that reach to each image's k-th neighbour.
+//! Fidelity and diversity as separate scores: precision and recall (Kynkaanniemi et al. 2019,
+//! section 2), density and coverage (Naeem et al. 2020, section 3), over balls around each image up
+//! to its k-th neighbor.
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::TooFew;
 use super::features::Features;
+use super::too_few::TooFew;
 
-/// Which neighbour the balls reach to.
+/// The neighbor that is the radius of a ball.
 const NEIGHBOUR: usize = 5;
 
-/// Shares, density excepted, which may exceed 1.
+/// Shares in [0, 1], except for the density, which may exceed 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Manifold {
     /// Fakes within a ball of a real image.
@@ -33,7 +34,8 @@ pub fn measure(real: &Features, fake: &Features) -> Result<Manifold, TooFew> {
         return Err(TooFew { score: "precision and recall", got, need: NEIGHBOUR + 1 });
     }
     let (of_real, of_fake) = (radii(real), radii(fake));
-    // For every real image: fakes in its ball, whether it is in a fake's ball; and which fakes were in some ball.
+    // For every real image: the fakes in its ball, and whether it is in the ball of a fake; and the
+    // fakes in any ball.
     let each: Vec<(Vec<usize>, bool)> = (0..real.len())
         .into_par_iter()
         .map(|i| {
@@ -62,13 +64,13 @@ pub fn measure(real: &Features, fake: &Features) -> Result<Manifold, TooFew> {
     })
 }
 
-/// The distance of every row to its k-th neighbour among the others.
+/// The distance of every row to its k-th neighbor among the others.
 fn radii(x: &Features) -> Vec<f64> {
     (0..x.len())
         .into_par_iter()
         .map(|i| {
             let mut all: Vec<f64> = x.rows().map(|row| distance(x.row(i), row)).collect();
-            // The row itself is in the first place.
+            // The first one is the row itself.
             let (_, kth, _) = all.select_nth_unstable_by(NEIGHBOUR, f64::total_cmp);
             *kth
         })
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!((far.precision, far.recall, far.density, far.coverage), (0.0, 0.0, 0.0, 0.0));
         let same = measure(&real, &line(0.1, 1.0, 40)).unwrap();
         assert_eq!((same.precision, same.recall, same.coverage), (1.0, 1.0, 1.0));
-        // A few samples in one place: good ones, but not many kinds.
+        // A few samples close together: good, but not diverse.
         let few = measure(&real, &line(20.2, 0.01, 10)).unwrap();
         assert_eq!(few.precision, 1.0);
         assert!(few.recall < 0.1 && few.coverage < 0.4, "{few:?}");

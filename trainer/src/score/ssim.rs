@@ -1,17 +1,20 @@
-//! Multi-scale structural similarity (Wang et al. 2003) over pairs of one set: near 1 where all its images look alike, so
-//! that a generator has collapsed if its pairs are more alike than those of real images (Odena et al. 2017, section 4.2).
+//! Multi-scale structural similarity (Wang et al. 2003) over pairs of a set: near 1 if all images
+//! look alike. A generator has collapsed if its pairs are more similar than those of real images
+//! (Odena et al. 2017, section 4.2).
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Pictures, TooFew};
+use super::pictures::Pictures;
+use super::too_few::TooFew;
 
-/// Side and deviation of the Gaussian window.
+/// Side and standard deviation of the Gaussian window.
 const WINDOW: usize = 11;
 const DEVIATION: f32 = 1.5;
-/// The weights of five scales (Wang et al. 2003, section 3.2). Of fewer scales, the first ones, brought to a sum of 1.
+/// The weights of five scales (Wang et al. 2003, section 3.2). With fewer scales, the first ones,
+/// normalized.
 const WEIGHTS: [f32; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 /// The two constants, for values from 0 to 255.
 const C1: f32 = (0.01 * 255.0) * (0.01 * 255.0);
@@ -22,16 +25,16 @@ const C2: f32 = (0.03 * 255.0) * (0.03 * 255.0);
 pub struct Diversity {
     /// Mean over pairs and channels.
     pub mean: f64,
-    /// Pairs drawn.
+    /// Number of pairs.
     pub pairs: usize,
-    /// Scales: as many as the window fits into, five at most.
+    /// Number of scales that the window fits into, at most five.
     pub scales: usize,
 }
 
 /// The mean similarity over `pairs` random pairs of different images.
 ///
 /// # Errors
-/// [`TooFew`] below two images, or where the window fits into none.
+/// [`TooFew`] below two images, or if the window does not fit into an image.
 pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, TooFew> {
     let side = set.form().size as usize;
     let n = set.len();
@@ -45,7 +48,7 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
             (a, (a + rng.random_range(1..n)) % n)
         })
         .collect();
-    // Collected, then added in order, so that the sum does not depend on the number of threads.
+    // Summed in order, so that the result does not depend on the number of threads.
     let each: Vec<f64> =
         drawn.par_iter().map(|&(a, b)| f64::from(ms_ssim(set.get(a), set.get(b), side))).collect();
     Ok(Diversity {
@@ -55,7 +58,7 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
     })
 }
 
-/// How often a side can be halved with room for the window.
+/// How often a side can be halved before the window does not fit.
 fn scales(side: usize) -> usize {
     (1..=WEIGHTS.len()).take_while(|scale| side >> (scale - 1) >= WINDOW).count()
 }
@@ -76,7 +79,7 @@ pub fn ms_ssim(a: &[u8], b: &[u8], side: usize) -> f32 {
                 true => similarity,
                 false => contrast,
             };
-            // What is unlike beyond measure counts as nought.
+            // Negative similarities count as 0.
             product *= factor.max(0.0).powf(weight / total);
             (a, b) = (halved(&a, side), halved(&b, side));
             side /= 2;
@@ -86,7 +89,7 @@ pub fn ms_ssim(a: &[u8], b: &[u8], side: usize) -> f32 {
     each.sum::<f32>() / count
 }
 
-/// Means over all windows: similarity, and its part without the means.
+/// Means over all windows: similarity, and its contrast-structure term.
 fn ssim(a: &[f32], b: &[f32], side: usize) -> (f32, f32) {
     let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).collect::<Vec<_>>();
     let [ma, mb] = [blurred(a, side), blurred(b, side)];
@@ -103,7 +106,7 @@ fn ssim(a: &[f32], b: &[f32], side: usize) -> (f32, f32) {
     ((similarity / count) as f32, (contrast / count) as f32)
 }
 
-/// The mean under the window, wherever it fits.
+/// The weighted mean under the window at every position where it fits.
 fn blurred(x: &[f32], side: usize) -> Vec<f32> {
     let window = window();
     let small = side - WINDOW + 1;
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_set_of_copies_has_no_diversity() {
-        let form = Form { size: 16, channels: 1, crop: crate::data::Crop::Centre };
+        let form = Form { size: 16, channels: 1, crop: crate::data::Crop::Center };
         let mut set = Pictures::new(form);
         for _ in 0..5 {
             set.push(&(0..=255).collect::<Vec<u8>>());

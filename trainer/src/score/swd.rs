@@ -1,7 +1,8 @@
-//! Sliced Wasserstein distance over patches of a Laplacian pyramid (Karras et al. 2018, "Progressive growing", section 5):
-//! small where two sets have the same textures at every scale. It needs no trained network.
+//! Sliced Wasserstein distance over patches of a Laplacian pyramid (Karras et al. 2018,
+//! "Progressive growing", section 5): small if two sets have the same textures at every scale. It
+//! needs no trained network.
 //!
-//! Randomness is a function of the seed, so that two models are compared along the same directions.
+//! Random directions depend only on the seed, so that two models are compared along the same ones.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -9,17 +10,18 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Pictures, TooFew};
+use super::pictures::Pictures;
+use super::too_few::TooFew;
 
 /// Side of a patch.
 const SIDE: usize = 7;
-/// Patches of an image.
+/// Patches per image.
 const PATCHES: usize = 128;
 /// Directions that patches are projected on: the paper's four times 128.
 const DIRECTIONS: usize = 512;
 /// Side of the pyramid's last level.
 const LAST: usize = 16;
-/// Burt and Adelson's filter, as the paper's code has it.
+/// Burt and Adelson's filter, as in the paper's code.
 const FILTER: [f32; 5] = [1.0 / 16.0, 4.0 / 16.0, 6.0 / 16.0, 4.0 / 16.0, 1.0 / 16.0];
 
 /// The distances of the pyramid's levels, times 1000.
@@ -30,14 +32,14 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// The mean, which is what tables show.
+    /// The mean over levels, as reported in papers.
     pub fn mean(&self) -> f64 {
         let sum: f64 = self.levels.iter().map(|(_, distance)| distance).sum();
         sum / self.levels.len().max(1) as f64
     }
 }
 
-/// The distance between two sets of images, as many of each as the smaller has.
+/// The distance between two sets of images, both cut to the size of the smaller one.
 ///
 /// # Errors
 /// [`TooFew`] below four images.
@@ -76,7 +78,7 @@ fn sizes(side: usize) -> Vec<usize> {
     sizes
 }
 
-/// The upper left corners of every image's patches.
+/// The upper left corners of the patches of every image.
 fn places(n: usize, size: usize, rng: &mut StdRng) -> Vec<[usize; 2]> {
     let span = size - SIDE + 1;
     (0..n * PATCHES).map(|_| [rng.random_range(0..span), rng.random_range(0..span)]).collect()
@@ -92,7 +94,8 @@ fn directions(length: usize, rng: &mut StdRng) -> Vec<f32> {
     all
 }
 
-/// Patches of a level of every image, `[n * PATCHES, planes * 49]`, each channel of mean 0 and deviation 1 over the set.
+/// Patches of a level of every image, `[n * PATCHES, planes * 49]`, each channel normalized to mean
+/// 0 and deviation 1 over the set.
 fn descriptors(set: &Pictures, n: usize, level: usize, places: &[[usize; 2]]) -> Vec<f32> {
     let (side, planes) = (set.form().size as usize, set.form().planes());
     let length = SIDE * SIDE * planes;
@@ -116,15 +119,15 @@ fn descriptors(set: &Pictures, n: usize, level: usize, places: &[[usize; 2]]) ->
             }
         });
     for channel in 0..planes {
-        standardise(&mut all, length, channel);
+        standardize(&mut all, length, channel);
     }
     all
 }
 
-/// Brings one channel of all patches to mean 0 and deviation 1.
-fn standardise(all: &mut [f32], length: usize, channel: usize) {
+/// Normalizes one channel of all patches to mean 0 and deviation 1.
+fn standardize(all: &mut [f32], length: usize, channel: usize) {
     let part = channel * SIDE * SIDE..(channel + 1) * SIDE * SIDE;
-    // Collected, then added in order: a parallel reduction would depend on the number of threads in its last bits.
+    // Summed in order: the last bits of a parallel reduction would depend on the number of threads.
     let each: Vec<(f64, f64)> = all
         .par_chunks_exact(length)
         .map(|patch| {
@@ -145,7 +148,7 @@ fn standardise(all: &mut [f32], length: usize, channel: usize) {
     });
 }
 
-/// Mean over directions of the distance between sorted projections: of two sets of as many rows.
+/// Mean over directions of the distance between sorted projections of two sets of the same size.
 pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
     let each = |direction: &[f32]| -> f64 {
         let project = |set: &[f32]| -> Vec<f32> {
@@ -162,7 +165,7 @@ pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
     distances.iter().sum::<f64>() / distances.len().max(1) as f64
 }
 
-/// In eight sums at a time, which a compiler makes into registers.
+/// In eight partial sums, which the compiler vectorizes.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -175,7 +178,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// A square of numbers.
+/// A square matrix.
 #[derive(Clone, Debug)]
 struct Plane {
     side: usize,
@@ -230,15 +233,15 @@ impl Plane {
     }
 }
 
-/// The levels of the Laplacian pyramid of a plane of bytes, `side` x `side`, finest first, one after the other; the last is
-/// what is left of the plane itself.
+/// The levels of the Laplacian pyramid of a plane of bytes, `side` x `side`, finest first; the last
+/// is the downsampled plane.
 pub fn pyramid(plane: &[u8], side: usize) -> Vec<f32> {
     (0..sizes(side).len())
         .flat_map(|level| laplacian(Plane::of(plane, side), level).values)
         .collect()
 }
 
-/// The level of a plane's Laplacian pyramid; the last is what is left of the plane itself.
+/// One level of the Laplacian pyramid of a plane; the last is the downsampled plane.
 fn laplacian(plane: Plane, level: usize) -> Plane {
     let levels = sizes(plane.side).len();
     let mut plane = plane;
@@ -261,7 +264,7 @@ mod tests {
     use crate::data::Form;
 
     fn noise(n: usize, seed: u64, amplitude: f32) -> Pictures {
-        let form = Form { size: 32, channels: 3, crop: crate::data::Crop::Centre };
+        let form = Form { size: 32, channels: 3, crop: crate::data::Crop::Center };
         let mut rng = StdRng::seed_from_u64(seed);
         let mut set = Pictures::new(form);
         for _ in 0..n {

@@ -1,4 +1,5 @@
-//! The dense GAN on IDX files: what an epoch writes, that it goes on bit for bit, that its files run.
+//! The dense GAN on IDX files: what an epoch writes, that it resumes bit for bit, that its files
+//! run.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +11,10 @@ use toml::Table;
 use trainer::config::Config;
 use trainer::data::{DataSet, Form};
 use trainer::export;
-use trainer::fit::{self, End};
-use trainer::log::Log;
+use trainer::fit::{End, Fit};
 use trainer::networks;
 use trainer::run::Run;
+use trainer::run::log::Log;
 
 const COUNT: u32 = 40;
 const SIDE: u32 = 9;
@@ -33,20 +34,22 @@ fn data(dir: &Path) {
     fs::write(dir.join("train-labels-idx1-ubyte"), labels).unwrap();
 }
 
-/// Trains for so many epochs in all, from where the folder is.
+/// Trains until `epochs` epochs, from where the run in `root` is.
 fn train(root: &Path, data: &Arc<DataSet>, epochs: &str) -> (End, Config) {
     let set = format!(
-        "size = {SIDE}\nnz = 5\nngf = 4\nndf = 4\nbatch = 8\nepochs = {epochs}\nlog = 8\ncheckpoint = 40\nworkers = 1"
+        "size = {SIDE}\nnz = 5\nngf = 4\nndf = 4\nbatch = 8\nepochs = {epochs}\nlog_every = 8\ncheckpoint_every = 40\nworkers = 1"
     );
     let cfg = Config::new(Some("gan-mnist"), &set.parse::<Table>().unwrap()).unwrap();
     let run = Run::at(root);
     run.create().unwrap();
     let log = Log::new(cfg.total(data.len()));
-    let end = fit::fit(&run, &cfg, data.clone(), None, &AtomicBool::new(false), &log).unwrap();
+    let stop = AtomicBool::new(false);
+    let end = Fit::new(&run, &cfg, data.clone(), None, &log, &stop).train().unwrap();
     (end, cfg)
 }
 
-/// The bytes of the exported record of a finished run: what its networks weigh, without the names that change.
+/// The bytes of the exported record of a finished run: what its networks weigh, without the names
+/// that change.
 fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
     let End::Done(state) = end else { panic!("nobody stopped it") };
     let device = cfg.device.open();
@@ -58,10 +61,10 @@ fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn epochs_are_shown_and_a_run_goes_on_bit_for_bit() {
+fn epochs_are_shown_and_a_run_resumes_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
-    let form = Form { size: SIDE, channels: 1, crop: trainer::data::Crop::Centre };
+    let form = Form { size: SIDE, channels: 1, crop: trainer::data::Crop::Center };
     let set = Arc::new(DataSet::open(dir.path(), &form, 1).unwrap());
     assert_eq!(set.labels().len(), SIDE as usize);
     let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
@@ -93,7 +96,7 @@ fn a_size_that_the_networks_do_not_take() {
     let error = |text: &str| {
         Config::new(Some("gan-mnist"), &text.parse::<Table>().unwrap()).unwrap_err().to_string()
     };
-    assert_eq!(error("size = 65"), "size is 65: 8 to 64 for the network mlp");
+    assert_eq!(error("size = 65"), "size is 65: must be 8 to 64 for the network mlp");
     let other = error("network = 'dcgan'");
-    assert_eq!(other, "size is 28: 16, 32, 64 or 128 for the network dcgan");
+    assert_eq!(other, "size is 28: must be 16, 32, 64 or 128 for the network dcgan");
 }

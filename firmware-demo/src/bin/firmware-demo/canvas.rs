@@ -1,4 +1,4 @@
-//! A picture in memory that faces are drawn on, in the colours of any panel.
+//! A picture in memory with the colors of any panel.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -21,7 +21,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// A black picture of pixels that can have these colours.
+    /// A black picture that previews a panel of these colors.
     pub fn new(size: Size, colors: Colors) -> Canvas {
         Canvas { size, colors, pixels: vec![[0; 3]; size.width as usize * size.height as usize] }
     }
@@ -36,10 +36,10 @@ impl Canvas {
         &self.pixels
     }
 
-    /// Draws the current frame if it is not there already; whether it was drawn.
+    /// Draws the current frame if it changed. Returns whether it did.
     ///
     /// # Errors
-    /// The kiosk's; memory does not fail.
+    /// Those of the kiosk.
     pub fn draw(&mut self, kiosk: &mut Faces<'_>) -> Result<bool, KioskError<Infallible>> {
         match self.colors {
             Colors::Rgb888 => kiosk.draw(&mut self.view::<Rgb888>()),
@@ -56,7 +56,7 @@ impl Canvas {
     }
 }
 
-/// A canvas as a panel of one colour.
+/// A canvas as a panel of one color type.
 struct View<'c, C> {
     canvas: &'c mut Canvas,
     color: PhantomData<C>,
@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn areas_inside_and_across_the_edge() {
         let mut canvas = Canvas::new(Size::new(4, 3), Colors::Gray8);
-        let greys = |n: u8| (1..=n).map(Gray8::new);
+        let grays = |n: u8| (1..=n).map(Gray8::new);
         let inside = Rectangle::new(Point::new(1, 1), Size::new(2, 2));
-        canvas.view().fill_contiguous(&inside, greys(4)).unwrap();
+        canvas.view().fill_contiguous(&inside, grays(4)).unwrap();
         let across = Rectangle::new(Point::new(3, -1), Size::new(2, 2));
-        canvas.view().fill_contiguous(&across, greys(4)).unwrap();
+        canvas.view().fill_contiguous(&across, grays(4)).unwrap();
         let got: Vec<u8> = canvas.pixels().iter().map(|p| p[1]).collect();
         assert_eq!(got, [0, 0, 0, 3, 0, 1, 2, 0, 0, 3, 4, 0]);
     }

@@ -1,4 +1,4 @@
-//! The configuration file: a flag a line. What is wrong in it is said line by line, all of it at once.
+//! The configuration file: one flag per line. All of its mistakes are reported at once, by line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::options::Options;
 pub enum ConfigError {
     /// It cannot be read.
     Read(PathBuf, std::io::Error),
-    /// What is wrong in it: the line, counted from 1, and what.
+    /// Its mistakes: the line, counted from 1, and a message.
     Wrong(PathBuf, Vec<(usize, String)>),
 }
 
@@ -34,10 +34,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The flags that a file's keys stand for.
+/// Translates the keys of a file to flags.
 ///
 /// # Errors
-/// [`ConfigError`], with every mistake that the file has.
+/// [`ConfigError`], with every mistake in the file.
 pub fn flags(path: &Path) -> Result<Vec<String>, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.into(), e))?;
     translate(&text).map_err(|mistakes| ConfigError::Wrong(path.into(), mistakes))
@@ -61,29 +61,31 @@ fn translate(text: &str) -> Result<Vec<String>, Vec<(usize, String)>> {
     if mistakes.is_empty() { Ok(flags) } else { Err(mistakes) }
 }
 
-/// The flag of one key.
+/// Translates one key.
 fn flag(key: &str, value: &DeValue<'_>) -> Result<String, String> {
     let command = Options::command();
-    let names = command.get_arguments().filter_map(|a| a.get_long());
-    // Neither asks for a show.
-    let names = names.filter(|n| !["config", "help", "version", "soak"].contains(n));
-    let keys: Vec<String> = names.map(|n| n.replace('-', "_")).collect();
+    let flags = command.get_arguments().filter(|a| !a.is_hide_set());
+    let names = flags.filter_map(|a| a.get_long()).map(|n| n.replace('-', "_"));
+    // These make no sense in the file that `config` names.
+    let (only_flags, keys): (Vec<String>, Vec<String>) =
+        names.partition(|n| ["config", "help", "version", "soak"].contains(&n.as_str()));
+    if only_flags.iter().any(|k| k == key) {
+        return Err(format!("{key} is not a key, only a flag"));
+    }
     if !keys.iter().any(|k| k == key) {
-        let nearest = keys.iter().max_by(|a, b| {
-            let alike = |k: &str| strsim::jaro_winkler(k, key);
-            alike(a).total_cmp(&alike(b))
+        return Err(match nearest(key, &keys) {
+            Some(nearest) => format!("unknown key {key}; did you mean {nearest}?"),
+            None => format!("unknown key {key}; `firmware-demo --help` lists the keys"),
         });
-        let nearest = nearest.map_or("", String::as_str);
-        return Err(format!("unknown key {key}; the nearest is {nearest}"));
     }
     let value = match value {
         DeValue::String(text) => text.to_string(),
         DeValue::Integer(number) => number.to_string(),
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(yes) => yes.to_string(),
-        // 08:30:00 without quotes.
+        // A TOML time has seconds: 08:30:00.
         DeValue::Datetime(time) => time.to_string().chars().take(5).collect(),
-        DeValue::Array(_) | DeValue::Table(_) => return Err(format!("{key} takes one value")),
+        DeValue::Array(_) | DeValue::Table(_) => return Err(format!("{key} takes a single value")),
     };
     let flag = format!("--{}={value}", key.replace('_', "-"));
     match Options::try_parse_from(["firmware-demo", &flag]) {
@@ -92,7 +94,14 @@ fn flag(key: &str, value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-/// What is wrong with a value, in a line.
+/// The key that `key` probably misspells: at most one edit per three characters away.
+fn nearest<'k>(key: &str, keys: &'k [String]) -> Option<&'k str> {
+    let edits = keys.iter().map(|k| (strsim::damerau_levenshtein(k, key), k.as_str()));
+    let (distance, nearest) = edits.min()?;
+    (3 * distance <= key.chars().count()).then_some(nearest)
+}
+
+/// One line about a value that clap refused.
 fn complaint(key: &str, value: &str, error: &clap::Error) -> String {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
@@ -142,26 +151,30 @@ size = [1, 2]
 soak = 5
 rotate = 45
 seed2 = \"x\"
+mqtt = \"localhost\"
+man = true
 ";
         let mistakes = translate(text).unwrap_err();
         let lines: Vec<String> = mistakes.iter().map(|(n, what)| format!("{n}: {what}")).collect();
         assert_eq!(
             lines,
             [
-                "2: unknown key dwel_s; the nearest is dwell_s",
-                "3: fps cannot be 0: it is a number from 0.01 to 1000",
+                "2: unknown key dwel_s; did you mean dwell_s?",
+                "3: fps cannot be 0: expected a number from 0.01 to 1000",
                 "4: scaling cannot be cubic: possible values: nearest, bilinear",
                 "6: caption cannot be perhaps: possible values: true, false",
-                "7: size takes one value",
-                "8: unknown key soak; the nearest is wake",
+                "7: size takes a single value",
+                "8: soak is not a key, only a flag",
                 "9: rotate cannot be 45: possible values: 0, 90, 180, 270",
-                "10: unknown key seed2; the nearest is seed",
+                "10: unknown key seed2; did you mean seed?",
+                "11: unknown key mqtt; `firmware-demo --help` lists the keys",
+                "12: unknown key man; `firmware-demo --help` lists the keys",
             ]
         );
     }
 
     #[test]
-    fn what_is_no_toml() {
+    fn what_is_not_toml() {
         for (text, want) in [("fps 5\n", 1), ("seed = 1\nseed = 2\n", 2), ("\n\n[kiosk\n", 3)] {
             let mistakes = translate(text).unwrap_err();
             assert_eq!(mistakes.len(), 1);

@@ -1,4 +1,4 @@
-//! A Linux framebuffer: what lies in /sys says how it is laid out, and rows are written as to any file.
+//! A Linux framebuffer. Its layout is read from /sys and its pixels are written like a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -11,11 +11,11 @@ use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
 use firmware_demo::kiosk::darken;
 
-use crate::device::unopened;
+use crate::device_file::unopened;
 use crate::options::{Options, Pixels};
 use crate::screen::{Faces, Fault, Screen};
 
-/// A framebuffer that is open.
+/// An open framebuffer.
 pub struct Framebuffer {
     file: File,
     name: String,
@@ -23,23 +23,23 @@ pub struct Framebuffer {
     bytes: Vec<u8>,
 }
 
-/// How pixels lie in memory.
+/// The layout of the pixels in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     size: Size,
-    /// Bytes a pixel: 2, 3 or 4.
+    /// Bytes per pixel: 2, 3 or 4.
     depth: usize,
-    /// Bytes a row.
+    /// Bytes per row.
     stride: usize,
     bgr: bool,
 }
 
-/// Opens the framebuffer of `--device`.
+/// Opens the framebuffer of `--path`.
 ///
 /// # Errors
-/// [`Fault`]: it cannot be opened, or nobody says how it is laid out.
+/// [`Fault::Lost`] if it cannot be opened, [`Fault::Never`] if its layout is unknown or not supported.
 pub fn open(options: &Options) -> Result<Framebuffer, Fault> {
-    let path = &options.device;
+    let path = &options.path;
     let file = OpenOptions::new().write(true).open(path);
     let file = file.map_err(|e| unopened(path, &e, e.kind() == ErrorKind::PermissionDenied))?;
     let layout = layout(options)?;
@@ -51,45 +51,47 @@ pub fn open(options: &Options) -> Result<Framebuffer, Fault> {
     })
 }
 
-/// The layout as the options say it, and the device where they do not.
+/// The layout: from the options, or else from /sys.
 fn layout(options: &Options) -> Result<Layout, Fault> {
-    let device = options.device.file_name().unwrap_or_default();
+    let device = options.path.file_name().unwrap_or_default();
     let facts = Path::new("/sys/class/graphics").join(device);
     let fact = |name: &str| {
         let text = std::fs::read_to_string(facts.join(name)).ok()?;
         Some(text.trim().to_owned())
     };
     let missing = |what: &str, flag: &str| {
-        let device = options.device.display();
-        Fault::Never(format!("{device} does not say {what}: {flag} does"))
+        let device = options.path.display();
+        Fault::Never(format!("the {what} of {device} is unknown: set it with {flag}"))
     };
-    // `320,240`; a buffer that can be panned is higher than what is seen of it, which its mode tells: `U:320x240p-0`.
+    // A buffer that can be panned is higher than its visible part, the mode (`U:320x240p-0`). Without a
+    // mode the whole (`320,240`) is visible.
     let seen = fact("modes").and_then(|modes| {
         let mode = modes.lines().next()?.split_once(':')?.1.to_owned();
         mode.split(['p', 'i', '-']).next()?.parse::<Pixels>().ok()
     });
     let whole = || fact("virtual_size")?.replace(',', "x").parse::<Pixels>().ok();
     let size = options.size.or(seen).or_else(whole);
-    let size = size.ok_or_else(|| missing("its size", "--size"))?.0;
+    let size = size.ok_or_else(|| missing("size", "--size"))?.0;
     let depth = options.depth.clone().or_else(|| fact("bits_per_pixel"));
     let depth = match depth.as_deref() {
         Some("16") => 2,
         Some("24") => 3,
         Some("32") => 4,
         Some(other) => {
-            let device = options.device.display();
-            let text = format!("{device} has {other} bits a pixel: 16, 24 and 32 are supported");
+            let device = options.path.display();
+            let text = format!("{device} has {other} bits per pixel; 16, 24 and 32 are supported");
             return Err(Fault::Never(text));
         }
-        None => return Err(missing("its bits a pixel", "--depth")),
+        None => return Err(missing("depth", "--depth")),
     };
     let packed = size.width as usize * depth;
     let stride = options.stride.or_else(|| fact("stride")?.parse().ok());
     let stride = stride.unwrap_or(packed);
     if !(packed..=1 << 20).contains(&stride) {
         return Err(Fault::Never(format!(
-            "a row of {} pixels takes {packed} bytes, the stride is {stride}",
-            size.width
+            "a stride of {stride} bytes does not fit a row of {} pixels: expected {packed} to {}",
+            size.width,
+            1 << 20
         )));
     }
     let bgr = options.bgr;
@@ -104,7 +106,7 @@ impl Framebuffer {
     }
 }
 
-/// The buffer's copy as something to draw on.
+/// The copy of the buffer as a draw target.
 struct Memory<'f>(&'f mut Framebuffer);
 
 impl OriginDimensions for Memory<'_> {
@@ -129,7 +131,7 @@ impl DrawTarget for Memory<'_> {
             }
             let start = at.y as usize * stride + at.x as usize * depth;
             let pixel = &mut self.0.bytes[start..start + depth];
-            // Words are little-endian, and red is in their high bits.
+            // Little-endian words with red in the high bits.
             match (depth, bgr) {
                 (2, false) => pixel.copy_from_slice(&Rgb565::from(color).to_le_bytes()),
                 (2, true) => pixel.copy_from_slice(&Bgr565::from(color).to_le_bytes()),

@@ -1,8 +1,9 @@
-//! No display: PNG frames, one PNG, a GIF that repeats, or the memory of a panel.
+//! Files instead of a display: a GIF, a PNG, PNG frames, or a panel's memory as raw pixels.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::cell::RefCell;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
@@ -11,12 +12,13 @@ use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
 
 use crate::canvas::Canvas;
 use crate::options::{Colors, Options};
+use crate::output::{WholeFile, notice, print};
 use crate::screen::{Faces, Fault, Screen};
 
-/// Frames where nobody says how many.
+/// Frames if `--frames` is not given.
 pub const FRAMES: u64 = 120;
 
-/// Files instead of a display.
+/// Files that are being written.
 pub struct Files {
     canvas: Canvas,
     out: PathBuf,
@@ -27,39 +29,46 @@ pub struct Files {
 enum Form {
     /// A folder of PNG files.
     Folder,
-    /// A PNG file: the last frame.
+    /// A PNG file with the last frame.
     Picture,
-    /// The last frame as a panel has it in memory: words of 16 bits, little-endian, or red, green and blue.
+    /// The last frame as raw pixels: little-endian 16-bit words, or red, green and blue bytes.
     Memory(Colors),
-    /// A GIF file.
+    /// A GIF that repeats.
     Gif(Box<Gif>),
+    /// Everything is written.
+    Done,
 }
 
 struct Gif {
-    part: PathBuf,
-    encoder: GifEncoder<BufWriter<File>>,
-    /// The last frame and for how many frames it has been there.
+    encoder: GifEncoder<Sink>,
+    sink: Sink,
+    /// The last frame and the number of frames it has been shown for.
     last: Option<(RgbaImage, u32)>,
     fps: f64,
 }
 
-/// Prepares the files.
+/// What a GIF is written to. Shared with the encoder, which writes the end of the file when it is
+/// dropped and cannot report an error then.
+#[derive(Clone)]
+struct Sink(Rc<RefCell<Target>>);
+
+struct Target {
+    output: BufWriter<Output>,
+    error: Option<io::Error>,
+}
+
+enum Output {
+    File(WholeFile),
+    Stdout(Stdout),
+}
+
+/// Checks `--out` and creates what is written to.
 ///
 /// # Errors
-/// [`Fault::Never`] where they cannot be made.
+/// [`Fault::Never`] for a kind of file that is not supported or cannot be created.
 pub fn open(options: &Options) -> Result<Files, Fault> {
     let out = options.out.clone().unwrap_or_else(|| "kiosk.gif".into());
-    let extension = out.extension().map(|e| e.to_ascii_lowercase());
-    let form = match extension.as_ref().and_then(|e| e.to_str()) {
-        Some("png") => Form::Picture,
-        Some("rgb565") => Form::Memory(Colors::Rgb565),
-        Some("rgb888") => Form::Memory(Colors::Rgb888),
-        Some("gif") => Form::Gif(Box::new(Gif::new(&out, options.fps)?)),
-        _ => {
-            std::fs::create_dir_all(&out).map_err(|e| never("make", &out, &e))?;
-            Form::Folder
-        }
-    };
+    let form = form(&out, options.fps)?;
     let colors = match form {
         Form::Memory(colors) => colors,
         _ => options.colors,
@@ -67,22 +76,91 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
     Ok(Files { canvas: Canvas::new(options.size_or(240, 240), colors), out, form, frames: 0 })
 }
 
-fn never(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> Fault {
-    Fault::Never(format!("cannot {verb} {}: {error}", path.display()))
+fn form(out: &Path, fps: f64) -> Result<Form, Fault> {
+    if out.as_os_str() == "-" {
+        if stdout().is_terminal() {
+            let text =
+                "--out - writes a GIF, which a terminal cannot show: redirect standard output";
+            return Err(Fault::Never(text.into()));
+        }
+        return gif(Output::Stdout(stdout()), out, fps);
+    }
+    let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let extension = out.extension().filter(|_| !is_folder).map(|e| e.to_ascii_lowercase());
+    let Some(extension) = extension else {
+        std::fs::create_dir_all(out).map_err(|e| cannot("create", out, &e))?;
+        return Ok(Form::Folder);
+    };
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| cannot("create", folder, &e))?;
+    }
+    match extension.to_str() {
+        Some("png") => Ok(Form::Picture),
+        Some("rgb565") => Ok(Form::Memory(Colors::Rgb565)),
+        Some("rgb888") => Ok(Form::Memory(Colors::Rgb888)),
+        Some("gif") => {
+            let file = WholeFile::create(out).map_err(|e| cannot("write", out, &e))?;
+            gif(Output::File(file), out, fps)
+        }
+        _ => Err(Fault::Never(format!(
+            "--out {}: .{} is not supported; .gif, .png, .rgb565 and .rgb888 are, and a path without \
+             an extension or with a / at the end is a folder for PNG frames",
+            out.display(),
+            extension.display()
+        ))),
+    }
+}
+
+fn gif(output: Output, out: &Path, fps: f64) -> Result<Form, Fault> {
+    let target = Target { output: BufWriter::new(output), error: None };
+    let sink = Sink(Rc::new(RefCell::new(target)));
+    // Speeds are 1 to 30; faster is coarser.
+    let mut encoder = GifEncoder::new_with_speed(sink.clone(), 10);
+    encoder.set_repeat(Repeat::Infinite).map_err(|e| cannot("write", out, &e))?;
+    Ok(Form::Gif(Box::new(Gif { encoder, sink, last: None, fps })))
+}
+
+fn cannot(verb: &str, path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    let name = match path.as_os_str() == "-" {
+        true => "standard output".into(),
+        false => path.display().to_string(),
+    };
+    Fault::Never(format!("cannot {verb} {name}: {error}"))
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut target = self.0.borrow_mut();
+        let wrote = target.output.write(bytes);
+        if let Err(error) = &wrote {
+            target.error = Some(error.kind().into());
+        }
+        wrote
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().output.flush()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::File(file) => file.write(bytes),
+            Output::Stdout(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::File(file) => file.flush(),
+            Output::Stdout(stdout) => stdout.flush(),
+        }
+    }
 }
 
 impl Gif {
-    fn new(out: &Path, fps: f64) -> Result<Gif, Fault> {
-        let part = out.with_extension("gif.part");
-        let file = File::create(&part).map_err(|e| never("write", out, &e))?;
-        // 1 to 30, the higher the quicker and the rougher.
-        let mut encoder = GifEncoder::new_with_speed(BufWriter::new(file), 10);
-        let repeat = encoder.set_repeat(Repeat::Infinite);
-        repeat.map_err(|e| never("write", out, &e))?;
-        Ok(Gif { part, encoder, last: None, fps })
-    }
-
-    /// Writes the frame that was there until now.
+    /// Writes the frame shown until now and starts on the next.
     fn turn_over(&mut self, next: Option<RgbaImage>) -> image::ImageResult<()> {
         let Some((picture, frames)) = std::mem::replace(&mut self.last, next.map(|n| (n, 1)))
         else {
@@ -92,23 +170,55 @@ impl Gif {
         let delay = Delay::from_numer_denom_ms(millis as u32, 1);
         self.encoder.encode_frame(Frame::from_parts(picture, 0, 0, delay))
     }
+
+    /// Writes the last frame and the end of the file.
+    fn finish(mut self) -> Result<(), Box<dyn std::error::Error>> {
+        self.turn_over(None)?;
+        drop(self.encoder);
+        let Some(target) = Rc::into_inner(self.sink.0) else {
+            return Ok(());
+        };
+        let Target { output, error } = target.into_inner();
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        match output.into_inner().map_err(io::IntoInnerError::into_error)? {
+            Output::File(file) => Ok(file.keep()?),
+            Output::Stdout(mut stdout) => Ok(stdout.flush()?),
+        }
+    }
 }
 
 impl Files {
     fn picture(&self) -> RgbImage {
         let size = self.canvas.size();
         let pixels = self.canvas.pixels().as_flattened().to_vec();
-        // There are as many bytes as the size says.
+        // The canvas has exactly this many bytes.
         RgbImage::from_raw(size.width, size.height, pixels).unwrap_or_default()
     }
 
-    /// Writes a PNG under a temporary name and renames it.
     fn png(&self, path: &Path) -> Result<(), Fault> {
-        let part = path.with_extension("png.part");
-        let saved = self.picture().save_with_format(&part, ImageFormat::Png);
-        saved.map_err(|e| never("write", path, &e))?;
-        std::fs::rename(&part, path).map_err(|e| never("write", path, &e))
+        let mut bytes = io::Cursor::new(Vec::new());
+        let encoded = self.picture().write_to(&mut bytes, ImageFormat::Png);
+        encoded.map_err(|e| cannot("write", path, &e))?;
+        write(path, bytes.get_ref())
     }
+
+    fn memory(&self, colors: Colors) -> Result<(), Fault> {
+        let word = |&[r, g, b]: &[u8; 3]| Rgb565::from(Rgb888::new(r, g, b)).to_le_bytes();
+        let pixels = self.canvas.pixels();
+        let bytes: Vec<u8> = match colors {
+            Colors::Rgb565 => pixels.iter().flat_map(word).collect(),
+            _ => pixels.as_flattened().to_vec(),
+        };
+        write(&self.out, &bytes)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let file = WholeFile::create(path);
+    let wrote = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.keep()));
+    wrote.map_err(|e| cannot("write", path, &e))
 }
 
 impl Screen for Files {
@@ -116,7 +226,7 @@ impl Screen for Files {
         let drawn = self.canvas.draw(kiosk)?;
         match &self.form {
             Form::Folder => self.png(&self.out.join(format!("frame-{:06}.png", self.frames)))?,
-            Form::Picture | Form::Memory(_) => {}
+            Form::Picture | Form::Memory(_) | Form::Done => {}
             Form::Gif(_) => {
                 let picture = drawn.then(|| image::DynamicImage::from(self.picture()).to_rgba8());
                 if let Form::Gif(gif) = &mut self.form {
@@ -127,7 +237,7 @@ impl Screen for Files {
                         }
                         (picture, _) => gif.turn_over(picture),
                     };
-                    wrote.map_err(|e| never("write", &self.out, &e))?;
+                    wrote.map_err(|e| cannot("write", &self.out, &e))?;
                 }
             }
         }
@@ -136,37 +246,30 @@ impl Screen for Files {
     }
 
     fn leave(&mut self) -> Result<(), Fault> {
-        let frames = self.frames;
-        match std::mem::replace(&mut self.form, Form::Folder) {
-            Form::Folder => println!("{frames} frames in {}", self.out.display()),
+        let name = self.out.display().to_string();
+        let (frames, only) = (format!("{} frames in {name}", self.frames), name == "-");
+        let last = format!("frame {} in {name}", self.frames);
+        let line = match std::mem::replace(&mut self.form, Form::Done) {
+            Form::Folder => frames,
             Form::Picture => {
                 self.png(&self.out)?;
-                println!("frame {frames} in {}", self.out.display());
+                last
             }
             Form::Memory(colors) => {
-                let word = |&[r, g, b]: &[u8; 3]| Rgb565::from(Rgb888::new(r, g, b)).to_le_bytes();
-                let pixels = self.canvas.pixels();
-                let bytes = match colors {
-                    Colors::Rgb565 => pixels.iter().flat_map(word).collect(),
-                    _ => pixels.as_flattened().to_vec(),
-                };
-                let part = self.out.with_extension("part");
-                let wrote = std::fs::write(&part, bytes);
-                let wrote = wrote.and_then(|()| std::fs::rename(&part, &self.out));
-                wrote.map_err(|e| never("write", &self.out, &e))?;
-                println!("frame {frames} in {}", self.out.display());
+                self.memory(colors)?;
+                last
             }
-            Form::Gif(mut gif) => {
-                let wrote = gif.turn_over(None);
-                wrote.map_err(|e| never("write", &self.out, &e))?;
-                let part = gif.part.clone();
-                // Dropping the encoder writes the end of the file.
-                drop(gif);
-                std::fs::rename(&part, &self.out).map_err(|e| never("write", &self.out, &e))?;
-                println!("{frames} frames in {}", self.out.display());
+            Form::Gif(gif) => {
+                gif.finish().map_err(|e| cannot("write", &self.out, &e))?;
+                frames
             }
+            Form::Done => return Ok(()),
+        };
+        if only {
+            notice(format_args!("{} frames on standard output", self.frames));
+            return Ok(());
         }
-        Ok(())
+        print(line).map_err(|e| cannot("write", Path::new("-"), &e))
     }
 
     fn paced(&self) -> bool {

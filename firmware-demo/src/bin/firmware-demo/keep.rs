@@ -1,29 +1,32 @@
-//! What outlives the program: the position in the sequence, in 8 bytes, and the favourites, a line each.
+//! What outlives the program: the position in the sequence and the favorites.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::options::{Options, Start};
+use crate::output::{notice, replace};
 
-/// A file that cannot be read, written, or is not what it should be.
+/// Why a file is not used.
 #[derive(Debug)]
 pub enum KeepError {
-    /// It cannot be read or written.
-    File(PathBuf, std::io::Error),
-    /// It is not 8 bytes long.
+    /// It cannot be read.
+    Read(PathBuf, std::io::Error),
+    /// It cannot be written.
+    Write(PathBuf, std::io::Error),
+    /// It has this length and not the 8 bytes of a position.
     Length(PathBuf, usize),
 }
 
 impl fmt::Display for KeepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KeepError::File(path, error) => write!(f, "cannot keep {}: {error}", path.display()),
+            KeepError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            KeepError::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
             KeepError::Length(path, bytes) => write!(
                 f,
-                "{} has {bytes} bytes, a position has 8: it is another file",
+                "{} is not a position: it has {bytes} bytes, not 8; another --position starts a new file",
                 path.display()
             ),
         }
@@ -32,25 +35,28 @@ impl fmt::Display for KeepError {
 
 impl std::error::Error for KeepError {}
 
-/// The position that is kept.
+/// Saves the position.
 pub struct Keeper {
     file: Option<PathBuf>,
     saved: Instant,
 }
 
-/// How often the position is written: flash memory wears.
+/// How often the position is written: flash memory wears out.
 const PAUSE: Duration = Duration::from_secs(600);
 
 impl Keeper {
-    /// The keeper, and the position to begin at.
+    /// The keeper and the position to start at.
+    ///
+    /// A missing or empty file means the start of the sequence. An empty one is what a power cut can
+    /// make of a file that was just created: it must not keep the kiosk from starting.
     ///
     /// # Errors
-    /// [`KeepError`]; a file that is not there yet is none.
+    /// [`KeepError`] for a file that is not a position and would be overwritten.
     pub fn open(options: &Options) -> Result<(Keeper, u64), KeepError> {
         let (file, position) = match &options.position {
             Start::First => (None, 0),
             Start::Time => {
-                // Before 1970 the sequence begins at its start.
+                // A clock before 1970 has not been set yet.
                 let now = SystemTime::now().duration_since(UNIX_EPOCH);
                 let seconds = now.unwrap_or_default().as_secs_f64();
                 (None, (seconds * options.fps) as u64)
@@ -61,38 +67,116 @@ impl Keeper {
         Ok((Keeper { file, saved }, position))
     }
 
-    /// Keeps a position: now if `now`, else if the last time is long ago.
+    /// Saves a position: right away if `now`, otherwise if the last time is long enough ago.
     ///
     /// # Errors
-    /// [`KeepError`].
+    /// [`KeepError::Write`].
     pub fn keep(&mut self, position: u64, now: bool) -> Result<(), KeepError> {
         let Some(path) = self.file.as_ref().filter(|_| now || self.saved.elapsed() > PAUSE) else {
             return Ok(());
         };
         self.saved = Instant::now();
-        let part = path.with_extension("part");
-        std::fs::write(&part, position.to_le_bytes())
-            .and_then(|()| std::fs::rename(&part, path))
-            .map_err(|e| KeepError::File(path.clone(), e))
+        replace(path, &position.to_le_bytes()).map_err(|e| KeepError::Write(path.clone(), e))
     }
 }
 
 fn read(path: &Path) -> Result<u64, KeepError> {
     match std::fs::read(path) {
+        Ok(bytes) if bytes.is_empty() => {
+            notice(format_args!("{} is empty: starting at the first face", path.display()));
+            Ok(0)
+        }
         Ok(bytes) => match bytes.as_slice().try_into() {
             Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
             Err(_) => Err(KeepError::Length(path.into(), bytes.len())),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(KeepError::File(path.into(), error)),
+        Err(error) => Err(KeepError::Read(path.into(), error)),
     }
 }
 
-/// Adds a seed to the favourites.
-///
-/// # Errors
-/// [`KeepError::File`].
-pub fn favourite(path: &Path, seed: u64) -> Result<(), KeepError> {
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| writeln!(file, "{seed}")).map_err(|e| KeepError::File(path.into(), e))
+/// The favorites: a text file with one seed per line. Lines that are not seeds are left alone.
+pub struct Favorites {
+    path: PathBuf,
+    lines: Vec<String>,
+}
+
+impl Favorites {
+    /// The favorites in a file, which need not exist yet.
+    pub fn open(path: &Path) -> Favorites {
+        let mut favorites = Favorites { path: path.into(), lines: Vec::new() };
+        // Without its favorites a kiosk still shows faces.
+        if let Err(error) = favorites.load() {
+            notice(error);
+        }
+        favorites
+    }
+
+    fn load(&mut self) -> Result<(), KeepError> {
+        self.lines = match std::fs::read_to_string(&self.path) {
+            Ok(text) => text.lines().map(str::to_owned).collect(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(KeepError::Read(self.path.clone(), error)),
+        };
+        Ok(())
+    }
+
+    /// Whether a seed is among them.
+    pub fn contains(&self, seed: u64) -> bool {
+        self.lines.iter().any(|line| line.trim().parse() == Ok(seed))
+    }
+
+    /// Adds a seed, or removes it if it is among them.
+    ///
+    /// # Errors
+    /// [`KeepError`]; the favorites are then unchanged.
+    pub fn toggle(&mut self, seed: u64) -> Result<(), KeepError> {
+        // Somebody may have edited the file meanwhile.
+        self.load()?;
+        let mut lines = self.lines.clone();
+        match self.contains(seed) {
+            true => lines.retain(|line| line.trim().parse() != Ok(seed)),
+            false => lines.push(seed.to_string()),
+        }
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        replace(&self.path, text.as_bytes()).map_err(|e| KeepError::Write(self.path.clone(), e))?;
+        self.lines = lines;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn favorites_are_added_once_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("favorites.txt");
+        let text = || std::fs::read_to_string(&path).unwrap();
+        let mut favorites = Favorites::open(&path);
+        for seed in [7, 1, u64::MAX] {
+            favorites.toggle(seed).unwrap();
+        }
+        assert_eq!(text(), "7\n1\n18446744073709551615\n");
+        favorites.toggle(1).unwrap();
+        assert_eq!(text(), "7\n18446744073709551615\n");
+        // Edited by hand, with a note and without a last line break.
+        std::fs::write(&path, "# the best\n 7\n7\n9").unwrap();
+        let mut favorites = Favorites::open(&path);
+        assert!(favorites.contains(7) && favorites.contains(9) && !favorites.contains(1));
+        favorites.toggle(7).unwrap();
+        favorites.toggle(3).unwrap();
+        assert_eq!(text(), "# the best\n9\n3\n");
+    }
+
+    #[test]
+    fn favorites_that_cannot_be_written_stay_as_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut favorites = Favorites::open(&dir.path().join("none/favorites.txt"));
+        assert!(matches!(favorites.toggle(5), Err(KeepError::Write(..))));
+        assert!(!favorites.contains(5));
+        // A folder in its place is no reason not to start.
+        assert!(!Favorites::open(dir.path()).contains(5));
+    }
 }

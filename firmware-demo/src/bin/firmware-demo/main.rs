@@ -1,15 +1,16 @@
-//! Endless faces on any display.
+//! Endless generated faces on any display.
 
 mod canvas;
 mod config;
 #[cfg(any(all(feature = "framebuffer", unix), all(feature = "spi", target_os = "linux")))]
-mod device;
+mod device_file;
 #[cfg(all(feature = "framebuffer", unix))]
 mod framebuffer;
+mod generator;
 mod headless;
 mod keep;
-mod maker;
 mod options;
+mod output;
 mod run;
 mod screen;
 mod soak;
@@ -22,17 +23,19 @@ mod terminal;
 mod window;
 
 use std::error::Error;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use firmware_demo::Kiosk;
 use runtime::model::Model;
 use runtime::record::Buffer;
 
-use crate::keep::Keeper;
-use crate::maker::Maker;
+use crate::generator::Generator;
+use crate::keep::{Favorites, Keeper};
 use crate::options::{Display, Options};
+use crate::output::notice;
 use crate::run::Run;
 use crate::screen::{Fault, Screen};
 use crate::stop::Stop;
@@ -41,13 +44,13 @@ fn main() -> ExitCode {
     match run(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            notice(format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The options of the configuration file, if there is one, under those of the command line.
+/// Puts the options of the configuration file, if there is one, under those of the command line.
 fn with_config(options: Options) -> Result<Options, config::ConfigError> {
     let Some(path) = &options.config else {
         return Ok(options);
@@ -55,12 +58,45 @@ fn with_config(options: Options) -> Result<Options, config::ConfigError> {
     let mut args = std::env::args_os();
     let program = args.next();
     let flags = config::flags(path)?.into_iter().map(Into::into);
-    // The same flag twice: the later one wins.
+    // Of a repeated flag the last one counts.
     Ok(Options::parse_from(program.into_iter().chain(flags).chain(args)))
+}
+
+/// Prints what the hidden flags ask for. Returns whether there was any.
+fn print_reference(options: &Options) -> std::io::Result<bool> {
+    let mut text = Vec::new();
+    if let Some(shell) = options.completions {
+        clap_complete::generate(shell, &mut Options::command(), "firmware-demo", &mut text);
+    } else if options.man {
+        clap_mangen::Man::new(Options::command()).render(&mut text)?;
+    } else {
+        return Ok(false);
+    }
+    let mut stdout = stdout().lock();
+    stdout.write_all(&text)?;
+    stdout.flush()?;
+    Ok(true)
+}
+
+/// How to convert a file that is not a burn record, by its extension.
+fn hint(path: &Path) -> String {
+    let extension = path.extension().map(|e| e.to_ascii_lowercase());
+    let record = path.with_extension("bpk");
+    let (name, record) = (path.display(), record.display());
+    match extension.as_ref().and_then(|e| e.to_str()) {
+        Some("onnx") => format!("; convert it with `runtime convert {name} --out {record}`"),
+        Some("pt" | "pth" | "tar" | "safetensors") => {
+            format!("; convert it with `trainer import {name}`")
+        }
+        _ => String::new(),
+    }
 }
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let options = with_config(options)?;
+    if print_reference(&options)? {
+        return Ok(());
+    }
     let hours = options.hours()?;
     let file = match &options.model {
         Some(path) => {
@@ -75,12 +111,12 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         None => runtime::include_record!("../../../../models/pretrained/faces64.bpk") as &[u8],
     };
     let model = Model::parse(bytes).map_err(|e| match &options.model {
-        Some(path) => format!("{}: {e}", path.display()),
-        None => format!("the model of the program: {e}"),
+        Some(path) => format!("{}: {e}{}", path.display(), hint(path)),
+        None => format!("the built-in model: {e}"),
     })?;
     let mut arena = vec![0.0; model.arena_len()];
-    let maker = Maker::open(options.compute, &model, &mut arena)?;
-    let mut kiosk = Kiosk::new(maker, options.show());
+    let generator = Generator::open(options.device, &model, &mut arena)?;
+    let mut kiosk = Kiosk::new(generator, options.show());
     let (keeper, position) = Keeper::open(&options)?;
     kiosk.seek(position);
     kiosk.hold(options.hold);
@@ -93,45 +129,46 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         Display::Headless => options.frames.or(Some(headless::FRAMES)),
         _ => options.frames,
     };
-    let mut show = Run {
+    let mut run = Run {
         kiosk: &mut kiosk,
         options: &options,
         hours,
         keeper,
+        favorites: Favorites::open(&options.favorites),
         stop: &stop,
-        sleepy: false,
+        reversed: false,
         frames,
     };
-    Ok(show.run(screen, || open(display, &options))?)
+    Ok(run.run(screen, || open(display, &options))?)
 }
 
-/// Opens the display that is asked for, or the best one there is, and says which.
+/// Opens the requested display, or with `auto` the best one available, and prints which.
 fn choose(options: &Options) -> Result<(Box<dyn Screen>, Display), Fault> {
-    let keys = "space holds, right and left, f favourite, s sleep, q ends";
+    let keys = "space: hold, right and left: skip, f: favorite, s: sleep, q: quit";
     if options.display != Display::Auto {
         return Ok((open(options.display, options)?, options.display));
     }
-    // Without one the X11 library would say so too, less kindly.
-    let desk = std::env::var_os("DISPLAY").is_some_and(|d| !d.is_empty());
-    let window = match desk && options.out.is_none() {
+    // Without DISPLAY, the X11 library prints a message of its own.
+    let desktop = std::env::var_os("DISPLAY").is_some_and(|d| !d.is_empty());
+    let window = match desktop && options.out.is_none() {
         true => open(Display::Window, options),
         false => Err(Fault::Lost("no DISPLAY".into())),
     };
     let no_window = match window {
         Ok(screen) => {
-            eprintln!("faces in a window ({keys})");
+            notice(format_args!("faces in a window ({keys})"));
             return Ok((screen, Display::Window));
         }
         Err(fault) => fault,
     };
     if options.out.is_none() && cfg!(feature = "terminal") && stdout().is_terminal() {
-        // Said before the faces cover it.
-        eprintln!("{no_window}: faces in the terminal ({keys})");
+        // Before the faces cover it.
+        notice(format_args!("{no_window}: faces in the terminal ({keys})"));
         return Ok((open(Display::Terminal, options)?, Display::Terminal));
     }
     let screen = open(Display::Headless, options)?;
     if options.out.is_none() {
-        eprintln!("{no_window}, and no terminal: faces in a file");
+        notice(format_args!("{no_window} and no terminal: faces in a file"));
     }
     Ok((screen, Display::Headless))
 }
@@ -159,10 +196,16 @@ fn open(display: Display, options: &Options) -> Result<Box<dyn Screen>, Fault> {
     }
 }
 
-/// A display that is not part of this program.
-#[allow(dead_code, reason = "with every feature there is none")]
+/// The fault of a display that this build does not have.
+#[cfg(not(all(
+    feature = "window",
+    feature = "terminal",
+    feature = "framebuffer",
+    feature = "spi",
+    target_os = "linux"
+)))]
 fn without(feature: &str) -> Fault {
     Fault::Never(format!(
-        "this program was built without the feature {feature}, or for a system that has no such display"
+        "this program was built without the feature {feature}, or for a system without such displays"
     ))
 }

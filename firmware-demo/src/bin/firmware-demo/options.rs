@@ -1,155 +1,201 @@
-//! Every knob: a flag of the program and, with underscores, a key of its configuration file.
+//! Every setting: a flag of the program and, with underscores, a key of its configuration file.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use clap_complete::Shell;
 use embedded_graphics::geometry::Size;
 use firmware_demo::{Clock, Fit, Hours, Scaling, Show, Turn};
 
-use crate::maker::Compute;
+use crate::generator::Device;
 
-/// Endless faces of nobody, on any display
+/// Show generated faces that morph into each other, on any display
 ///
-/// Without arguments: in a window where there is a display, else in the terminal, else into kiosk.gif. Keys: space
-/// holds, right and left (n, p) are the next and the previous face, f makes a favourite, s sleeps, q ends.
+/// Without arguments, the faces appear in a window if there is a display, otherwise in the terminal,
+/// otherwise in kiosk.gif.
+///
+/// Keys: space holds, right and left (or n and p) skip to the next and the previous face, f adds the
+/// face to the favorites or removes it, s blanks the display, q quits.
 #[derive(Parser, Clone, Debug)]
 #[command(
     version,
     args_override_self = true,
-    after_help = "Every flag is a key of the configuration file too: --dwell-s 5 is `dwell_s = 5` there."
+    after_help = "--help explains the flags and lists those of framebuffers and SPI panels.",
+    after_long_help = "Flags are also keys of the configuration file: --dwell-s 5 is `dwell_s = 5` there."
 )]
 pub struct Options {
-    /// Configuration file (TOML); flags win over its keys
+    /// Configuration file (TOML); flags override its keys
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the faces are shown
+    /// Display to show the faces on
     #[arg(long, value_enum, default_value_t = Display::Auto)]
     pub display: Display,
-    /// Burn record [default: the model that comes with the program]
+    /// Model, a burn record (.bpk) [default: the built-in one]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// Where the faces are made
-    #[arg(long, value_enum, default_value_t = Compute::Cpu)]
-    pub compute: Compute,
-    /// Pixels of the display, as 320x240 [default: what the display says, or 480x480 (files 240x240)]
+    /// Device that generates the faces: cpu, vulkan, vulkan:N or auto
+    ///
+    /// `vulkan` is the best adapter, `vulkan:N` number N of those that `runtime devices` lists, `auto` a
+    /// GPU if there is one and otherwise the CPU. If a GPU is lost, the CPU takes over. `vulkan` needs
+    /// the feature `gpu`.
+    #[arg(long, value_name = "DEVICE", default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// Size of the picture in pixels, e.g. 320x240 [default: the display's; window 480x480, files 240x240]
     #[arg(long, value_name = "WxH")]
     pub size: Option<Pixels>,
-
-    /// Seconds that a face stays
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = number(0.0, 86400.0))]
-    pub dwell_s: f64,
-    /// Seconds from one face to the next; 0 for panels that are slow or that wear
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = number(0.0, 86400.0))]
-    pub morph_s: f64,
-    /// Frames a second
-    #[arg(long, default_value_t = 20.0, value_parser = number(0.01, 1000.0))]
-    pub fps: f64,
-    /// Seed of the first face; the others count up from it
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Factor on the latents: below 1 faces are more ordinary and better formed
-    #[arg(long, default_value_t = 0.8, value_parser = number(0.0, 10.0))]
-    pub truncation: f64,
-    /// The seed below each face: with it the face can be recalled
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = true)]
-    pub caption: bool,
-    /// Stay at the first face until a key says otherwise
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false)]
-    pub hold: bool,
-    /// How pixels between the pixels are made
-    #[arg(long, value_enum, default_value_t = ScalingName::Bilinear)]
-    pub scaling: ScalingName,
-    /// The whole face with black around it, or the whole display with the face's edges cut off
-    #[arg(long, value_enum, default_value_t = FitName::Letterbox)]
-    pub fit: FitName,
-    /// Degrees clockwise that the picture is turned
-    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = ["0", "90", "180", "270"])]
-    pub rotate: String,
-    /// Mirror the picture left to right
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false)]
-    pub mirror: bool,
-    /// Colours of the panel, for a look at it in a window, terminal or file
-    #[arg(long, value_enum, default_value_t = Colors::Rgb888)]
-    pub colors: Colors,
-
-    /// Time of day at which faces begin, as 08:30 (needs --sleep)
-    #[arg(long, value_name = "HH:MM")]
-    pub wake: Option<Clock>,
-    /// Time of day at which the panel goes dark (needs --wake)
-    #[arg(long, value_name = "HH:MM")]
-    pub sleep: Option<Clock>,
-    /// Where in the endless sequence to begin: `start`, `time` (by the clock, as if it had never stopped), or a file
-    /// of 8 bytes in which the position is kept
-    #[arg(long, value_name = "WHERE", default_value = "start")]
-    pub position: Start,
-    /// File to which favourites are added, a seed a line
-    #[arg(long, value_name = "FILE", default_value = "favourites.txt")]
-    pub favourites: PathBuf,
-    /// End after so many frames [default: never; headless 120]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Stop after N frames [default: never; files 120]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1, u64::MAX))]
     pub frames: Option<u64>,
 
-    /// headless: a folder for PNG frames, or a file: .gif, .png, .rgb565 or .rgb888 (a panel's memory) [default: kiosk.gif]
-    #[arg(long, value_name = "PATH")]
+    /// Seconds per face
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, allow_negative_numbers = true, value_parser = number(0.0, 86400.0), help_heading = "Sequence")]
+    pub dwell_s: f64,
+    /// Seconds per morph; 0 for panels that are slow or wear out
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, allow_negative_numbers = true, value_parser = number(0.0, 86400.0), help_heading = "Sequence")]
+    pub morph_s: f64,
+    /// Frames per second
+    #[arg(long, default_value_t = 20.0, allow_negative_numbers = true, value_parser = number(0.01, 1000.0), help_heading = "Sequence")]
+    pub fps: f64,
+    /// Seed of the first face; each next face has the next seed
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole::<u64>(0, u64::MAX), help_heading = "Sequence")]
+    pub seed: u64,
+    /// Factor on the latents: below 1, faces are more average and better formed
+    #[arg(long, default_value_t = 0.8, allow_negative_numbers = true, value_parser = number(0.0, 10.0), help_heading = "Sequence")]
+    pub truncation: f64,
+    /// Stay at the first face until a key is pressed
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Sequence")]
+    pub hold: bool,
+    /// Where to start: `start`, `time`, or a file that keeps the position
+    ///
+    /// `time` starts where the sequence would be had it been running forever, and writes nothing. A
+    /// file holds the position in 8 bytes; it is written every ten minutes and at the end.
+    #[arg(long, value_name = "START", default_value = "start", help_heading = "Sequence")]
+    pub position: Start,
+    /// File with the favorites, one seed per line
+    #[arg(long, value_name = "FILE", default_value = "favorites.txt", help_heading = "Sequence")]
+    pub favorites: PathBuf,
+    /// Time of day at which faces appear, e.g. 08:30 (with --sleep)
+    #[arg(long, value_name = "HH:MM", help_heading = "Sequence")]
+    pub wake: Option<Clock>,
+    /// Time of day at which the display is blanked (with --wake)
+    #[arg(long, value_name = "HH:MM", help_heading = "Sequence")]
+    pub sleep: Option<Clock>,
+
+    /// Show the seed that recalls the face
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = true, help_heading = "Picture")]
+    pub caption: bool,
+    /// Interpolation
+    #[arg(long, value_enum, default_value_t = ScalingName::Bilinear, help_heading = "Picture")]
+    pub scaling: ScalingName,
+    /// What to do if the face and the display differ in aspect ratio
+    #[arg(long, value_enum, default_value_t = FitName::Letterbox, help_heading = "Picture")]
+    pub fit: FitName,
+    /// Clockwise rotation in degrees
+    #[arg(long, value_name = "DEGREES", default_value = "0", allow_negative_numbers = true, value_parser = ["0", "90", "180", "270"], help_heading = "Picture")]
+    pub rotate: String,
+    /// Mirror the picture left to right
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Picture")]
+    pub mirror: bool,
+    /// Preview the colors of a panel (window, terminal and files)
+    #[arg(long, value_enum, default_value_t = Colors::Rgb888, help_heading = "Picture")]
+    pub colors: Colors,
+
+    /// File to write (.gif, .png, .rgb565 or .rgb888), a folder for PNG frames, or - for a GIF on
+    /// standard output [default: kiosk.gif]
+    ///
+    /// .png has the last frame; so have .rgb565 and .rgb888, as raw pixels. A path without an extension
+    /// is a folder. Implies `--display headless`.
+    #[arg(long, value_name = "PATH", help_heading = "Files (--display headless)")]
     pub out: Option<PathBuf>,
 
-    /// framebuffer: its device file
-    #[arg(long, value_name = "FILE", default_value = "/dev/fb0")]
-    pub device: PathBuf,
-    /// framebuffer: bits a pixel [default: what the device says]
-    #[arg(long, value_name = "BITS", value_parser = ["16", "24", "32"])]
+    /// Device file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/fb0",
+        hide_short_help = true,
+        help_heading = "Framebuffer"
+    )]
+    pub path: PathBuf,
+    /// Bits per pixel [default: the device's]
+    #[arg(long, value_name = "BITS", value_parser = ["16", "24", "32"], hide_short_help = true, help_heading = "Framebuffer")]
     pub depth: Option<String>,
-    /// framebuffer: bytes a row [default: what the device says]
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes per row [default: the device's]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = whole::<usize>(1, 1 << 20), hide_short_help = true, help_heading = "Framebuffer")]
     pub stride: Option<usize>,
-    /// framebuffer and spi: red and blue swapped
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false)]
+    /// Swap red and blue (also for SPI panels)
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, hide_short_help = true, help_heading = "Framebuffer")]
     pub bgr: bool,
 
-    /// spi: the panel's controller
-    #[arg(long, value_enum, default_value_t = Panel::St7789)]
-    pub panel: Panel,
-    /// spi: its device file
-    #[arg(long, value_name = "FILE", default_value = "/dev/spidev0.0")]
+    /// Controller
+    #[arg(long, value_enum, default_value_t = Controller::St7789, hide_short_help = true, help_heading = "SPI panel")]
+    pub panel: Controller,
+    /// Device file of the bus
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/spidev0.0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub spi: PathBuf,
-    /// spi: clock in hertz
-    #[arg(long, value_name = "HZ", default_value_t = 40_000_000, value_parser = clap::value_parser!(u32).range(100_000..=125_000_000))]
+    /// Clock in hertz
+    #[arg(long, value_name = "HZ", default_value_t = 40_000_000, allow_negative_numbers = true, value_parser = whole::<u32>(100_000, 125_000_000), hide_short_help = true, help_heading = "SPI panel")]
     pub speed_hz: u32,
-    /// spi: the device file of the pins
-    #[arg(long, value_name = "FILE", default_value = "/dev/gpiochip0")]
+    /// Device file of the GPIO chip
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/dev/gpiochip0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub gpio: PathBuf,
-    /// spi: line of the data/command pin
-    #[arg(long, value_name = "LINE", default_value_t = 25)]
+    /// GPIO line of the data/command pin
+    #[arg(long, value_name = "LINE", default_value_t = 25, allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub dc: u32,
-    /// spi: line of the reset pin [default: none]
-    #[arg(long, value_name = "LINE")]
+    /// GPIO line of the reset pin [default: none]
+    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub rst: Option<u32>,
-    /// spi: line of the backlight pin, on while the program runs [default: none]
-    #[arg(long, value_name = "LINE")]
+    /// GPIO line of the backlight, on while the program runs [default: none]
+    #[arg(long, value_name = "LINE", allow_negative_numbers = true, value_parser = whole::<u32>(0, u32::MAX as u64), hide_short_help = true, help_heading = "SPI panel")]
     pub backlight: Option<u32>,
-    /// spi: first visible column and row in the controller's memory, as 0,80
-    #[arg(long, value_name = "X,Y", default_value = "0,0")]
+    /// First visible column and row of the controller's memory, e.g. 0,80
+    #[arg(
+        long,
+        value_name = "X,Y",
+        default_value = "0,0",
+        hide_short_help = true,
+        help_heading = "SPI panel"
+    )]
     pub offset: Offset,
-    /// spi: inverted colours, as most IPS panels want
-    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", default_value_t = false)]
+    /// Invert the colors, as most IPS panels need
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, hide_short_help = true, help_heading = "SPI panel")]
     pub invert: bool,
 
-    /// Make so many faces as fast as possible in memory, say how fast and what memory the process has, and end
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Generate N faces in memory as fast as possible, print the pace and the memory in use, and exit
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u64>(1, u64::MAX), hide_short_help = true, help_heading = "Test")]
     pub soak: Option<u64>,
+
+    /// Print a completion script for a shell and exit
+    #[arg(long, value_name = "SHELL", value_enum, hide = true)]
+    pub completions: Option<Shell>,
+    /// Print a man page and exit
+    #[arg(long, hide = true)]
+    pub man: bool,
 }
 
-/// Where faces are shown.
+/// Displays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Display {
-    /// A window, else the terminal, else a file
+    /// A window, otherwise the terminal, otherwise a file
     Auto,
     /// A window on X11
     Window,
-    /// Half blocks in true colour
+    /// Half blocks in 24-bit color
     Terminal,
-    /// PNG frames or a GIF file
+    /// A GIF, PNG frames or raw pixels
     Headless,
     /// A Linux framebuffer
     Framebuffer,
@@ -162,31 +208,31 @@ pub enum Display {
 pub enum ScalingName {
     /// The nearest pixel
     Nearest,
-    /// Between the nearest four
+    /// A weighted mean of the nearest four
     Bilinear,
 }
 
 /// [`Fit`] by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FitName {
-    /// The whole face
+    /// Show the whole face, with black margins
     Letterbox,
-    /// The whole display
+    /// Cover the whole display, cropping the face
     Fill,
 }
 
-/// Colours of a panel.
+/// Colors of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Colors {
-    /// 16.8 million colours
+    /// 16.8 million colors
     Rgb888,
-    /// 65,536 colours, as most SPI panels
+    /// 65,536 colors, as on most SPI panels
     Rgb565,
-    /// 256 greys
+    /// 256 grays
     Gray8,
-    /// 16 greys, dithered
+    /// 16 grays, dithered
     Gray4,
-    /// 4 greys, dithered, as e-paper
+    /// 4 grays, dithered, as on e-paper
     Gray2,
     /// Black and white, dithered
     Mono,
@@ -194,7 +240,7 @@ pub enum Colors {
 
 /// Controllers of SPI panels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Panel {
+pub enum Controller {
     St7735s,
     St7789,
     St7796,
@@ -216,7 +262,7 @@ impl FromStr for Pixels {
         let sides = text.split_once('x');
         match sides.and_then(|(w, h)| Some((side(w)?, side(h)?))) {
             Some((width, height)) => Ok(Pixels(Size::new(width, height))),
-            None => Err("a size is WIDTHxHEIGHT, each 1 to 8192".into()),
+            None => Err("expected WIDTHxHEIGHT, each from 1 to 8192".into()),
         }
     }
 }
@@ -232,19 +278,19 @@ impl FromStr for Offset {
         let both = text.split_once(',');
         match both.and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?))) {
             Some((x, y)) => Ok(Offset(x, y)),
-            None => Err("an offset is COLUMN,ROW".into()),
+            None => Err("expected COLUMN,ROW, each from 0 to 65535".into()),
         }
     }
 }
 
-/// Where in the sequence a kiosk begins.
+/// Where in the sequence a kiosk starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// At the first face.
     First,
     /// By the clock.
     Time,
-    /// Where this file says.
+    /// At the position in this file.
     File(PathBuf),
 }
 
@@ -253,7 +299,7 @@ impl FromStr for Start {
 
     fn from_str(text: &str) -> Result<Start, String> {
         match text {
-            "" => Err("a position is start, time or the name of a file".into()),
+            "" => Err("expected `start`, `time` or the name of a file".into()),
             "start" => Ok(Start::First),
             "time" => Ok(Start::Time),
             file => Ok(Start::File(file.into())),
@@ -261,25 +307,40 @@ impl FromStr for Start {
     }
 }
 
-/// A number in a range, its ends included.
+/// Parses a number from `low` to `high`, both included.
 fn number(
     low: f64,
     high: f64,
 ) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
     move |text| match text.parse::<f64>() {
         Ok(n) if (low..=high).contains(&n) => Ok(n),
-        Ok(_) | Err(_) => Err(format!("it is a number from {low} to {high}")),
+        Ok(_) | Err(_) => Err(format!("expected a number from {low} to {high}")),
+    }
+}
+
+/// Parses a whole number from `low` to `high`, both included.
+fn whole<T: TryFrom<u64> + 'static>(
+    low: u64,
+    high: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let n = text.parse().ok().filter(|n| (low..=high).contains(n));
+        let n = n.and_then(|n| T::try_from(n).ok());
+        n.ok_or_else(|| match high {
+            u64::MAX => format!("expected a whole number, {low} or more"),
+            _ => format!("expected a whole number from {low} to {high}"),
+        })
     }
 }
 
 impl Options {
-    /// Frames that some seconds take.
+    /// Frames in a number of seconds.
     fn frames_of(&self, seconds: f64) -> u32 {
-        // A float turned integer saturates.
+        // Casts from float to integer saturate.
         (seconds * self.fps).round() as u32
     }
 
-    /// How the faces follow each other.
+    /// The kiosk's settings.
     pub fn show(&self) -> Show {
         let quarters = match self.rotate.as_str() {
             "90" => 1,
@@ -305,20 +366,22 @@ impl Options {
         }
     }
 
-    /// When the kiosk is awake; none: always.
+    /// The hours of `--wake` and `--sleep`; `None` means always awake.
     ///
     /// # Errors
-    /// What is wrong with one of the two alone.
+    /// A message if only one of them is given.
     pub fn hours(&self) -> Result<Option<Hours>, String> {
         match (self.wake, self.sleep) {
             (Some(wake), Some(sleep)) => Ok(Some(Hours { wake, sleep })),
             (None, None) => Ok(None),
-            (Some(_), None) => Err("wake without sleep: when does the panel go dark?".into()),
-            (None, Some(_)) => Err("sleep without wake: when do faces begin?".into()),
+            (Some(_), None) => {
+                Err("wake needs sleep, the time at which the display is blanked".into())
+            }
+            (None, Some(_)) => Err("sleep needs wake, the time at which faces appear".into()),
         }
     }
 
-    /// The size asked for, or another one.
+    /// `--size`, or a default.
     pub fn size_or(&self, width: u32, height: u32) -> Size {
         self.size.map_or(Size::new(width, height), |s| s.0)
     }
@@ -360,8 +423,20 @@ mod tests {
             "--frames=0",
             "--position=",
             "--truncation=inf",
+            "--device=vulkan:x",
         ] {
             assert!(parse(&[wrong]).is_err(), "{wrong}");
+        }
+        for (flag, value, want) in [
+            ("--dwell-s", "-1", "expected a number from 0 to 86400"),
+            ("--seed", "-1", "expected a whole number, 0 or more"),
+            ("--seed", "18446744073709551616", "expected a whole number, 0 or more"),
+            ("--frames", "many", "expected a whole number, 1 or more"),
+            ("--speed-hz", "9", "expected a whole number from 100000 to 125000000"),
+            ("--rotate", "-90", "[possible values: 0, 90, 180, 270]"),
+        ] {
+            let error = parse(&[flag, value]).unwrap_err().to_string();
+            assert!(error.contains(want), "{flag} {value}: {error}");
         }
         assert!(parse(&["--wake=08:00"]).unwrap().hours().is_err());
         assert!(parse(&["--wake=08:00", "--sleep=20:00"]).unwrap().hours().unwrap().is_some());

@@ -1,52 +1,55 @@
-//! The loop: time passes, keys are pressed, displays come and go.
+//! The main loop: frames in real time, keys, and displays that fail and come back.
 
 use std::time::{Duration, Instant};
 
 use chrono::Timelike;
 use firmware_demo::{Clock, Hours};
 
-use crate::keep::{Keeper, favourite};
+use crate::keep::{Favorites, Keeper};
 use crate::options::Options;
+use crate::output::notice;
 use crate::screen::{Faces, Fault, Key, Screen};
 use crate::stop::Stop;
 
-/// How long nothing is asked of a display, at most: keys and signals are heard within it.
+/// The longest sleep between two checks for keys and signals.
 const LISTEN: Duration = Duration::from_millis(50);
-/// The longest pause before a lost display is tried again.
+/// The longest pause between two attempts to reopen a lost display.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A show that goes on.
+/// A running kiosk.
 pub struct Run<'r, 'm> {
-    /// What is shown.
+    /// The sequence of faces.
     pub kiosk: &'r mut Faces<'m>,
-    /// How.
+    /// The settings.
     pub options: &'r Options,
-    /// When.
+    /// When it is awake; `None` means always.
     pub hours: Option<Hours>,
-    /// Where the position is kept.
+    /// Saves the position.
     pub keeper: Keeper,
-    /// Whether to end.
+    /// The favorites.
+    pub favorites: Favorites,
+    /// The request to end.
     pub stop: &'r Stop,
-    /// Whether a person wants it dark by day, or awake by night.
-    pub sleepy: bool,
-    /// How many frames are left.
+    /// Whether the sleep key has reversed what the hours say.
+    pub reversed: bool,
+    /// Frames left; `None` means no limit.
     pub frames: Option<u64>,
 }
 
-/// Why one display's turn is over.
+/// Why [`Run::show`] returned.
 enum End {
-    /// The program is to end.
+    /// The program should end.
     Done,
-    /// The display is lost.
+    /// The display was lost.
     Lost(String),
 }
 
 impl Run<'_, '_> {
-    /// Shows faces until a person, a signal or the number of frames ends it. A display that is lost is opened again
-    /// after a pause that grows to a minute.
+    /// Shows faces until a key, a signal or the number of frames ends it. A lost display is reopened after
+    /// a pause that doubles up to a minute.
     ///
     /// # Errors
-    /// A [`Fault`] that no patience mends.
+    /// A [`Fault`] that trying again would not fix.
     pub fn run(
         &mut self,
         mut screen: Box<dyn Screen>,
@@ -61,15 +64,15 @@ impl Run<'_, '_> {
                 End::Done => return screen.leave(),
                 End::Lost(what) => what,
             };
-            // One that worked for a while is worth a quick try.
+            // It worked for a while, so a quick retry is worthwhile.
             if self.kiosk.position() != before {
                 pause = Duration::from_secs(1);
             }
-            // Closed before it is opened again.
+            // Two handles on one device may conflict.
             drop(screen);
             screen = loop {
-                eprintln!("{what}; trying again in {} s", pause.as_secs());
-                if self.sleep_through(pause) {
+                notice(format_args!("{what}; trying again in {} s", pause.as_secs()));
+                if self.pause(pause) {
                     return Ok(());
                 }
                 pause = (pause * 2).min(PATIENCE);
@@ -83,8 +86,8 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Waits; whether the program is to end meanwhile.
-    fn sleep_through(&self, pause: Duration) -> bool {
+    /// Waits. Returns whether the program should end.
+    fn pause(&self, pause: Duration) -> bool {
         let start = Instant::now();
         while start.elapsed() < pause && !self.stop.asked() {
             std::thread::sleep(LISTEN.min(pause));
@@ -92,13 +95,14 @@ impl Run<'_, '_> {
         self.stop.asked()
     }
 
-    /// One display's turn.
+    /// Shows faces on one display until it fails or the program should end.
     fn show(&mut self, screen: &mut dyn Screen) -> Result<End, Fault> {
         let start = Instant::now();
-        // Frames that have passed since.
+        // Frames elapsed since `start`.
         let mut passed = 0;
         loop {
-            self.kiosk.sleep(self.dark());
+            self.kiosk.sleep(self.asleep());
+            self.kiosk.star(self.favorites.contains(self.kiosk.seed()));
             match screen.show(self.kiosk) {
                 Ok(()) => {}
                 Err(Fault::Lost(what)) => return Ok(End::Lost(what)),
@@ -125,7 +129,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Waits for the next frame, or for a key; how many frames have passed then.
+    /// Waits for the next frame or a key press. Returns the frames elapsed since `start`.
     fn wait(
         &mut self,
         screen: &mut dyn Screen,
@@ -146,7 +150,7 @@ impl Run<'_, '_> {
                 self.press(key);
             }
             let now = start.elapsed().as_secs_f64() * self.options.fps;
-            // A display that is slower than its frames skips some.
+            // A display that is too slow skips frames.
             if now as u64 > passed || pressed.is_some() {
                 return Ok(Ok((now as u64).max(passed)));
             }
@@ -160,29 +164,28 @@ impl Run<'_, '_> {
             Key::Hold => self.kiosk.hold(!self.kiosk.held()),
             Key::Next => self.kiosk.next(),
             Key::Previous => self.kiosk.previous(),
-            Key::Favourite => {
-                let seed = self.kiosk.favourite();
-                if let Err(error) = favourite(&self.options.favourites, seed) {
-                    eprintln!("{error}");
+            Key::Favorite => {
+                if let Err(error) = self.favorites.toggle(self.kiosk.seed()) {
+                    notice(error);
                 }
             }
-            Key::Sleep => self.sleepy = !self.sleepy,
+            Key::Sleep => self.reversed = !self.reversed,
             Key::Quit => {}
         }
     }
 
-    /// Whether the panel is to be dark now.
-    fn dark(&self) -> bool {
+    /// Whether the display should be blank now.
+    fn asleep(&self) -> bool {
         let now = chrono::Local::now();
         let clock = Clock::new(now.hour() as u8, now.minute() as u8);
         let night = self.hours.zip(clock.ok());
-        self.sleepy != night.is_some_and(|(hours, now)| !hours.awake(now))
+        self.reversed != night.is_some_and(|(hours, now)| !hours.awake(now))
     }
 
-    /// Keeps the position. That it cannot be kept is said, and no reason to end.
+    /// Saves the position. A failure is reported but not fatal.
     fn save(&mut self, now: bool) {
         if let Err(error) = self.keeper.keep(self.kiosk.position(), now) {
-            eprintln!("{error}");
+            notice(error);
         }
     }
 }

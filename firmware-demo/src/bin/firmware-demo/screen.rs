@@ -1,15 +1,15 @@
-//! What every display of the program can do.
+//! The interface of the program's displays.
 
 use std::fmt;
 
 use firmware_demo::{Kiosk, KioskError};
 
-use crate::maker::Maker;
+use crate::generator::Generator;
 
 /// The program's kiosk.
-pub type Faces<'a> = Kiosk<Maker<'a>>;
+pub type Faces<'a> = Kiosk<Generator<'a>>;
 
-/// A display that is open.
+/// An open display.
 pub trait Screen {
     /// Shows the kiosk's current frame.
     ///
@@ -17,7 +17,7 @@ pub trait Screen {
     /// [`Fault`].
     fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault>;
 
-    /// A key that was pressed; called about twenty times a second.
+    /// The next key press, if any. Called about twenty times per second, and until it has none.
     ///
     /// # Errors
     /// [`Fault`].
@@ -25,45 +25,45 @@ pub trait Screen {
         Ok(None)
     }
 
-    /// Leaves the display as a stranger would want to find it.
+    /// Leaves the display in a state fit for whatever uses it next.
     ///
     /// # Errors
     /// [`Fault`].
     fn leave(&mut self) -> Result<(), Fault>;
 
-    /// Whether frames have their time, rather than as soon as the one before is done.
+    /// Whether frames are shown in real time. Files are written as fast as possible.
     fn paced(&self) -> bool {
         true
     }
 }
 
-/// What a person asks of the kiosk.
+/// What a key does.
 #[allow(dead_code, reason = "some displays have no keys")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// Stay at this face, or go on.
+    /// Hold the picture, or resume.
     Hold,
-    /// The next face.
+    /// Skip to the next face.
     Next,
-    /// The face before.
+    /// Return to the previous face.
     Previous,
-    /// Keep this face's seed.
-    Favourite,
-    /// Dark, or awake again.
+    /// Add the face to the favorites, or remove it.
+    Favorite,
+    /// Blank the display, or show faces again.
     Sleep,
-    /// End.
+    /// End the program.
     Quit,
 }
 
-/// Why a display does not show a frame.
+/// Why a display failed.
 #[allow(dead_code, reason = "some displays are never closed")]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is gone or does not answer: it may come back.
+    /// It is gone or does not respond, and may come back.
     Lost(String),
-    /// It will never show this.
+    /// Trying again would not help.
     Never(String),
-    /// A person closed it.
+    /// The user closed it.
     Closed,
 }
 

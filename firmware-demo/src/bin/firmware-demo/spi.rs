@@ -1,4 +1,4 @@
-//! A panel on SPI: its controller is spoken to through spidev, its pins through a GPIO chip.
+//! A panel on SPI, through spidev and a GPIO chip.
 
 use std::fmt::Debug;
 use std::fs::OpenOptions;
@@ -20,20 +20,20 @@ use mipidsi::models::{
 };
 use mipidsi::options::{ColorInversion, ColorOrder};
 
-use crate::device::unopened;
-use crate::options::{Offset, Options, Panel};
+use crate::device_file::unopened;
+use crate::options::{Controller, Offset, Options};
 use crate::screen::{Faces, Fault, Screen};
 
-/// Bytes that go out at once: what spidev takes in one transfer.
+/// Bytes per write: what spidev takes in one transfer.
 const BUFFER: usize = 4096;
 
-/// A panel that is on. The pin of its backlight is held high as long as the program runs.
+/// A running panel. The backlight pin is high while the program runs.
 struct Wired<D, P> {
     panel: D,
     backlight: Option<P>,
 }
 
-/// The bus and its data/command pin, with a buffer of their own.
+/// The bus and its data/command pin, with a buffer.
 struct Wire<S, P> {
     spi: S,
     dc: P,
@@ -71,10 +71,11 @@ impl<S: SpiDevice, P: OutputPin> Interface for Wire<S, P> {
     }
 }
 
-/// Opens the bus and the pins and starts the panel.
+/// Opens the bus and the pins and initializes the panel.
 ///
 /// # Errors
-/// [`Fault`].
+/// [`Fault::Lost`] if the bus, a pin or the panel does not respond, [`Fault::Never`] for settings that
+/// do not fit.
 pub fn open(options: &Options) -> Result<Box<dyn Screen>, Fault> {
     let spi = bus(options)?;
     let dc = pin(options, options.dc, false)?;
@@ -95,13 +96,13 @@ fn bus(options: &Options) -> Result<SpidevDevice, Fault> {
         .mode(SpiModeFlags::SPI_MODE_0)
         .build();
     let set = spi.0.configure(&settings);
-    set.map_err(|e| Fault::Never(format!("{} is no SPI bus: {e}", path.display())))?;
+    set.map_err(|e| Fault::Never(format!("{} is not an SPI bus: {e}", path.display())))?;
     Ok(spi)
 }
 
 fn pin(options: &Options, line: u32, high: bool) -> Result<CdevPin, Fault> {
     let path = &options.gpio;
-    // The chip's own error does not tell a missing file from a forbidden one.
+    // The chip's own error does not distinguish a missing file from a forbidden one.
     let file = OpenOptions::new().read(true).open(path);
     file.map_err(|e| unopened(path, &e, e.kind() == ErrorKind::PermissionDenied))?;
     let line_name = || format!("{}, line {line}", path.display());
@@ -112,7 +113,7 @@ fn pin(options: &Options, line: u32, high: bool) -> Result<CdevPin, Fault> {
     pin.map_err(|e| Fault::Lost(format!("{}: {e}", line_name())))
 }
 
-/// Starts a panel of the options' kind.
+/// Initializes the panel with the driver of its controller.
 fn start<S, P>(
     options: &Options,
     spi: S,
@@ -128,14 +129,14 @@ where
     let buffer = Box::new([0; BUFFER]);
     let wire = Wire { spi, dc, buffer };
     match options.panel {
-        Panel::St7735s => build(ST7735s, options, wire, rst, backlight, delay),
-        Panel::St7789 => build(ST7789, options, wire, rst, backlight, delay),
-        Panel::St7796 => build(ST7796, options, wire, rst, backlight, delay),
-        Panel::Ili9341 => build(ILI9341Rgb565, options, wire, rst, backlight, delay),
-        Panel::Ili9342c => build(ILI9342CRgb565, options, wire, rst, backlight, delay),
-        // On SPI this one knows no 16-bit colours.
-        Panel::Ili9486 => build(ILI9486Rgb666, options, wire, rst, backlight, delay),
-        Panel::Gc9a01 => build(GC9A01, options, wire, rst, backlight, delay),
+        Controller::St7735s => build(ST7735s, options, wire, rst, backlight, delay),
+        Controller::St7789 => build(ST7789, options, wire, rst, backlight, delay),
+        Controller::St7796 => build(ST7796, options, wire, rst, backlight, delay),
+        Controller::Ili9341 => build(ILI9341Rgb565, options, wire, rst, backlight, delay),
+        Controller::Ili9342c => build(ILI9342CRgb565, options, wire, rst, backlight, delay),
+        // On SPI this controller has no 16-bit colors.
+        Controller::Ili9486 => build(ILI9486Rgb666, options, wire, rst, backlight, delay),
+        Controller::Gc9a01 => build(GC9A01, options, wire, rst, backlight, delay),
     }
 }
 
@@ -158,7 +159,7 @@ where
     let Offset(x, y) = options.offset;
     if x as u32 + size.width > width as u32 || y as u32 + size.height > height as u32 {
         return Err(Fault::Never(format!(
-            "{} x {} pixels from column {x}, row {y} are more than the {width} x {height} of the controller",
+            "{} x {} pixels at column {x}, row {y} exceed the {width} x {height} pixels of the controller",
             size.width, size.height
         )));
     }
@@ -172,9 +173,9 @@ where
             ColorInversion::Normal
         });
     fn silent(error: impl Debug) -> Fault {
-        Fault::Lost(format!("the panel does not start: {error:?}"))
+        Fault::Lost(format!("the panel does not respond: {error:?}"))
     }
-    // Without a reset pin the controller is reset by a command.
+    // Without a reset pin the driver sends a reset command.
     Ok(match rst {
         Some(rst) => {
             let panel = builder.reset_pin(rst).init(delay).map_err(silent)?;

@@ -1,4 +1,4 @@
-//! A panel made of software: what goes over the bus is decoded back into the picture.
+//! A simulated panel: decodes what is sent over the bus back into a picture.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -18,12 +18,12 @@ use crate::canvas::Canvas;
 use crate::options::{Colors, Options};
 use crate::screen::{Faces, Fault, Screen};
 
-/// The controller: commands and data in, memory as the panel shows it.
+/// A controller: commands and data in, the panel's memory out.
 #[derive(Default)]
 struct Controller {
     /// Level of the data/command pin.
     data: bool,
-    /// How often the reset pin fell.
+    /// Resets, by pin or command.
     resets: u32,
     /// Whether the backlight is on.
     light: bool,
@@ -34,7 +34,7 @@ struct Controller {
     columns: (u16, u16),
     rows: (u16, u16),
     at: (u16, u16),
-    /// Bytes a pixel, from COLMOD.
+    /// Bytes per pixel, from COLMOD.
     depth: usize,
     memory: Vec<Vec<[u8; 3]>>,
     inverted: bool,
@@ -195,21 +195,21 @@ fn connect(options: &Options, reset: bool) -> Result<(Box<dyn Screen>, Shared), 
     Ok((screen, c))
 }
 
-fn with_faces(options: &Options, work: impl FnOnce(&mut Faces<'_>)) {
+fn with_kiosk(options: &Options, work: impl FnOnce(&mut Faces<'_>)) {
     let record = runtime::include_record!("../../../../models/pretrained/faces64.bpk");
     let model = Model::parse(record).unwrap();
     let mut arena = vec![0.0; model.arena_len()];
     work(&mut Kiosk::new(
-        crate::maker::Maker::Cpu(Cpu::new(&model, &mut arena).unwrap()),
+        crate::generator::Generator::Cpu(Cpu::new(&model, &mut arena).unwrap()),
         options.show(),
     ));
 }
 
-/// The picture as a canvas has it, in levels of 5, 6 and 5 bits, or 6 of each.
+/// The same picture drawn on a canvas, in levels of 5, 6 and 5 bits, or of 6 bits each.
 fn picture(options: &Options, size: Size, deep: bool, position: u64) -> Vec<[u8; 3]> {
     let colors = if deep { Colors::Rgb888 } else { Colors::Rgb565 };
     let mut canvas = Canvas::new(size, colors);
-    with_faces(options, |kiosk| {
+    with_kiosk(options, |kiosk| {
         kiosk.seek(position);
         canvas.draw(kiosk).unwrap();
     });
@@ -225,7 +225,7 @@ fn picture(options: &Options, size: Size, deep: bool, position: u64) -> Vec<[u8;
 
 #[test]
 fn the_picture_arrives_on_every_panel() {
-    // Arguments, pixels, first column and row, bytes a pixel.
+    // Arguments, size, first column and row, bytes per pixel.
     type Case<'a> = (&'a [&'a str], (u32, u32), (usize, usize), usize);
     let cases: [Case; 6] = [
         (
@@ -249,8 +249,8 @@ fn the_picture_arrives_on_every_panel() {
         let options = options(args);
         let (mut screen, c) = connect(&options, true).unwrap();
         assert_eq!(c.borrow().resets, 1, "{args:?}");
-        with_faces(&options, |kiosk| {
-            // A whole frame, then a morph that draws the face only.
+        with_kiosk(&options, |kiosk| {
+            // A whole frame, then a morph, which draws only the face.
             for position in [0, 3] {
                 kiosk.seek(position);
                 screen.show(kiosk).unwrap();
@@ -263,29 +263,29 @@ fn the_picture_arrives_on_every_panel() {
         });
         let c = c.borrow();
         assert_eq!((c.depth, c.on, c.bgr), (depth, true, options.bgr), "{args:?}");
-        // Nothing beside the panel was written.
+        // Nothing outside the visible part was written.
         assert_eq!(c.memory[top + height as usize][left], [9; 3]);
         assert_eq!(c.memory[top][left + width as usize], [9; 3]);
     }
 }
 
 #[test]
-fn colours_are_inverted_on_demand() {
+fn colors_are_inverted_on_request() {
     let inverted = |args| connect(&options(args), true).unwrap().1.borrow().inverted;
     assert!(inverted(&["--invert"]));
     assert!(!inverted(&[]));
 }
 
 #[test]
-fn without_a_reset_pin_there_is_a_command() {
+fn without_a_reset_pin_a_command_resets() {
     assert_eq!(connect(&options(&[]), false).unwrap().1.borrow().resets, 1);
 }
 
 #[test]
-fn leaving_turns_the_panel_black_and_the_light_off() {
+fn leaving_blanks_the_panel_and_turns_off_the_backlight() {
     let options = options(&["--size=64x64"]);
     let (mut screen, c) = connect(&options, true).unwrap();
-    with_faces(&options, |kiosk| screen.show(kiosk).unwrap());
+    with_kiosk(&options, |kiosk| screen.show(kiosk).unwrap());
     screen.leave().unwrap();
     assert!(!c.borrow().light);
     assert!(c.borrow().memory[..64].iter().all(|row| row[..64].iter().all(|p| *p == [0; 3])));
@@ -296,7 +296,7 @@ fn a_torn_cable_is_a_lost_display() {
     let options = options(&[]);
     let (mut screen, c) = connect(&options, true).unwrap();
     c.borrow_mut().broken = true;
-    with_faces(&options, |kiosk| {
+    with_kiosk(&options, |kiosk| {
         assert!(matches!(screen.show(kiosk), Err(Fault::Lost(_))));
         c.borrow_mut().broken = false;
         screen.show(kiosk).unwrap();

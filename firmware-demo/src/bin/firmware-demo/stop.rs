@@ -1,17 +1,17 @@
-//! Ctrl-C, SIGTERM and a closed terminal ask the program to end; it ends between two frames.
+//! Ctrl-C, SIGTERM and a closed terminal ask the program to end, which it does between two frames.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the program was asked to end.
+/// A request to end.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Listens from now on.
+    /// Installs the signal handlers.
     ///
     /// # Errors
-    /// Where signals cannot be listened to.
+    /// If they cannot be installed.
     pub fn listen() -> Result<Stop, ctrlc::Error> {
         let stop = Stop::default();
         let asked = stop.clone();
@@ -19,12 +19,12 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Asks.
+    /// Makes the request.
     pub fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether anybody asked.
+    /// Whether the request was made.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A terminal: two pixels a character, as upper half blocks in true colour.
+//! A terminal: two pixels per character, as upper half blocks in 24-bit color.
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::screen::{Faces, Fault, Key, Screen};
 pub struct Terminal {
     canvas: Canvas,
     options: Options,
-    /// What each character shows: the pixel above and the one below; none is not known.
+    /// The upper and lower pixel of each character on the screen; `None` if unknown.
     cells: Vec<Option<[[u8; 3]; 2]>>,
-    /// What goes out in one piece.
+    /// Output collected for one write.
     out: Vec<u8>,
     keyboard: bool,
 }
 
-/// The other screen, no cursor, black and clear.
+/// Switches to the alternate screen, hides the cursor and clears to black.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[48;2;0;0;0m\x1b[2J";
-/// Colours, cursor and the first screen as they were.
+/// Restores the colors, the cursor and the main screen.
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
 
-/// Takes over the terminal of the standard output; keys are read where the standard input is one too.
+/// Takes over the terminal on standard output. Keys are read if standard input is a terminal too.
 ///
 /// # Errors
-/// [`Fault::Never`] where the output is no terminal.
+/// [`Fault::Never`] if standard output is not a terminal.
 pub fn open(options: &Options) -> Result<Terminal, Fault> {
     if !stdout().is_terminal() {
-        return Err(Fault::Never("the standard output is no terminal".into()));
+        return Err(Fault::Never("standard output is not a terminal".into()));
     }
     let keyboard = stdin().is_terminal();
     if keyboard {
@@ -62,9 +62,9 @@ impl Terminal {
         wrote.map_err(lost)
     }
 
-    /// Takes the terminal's size, which may have changed.
+    /// Resizes the canvas if the terminal was resized.
     fn follow_size(&mut self) {
-        // A terminal that does not know its size is one of 80 x 24.
+        // Some terminals do not report a size.
         let (columns, rows) = match size() {
             Ok((columns @ 1.., rows @ 1..)) => (columns as u32, rows as u32),
             _ => (80, 24),
@@ -78,7 +78,7 @@ impl Terminal {
         }
     }
 
-    /// Writes the characters that are not what they should be.
+    /// Queues the characters that changed.
     fn paint(&mut self) {
         let width = self.canvas.size().width as usize;
         let pixels = self.canvas.pixels();
@@ -86,7 +86,7 @@ impl Terminal {
         for (i, cell) in self.cells.iter_mut().enumerate() {
             let (column, row) = (i % width, i / width);
             let upper = pixels[2 * row * width + column];
-            // An odd last row has nothing below it.
+            // An odd last row has no lower pixels.
             let lower = pixels.get((2 * row + 1) * width + column);
             let wanted = [upper, lower.copied().unwrap_or_default()];
             if *cell == Some(wanted) {
@@ -127,14 +127,14 @@ impl Screen for Terminal {
                 continue;
             }
             let pressed = match key.code {
-                // Raw terminals send no signal for it.
+                // In raw mode Ctrl-C is a key, not a signal.
                 KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                     Some(Key::Quit)
                 }
                 KeyCode::Char(' ') => Some(Key::Hold),
                 KeyCode::Char('n') => Some(Key::Next),
                 KeyCode::Char('p') => Some(Key::Previous),
-                KeyCode::Char('f') => Some(Key::Favourite),
+                KeyCode::Char('f') => Some(Key::Favorite),
                 KeyCode::Char('s') => Some(Key::Sleep),
                 KeyCode::Char('q') => Some(Key::Quit),
                 KeyCode::Right => Some(Key::Next),
@@ -150,7 +150,7 @@ impl Screen for Terminal {
     }
 
     fn leave(&mut self) -> Result<(), Fault> {
-        // Dropping does it: also where something else ends the program.
+        // `drop` restores the terminal, also after an error.
         Ok(())
     }
 }
@@ -159,7 +159,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.out.clear();
         self.out.extend(LEAVE);
-        // A terminal that is gone needs no tidying.
+        // A terminal that is gone needs no cleanup.
         let _ = self.flush();
         if self.keyboard {
             let _ = disable_raw_mode();

@@ -1,5 +1,6 @@
 //! Hats, and what else is worn on the head.
 
+use super::felt::felt;
 use super::ornament;
 use super::pen::{At, Ink, Pen, Shape};
 use super::person::Person;
@@ -46,20 +47,6 @@ pub(super) fn front(p: &Person, pen: &mut Pen) {
         Hat::Party => ornament::party(p, pen),
         Hat::Crown => ornament::crown(p, pen),
     }
-}
-
-/// Fills with the colour of the hat, darker by `dim`.
-pub(super) fn felt(p: &Person, pen: &mut Pen, shape: Shape, dim: f32) {
-    let (lit, dark) = (p.trim.light(0.18).dark(dim), p.trim.dark(0.36 + dim * 0.5));
-    pen.fill(
-        shape,
-        Ink::Linear(
-            (p.light * 18.0, -36.0),
-            lit.alpha(1.0),
-            (-p.light * 22.0, -8.0),
-            dark.alpha(1.0),
-        ),
-    );
 }
 
 /// The shadow of a hat's edge on forehead and hair.

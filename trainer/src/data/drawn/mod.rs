@@ -1,11 +1,12 @@
 //! Faces drawn by the program: a data set that needs no download.
 //!
-//! A seed decides a person, and the person is drawn from back to front as one would on paper: wall, hair behind the
-//! head, neck and clothes, head, features, hair, glasses, hat. Heads are centred with the eyes on one line, as in
-//! aligned photographs, so that a small network can learn them.
+//! A seed decides a person, and the person is drawn from back to front as one would on paper: wall,
+//! hair behind the head, neck and clothes, head, features, hair, glasses, hat. Heads are centered
+//! with the eyes on one line, as in aligned photographs, so that a small network can learn them.
 
 mod beard;
 mod eyes;
+mod felt;
 mod glasses;
 mod hair;
 mod hat;
@@ -27,14 +28,15 @@ use super::rng::Rng;
 /// Changes whenever a seed's face does.
 pub const VERSION: u64 = 1;
 
-/// At least so many pixels across are drawn and then averaged: antialiasing alone lets thin lines of small faces
-/// flicker.
+/// Small faces are drawn at this size at least and then averaged: with antialiasing alone their
+/// thin lines flicker.
 const DRAWN: u32 = 96;
 
-/// The most that is drawn.
+/// Largest size that is drawn.
 const MOST: u32 = 8192;
 
-/// The face of a seed: the same one at every size, up to detail. At most 8192 pixels; larger ones are empty.
+/// The face of a seed: the same one at every size, up to detail. At most 8192 pixels; larger ones
+/// are empty.
 pub fn face(seed: u64, size: u32) -> RgbImage {
     let by = DRAWN.div_ceil(size.max(1)).clamp(1, 16);
     let Some(mut pen) = Pen::new(size.min(MOST) * by) else {
@@ -92,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_face() {
-        // Within a step: other processors may round otherwise. When these change, change VERSION.
+        // Within one step, since other processors may round differently. If these change, change
+        // VERSION.
         let want = [
             (0, [200.3, 175.2, 151.3]),
             (1, [154.4, 151.8, 154.7]),
@@ -131,7 +134,8 @@ mod tests {
 
     #[test]
     fn eyes_are_where_eyes_are() {
-        // On average over many faces the eyes are darker than the cheeks below them, and that within a pixel or two.
+        // On average over many faces the eyes are darker than the cheeks below them, and that
+        // within a pixel or two.
         let size = 64;
         let mut sum = vec![0.0f64; size * size];
         for seed in 0..200 {

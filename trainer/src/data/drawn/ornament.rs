@@ -1,6 +1,6 @@
 //! What else is worn on the head: bands, flowers, headphones, crowns.
 
-use super::hat::felt;
+use super::felt::felt;
 use super::pen::{Ink, Pen, Shape};
 use super::person::Person;
 use super::tone::{Tone, WHITE};

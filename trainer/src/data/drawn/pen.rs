@@ -1,7 +1,7 @@
 //! Shapes in the face's own coordinates, and the canvas that they are filled on.
 //!
-//! The picture spans about -43 to 43 both ways, y downwards; the eyes are near y = 0. A shape is written once for every
-//! size.
+//! The picture spans about -43 to 43 both ways, y downwards; the eyes are near y = 0. A shape is
+//! written once for every size.
 
 use image::{Rgb, RgbImage};
 use tiny_skia::{
@@ -143,11 +143,11 @@ fn bend(a: At, b: At, c: At, d: At) -> (At, At) {
 
 /// What a shape is filled with.
 pub(super) enum Ink {
-    /// One colour.
+    /// One color.
     Flat(Color),
     /// From one point to another.
     Linear(At, Color, At, Color),
-    /// From a centre to a radius.
+    /// From a center to a radius.
     Radial(At, f32, Color, Color),
 }
 

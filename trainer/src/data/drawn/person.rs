@@ -49,9 +49,11 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// The person of a seed. Traits are drawn in a fixed order; to change it is to change everybody.
+    /// The person of a seed. Traits are drawn in a fixed order; changing the order changes every
+    /// person.
     pub fn new(rng: &mut Rng) -> Person {
-        // Where somebody lies between soft and rugged decides the odds of much else, never one thing alone.
+        // Where somebody lies between soft and rugged decides the odds of much else, never one
+        // thing alone.
         let rugged = rng.unit();
         let age = rng.unit();
         let old = ((age - 0.72) / 0.28).max(0.0);
@@ -59,7 +61,7 @@ impl Person {
         let skin = Tone::along(&SKIN, depth)
             .mix(Tone::hex(0xe88a6a), rng.range(0.0, 0.10))
             .mix(Tone::hex(0xd9b36c), rng.range(0.0, 0.10));
-        // Shadows on skin are redder, not greyer.
+        // Shadows on skin are redder, not grayer.
         let shade = skin.mix(Tone::hex(0x8a2f35).dark(depth * 0.45), 0.36);
         let (hair, brow) = hair(rng, depth, old);
         let iris = match depth > 0.55 && rng.chance(0.8) {
@@ -193,8 +195,8 @@ impl Person {
         matches!(self.hat, Hat::Beanie | Hat::Cap | Hat::Brim | Hat::Bowler)
     }
 
-    /// Where a point of a head that looks straight ahead comes to lie when it turns; `depth` is how far it stands out:
-    /// 0 at the ears, 1 at eyes and mouth, 1.6 at the tip of the nose.
+    /// Where a point of a head that looks straight ahead comes to lie when it turns; `depth` is how
+    /// far it stands out: 0 at the ears, 1 at eyes and mouth, 1.6 at the tip of the nose.
     pub fn turn(&self, x: f32, y: f32, depth: f32) -> At {
         let far = (x * self.yaw > 0.0) as u8 as f32;
         (x * (1.0 - 0.10 * far * self.yaw.abs()) + self.yaw * 3.2 * depth, y)
@@ -206,10 +208,10 @@ impl Person {
     }
 }
 
-/// The colour of the hair, and of brows and beard.
+/// The color of the hair, and of brows and beard.
 fn hair(rng: &mut Rng, depth: f32, old: f32) -> (Tone, Tone) {
     let mut odds = HAIR;
-    // Fair hair is rarer on dark skin; grey comes with age.
+    // Fair hair is rarer on dark skin; gray comes with age.
     for (weight, tone) in &mut odds[2..9] {
         *weight *= 1.0 - depth * 0.95 * tone.luma().sqrt().min(1.0);
     }

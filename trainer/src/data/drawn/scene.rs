@@ -270,7 +270,7 @@ fn lapels(p: &Person, pen: &mut Pen, n: f32, tone: Tone, long: f32) {
     }
 }
 
-/// Over everything: the colour of the light.
+/// Over everything: the color of the light.
 pub(super) fn light(p: &Person, rng: &mut Rng, pen: &mut Pen) {
     let tint = Tone::hex(rng.pick(&[0xffd9a0, 0xa8c8ff, 0xffffff, 0xffb0a0, 0x2a1a4a]));
     let strong = rng.range(0.0, 0.14);

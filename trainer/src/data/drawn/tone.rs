@@ -1,8 +1,8 @@
-//! Colours and the palettes of people and things.
+//! Colors and the palettes of people and things.
 
 use tiny_skia::Color;
 
-/// An opaque colour, sRGB, 0 to 1.
+/// An opaque color, sRGB, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tone(pub [f32; 3]);
 
@@ -26,7 +26,7 @@ impl Tone {
         self.mix(Tone::hex(0xfff6e8), far)
     }
 
-    /// Nearer to a violet black: shadows of a flat colour look dirty without a hue of their own.
+    /// Nearer to a violet black: shadows of a flat color look dirty without a hue of their own.
     pub fn dark(self, far: f32) -> Tone {
         self.mix(Tone::hex(0x1c0f1e), far)
     }
@@ -43,7 +43,7 @@ impl Tone {
         Color::from_rgba(r, g, b, alpha.clamp(0.0, 1.0)).unwrap_or(Color::BLACK)
     }
 
-    /// The colour at `at` (0 to 1) of a row of colours.
+    /// The color at `at` (0 to 1) of a row of colors.
     pub fn along(row: &[Tone], at: f32) -> Tone {
         let last = row.len().saturating_sub(1);
         let at = at.clamp(0.0, 1.0) * last as f32;

@@ -66,8 +66,8 @@ pub(super) fn front(p: &Person, pen: &mut Pen) {
     }
 }
 
-/// The top of a head of hair: an outline `more` outside the skull, from the left side at `low` over the crown to the
-/// right side, and back along a hairline (right to left).
+/// The top of a head of hair: an outline `more` outside the skull, from the left side at `low` over
+/// the crown to the right side, and back along a hairline (right to left).
 fn cap(p: &Person, more: f32, low: f32, hairline: &[At]) -> Shape {
     crown(
         p,
@@ -103,7 +103,8 @@ fn outlined(p: &Person, from: At, outer: &[At], hairline: &[At]) -> Shape {
     Shape::at(x, y).through(&outer).through(&inner).close()
 }
 
-/// A hairline and its mirror image: points from the right temple to the middle, the middle, and back.
+/// A hairline and its mirror image: points from the right temple to the middle, the middle, and
+/// back.
 fn symmetric(half: &[At], middle: At) -> Vec<At> {
     let left = half.iter().rev().map(|&(x, y)| (-x, y));
     half.iter().copied().chain([middle]).chain(left).collect()

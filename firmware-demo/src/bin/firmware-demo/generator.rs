@@ -1,0 +1,131 @@
+//! What generates the faces: the CPU, or a GPU until it is lost.
+
+use std::fmt;
+use std::str::FromStr;
+
+use runtime::backend::Backend;
+use runtime::cpu::{ArenaTooSmall, Cpu};
+use runtime::image::Image;
+use runtime::latent::{Latent, LatentLength};
+use runtime::model::Model;
+
+#[cfg(feature = "gpu")]
+use crate::output::notice;
+
+/// A device to generate faces on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// A GPU if there is one, otherwise the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A Vulkan adapter: the best one, or that of this number in `runtime devices`.
+    Vulkan(Option<usize>),
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Device, String> {
+        let number = text.strip_prefix("vulkan:").map(str::parse);
+        match (text, number) {
+            ("auto", _) => Ok(Device::Auto),
+            ("cpu", _) => Ok(Device::Cpu),
+            ("vulkan", _) => Ok(Device::Vulkan(None)),
+            (_, Some(Ok(number))) => Ok(Device::Vulkan(Some(number))),
+            _ => Err("expected cpu, vulkan, vulkan:N or auto".into()),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Auto => f.write_str("auto"),
+            Device::Cpu => f.write_str("cpu"),
+            Device::Vulkan(None) => f.write_str("vulkan"),
+            Device::Vulkan(Some(number)) => write!(f, "vulkan:{number}"),
+        }
+    }
+}
+
+/// The kiosk's backend.
+pub enum Generator<'a> {
+    /// The CPU.
+    Cpu(Cpu<'a>),
+    /// A GPU, with the CPU as its fallback.
+    #[cfg(feature = "gpu")]
+    Gpu(Box<runtime::gpu::Fallback<'a>>),
+}
+
+impl<'a> Generator<'a> {
+    /// Opens a device for `model`, with an arena of `model.arena_len()` values for the CPU.
+    ///
+    /// # Errors
+    /// One line that names the device and what there is instead.
+    pub fn open(
+        device: Device,
+        model: &'a Model<'a>,
+        arena: &'a mut [f32],
+    ) -> Result<Generator<'a>, String> {
+        let cpu = Cpu::new(model, arena).map_err(|e: ArenaTooSmall| e.to_string())?;
+        match device {
+            Device::Cpu => Ok(Generator::Cpu(cpu)),
+            #[cfg(feature = "gpu")]
+            Device::Auto | Device::Vulkan(_) => Generator::open_gpu(device, model, cpu),
+            #[cfg(not(feature = "gpu"))]
+            Device::Auto => Ok(Generator::Cpu(cpu)),
+            #[cfg(not(feature = "gpu"))]
+            Device::Vulkan(_) => Err(format!(
+                "--device {device}: this program was built without the feature gpu; build it with \
+                 cargo build --release -p firmware-demo --features gpu"
+            )),
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn open_gpu(
+        device: Device,
+        model: &'a Model<'a>,
+        cpu: Cpu<'a>,
+    ) -> Result<Generator<'a>, String> {
+        use runtime::gpu::{Fallback, Gpu, adapters};
+        let all = adapters();
+        let real = all.iter().find(|a| a.is_real());
+        let adapter = match device {
+            // A software adapter is slower than the CPU's own kernels.
+            Device::Auto => match real {
+                Some(adapter) => Some(adapter),
+                None => return Ok(Generator::Cpu(cpu)),
+            },
+            Device::Vulkan(Some(number)) => all.get(number),
+            Device::Vulkan(None) | Device::Cpu => real.or(all.first()),
+        };
+        let adapter = adapter.ok_or_else(|| match all.len() {
+            0 => format!("--device {device}: Vulkan finds no adapter"),
+            n => format!("--device {device}: Vulkan finds {n}, numbered from 0"),
+        })?;
+        match Gpu::new(model, adapter, false) {
+            Ok(gpu) => {
+                notice(format_args!("generating on {} ({})", adapter.name, adapter.kind));
+                let lost = |error: &_| notice(format_args!("{error}; continuing on the CPU"));
+                Ok(Generator::Gpu(Box::new(Fallback::new(gpu, cpu, lost))))
+            }
+            Err(error) if device == Device::Auto => {
+                notice(format_args!("{}: {error}; generating on the CPU", adapter.name));
+                Ok(Generator::Cpu(cpu))
+            }
+            Err(error) => Err(format!("--device {device}: {error}")),
+        }
+    }
+}
+
+impl Backend for Generator<'_> {
+    fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        match self {
+            Generator::Cpu(cpu) => cpu.generate(latent),
+            #[cfg(feature = "gpu")]
+            Generator::Gpu(gpu) => gpu.generate(latent),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `trainer fit`.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trainer::bench::dry::Dry;
+use trainer::config::{Config, ConfigError, Drawing, Origin};
+use trainer::data::DataSet;
+use trainer::file;
+use trainer::fit::{End, Fit};
+use trainer::run::log::Log;
+use trainer::run::{Run, checkpoint, page};
+
+use super::output::print;
+use super::settings::Settings;
+use super::{export, images};
+
+/// Examples that follow the long help.
+pub const EXAMPLES: &str = "\
+Examples:
+  trainer fit                                      drawn faces, about ten minutes on two cores
+  trainer fit --data photos/ --size 64             a folder of pictures
+  trainer fit --data img_align_celeba.zip --recipe dcgan-tutorial
+  trainer fit --data mnist/ --recipe gan-mnist     a dense GAN on the IDX files of MNIST
+  trainer fit --out runs/00000-drawn               resume a run
+  trainer fit --out runs/00000-drawn --images 500000   train it for longer
+  trainer fit --set ema=0 --beta2 0.99             any setting by name";
+
+/// Set by Ctrl-C and SIGTERM, read after every step.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Arguments of `fit`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder of the run, resumed if it holds one [default: a new runs/NNNNN-NAME]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Print every setting, sizes, speed and memory, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Trains and exports. The exit code is 130 if Ctrl-C stopped it.
+///
+/// # Errors
+/// One that names the setting, the data or the file.
+pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
+    let (run, cfg, is_new) = open(args)?;
+    let (mut data, cfg) = load(args, cfg, is_new)?;
+    let cfg = cfg.classed(data.labels())?;
+    let held = (cfg.held_out > 0.0).then(|| data.hold_out(cfg.held_out));
+    let data = Arc::new(data);
+    images::describe(&data)?;
+    if data.len() < cfg.batch {
+        let got = format!("{} but there are only {} images", cfg.batch, data.len());
+        return Err(ConfigError::Range("batch", got, "at most the number of images").into());
+    }
+    let total = cfg.total(data.len());
+    let seen = checkpoint::newest(&run).unwrap_or(0);
+    longer(args, &cfg, total, seen)?;
+    if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
+        print(format!("{chosen}\n"))?;
+    }
+    if args.dry_run {
+        let settings = match is_new {
+            true => Config::origins(args.settings.recipe.as_deref(), &args.settings.table()?)?,
+            false => cfg.kept(),
+        };
+        print(Dry::run(&cfg, settings, total.saturating_sub(seen))?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    run.create()?;
+    file::write(&run.options(), cfg.to_json().as_bytes())?;
+    print(format!(
+        "run {}: {total} images, a line every {}\n",
+        run.root().display(),
+        cfg.log_every
+    ))?;
+    catch_signals()?;
+    let log = Log::new(total);
+    let ended = Fit::new(&run, &cfg, data, held.as_ref(), &log, &STOP).train();
+    // A failure to write the page must not hide the run's own error.
+    let page = page::write(&run, &cfg);
+    match ended? {
+        End::Stopped(state) => {
+            print(format!(
+                "stopped and saved at {} of {total} images; resume with: trainer fit --out {}\n",
+                state.images,
+                run.root().display()
+            ))?;
+            Ok(ExitCode::from(130))
+        }
+        End::Done(state) => {
+            print(format!("wrote {}\n", page?.display()))?;
+            let facts = export::facts(&cfg, &export::name(&cfg), state.images, None);
+            export::write(&run.export(), "generator", &state.ema, &cfg, facts)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The run, its settings, and whether it is new.
+fn open(args: &Args) -> Result<(Run, Config, bool), Box<dyn Error>> {
+    let Some(root) = &args.out else {
+        let cfg = args.settings.resolve()?;
+        return Ok((Run::numbered(Path::new("runs"), &export::name(&cfg)), cfg, true));
+    };
+    let run = Run::at(root);
+    if run.options().exists() {
+        let flags = args.settings.table()?;
+        let cfg = Config::load(&run.options())?.go_on(args.settings.recipe.as_deref(), &flags)?;
+        return Ok((run, cfg, false));
+    }
+    let foreign = fs::read_dir(root).into_iter().flatten().flatten().find(|entry| {
+        // What a killed process left half-written starts with a dot.
+        !entry.file_name().to_string_lossy().starts_with('.')
+    });
+    if let Some(entry) = foreign {
+        return Err(format!(
+            "{} holds {} but no run: choose a folder that is empty or does not exist",
+            root.display(),
+            entry.file_name().to_string_lossy()
+        )
+        .into());
+    }
+    Ok((run, args.settings.resolve()?, true))
+}
+
+/// The data. A new run whose images are all gray trains one channel unless it was asked for another
+/// number.
+fn load(args: &Args, cfg: Config, is_new: bool) -> Result<(DataSet, Config), Box<dyn Error>> {
+    if cfg.data.is_none() {
+        let what = match cfg.draw {
+            Drawing::Faces => "faces",
+            Drawing::Digits => "digits",
+        };
+        print(format!("drawing {} {what}\n", cfg.drawn))?;
+    }
+    let data = images::of_run(&cfg, cfg.channels)?;
+    if !is_new || cfg.channels == 1 || !data.is_gray()? {
+        return Ok((data, cfg));
+    }
+    let origins = Config::origins(args.settings.recipe.as_deref(), &args.settings.table()?)?;
+    let asked = origins.iter().any(|(key, _, from)| key == "channels" && *from != Origin::Default);
+    if asked {
+        return Ok((data, cfg));
+    }
+    let Ok(cfg) = cfg.clone().gray() else {
+        return Ok((data, cfg));
+    };
+    print("all images are gray: training one channel (three with --channels 3)\n")?;
+    Ok((images::of_run(&cfg, 1)?, cfg))
+}
+
+/// Refuses a length that the run is already beyond, if one was asked for.
+fn longer(args: &Args, cfg: &Config, total: u64, seen: u64) -> Result<(), Box<dyn Error>> {
+    let flags = args.settings.table()?;
+    let asked = ["images", "epochs"].into_iter().find(|key| flags.contains_key(*key));
+    let Some(key) = asked.filter(|_| seen >= total + cfg.step() as u64) else {
+        return Ok(());
+    };
+    Err(format!(
+        "the run has seen {seen} images and --{key} asks for {total}: ask for more, or export it \
+         as it is with: trainer export {}",
+        args.out.as_deref().unwrap_or(Path::new("RUN")).display()
+    )
+    .into())
+}
+
+fn catch_signals() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        if io::stderr().is_terminal() {
+            eprintln!("\nfinishing the step; press Ctrl-C again to quit without saving");
+        }
+    })
+}

@@ -1,0 +1,49 @@
+//! A generator by path: the newest checkpoint of a run, or a file.
+
+use std::error::Error;
+use std::path::Path;
+
+use runtime::graph::Facts;
+use runtime::record::Buffer;
+use trainer::config::Config;
+use trainer::run::{Run, checkpoint};
+use trainer::score::Target;
+use trainer::{export, networks};
+
+/// Latents over which batch norm's statistics are recomputed before a generator is used.
+pub const STATISTICS: usize = 10_000;
+
+/// The generator of a run's newest checkpoint, or of a file.
+///
+/// # Errors
+/// One that names the run or the file.
+pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
+    if !path.is_dir() {
+        return Ok(Target::file(path)?);
+    }
+    let (cfg, average, _) = newest(path)?;
+    let generator = networks::finished(&average, &cfg, STATISTICS, &cfg.device.open());
+    let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
+    let mut graph = export::graph(&generator, cfg.nz, facts);
+    graph.fold();
+    Ok(Target {
+        name: path.display().to_string(),
+        record: Buffer::from(&graph.pack()?),
+        data: cfg.data,
+        crop: cfg.crop,
+    })
+}
+
+/// The settings and the averaged generator of a run's newest checkpoint, and the images it has
+/// seen.
+///
+/// # Errors
+/// One that names the run.
+pub fn newest(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Error>> {
+    let run = Run::at(root);
+    let cfg = Config::load(&run.options())?;
+    let path = checkpoint::latest(&run)?;
+    let fresh = networks::fresh(&cfg, &cfg.device.open())?.ema;
+    let (average, images) = checkpoint::load_average(&path, fresh)?;
+    Ok((cfg, average, images))
+}

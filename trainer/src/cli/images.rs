@@ -1,0 +1,86 @@
+//! Images by path, with progress and a line that describes them.
+
+use std::error::Error;
+use std::path::Path;
+
+use trainer::config::{Config, Drawing};
+use trainer::data::{DataSet, Form, Open};
+use trainer::run::Run;
+
+use super::output::{bar, print};
+
+/// Files that are listed of those that cannot be decoded.
+const LISTED: usize = 10;
+
+/// The images of a run.
+///
+/// # Errors
+/// One that names the path.
+pub fn of_run(cfg: &Config, channels: usize) -> Result<DataSet, Box<dyn Error>> {
+    let form = Form { size: cfg.size as u32, channels, crop: cfg.crop };
+    match &cfg.data {
+        Some(path) => from(path, &form, cfg.threads()),
+        None => Ok(drawn(cfg.draw, cfg.drawn, cfg.seed, &form, cfg.threads())),
+    }
+}
+
+/// The images of a folder, a zip archive or IDX files.
+///
+/// # Errors
+/// One that names the path.
+pub fn from(path: &Path, form: &Form, workers: usize) -> Result<DataSet, Box<dyn Error>> {
+    let bar = bar("reading", 0);
+    let progress = |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let data = Open { workers, progress: &progress, ..Open::new(form) }.path(path);
+    bar.finish_and_clear();
+    Ok(data?)
+}
+
+/// Drawn images, those of `seed` and the seeds after it.
+pub fn drawn(draw: Drawing, count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
+    let bar = bar("drawing", count);
+    let progress = |done, _| bar.set_position(done as u64);
+    let open = Open { workers, progress: &progress, ..Open::new(form) };
+    let data = match draw {
+        Drawing::Faces => open.faces(count, seed),
+        Drawing::Digits => open.digits(count, seed),
+    };
+    bar.finish_and_clear();
+    data
+}
+
+/// Prints what there is, and what cannot be decoded.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn describe(data: &DataSet) -> std::io::Result<()> {
+    let mut text = data.describe() + "\n";
+    for skipped in data.skipped().iter().take(LISTED) {
+        text += &format!("  skipped {skipped}\n");
+    }
+    if data.skipped().len() > LISTED {
+        text += &format!("  and {} more\n", data.skipped().len() - LISTED);
+    }
+    print(text)
+}
+
+/// Threads to read images with where no run says how many.
+pub fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Refuses a folder that is a run: pictures among its files would be lost in it.
+///
+/// # Errors
+/// One that names the folder.
+pub fn refuse_run(out: &Path) -> Result<(), Box<dyn Error>> {
+    match Run::at(out).options().exists() {
+        true => {
+            Err(format!("{} is the folder of a run: choose another --out", out.display()).into())
+        }
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,44 @@
+//! What the program prints: text, progress, errors.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What every verb returns.
+pub type Ended = Result<(), Box<dyn Error>>;
+
+/// Prints to standard output. A closed pipe (`trainer ... | head`) is not an error.
+///
+/// # Errors
+/// Any other reason that standard output cannot be written.
+pub fn print(text: impl std::fmt::Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let wrote = write!(out, "{text}").and_then(|()| out.flush());
+    match wrote {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// A progress bar on standard error, drawn only if that is a terminal.
+pub fn bar(what: &str, count: usize) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr_with_hz(8);
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target);
+    let style = "{msg}  {wide_bar:.cyan/black} {human_pos}/{human_len}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.with_message(what.to_string())
+}
+
+/// An error and its causes on one line, without the line breaks that libraries put into theirs.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line += &format!(": {error}");
+        cause = error.source();
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,507 @@
+//! The ways to a [`DataSet`]: a folder or archive of files, IDX files, drawn faces, drawn digits.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use super::decode::{decode, fit};
+use super::digits;
+use super::drawn;
+use super::error::{DataError, Skipped};
+use super::form::Form;
+use super::idx;
+use super::labels::classes;
+use super::set::{BUDGET, DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};
+use super::source::{self, Entry};
+
+/// How images are read or drawn.
+#[derive(Clone, Copy)]
+pub struct Open<'a> {
+    /// Size and channels of every image, and the crop before resizing.
+    pub form: &'a Form,
+    /// Threads that decode or draw.
+    pub workers: usize,
+    /// Bytes of images that are kept in memory; the rest is decoded each time.
+    pub budget: usize,
+    /// Called with the number of images done and in all, from any thread.
+    pub progress: &'a (dyn Fn(usize, usize) + Sync),
+}
+
+impl<'a> Open<'a> {
+    /// On one thread, within [`BUDGET`], without progress.
+    pub fn new(form: &'a Form) -> Open<'a> {
+        Open { form, workers: 1, budget: BUDGET, progress: &|_, _| () }
+    }
+
+    /// The images of a folder (flat, or a folder per class), a zip archive or an IDX file (or a
+    /// folder of them).
+    ///
+    /// # Errors
+    /// [`DataError`]: the path is missing, unreadable, neither folder nor archive, damaged or
+    /// encrypted, or none of its files could be decoded. Single files that cannot be decoded are
+    /// [`DataSet::skipped`].
+    pub fn path(&self, path: &Path) -> Result<DataSet, DataError> {
+        let Open { form, workers, budget, progress } = *self;
+        if let Some(file) = idx::find(path) {
+            return self.idx(&file);
+        }
+        let mut found = source::find(path)?;
+        let entries = std::mem::take(&mut found.entries);
+        let fit = budget / form.values().max(1);
+        let (done, all) = (AtomicUsize::new(0), entries.len());
+        let load = |(i, entry): (usize, Entry)| {
+            let loaded = entry.read().and_then(|bytes| {
+                let pixels = decode(&bytes, &entry.name, form)?;
+                Ok((hash(SEED, &bytes), (i < fit).then_some(pixels)))
+            });
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            (entry, loaded)
+        };
+        let loaded: Vec<_> =
+            on_threads(workers, || entries.into_par_iter().enumerate().map(load).collect());
+
+        let mut fingerprint = SEED;
+        let mut images = Vec::with_capacity(all);
+        for (entry, loaded) in loaded {
+            match loaded {
+                Ok((content, pixels)) => {
+                    fingerprint = hash(fingerprint, entry.name.as_bytes());
+                    fingerprint = hash(fingerprint, &content.to_le_bytes());
+                    images.push(Image {
+                        pixels,
+                        origin: Origin::File(entry),
+                        label: None,
+                        content,
+                    });
+                }
+                Err(reason) => found.skipped.push(Skipped { name: entry.name, reason }),
+            }
+        }
+        if images.is_empty() {
+            return Err(DataError::NoImages { path: path.into(), found: found.inventory() });
+        }
+        let names = images.iter().map(|image| match &image.origin {
+            Origin::File(entry) => entry.name.as_str(),
+            Origin::Drawn(_) | Origin::Digit(_) | Origin::Memory => "",
+        });
+        let (labels, of) = classes(&names.collect::<Vec<_>>());
+        for (image, label) in images.iter_mut().zip(of) {
+            image.label = Some(label);
+        }
+        if let (false, Some(class)) = (labels.is_empty(), found.empty.first()) {
+            return Err(DataError::EmptyClass(path.into(), class.clone()));
+        }
+        different(path, &images)?;
+        let name = path.file_name().map_or(path.as_os_str(), |name| name);
+        let description = found.describe(&name.to_string_lossy(), images.len(), labels.len());
+        Ok(DataSet {
+            form: *form,
+            images,
+            labels,
+            skipped: found.skipped,
+            fingerprint,
+            description,
+        })
+    }
+
+    /// The images of an IDX file with the labels of the file beside it, named by their numbers.
+    fn idx(&self, path: &Path) -> Result<DataSet, DataError> {
+        let Open { form, workers, .. } = *self;
+        let idx = idx::read(path)?;
+        let (width, height) = (idx.columns as u32, idx.rows as u32);
+        let make = |(i, pixels): (usize, &[u8])| {
+            let gray = image::GrayImage::from_raw(width, height, pixels.to_vec());
+            Image {
+                pixels: gray.map(|gray| fit(gray.into(), form)),
+                origin: Origin::Memory,
+                label: idx.labels.as_ref().map(|labels| labels[i].into()),
+                content: hash(SEED, pixels),
+            }
+        };
+        let pixels = idx.pixels.par_chunks_exact(idx.rows * idx.columns);
+        let images: Vec<Image> = on_threads(workers, || pixels.enumerate().map(make).collect());
+        different(path, &images)?;
+        let labels = idx.labels.as_deref().unwrap_or_default();
+        let classes = labels.iter().max().map_or(0, |&most| usize::from(most) + 1);
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy();
+        let description = match classes {
+            0 => format!("{} images from {name}", images.len()),
+            n => format!("{} images from {name}, {n} classes", images.len()),
+        };
+        Ok(DataSet {
+            form: *form,
+            images,
+            labels: (0..classes).map(|class| class.to_string()).collect(),
+            skipped: Vec::new(),
+            fingerprint: hash(hash(SEED, &idx.pixels), labels),
+            description,
+        })
+    }
+
+    /// `count` of the built-in drawn faces, those of `seed` and the seeds after it.
+    pub fn faces(&self, count: usize, seed: u64) -> DataSet {
+        let Open { form, workers, budget, progress } = *self;
+        let fit = budget / form.values().max(1);
+        let done = AtomicUsize::new(0);
+        let draw = |i: usize| {
+            let face = seed.wrapping_add(i as u64);
+            let pixels = (i < fit).then(|| drawn_pixels(face, form));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+            Image {
+                pixels,
+                origin: Origin::Drawn(face),
+                label: None,
+                content: hash(SEED, &face.to_le_bytes()),
+            }
+        };
+        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
+        let numbers = [drawn::VERSION, seed, count as u64].map(u64::to_le_bytes);
+        DataSet {
+            form: *form,
+            images,
+            labels: Vec::new(),
+            skipped: Vec::new(),
+            fingerprint: hash(SEED, &numbers.concat()),
+            description: format!("{count} drawn faces"),
+        }
+    }
+
+    /// `count` of the built-in drawn digits, those of `seed` and the seeds after it, with their
+    /// labels.
+    pub fn digits(&self, count: usize, seed: u64) -> DataSet {
+        let Open { form, workers, budget, progress } = *self;
+        let fit = budget / form.values().max(1);
+        let done = AtomicUsize::new(0);
+        let draw = |i: usize| {
+            let digit = seed.wrapping_add(i as u64);
+            let pixels = (i < fit).then(|| digit_pixels(digit, form));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+            Image {
+                pixels,
+                origin: Origin::Digit(digit),
+                label: Some((digit % 10) as usize),
+                content: hash(SEED, &digit.to_le_bytes()),
+            }
+        };
+        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
+        let numbers = [digits::VERSION, seed, count as u64].map(u64::to_le_bytes);
+        DataSet {
+            form: *form,
+            images,
+            labels: (0..10).map(|digit| digit.to_string()).collect(),
+            skipped: Vec::new(),
+            fingerprint: hash(hash(SEED, b"digits"), &numbers.concat()),
+            description: format!("{count} drawn digits"),
+        }
+    }
+}
+
+impl DataSet {
+    /// [`Open::path`] on `workers` threads.
+    ///
+    /// # Errors
+    /// As [`Open::path`].
+    pub fn open(path: &Path, form: &Form, workers: usize) -> Result<DataSet, DataError> {
+        Open { workers, ..Open::new(form) }.path(path)
+    }
+
+    /// [`Open::faces`] on `workers` threads.
+    pub fn drawn(count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
+        Open { workers, ..Open::new(form) }.faces(count, seed)
+    }
+
+    /// [`Open::digits`] on `workers` threads.
+    pub fn digits(count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
+        Open { workers, ..Open::new(form) }.digits(count, seed)
+    }
+}
+
+/// Refuses a set of identical images.
+fn different(path: &Path, images: &[Image]) -> Result<(), DataError> {
+    let same = images.windows(2).all(|pair| pair[0].content == pair[1].content);
+    match same && images.len() > 1 {
+        true => Err(DataError::Identical(path.into(), images.len())),
+        false => Ok(()),
+    }
+}
+
+/// Runs `work` on a pool of `workers` threads, or on the current thread if they cannot be started.
+pub(super) fn on_threads<T: Send>(workers: usize, work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(workers.max(1)).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, Rgb, RgbImage};
+    use std::fs;
+    use std::io::{Cursor, Write};
+
+    const FORM: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Center };
+
+    fn png(v: u8) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        let image = RgbImage::from_pixel(10, 8, Rgb([v, 0, 255 - v]));
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        dir
+    }
+
+    fn zip(files: &[(&str, Vec<u8>)]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(file.as_file_mut());
+        for (name, bytes) in files {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        file
+    }
+
+    fn reds(data: &DataSet) -> Vec<u8> {
+        (0..data.len()).map(|i| data.with(i, |p| p[0]).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_folder_of_rubbish_with_images_in_it() {
+        let dir = folder(&[
+            ("b.png", png(2)),
+            ("a.png", png(1)),
+            ("photo.jpg", png(3)),    // a wrong extension
+            ("scan.dat", png(4)),     // one that says nothing
+            ("no extension", png(5)), // none
+            ("text.jpg", b"not a picture".to_vec()),
+            ("cut.png", png(9)[..30].to_vec()),
+            ("empty.gif", Vec::new()),
+            ("README", b"P5 is a letter and a digit".to_vec()),
+            ("list.csv", b"BM,1".to_vec()),
+            (".hidden.png", png(6)),
+            ("sub/.git/x.png", png(7)),
+        ]);
+        let data = DataSet::open(dir.path(), &FORM, 2).unwrap();
+        assert_eq!(reds(&data), [1, 2, 5, 3, 4]);
+        let skipped: Vec<&str> = data.skipped().iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(skipped, ["cut.png", "empty.gif", "text.jpg"]);
+        assert_eq!(data.skipped()[2].to_string(), "text.jpg: not an image despite its name");
+        let name = dir.path().file_name().unwrap().to_string_lossy();
+        assert_eq!(data.describe(), format!("5 images from {name}, 3 skipped, 2 other files"));
+        assert!(data.labels().is_empty());
+        assert_eq!(data.picture(0).unwrap().get_pixel(3, 3).0, [1, 0, 254]);
+    }
+
+    #[test]
+    fn classes() {
+        let files = |names: [&'static str; 4]| {
+            names.map(|name| (name, png(name.bytes().fold(0, u8::wrapping_add))))
+        };
+        let cases = [
+            (["x.png", "y.png", "z.png", "w.png"], vec![], vec![]),
+            (["all/x.png", "all/y.png", "all/z.png", "all/w.png"], vec![], vec![]),
+            (
+                ["dog/x.png", "cat/y.png", "cat/a/z.png", "dog/b/w.png"],
+                vec!["cat", "dog"],
+                vec![0, 0, 1, 1],
+            ),
+            (
+                ["s/dog/x.png", "s/cat/y.png", "s/cat/z.png", "s/eel/z.png"],
+                vec!["cat", "dog", "eel"],
+                vec![0, 0, 1, 2],
+            ),
+            (["dog/x.png", "cat/y.png", "cat/z.png", "stray.png"], vec![], vec![]),
+        ];
+        for (names, labels, of) in cases {
+            let dir = folder(&files(names));
+            let archive = zip(&files(names));
+            let from_folder = DataSet::open(dir.path(), &FORM, 1).unwrap();
+            let from_zip = DataSet::open(archive.path(), &FORM, 3).unwrap();
+            for data in [&from_folder, &from_zip] {
+                assert_eq!(data.labels(), labels, "{names:?}");
+                let got: Vec<usize> = (0..4).filter_map(|i| data.label(i)).collect();
+                assert_eq!(got, of, "{names:?}");
+            }
+            assert_eq!(reds(&from_folder), reds(&from_zip), "{names:?}");
+            assert_eq!(from_folder.fingerprint(), from_zip.fingerprint(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn other_data_has_another_fingerprint() {
+        let print = |files: &[(&str, Vec<u8>)], form: &Form| {
+            DataSet::open(folder(files).path(), form, 2).unwrap().fingerprint()
+        };
+        let base = print(&[("a.png", png(1)), ("b.png", png(2))], &FORM);
+        assert_eq!(
+            base,
+            print(
+                &[("a.png", png(1)), ("b.png", png(2))],
+                &Form { size: 4, channels: 1, crop: crate::data::Crop::Center }
+            )
+        );
+        assert_ne!(base, print(&[("a.png", png(1)), ("b.png", png(3))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(1)), ("c.png", png(2))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(2)), ("b.png", png(1))], &FORM));
+        assert_ne!(base, print(&[("a.png", png(1))], &FORM));
+        let drawn = |count, seed| DataSet::drawn(count, seed, &FORM, 1).fingerprint();
+        assert_ne!(drawn(2, 0), drawn(3, 0));
+        assert_ne!(drawn(2, 0), drawn(2, 1));
+    }
+
+    #[test]
+    fn beyond_the_budget_images_are_decoded_again() {
+        let files: Vec<_> = (0..9u8).map(|i| (format!("{i}.png"), png(i))).collect();
+        let files: Vec<_> =
+            files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let dir = folder(&files);
+        let calls = AtomicUsize::new(0);
+        let count = |_, all| {
+            assert_eq!(all, 9);
+            calls.fetch_add(1, Ordering::Relaxed);
+        };
+        let open =
+            Open { workers: 2, budget: 4 * FORM.values(), progress: &count, ..Open::new(&FORM) };
+        let data = open.path(dir.path()).unwrap();
+        assert_eq!(calls.into_inner(), 9);
+        assert_eq!(data.images.iter().filter(|i| i.pixels.is_some()).count(), 4);
+        assert_eq!(reds(&data), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        fs::remove_file(dir.path().join("8.png")).unwrap();
+        let error = data.with(8, |_| ()).unwrap_err().to_string();
+        assert!(error.contains("8.png: cannot be read"), "{error}");
+        assert!(data.with(0, |_| ()).is_ok());
+        assert!(data.with(9, |_| ()).unwrap_err().to_string().contains("there are only 9"));
+    }
+
+    #[test]
+    fn nothing_to_decode() {
+        let text = || b"text".to_vec();
+        struct Case {
+            files: Vec<(&'static str, Vec<u8>)>,
+            found: &'static str,
+        }
+        let cases = [
+            Case { files: vec![], found: "found no files" },
+            Case { files: vec![(".a.png", png(1))], found: "found 1 hidden" },
+            Case {
+                files: vec![("a.txt", text()), ("b.TXT", text()), ("c", text())],
+                found: "found 2 .txt, 1 without extension",
+            },
+            Case {
+                files: vec![("n.txt", text()), ("a.jpg", text()), ("b.heic", text())],
+                found: "found 1 .txt, 1 .heic that failed, 1 .jpg that failed (a.jpg: not an image despite its name, b.heic: heic is not supported)",
+            },
+        ];
+        for Case { files, found } in cases {
+            let dir = folder(&files);
+            let error = DataError::to_string(&DataSet::open(dir.path(), &FORM, 1).unwrap_err());
+            let path = dir.path().display();
+            let want = format!(
+                "no image could be decoded in {path}: supported are jpeg, png, webp, bmp, pgm/ppm/pbm, gif, tiff, tga; {found}"
+            );
+            assert_eq!(error, want);
+        }
+    }
+
+    #[test]
+    fn paths_that_are_no_data() {
+        let dir = folder(&[("note.txt", b"hello".to_vec())]);
+        let cases = [
+            ("nowhere", "nowhere: no such file or folder"),
+            ("note.txt", "note.txt is neither a folder nor a zip archive"),
+            ("note.txt/x", "cannot read "),
+        ];
+        for (name, want) in cases {
+            let error = DataSet::open(&dir.path().join(name), &FORM, 1).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn drawn_faces() {
+        let data = DataSet::drawn(3, 5, &FORM, 2);
+        assert_eq!((data.len(), data.describe().as_str()), (3, "3 drawn faces"));
+        assert_eq!(data.picture(1).unwrap(), drawn::face(6, 8));
+        let gray = DataSet::drawn(
+            3,
+            5,
+            &Form { size: 8, channels: 1, crop: crate::data::Crop::Center },
+            1,
+        );
+        assert_eq!(gray.with(0, <[u8]>::len).unwrap(), 64);
+        assert!(gray.picture(0).unwrap().pixels().all(|p| p[0] == p[1] && p[1] == p[2]));
+    }
+
+    #[test]
+    fn drawn_digits_have_labels() {
+        let data = DataSet::digits(25, 7, &FORM, 2);
+        assert_eq!(data.labels().len(), 10);
+        assert_eq!(data.label(0), Some(7));
+        assert_eq!(data.label(24), Some(1));
+        let again = DataSet::digits(25, 8, &FORM, 1);
+        assert_ne!(data.fingerprint(), again.fingerprint());
+        let first = data.with(1, <[u8]>::to_vec).unwrap();
+        assert_eq!(first, again.with(0, <[u8]>::to_vec).unwrap());
+        assert_eq!(first.len(), 3 * 64);
+    }
+
+    #[test]
+    fn what_is_held_out_is_a_matter_of_content() {
+        let files: Vec<(String, Vec<u8>)> =
+            (0..60).map(|v| (format!("{v:02}.png"), png(v))).collect();
+        let named = |rename: &dyn Fn(&str) -> String| {
+            let files: Vec<_> = files.iter().map(|(n, b)| (rename(n), b.clone())).collect();
+            let files: Vec<_> = files.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
+            let dir = folder(&files);
+            let mut data = DataSet::open(dir.path(), &FORM, 2).unwrap();
+            let held = data.hold_out(0.3);
+            (reds(&data), reds(&held))
+        };
+        let (train, held) = named(&|n| n.into());
+        assert_eq!(train.len() + held.len(), 60);
+        assert!((8..30).contains(&held.len()), "{held:?}");
+        // Other names, the other way round.
+        let (_, mut again) = named(&|n| format!("{}-{n}", 99 - n[..2].parse::<u8>().unwrap()));
+        again.sort();
+        assert_eq!(held, again);
+    }
+
+    #[test]
+    fn nothing_to_learn_from() {
+        let same = folder(&[("a.png", png(1)), ("b.png", png(1))]);
+        let error = DataSet::open(same.path(), &FORM, 1).unwrap_err().to_string();
+        assert!(
+            error.ends_with("all 2 images are the same: there is nothing to learn from them"),
+            "{error}"
+        );
+        let classes = folder(&[("cat/a.png", png(1)), ("dog/b.png", png(2))]);
+        fs::create_dir(classes.path().join("owl")).unwrap();
+        let error = DataSet::open(classes.path(), &FORM, 1).unwrap_err().to_string();
+        assert!(error.ends_with("the class folder owl is empty: fill it or remove it"), "{error}");
+        // Beside images without classes an empty folder means nothing.
+        let flat = folder(&[("a.png", png(1)), ("b.png", png(2))]);
+        fs::create_dir(flat.path().join("owl")).unwrap();
+        assert_eq!(DataSet::open(flat.path(), &FORM, 1).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn crops_that_do_not_fit_are_said() {
+        let dir = folder(&[("a.png", png(1)), ("b.png", png(2))]);
+        let form = Form { crop: crate::data::Crop::Middle(9), ..FORM };
+        let error = DataSet::open(dir.path(), &form, 1).unwrap_err().to_string();
+        assert!(error.contains("10 x 8, too small for the crop 9"), "{error}");
+        let form = Form { crop: crate::data::Crop::Middle(6), ..FORM };
+        assert_eq!(DataSet::open(dir.path(), &form, 1).unwrap().len(), 2);
+    }
+}

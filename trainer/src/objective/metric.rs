@@ -1,0 +1,99 @@
+//! What a step takes and returns: a batch of images, and metrics.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::config::Config;
+use crate::data::Ready;
+
+/// One of the values that a step returns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// Its key in `stats.jsonl`.
+    pub key: &'static str,
+    /// Heading of its column in the log.
+    pub label: &'static str,
+    /// Name of its curve.
+    pub name: &'static str,
+    /// Decimals.
+    pub digits: usize,
+    /// The chart that has its curve.
+    pub chart: Option<Chart>,
+}
+
+impl Metric {
+    /// Width of its column in the log.
+    pub fn width(&self) -> usize {
+        // Three digits before the point.
+        self.label.len().max(self.digits + 4)
+    }
+}
+
+/// A chart: curves that share a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chart {
+    /// Losses.
+    Loss,
+    /// Probabilities.
+    Probability,
+    /// The balance of the two networks.
+    Health,
+    /// Gradient penalties.
+    Penalty,
+    /// Quality of reconstructions.
+    Likeness,
+}
+
+impl Chart {
+    /// Its title.
+    pub fn caption(self) -> &'static str {
+        match self {
+            Chart::Loss => "losses",
+            Chart::Probability => "mean of D, as a probability",
+            Chart::Health => "health",
+            Chart::Penalty => "gradient penalties, unweighted",
+            Chart::Likeness => "likeness in dB",
+        }
+    }
+}
+
+/// Training images of one step.
+pub struct Batch {
+    /// `[n, c, h, w]` in [-1, 1].
+    pub images: Tensor<4>,
+    /// The class of each image; empty if the data has none.
+    pub labels: Vec<usize>,
+}
+
+impl Batch {
+    /// Moves images to a device.
+    pub fn new(ready: Ready, cfg: &Config, device: &Device) -> Batch {
+        let Ready { values, labels } = ready;
+        let one = cfg.channels * cfg.size * cfg.size;
+        let shape = [values.len() / one, cfg.channels, cfg.size, cfg.size];
+        let data = TensorData::new(values, shape);
+        Batch { images: Tensor::from_data(data, device), labels }
+    }
+}
+
+/// A metric.
+pub const fn metric(
+    key: &'static str,
+    label: &'static str,
+    name: &'static str,
+    digits: usize,
+    chart: Option<Chart>,
+) -> Metric {
+    Metric { key, label, name, digits, chart }
+}
+
+/// A value by name.
+pub type Measured = (&'static str, f64);
+
+/// Values as text: `psnr 21.34  psnr_before 13.98`.
+pub fn line(measured: &[Measured]) -> String {
+    let each = measured.iter().map(|(name, value)| match value.abs() {
+        v if v < 0.1 => format!("{name} {value:.5}"),
+        _ => format!("{name} {value:.2}"),
+    });
+    each.collect::<Vec<_>>().join("  ")
+}

@@ -1,0 +1,18 @@
+//! A training run on disk and on the terminal: its folder, checkpoints, log, and the pages that
+//! show it.
+
+pub mod checkpoint;
+pub mod curves;
+pub mod due;
+pub mod error;
+pub mod events;
+mod folder;
+pub mod log;
+pub mod meter;
+pub mod page;
+pub mod record;
+pub mod show;
+pub mod stats;
+pub mod verdict;
+
+pub use folder::Run;

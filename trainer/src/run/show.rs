@@ -1,0 +1,149 @@
+//! The pictures that a run writes while it trains.
+
+use std::fs;
+use std::io;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, activation};
+use image::RgbImage;
+
+use super::curves;
+use super::error::FitError;
+use super::events::Events;
+use super::folder::Run;
+use crate::config::{Config, Objective};
+use crate::data::{DataSet, sheet};
+use crate::file::{self, WriteError};
+use crate::networks::{Condition, State, finished, noise, signed};
+use crate::objective::{self, Metric};
+
+/// Side of the grid, in pictures.
+const GRID: usize = 8;
+/// Pictures of each class in the grid of a conditional run.
+const EACH: usize = 10;
+/// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
+const STATISTICS: usize = 512;
+
+/// What the pictures are of and where they go.
+pub struct Show<'a> {
+    /// The folder that they are written into.
+    pub run: &'a Run,
+    /// Its settings.
+    pub cfg: &'a Config,
+    /// The training images.
+    pub data: &'a DataSet,
+    /// Images that are not trained on, if there are any.
+    pub held: Option<&'a DataSet>,
+    /// Where the networks are.
+    pub device: &'a Device,
+}
+
+impl Show<'_> {
+    /// Real images, and what the untrained generator makes.
+    ///
+    /// # Errors
+    /// [`FitError`] names the image or the file.
+    pub fn first(&self, fresh: &State) -> Result<(), FitError> {
+        let count = (GRID * GRID).min(self.data.len());
+        let reals: Vec<_> = (0..count)
+            .map(|i| self.data.picture(i))
+            .collect::<Result<_, _>>()
+            .map_err(FitError::Data)?;
+        sheet::write_sheet(&self.run.picture("reals"), &reals, GRID)?;
+        let fakes = self.grid(fresh);
+        sheet::write_sheet(&self.run.picture("fakes_init"), &fakes, self.columns())?;
+        Ok(())
+    }
+
+    /// A grid of samples, what the objective shows beside it, and the curves.
+    ///
+    /// # Errors
+    /// [`FitError`] names the image or the file.
+    pub fn samples(&self, state: &State, events: &mut Events) -> Result<(), FitError> {
+        let tag = format!("-{:09}", state.images);
+        let path = self.run.picture(&format!("fakes{tag}"));
+        let (grid, columns) = (self.grid(state), self.columns());
+        sheet::write_sheet(&path, &grid, columns)?;
+        if let Ok(png) = fs::read(&path) {
+            let sides = [columns, grid.len() / columns].map(|n| (n * self.cfg.size) as u32);
+            events.picture(state.images, "fakes", sides, &png)?;
+        }
+        self.objective(state, &tag)
+    }
+
+    /// The same at the end of an epoch and, for a GAN, D's output for each picture of the grid as
+    /// probabilities, in the grid's rows and columns.
+    ///
+    /// # Errors
+    /// [`FitError`] names the image or the file.
+    pub fn epoch(&self, state: &State, epoch: u64) -> Result<(), FitError> {
+        let (fakes, columns) = (self.fakes(state), self.columns());
+        let path = self.run.picture(&format!("fake_images_epoch_{epoch:04}"));
+        sheet::write_sheet(&path, &sheet::pictures(fakes.clone()), columns)?;
+        if self.cfg.objective == Objective::Gan {
+            state.d.settle();
+            let rows = fakes.dims()[0] / columns;
+            let labels: Vec<usize> = (0..fakes.dims()[0]).map(|i| i / columns).collect();
+            let seen = match Condition::new(self.cfg, Some(&labels), &fakes.device()) {
+                Some(condition) => condition.beside(fakes),
+                None => fakes,
+            };
+            let outputs = activation::sigmoid(state.d.valid().forward(seen));
+            sheet::write_square(&self.run.d_outputs(epoch), outputs.reshape([rows, columns]))?;
+        }
+        self.objective(state, &format!("_epoch_{epoch:04}"))
+    }
+
+    /// The curves of everything logged so far.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the file.
+    pub fn curves(&self, metrics: &[Metric]) -> Result<(), WriteError> {
+        let path = self.run.curves();
+        let text = curves::svg(&curves::rows(&self.run.stats()), metrics).map_err(|e| {
+            WriteError { path: path.clone(), error: io::Error::other(e.to_string()) }
+        })?;
+        file::write(&path, text.as_bytes())
+    }
+
+    /// What the objective shows: reconstructions, codes.
+    fn objective(&self, state: &State, tag: &str) -> Result<(), FitError> {
+        let unseen = self.held.filter(|held| !held.is_empty()).unwrap_or(self.data);
+        let pictures = objective::pictures(state, self.cfg, [self.data, unseen], self.device);
+        for picture in pictures.map_err(FitError::Data)? {
+            let path = self.run.picture(&format!("{}{tag}", picture.name));
+            sheet::write_png(&path, &picture.image.into())?;
+            if let Some(page) = picture.page {
+                // Only the newest is kept: a page is large, and it differs from the last one only
+                // in its points.
+                file::write(&self.run.page(picture.name), page.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Seeds 0 to 63, or ten of each class: the same latents at every interval, and the same as
+    /// `runtime`'s.
+    fn grid(&self, state: &State) -> Vec<RgbImage> {
+        sheet::pictures(self.fakes(state))
+    }
+
+    /// The grid as images `[n, c, h, w]` in [-1, 1].
+    fn fakes(&self, state: &State) -> Tensor<4> {
+        let g = finished(&state.ema, self.cfg, STATISTICS, self.device);
+        let device = &self.device.clone().inner();
+        let z = match self.cfg.labels.len() {
+            0 => noise::seeds(0, GRID * GRID, self.cfg.nz, 0, device),
+            labels => noise::rows(EACH, self.cfg.nz, labels, device),
+        };
+        signed(g.forward(z), self.cfg)
+    }
+
+    /// Columns of the grid.
+    fn columns(&self) -> usize {
+        match self.cfg.labels.len() {
+            0 => GRID,
+            _ => EACH,
+        }
+    }
+}
