@@ -49,12 +49,8 @@ impl Error for EmbedError {}
 /// }
 /// ```
 ///
-/// ```ignore
-/// // main.rs
-/// include!(concat!(env!("OUT_DIR"), "/model.rs"));
-/// static FACES: &[u8] = runtime::include_record!(concat!(env!("OUT_DIR"), "/model.bpk"));
-/// static mut MEMORY: [f32; ARENA] = [0.0; ARENA];
-/// ```
+/// The program then includes `model.rs` from `OUT_DIR`, passes the path of `model.bpk` to
+/// [`crate::include_record`], and declares a static arena of `ARENA` floats.
 ///
 /// # Errors
 /// [`EmbedError`] names the file.

@@ -7,8 +7,7 @@ use std::time::SystemTime;
 
 /// The path of one of the workspace's programs, built if it is missing or older than its sources.
 ///
-/// `cargo test --workspace` has built all of them beside the tests. A build from here would select other features of a few
-/// dependencies, and so compile most of the workspace again.
+/// `cargo test --workspace` has built all of them beside the tests.
 ///
 /// # Panics
 /// If it cannot be built.
@@ -74,14 +73,18 @@ fn build(folder: &Path, gpu: bool) {
         Some(name) => name,
     };
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--profile", profile, "--bins"]);
+    // The command that the tests themselves are built with: its programs have the same path and features.
+    match gpu {
+        false => command.args(["test", "--quiet", "--no-run", "--workspace", "--profile", profile]),
+        true => {
+            command.args(["build", "--quiet", "--profile", profile, "--bins"]);
+            for package in PROGRAMS.iter().chain(&["models", "tests"]) {
+                command.args(["-p", package]);
+            }
+            command.args(["--features", "runtime/gpu,trainer/gpu"])
+        }
+    };
     command.arg("--target-dir").arg(folder.parent().expect("a profile is in a target folder"));
-    for package in PROGRAMS.iter().chain(&["models", "tests"]) {
-        command.args(["-p", package]);
-    }
-    if gpu {
-        command.args(["--features", "runtime/gpu,trainer/gpu"]);
-    }
     let status = command.current_dir(root()).status();
     assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
 }

@@ -36,7 +36,7 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
 }
 
 /// [`write`] with images of bytes, 0 for black and 255 for white, as evaluation tools such as
-/// torch-fidelity expect. [`super::read`] does not support the result.
+/// torch-fidelity expect. [`super::read()`] does not support the result.
 ///
 /// # Errors
 /// As [`write`].

@@ -124,7 +124,7 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: as promised by the caller; as below.
+        // SAFETY: as promised by the caller; likewise below.
         Row([unsafe { L::splat(0.0) }; N], core::marker::PhantomData)
     }
 
@@ -216,7 +216,7 @@ impl Dots for Vnni {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: the CPU has the instruction, as promised by the caller; as below.
+        // SAFETY: the CPU has the instruction, as promised by the caller; likewise below.
         Vnni(unsafe { _mm512_setzero_si512() })
     }
 
@@ -291,7 +291,7 @@ impl Dots for Avx2 {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: the CPU has the instruction, as promised by the caller; as below.
+        // SAFETY: the CPU has the instruction, as promised by the caller; likewise below.
         Avx2([unsafe { _mm256_setzero_si256() }; 4])
     }
 
@@ -343,7 +343,7 @@ impl Dots for Neon {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: NEON is part of the target; as below.
+        // SAFETY: NEON is part of the target; likewise below.
         Neon([unsafe { vdupq_n_s32(0) }; LANES])
     }
 

@@ -154,8 +154,8 @@ impl Job for FloatJob<'_> {
     fn run<S: Set>(self, _: S) {
         let FloatJob { layer, weight, bias, part, x, scratch, y } = self;
         match FloatKernel::of(layer) {
-            // SAFETY: the set proves that the CPU has the instructions, and `y`
-            // was made on the promise that no other thread writes the part's places; as below.
+            // SAFETY: the set proves that the CPU has the instructions, and `y` was made on the
+            // promise that no other thread writes the part's places; likewise below.
             FloatKernel::Planes(padding) => unsafe {
                 planes::run::<S::Lanes>(layer, (weight, bias), padding, part, x, scratch, y);
             },

@@ -161,7 +161,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
-                // SAFETY: the CPU has the instruction, as promised by the caller; as below.
+                // SAFETY: the CPU has the instruction, as promised by the caller; likewise below.
                 $name(unsafe { $splat(v) })
             }
 

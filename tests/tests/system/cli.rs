@@ -1,4 +1,5 @@
-//! Both programs as typed, mistakes included: one line that names the thing, the right exit code, nothing half-written.
+//! Both programs as typed, mistakes included: one line that names the thing, the right exit code,
+//! nothing half-written.
 
 use std::fs;
 use std::io::Read;

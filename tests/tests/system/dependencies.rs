@@ -4,7 +4,7 @@ use std::process::Command;
 
 use tests::root;
 
-/// `cargo tree` of a package's normal dependencies, one crate a line.
+/// `cargo tree` of the normal dependencies of a package, one crate per line.
 fn tree(package: &str, features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--prefix", "none", "-e", "normal", "-p", package])

@@ -1,5 +1,5 @@
-//! The trainer's generator, its record, its ONNX model and an independent engine agree, for every size that can be
-//! trained.
+//! The trainer's generator, its record, its ONNX model and an independent engine agree, for every
+//! size that can be trained.
 
 use burn::tensor::Device;
 use models::dcgan::{self, SIZES, Shape};
@@ -13,7 +13,7 @@ use trainer::networks::noise;
 
 const SEEDS: usize = 3;
 
-/// What an independent engine makes of an ONNX model and the first seeds.
+/// The images of an independent engine, from an ONNX model and the first seeds.
 fn engine(model: Vec<u8>, latent: usize, labels: usize) -> Vec<f32> {
     let mut z = vec![0.0; SEEDS * latent];
     for (seed, z) in z.chunks_exact_mut(latent).enumerate() {
@@ -28,7 +28,7 @@ fn engine(model: Vec<u8>, latent: usize, labels: usize) -> Vec<f32> {
     image.to_vec()
 }
 
-/// What our runtime makes of them.
+/// The images of our runtime.
 fn ours(record: &[u8]) -> Vec<f32> {
     let record = Buffer::from(record);
     let model = Model::parse(record.bytes()).unwrap();
@@ -55,7 +55,7 @@ fn every_size_that_can_be_trained() {
         for channels in [1, 3] {
             let shape = Shape { size, channels };
             let g = dcgan::generator(&shape, 10, 5, 1, &training).unwrap();
-            // Statistics that are not those of a fresh network.
+            // Statistics other than those of a fresh network.
             let mut rng = noise::rng(1, noise::Stream::Statistics, 0);
             let batches = [0, 1].map(|_| noise::latents(8, 10, &mut rng, &training));
             let g = burn::module::Module::valid(&g.restandardize(batches));
@@ -130,7 +130,7 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
     let model = onnx::write(&trainer::export::graph(&g, 3, Facts::default())).unwrap();
     let whole = onnx::read(&model).unwrap();
     for len in 0..model.len() {
-        // A cut between two facts at the end of the file leaves a model with fewer facts.
+        // Cut between two facts at the end of the file, a model still parses, with fewer facts.
         if let Ok(graph) = onnx::read(&model[..len]) {
             assert_eq!(graph.layers, whole.layers, "cut at {len}");
         }
@@ -140,7 +140,7 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
         for bit in [0, 3, 6] {
             let mut model = model.clone();
             model[at] ^= 1 << bit;
-            // Most are errors; what still reads has to be a generator.
+            // Most flips are errors; whatever still parses must be a generator.
             if let Ok(graph) = onnx::read(&model) {
                 graph.shapes().unwrap();
             }
@@ -168,6 +168,6 @@ fn images_of_bytes_are_the_pictures() {
         (f32::from(*byte) - exact).abs()
     });
     let worst = apart.fold(0.0, f32::max);
-    // Rounded, and by the other engine's arithmetic.
+    // Half a step from rounding, and a little from the other engine's arithmetic.
     assert!(worst < 0.502, "{worst}");
 }

@@ -1,7 +1,7 @@
-//! The Vulkan backend: the CPU's pictures and the CPU's training, on every adapter there is.
+//! The Vulkan backend makes the CPU's pictures and trains like the CPU, on every adapter.
 //!
-//! Without the feature `gpu` only what is said then is tested. On a machine without an adapter the
-//! others say so in a line and pass, unless the variable `POCKET_GAN_GPU` is `required`.
+//! Without the feature `gpu` only the error messages are tested. Without an adapter the other tests
+//! print a line and pass, unless the variable `POCKET_GAN_GPU` is `required`.
 
 use tests::{run, trainer};
 
@@ -47,7 +47,7 @@ mod on_vulkan {
     use trainer::networks::noise::{self, Stream};
     use trainer::objective::{self, Batch};
 
-    /// The adapters; none is a failure where they are required.
+    /// The adapters; none is a failure if they are required.
     fn found() -> Vec<Adapter> {
         let all = adapters();
         if all.is_empty() {
@@ -64,14 +64,14 @@ mod on_vulkan {
         Buffer::from(&graph.to_record().unwrap())
     }
 
-    /// Generators of every kind of layer, size and number of channels.
+    /// Generators with every kind of layer, and different sizes and numbers of channels.
     fn generators() -> Vec<(&'static str, Buffer)> {
         let device = Device::flex();
         let shape = |size, channels| Shape { size, channels };
         let resize = Style { upsample: Upsample::Resize, norm: false, output: Output::Sigmoid };
         let nets = [
-            ("64 px colour", dcgan::generator(&shape(64, 3), 20, 8, 1, &device), 20),
-            ("16 px grey", dcgan::generator(&shape(16, 1), 7, 3, 2, &device), 7),
+            ("64 px color", dcgan::generator(&shape(64, 3), 20, 8, 1, &device), 20),
+            ("16 px gray", dcgan::generator(&shape(16, 1), 7, 3, 2, &device), 7),
             ("128 px", dcgan::generator(&shape(128, 3), 9, 2, 3, &device), 9),
             ("resize", dcgan::generator_as(resize, &shape(32, 3), 8, 4, 4, &device), 8),
             ("dense", mlp::generator(&shape(28, 1), 11, 16, 5, &device), 11),

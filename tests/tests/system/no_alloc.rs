@@ -1,4 +1,4 @@
-//! No allocation: parsing a model and making faces under an allocator that panics.
+//! No allocation: parsing a model and making faces with an allocator that panics.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -17,7 +17,7 @@ use runtime::model::Model;
 use runtime::record::Buffer;
 use runtime::simd::Isa;
 
-/// The system's allocator, which panics on a thread that forbade it.
+/// The system allocator, which panics on threads that forbid allocation.
 struct Watched;
 
 thread_local! {
@@ -28,7 +28,7 @@ thread_local! {
 // SAFETY: every call is the system allocator's own.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Panicking allocates too: allow that before.
+        // Panicking allocates too, so allow that first.
         if FORBIDDEN.replace(false) {
             panic!("allocates {} bytes", layout.size());
         }
@@ -98,7 +98,7 @@ impl<C: PixelColor> DrawTarget for Panel<C> {
     }
 }
 
-/// A show with every key pressed; how many frames were drawn.
+/// Runs a show with every key pressed; returns the number of frames drawn.
 fn show<C: Paint>(kiosk: &mut Kiosk<Cpu<'_>>) -> u32 {
     let panel = &mut Panel::<C>(PhantomData);
     let mut drawn = 0;
@@ -146,6 +146,6 @@ fn the_kiosk_does_not_allocate() {
 
 #[test]
 #[should_panic(expected = "allocates 3 bytes")]
-fn an_allocation_would_be_noticed() {
+fn an_allocation_is_noticed() {
     without_allocation(|| std::hint::black_box(vec![1u8; 3]));
 }

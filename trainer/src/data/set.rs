@@ -1,6 +1,7 @@
 //! A set of images of one form.
 
 use image::RgbImage;
+use quality::Pictures;
 
 use super::decode::decode;
 use super::digits;
@@ -159,6 +160,18 @@ impl DataSet {
     /// A hash of the images, their names and their order. It does not depend on the form.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// The images `which`, in memory.
+    ///
+    /// # Errors
+    /// [`DataError::Lost`] as [`DataSet::with`].
+    pub fn pictures(&self, which: &[usize]) -> Result<Pictures, DataError> {
+        let mut pictures = Pictures::new(self.form.size, self.form.planes());
+        for &i in which {
+            self.with(i, |planes| pictures.push(planes))?;
+        }
+        Ok(pictures)
     }
 
     /// Calls `use_` with image `i` as planes of bytes.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage, imageops};
+use quality::byte;
 use runtime::npy;
 
 use crate::file::{self, WriteError};
@@ -43,11 +44,6 @@ pub fn picture(image: &[f32], channels: usize, width: u32, height: u32) -> RgbIm
         // A gray image has one plane for all three channels.
         image::Rgb([0, 1, 2].map(|c| byte(image[c.min(channels - 1) * plane + at])))
     })
-}
-
-/// A value in [-1, 1] as a byte, clipped.
-pub fn byte(v: f32) -> u8 {
-    ((v + 1.0) * 127.5 + 0.5).clamp(0.0, 255.0) as u8
 }
 
 /// Writes a matrix as a float32 array in NumPy's format.

@@ -6,10 +6,10 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use models::dcgan::{self, Shape};
 use models::{Sequential, conditional};
+use quality::Pictures;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::pictures::Pictures;
 use crate::networks::adam::{Adam, Decay};
 use crate::networks::noise::{self, Stream};
 use crate::networks::take;
@@ -90,7 +90,7 @@ fn learn(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, dcgan::Unsupported> {
-    let shape = Shape { size: side(train.images), channels: train.images.form().planes() };
+    let shape = Shape { size: side(train.images), channels: train.images.planes() };
     let mut network = dcgan::encoder(&shape, [0, classes], WIDTH, true, seed, device)?;
     let mut optimizer = ModuleOptimizer::from(Adam::new(0.9, Decay::new(0.999)));
     // Samples are not centered as exactly as real images are.
@@ -132,15 +132,15 @@ fn classify(network: &Sequential, images: &Pictures, device: &Device) -> Vec<usi
 
 /// The smallest side of the network's input that the images fit into.
 fn side(images: &Pictures) -> usize {
-    let size = images.form().size as usize;
+    let size = images.size() as usize;
     let fits = dcgan::SIZES.into_iter().find(|side| *side >= size);
     fits.unwrap_or(size)
 }
 
 /// Images in [-1, 1], with a black border up to [`side`].
 fn tensor(part: &[&[u8]], images: &Pictures, device: &Device) -> Tensor<4> {
-    let (size, side) = (images.form().size as usize, side(images));
-    let planes = images.form().planes();
+    let (size, side) = (images.size() as usize, side(images));
+    let planes = images.planes();
     let border = (side - size) / 2;
     let mut values = vec![-1.0f32; part.len() * planes * side * side];
     for (image, to) in part.iter().zip(values.chunks_exact_mut(planes * side * side)) {

@@ -4,15 +4,14 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use image::RgbImage;
+use quality::features::Features;
+use quality::neighbors::{self, Near};
+use quality::{Pictures, frechet, kernel, manifold, ssim, swd};
 
 use super::classifier::{self, Labeled, Reading};
 use super::extractor::Extractor;
-use super::features::Features;
-use super::neighbors::{self, Near};
-use super::pictures::Pictures;
 use super::scores::{OfFeatures, Pixels, Scores};
 use super::target::Target;
-use super::{frechet, kernel, manifold, ssim, swd};
 use crate::data::sheet::write_sheet;
 use crate::data::{Crop, DataSet, Form};
 
@@ -107,20 +106,21 @@ fn compare(
 ) -> Result<Compared, Box<dyn Error>> {
     let fakes = target
         .samples(options.count, options.seed, &|done| progress("samples", done, options.count))?;
-    let form = Form { crop: options.crop.unwrap_or(target.crop), ..*fakes.form() };
+    let crop = options.crop.unwrap_or(target.crop);
+    let form = Form { size: fakes.size(), channels: fakes.planes(), crop };
     let workers = rayon::current_num_threads();
     let data = DataSet::open(path, &form, workers)?;
     let (train, held) = match &options.held_out {
         Some(_) => ((0..data.len()).collect(), Vec::new()),
         None => data.split(HELD_OUT),
     };
-    let reals = Pictures::of(&data, &evenly(&train, options.count))?;
+    let reals = data.pictures(&evenly(&train, options.count))?;
     let held_out = match &options.held_out {
         Some(path) => {
             let other = DataSet::open(path, &form, workers)?;
-            Pictures::of(&other, &other.evenly(SEARCHED))?
+            other.pictures(&other.evenly(SEARCHED))?
         }
-        None => Pictures::of(&data, &evenly(&held, SEARCHED))?,
+        None => data.pictures(&evenly(&held, SEARCHED))?,
     };
     Ok(Compared { data, train, reals, held_out, fakes })
 }
@@ -139,7 +139,7 @@ fn reading(
     }
     let of = |data: &DataSet, which: &[usize]| -> Result<_, Box<dyn Error>> {
         let labels: Vec<usize> = which.iter().filter_map(|&i| data.label(i)).collect();
-        Ok((Pictures::of(data, which)?, labels))
+        Ok((data.pictures(which)?, labels))
     };
     let (images, labels) = of(data, train)?;
     let (test, test_labels) = match &options.held_out {
@@ -173,15 +173,14 @@ fn pixels(options: &Options, compared: &Compared) -> Result<Pixels, Box<dyn Erro
     let [one, other] = reals.halves();
     let pairs = (fakes.len() / 2).clamp(1, 5_000);
     let first = fakes.first(SEARCHED);
-    let all = Pictures::of(data, train)?;
+    let all = data.pictures(train)?;
     let near = neighbors::search(&first, &all, 3);
     if let Some(path) = &options.sheet {
         write_sheet(path, &sheet(&near, &first, &all), 2 * 4)?;
     }
-    let form = fakes.form();
     Ok(Pixels {
         count: [fakes.len(), reals.len()],
-        form: [form.size as usize, form.planes()],
+        form: [fakes.size() as usize, fakes.planes()],
         swd: swd_levels.mean(),
         swd_levels,
         swd_floor: swd::distance(&one, &other, seed)?.mean(),
@@ -225,7 +224,7 @@ fn sheet(near: &[Near], fakes: &Pictures, train: &Pictures) -> Vec<RgbImage> {
             for k in 0..3 {
                 match near.nearest.get(k) {
                     Some(&(i, _)) => sheet.push(train.picture(i)),
-                    None => sheet.push(RgbImage::new(fakes.form().size, fakes.form().size)),
+                    None => sheet.push(RgbImage::new(fakes.size(), fakes.size())),
                 }
             }
         }

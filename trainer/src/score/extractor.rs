@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma};
+use quality::Pictures;
+use quality::features::{Features, FeaturesError};
 use rayon::prelude::*;
 use rten::{Dimension, Model, NodeId};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-use super::features::{Features, FeaturesError};
-use super::pictures::Pictures;
 
 /// Images per call, if the network takes batches.
 const BATCH: usize = 16;
@@ -270,7 +269,7 @@ impl Extractor {
 
     /// An image in the form of the extractor's input; gray ones have three equal channels.
     fn prepare(&self, images: &Pictures, i: usize, out: &mut [f32]) {
-        let side = images.form().size;
+        let side = images.size();
         let Spec { size, resize, range: [low, high], mean, std } = &self.spec;
         let planes: Vec<Vec<f32>> = images
             .get(i)

@@ -1,27 +1,13 @@
-//! How good samples are: scores that need no download ([`swd`], [`ssim`], [`neighbors`]), and
-//! scores of features from a network of the user ([`features`], [`frechet`], [`kernel`],
-//! [`manifold`]).
-//!
-//! All of them take bytes, as in a PNG: what is scored is what people see.
+//! How good a run's samples are. The scores themselves are those of the package `quality`; here are
+//! what they are computed from ([`samples`], [`extractor`], [`classifier`]) and the whole evaluation
+//! ([`evaluate`]).
 
 pub mod classifier;
 pub mod evaluate;
 pub mod extractor;
-pub mod features;
-pub mod frechet;
-pub mod kernel;
-pub mod manifold;
-pub mod neighbors;
-mod pictures;
-mod quick;
 pub mod samples;
 pub mod scores;
-pub mod ssim;
-pub mod swd;
 mod target;
-mod too_few;
 
-pub use pictures::Pictures;
-pub use quick::{Quick, quick};
+pub use quality::{Pictures, TooFew, features, frechet, kernel, manifold, neighbors, ssim, swd};
 pub use target::Target;
-pub use too_few::TooFew;

@@ -4,11 +4,9 @@ use std::fmt;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use quality::{Pictures, Quick, TooFew, quick};
 use serde::Serialize;
 
-use super::pictures::Pictures;
-use super::quick::{Quick, quick};
-use super::too_few::TooFew;
 use crate::config::Config;
 use crate::data::{DataError, DataSet};
 use crate::networks::{Condition, State, finished, noise, signed};
@@ -122,7 +120,7 @@ impl Samples {
 /// The samples of seeds 0 to [`COUNT`].
 fn samples(state: &State, cfg: &Config, data: &DataSet, device: &Device) -> Pictures {
     let generator = finished(&state.ema, cfg, STATISTICS, device);
-    let mut fakes = Pictures::new(*data.form());
+    let mut fakes = Pictures::new(data.form().size, data.form().planes());
     for first in (0..COUNT).step_by(PASS) {
         let labels = cfg.labels.len();
         let z = noise::seeds(first as u64, PASS, cfg.nz, labels, &device.clone().inner());
@@ -139,7 +137,7 @@ fn samples(state: &State, cfg: &Config, data: &DataSet, device: &Device) -> Pict
 fn some(data: &DataSet, count: usize) -> Result<(Pictures, Vec<usize>), SampleError> {
     let which = data.evenly(count);
     let labels = which.iter().filter_map(|&i| data.label(i)).collect();
-    let pictures = Pictures::of(data, &which).map_err(SampleError::Data)?;
+    let pictures = data.pictures(&which).map_err(SampleError::Data)?;
     Ok((pictures, labels))
 }
 
@@ -151,8 +149,7 @@ fn mean_logit(
     labels: &[usize],
     device: &Device,
 ) -> f64 {
-    let form = images.form();
-    let (side, planes) = (form.size as usize, form.planes());
+    let (side, planes) = (images.size() as usize, images.planes());
     let d = state.normalized(state.d.clone().no_grad());
     let (mut sum, mut count) = (0.0, 0);
     let all: Vec<&[u8]> = images.iter().take(JUDGED).collect();

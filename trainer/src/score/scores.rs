@@ -1,14 +1,14 @@
 //! The scores of a generator, as JSON and as a table.
 
+use quality::kernel::Kernel;
+use quality::manifold::Manifold;
+use quality::neighbors::Memorization;
+use quality::ssim::Diversity;
+use quality::swd::Levels;
 use serde::Serialize;
 
 use super::classifier::Reading;
 use super::extractor::Spec;
-use super::kernel::Kernel;
-use super::manifold::Manifold;
-use super::neighbors::Memorization;
-use super::ssim::Diversity;
-use super::swd::Levels;
 
 /// The scores of a generator.
 #[derive(Debug, Default, Serialize)]

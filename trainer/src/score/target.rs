@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use quality::Pictures;
 use rayon::prelude::*;
 use runtime::cpu::Cpu;
 use runtime::graph::Graph;
@@ -13,7 +14,6 @@ use runtime::model::{Model, Precision};
 use runtime::onnx;
 use runtime::record::Buffer;
 
-use super::pictures::Pictures;
 use crate::data::{Crop, Form};
 
 /// A generator.
@@ -113,7 +113,7 @@ impl Target {
                 bytes
             })
             .collect();
-        let mut pictures = Pictures::new(form);
+        let mut pictures = Pictures::new(form.size, form.planes());
         for bytes in parts {
             bytes.chunks_exact(form.values()).for_each(|planes| pictures.push(planes));
         }

@@ -79,7 +79,7 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
     for from in (0..all).step_by(TILES) {
         let tiles = from..all.min(from + TILES);
         for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.inputs)) {
-            // SAFETY: as promised by the caller, as below.
+            // SAFETY: as promised by the caller, likewise below.
             unsafe { transform::<L>(input, (tile / columns, tile % columns), x, to) };
         }
         for unit in part.share(4 * sides) {

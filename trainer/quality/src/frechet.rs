@@ -5,8 +5,8 @@ use std::fmt;
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::features::Features;
-use super::too_few::TooFew;
+use crate::features::Features;
+use crate::too_few::TooFew;
 
 /// Why there is no Frechet distance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

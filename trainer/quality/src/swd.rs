@@ -10,8 +10,8 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::pictures::Pictures;
-use super::too_few::TooFew;
+use crate::pictures::Pictures;
+use crate::too_few::TooFew;
 
 /// Side of a patch.
 const SIDE: usize = 7;
@@ -48,7 +48,7 @@ pub fn distance(a: &Pictures, b: &Pictures, seed: u64) -> Result<Levels, TooFew>
     if n < 4 {
         return Err(TooFew { score: "the sliced Wasserstein distance", got: n, need: 4 });
     }
-    let (side, planes) = (a.form().size as usize, a.form().planes());
+    let (side, planes) = (a.size() as usize, a.planes());
     let mut levels = Vec::new();
     for (level, size) in sizes(side).into_iter().enumerate() {
         let rng = |set: u64| {
@@ -97,7 +97,7 @@ fn directions(length: usize, rng: &mut StdRng) -> Vec<f32> {
 /// Patches of a level of every image, `[n * PATCHES, planes * 49]`, each channel normalized to mean
 /// 0 and deviation 1 over the set.
 fn descriptors(set: &Pictures, n: usize, level: usize, places: &[[usize; 2]]) -> Vec<f32> {
-    let (side, planes) = (set.form().size as usize, set.form().planes());
+    let (side, planes) = (set.size() as usize, set.planes());
     let length = SIDE * SIDE * planes;
     let mut all = vec![0.0; n * PATCHES * length];
     all.par_chunks_exact_mut(PATCHES * length)
@@ -261,14 +261,12 @@ fn laplacian(plane: Plane, level: usize) -> Plane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Form;
 
     fn noise(n: usize, seed: u64, amplitude: f32) -> Pictures {
-        let form = Form { size: 32, channels: 3, crop: crate::data::Crop::Center };
         let mut rng = StdRng::seed_from_u64(seed);
-        let mut set = Pictures::new(form);
+        let mut set = Pictures::new(32, 3);
         for _ in 0..n {
-            let image: Vec<u8> = (0..form.values())
+            let image: Vec<u8> = (0..3 * 32 * 32)
                 .map(|i| {
                     let wave = ((i % 32) as f32 * 0.4).sin() * 60.0;
                     (128.0 + wave + amplitude * (rng.random::<f32>() - 0.5)) as u8

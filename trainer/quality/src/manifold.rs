@@ -5,8 +5,8 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::features::Features;
-use super::too_few::TooFew;
+use crate::features::Features;
+use crate::too_few::TooFew;
 
 /// The neighbor that is the radius of a ball.
 const NEIGHBOUR: usize = 5;

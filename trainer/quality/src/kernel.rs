@@ -8,8 +8,8 @@ use rand::seq::index::sample;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::features::Features;
-use super::too_few::TooFew;
+use crate::features::Features;
+use crate::too_few::TooFew;
 
 /// Subsets, and largest number of images of each, as in the reference code.
 const SUBSETS: usize = 100;

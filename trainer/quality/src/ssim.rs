@@ -7,8 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::pictures::Pictures;
-use super::too_few::TooFew;
+use crate::pictures::Pictures;
+use crate::too_few::TooFew;
 
 /// Side and standard deviation of the Gaussian window.
 const WINDOW: usize = 11;
@@ -36,7 +36,7 @@ pub struct Diversity {
 /// # Errors
 /// [`TooFew`] below two images, or if the window does not fit into an image.
 pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, TooFew> {
-    let side = set.form().size as usize;
+    let side = set.size() as usize;
     let n = set.len();
     if n < 2 || side < WINDOW {
         return Err(TooFew { score: "MS-SSIM", got: n, need: 2 });
@@ -149,7 +149,6 @@ fn halved(x: &[f32], side: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Form;
 
     #[test]
     fn an_image_is_like_itself_and_unlike_its_negative() {
@@ -168,14 +167,13 @@ mod tests {
 
     #[test]
     fn a_set_of_copies_has_no_diversity() {
-        let form = Form { size: 16, channels: 1, crop: crate::data::Crop::Center };
-        let mut set = Pictures::new(form);
+        let mut set = Pictures::new(16, 1);
         for _ in 0..5 {
             set.push(&(0..=255).collect::<Vec<u8>>());
         }
         let got = diversity(&set, 8, 0).unwrap();
         assert!((got.mean - 1.0).abs() < 1e-6);
         assert_eq!((got.pairs, got.scales), (8, 1));
-        assert!(diversity(&Pictures::new(form), 8, 0).is_err());
+        assert!(diversity(&Pictures::new(16, 1), 8, 0).is_err());
     }
 }

@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::pictures::Pictures;
-use super::too_few::TooFew;
+use crate::pictures::Pictures;
+use crate::too_few::TooFew;
 
 /// An image's nearest training images.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,10 +107,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Form;
 
     fn set(values: &[u8]) -> Pictures {
-        let mut set = Pictures::new(Form { size: 2, channels: 1, crop: crate::data::Crop::Center });
+        let mut set = Pictures::new(2, 1);
         values.iter().for_each(|&v| set.push(&[v; 4]));
         set
     }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::pictures::Pictures;
-use super::too_few::TooFew;
-use super::{ssim, swd};
+use crate::pictures::Pictures;
+use crate::too_few::TooFew;
+use crate::{ssim, swd};
 
 /// The scores that a run computes while it trains.
 #[derive(Clone, Debug, PartialEq, Serialize)]
