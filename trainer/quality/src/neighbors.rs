@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_told() {
+    fn copies_are_detected() {
         let train = set(&[0, 50, 100, 150, 200, 250]);
         let held_out = set(&[25, 75, 125]);
         let of = |fakes: &[u8]| {

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_is_said() {
+    fn too_few_is_an_error() {
         let error = distance(&noise(3, 1, 9.0), &noise(9, 2, 9.0), 0).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -51,7 +51,8 @@ impl FromStr for Device {
             ("vulkan", _) => Ok(Device::Vulkan(None)),
             (_, Some(Ok(number))) => Ok(Device::Vulkan(Some(number))),
             _ => Err(DeviceError(format!(
-                "there is no device {text:?}; there are auto, cpu, vulkan and vulkan:N"
+                "no device {text:?}: expected cpu, vulkan, vulkan:N or auto, where N is a number from \
+                 `runtime devices`"
             ))),
         }
     }

@@ -236,7 +236,7 @@ mod tests {
         let mut batches = Batches::new(data, 4, 0, 0, 2);
         for _ in 0..2 {
             let error = batches.next().unwrap_err().to_string();
-            assert_eq!(error, "a batch of 4 needs as many images, there are 3");
+            assert_eq!(error, "a batch of 4 images from a data set of 3");
         }
     }
 

@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn crops_that_do_not_fit_are_said() {
+    fn crops_that_do_not_fit_are_errors() {
         let dir = folder(&[("a.png", png(1)), ("b.png", png(2))]);
         let form = Form { crop: crate::data::Crop::Middle(9), ..FORM };
         let error = DataSet::open(dir.path(), &form, 1).unwrap_err().to_string();

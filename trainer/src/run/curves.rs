@@ -172,7 +172,8 @@ mod tests {
         assert_eq!(ends.filter(|&x| x < left).count(), metrics.len(), "in the charts");
         let lines: Vec<&str> = text.lines().collect();
         for metric in metrics {
-            let at = lines.iter().position(|l| l.trim() == metric.name).expect(metric.name);
+            let name = metric.name.replace('\'', "&apos;");
+            let at = lines.iter().position(|l| l.trim() == name).expect(metric.name);
             let x: f64 = attribute(lines[at - 1], "x").parse().unwrap();
             assert!(x > left, "{}: {x}", metric.name);
         }
