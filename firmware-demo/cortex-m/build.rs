@@ -8,9 +8,6 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runtime::model::Model;
-use runtime::record::Buffer;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -30,19 +27,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let faces = env::var_os("FACES")
         .map_or_else(|| here.join("../../models/pretrained/faces64.bpk"), PathBuf::from);
-    let buffer = Buffer::from(read(&faces)?);
-    let model = Model::parse(buffer.bytes()).map_err(|e| format!("{}: {e}", faces.display()))?;
-    fs::write(out.join("faces.bpk"), buffer.bytes())?;
-    let macs = model.multiply_adds();
-    fs::write(
-        out.join("faces.rs"),
-        format!(
-            "/// Length of the arena in values.\npub const ARENA: usize = {};\n\
-             /// Multiply-adds per face.\npub const MACS: u64 = {macs};\n\
-             /// Bytes of the record.\npub const RECORD: usize = {};\n",
-            model.arena_len(),
-            buffer.bytes().len()
-        ),
-    )?;
+    runtime::embed::record(faces)?;
     Ok(())
 }

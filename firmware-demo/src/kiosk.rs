@@ -5,8 +5,7 @@ use core::fmt;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::{PointsIter, Rectangle};
-use runtime::backend::Backend;
-use runtime::latent::LatentLength;
+use runtime::{Backend, LatentLength};
 
 use crate::caption::{self, Caption};
 use crate::paint::Paint;
@@ -307,9 +306,8 @@ mod tests {
     use embedded_graphics::Pixel;
     use embedded_graphics::geometry::{Dimensions, OriginDimensions};
     use embedded_graphics::pixelcolor::{BinaryColor, Rgb888, RgbColor};
-    use runtime::image::Image;
-    use runtime::latent::Latent;
     use runtime::op::Shape;
+    use runtime::{Image, Latent};
 
     /// A backend whose images are its latents: two gray values.
     struct Echo([f32; 2]);

@@ -7,7 +7,7 @@
 //! use embedded_graphics::mock_display::MockDisplay;
 //! use embedded_graphics::pixelcolor::Rgb888;
 //! use firmware_demo::{Kiosk, Show};
-//! use runtime::{cpu::Cpu, model::Model};
+//! use runtime::{Cpu, Model};
 //!
 //! let record = runtime::include_record!("../../models/pretrained/faces64.bpk");
 //! let model = Model::parse(record).map_err(|e| e.to_string())?;

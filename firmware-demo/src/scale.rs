@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
-use runtime::image::Image;
+use runtime::Image;
 
 use crate::paint::Paint;
 use crate::turn::Turn;

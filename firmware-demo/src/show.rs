@@ -1,6 +1,6 @@
 //! The sequence: which faces follow each other, for how long, and what is visible at a position.
 
-use runtime::latent::Latent;
+use runtime::Latent;
 
 use crate::scale::{Fit, Scaling};
 use crate::turn::Turn;

@@ -17,24 +17,20 @@ use cortex_m::singleton;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::{debug, hprintln};
 use firmware_demo::{Kiosk, Show};
-use runtime::backend::Backend;
-use runtime::cpu::Cpu;
-use runtime::image::Image;
-use runtime::latent::{Latent, LatentLength};
-use runtime::model::Model;
 use runtime::record::Aligned;
+use runtime::{Backend, Cpu, Image, Latent, LatentLength, Model};
 
 use crate::count::{Counter, ticks};
 use crate::host::File;
 use crate::panel::Panel;
 
-include!(concat!(env!("OUT_DIR"), "/faces.rs"));
+include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
 /// The record, used in place.
 #[allow(unsafe_code, reason = "a record may be larger than the code memory")]
 #[unsafe(link_section = ".faces")]
 static FACES: Aligned<[u8; RECORD]> =
-    Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/faces.bpk")));
+    Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.bpk")));
 
 /// A backend that counts faces and ticks, and optionally copies each face to a file on the host.
 struct Counted<'m> {
@@ -167,10 +163,10 @@ fn report(counter: &Counter, backend: &Counted<'_>, whole: u64) {
     let face = counter.instructions(backend.ticks) / backend.faces.max(1);
     let drawn = counter.instructions(whole) / backend.faces.max(1);
     hprintln!("faces {}", backend.faces);
-    hprintln!("multiply-adds {}", MACS);
+    hprintln!("multiply-adds {}", MULTIPLY_ADDS);
     hprintln!("instructions-per-face {}", face);
     hprintln!("instructions-per-face-on-the-panel {}", drawn);
-    hprintln!("instructions-per-1000-multiply-adds {}", face * 1000 / MACS.max(1));
+    hprintln!("instructions-per-1000-multiply-adds {}", face * 1000 / MULTIPLY_ADDS.max(1));
     hprintln!("record {}", RECORD);
     hprintln!("arena {}", 4 * ARENA);
     hprintln!("static {}", stack::data());

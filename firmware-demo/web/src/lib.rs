@@ -11,8 +11,7 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use firmware_demo::{Kiosk, Show};
-use runtime::cpu::Cpu;
-use runtime::model::Model;
+use runtime::{Cpu, Model};
 
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 344;

@@ -3,11 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use runtime::backend::Backend;
-use runtime::cpu::{ArenaTooSmall, Cpu};
-use runtime::image::Image;
-use runtime::latent::{Latent, LatentLength};
-use runtime::model::Model;
+use runtime::{ArenaTooSmall, Backend, Cpu, Image, Latent, LatentLength, Model};
 
 #[cfg(feature = "gpu")]
 use crate::output::notice;

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use firmware_demo::Kiosk;
-use runtime::model::Model;
+use runtime::Model;
 use runtime::record::Buffer;
 
 use crate::generator::Generator;

@@ -10,8 +10,7 @@ use embedded_graphics::pixelcolor::{Rgb666, Rgb888, RgbColor};
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::{Operation, SpiDevice};
 use firmware_demo::Kiosk;
-use runtime::cpu::Cpu;
-use runtime::model::Model;
+use runtime::{Cpu, Model};
 
 use super::start;
 use crate::canvas::Canvas;
