@@ -64,7 +64,8 @@ fn tensors(path: &Path) -> Vec<burn_pack::Tensor> {
 
 #[test]
 fn two_halves_are_the_whole_bit_for_bit() {
-    // 200 steps of 16, and 100 and 100. The average is on; D has batch norm.
+    // 60 steps of 16, and 30 and 30, the latter in the middle of an epoch. The average is on; D has
+    // batch norm.
     two_halves_are_the_whole("--mirror");
 }
 
@@ -73,7 +74,7 @@ fn two_halves_are_the_whole_with_every_option_on() {
     two_halves_are_the_whole(
         "--loss rpgan --penalty r1r2 --gamma 2 --set gamma_end=0.2 --set penalty_every=3 \
          --set d_norm=false --set spectral=true --set upsample=resize --set output=linear \
-         --set ramp=2500 --set lr_end=1e-4 --beta2 0.9 --set beta2_end=0.99 --set lr_d=1.5 \
+         --set ramp=700 --set lr_end=1e-4 --beta2 0.9 --set beta2_end=0.99 --set lr_d=1.5 \
          --set instance_noise=0.1 --augment color,translation,cutout --set augment_p=0.2 \
          --set augment_p_end=0.8 --mirror",
     );
@@ -85,12 +86,12 @@ fn two_halves_are_the_whole_with_every_option_on() {
 fn two_halves_are_the_whole(options: &str) {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    fit(at, &format!("--images 3200 --out whole {options}")).ok();
-    fit(at, &format!("--images 1600 --out halves {options}")).ok();
-    let text = trainer(at, "fit --out halves --images 3200").ok();
-    assert!(text.contains("resuming from 1600 images"), "{text}");
+    fit(at, &format!("--images 960 --out whole {options}")).ok();
+    fit(at, &format!("--images 480 --out halves {options}")).ok();
+    let text = trainer(at, "fit --out halves --images 960").ok();
+    assert!(text.contains("resuming from 480 images"), "{text}");
     let (a, b) = (at.join("whole"), at.join("halves"));
-    let (one, two) = (checkpoint(&a, 3200), checkpoint(&b, 3200));
+    let (one, two) = (checkpoint(&a, 960), checkpoint(&b, 960));
     assert!(one.len() > 40, "both networks, the average, both optimisers");
     assert!(one.keys().eq(two.keys()));
     let differ: Vec<_> = one.keys().filter(|key| one[*key] != two[*key]).collect();
@@ -108,7 +109,7 @@ fn two_halves_are_the_whole(options: &str) {
         text.lines().map(|l| ["images", "d_loss", "g_loss"].map(|key| number(l, key))).collect()
     };
     assert_eq!(stats(&a), stats(&b));
-    assert_eq!(stats(&a).len(), 20);
+    assert_eq!(stats(&a).len(), 6);
     // A run that is at its end has nothing left to do, and exports again.
     let text = trainer(at, "fit --out halves").ok();
     assert!(text.contains("generator.bpk"), "{text}");
