@@ -356,8 +356,12 @@ fn help_and_inspection() {
     }
     let layers = told["rows"][0]["layers_ms"].as_array();
     assert_eq!(layers.map(Vec::len), Some(5), "{line}");
-    run("trainer", dir.path(), &["data", "--out", "sheet.png", "--count", "4", "--size", "32"])
-        .ok();
+    run(
+        "trainer",
+        dir.path(),
+        &["data", "draw", "--out", "sheet.png", "--count", "4", "--size", "32"],
+    )
+    .ok();
     assert_eq!(image::open(dir.path().join("sheet.png")).unwrap().width(), 64);
     run("firmware-demo", dir.path(), &["--out", "frames", "--frames", "3"]).ok();
     assert_eq!(names(&dir.path().join("frames")).len(), 3);

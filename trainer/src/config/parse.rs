@@ -118,10 +118,10 @@ const ABSENT: [&str; 7] =
     ["data", "epochs", "labels", "lr_end", "beta2_end", "gamma_end", "augment_p_end"];
 
 /// The name nearest to `name`: at most one edit (an insertion, a deletion, a substitution or a swap
-/// of neighbors) per four letters, and at least one. Farther names have nothing to do with what was
-/// typed.
+/// of neighbors) per three letters, rounded, and at least one. Farther names have nothing to do with
+/// what was typed.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 4).max(1);
+    let most = ((name.chars().count() + 1) / 3).max(1);
     known
         .map(|k| (strsim::damerau_levenshtein(name, k), k))
         .filter(|(edits, _)| *edits <= most)
@@ -138,6 +138,7 @@ mod tests {
         let cases = [
             ("bach", Some("batch")),
             ("btach", Some("batch")),
+            ("bacht", Some("batch")),
             ("log_evry", Some("log_every")),
             ("gama", Some("gamma")),
             ("mqtt", None),
