@@ -19,7 +19,7 @@ pub const STATISTICS: usize = 10_000;
 /// One that names the run or the file.
 pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     if !path.is_dir() {
-        return Ok(Target::file(path)?);
+        return Target::file(path);
     }
     let (cfg, average, _) = newest(path)?;
     let generator = networks::finished(&average, &cfg, STATISTICS, &cfg.device.open());

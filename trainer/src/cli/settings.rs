@@ -5,8 +5,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
 use toml::Table;
 use trainer::config::{self, Config, ConfigError};
 
-/// Keys of [`Config`] that have an option of their own, by heading: key, value, help.
-const SETTINGS: [(&str, &[(&str, &str, &str)]); 4] = [
+/// A key of [`Config`], its value's name, its help.
+type Setting = (&'static str, &'static str, &'static str);
+
+/// Keys that have an option of their own, by heading.
+const SETTINGS: [(&str, &[Setting]); 4] = [
     (
         "Data",
         &[
