@@ -169,7 +169,7 @@ mod on_vulkan {
         let mut whole = adapter.clone();
         whole.half = false;
         let error = Gpu::new(&model, &whole, true).err().unwrap();
-        assert!(error.to_string().contains("no 16-bit floats"), "{error}");
+        assert!(error.to_string().contains("does not support 16-bit floats"), "{error}");
         // A latent of another length is not the GPU's fault: nothing falls back.
         let gpu = Gpu::new(&model, &adapter, false).unwrap();
         let mut arena = vec![0.0; model.arena_len()];
