@@ -1,6 +1,8 @@
 //! Instruction sets as types: the registers that a kernel is compiled for.
 
-use super::dots::{self, Bytes, Dots, Row};
+#[cfg(not(all(feature = "dsp", target_arch = "arm")))]
+use super::dots;
+use super::dots::{Bytes, Dots, Row};
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 use super::dsp;
 use super::lanes::{self, Lanes, Stored};
@@ -14,6 +16,7 @@ pub(crate) trait Set: Copy {
     /// 16 sums of byte products.
     type Bytes: Bytes;
     /// Whether the compiler sees through the arithmetic, rather than through named instructions.
+    #[cfg(feature = "std")]
     const PLAIN: bool = false;
 }
 
@@ -29,6 +32,7 @@ impl Set for Portable {
     // The feature promises that the CPU has the extension.
     #[cfg(all(feature = "dsp", target_arch = "arm"))]
     type Bytes = dsp::Dsp;
+    #[cfg(feature = "std")]
     const PLAIN: bool = true;
 }
 
