@@ -11,7 +11,7 @@
 //! - [`score`]: how good samples are
 //! - [`apply`]: anomalies, duplicates, latent arithmetic
 //! - [`export`] and [`import`]: burn records, ONNX, PyTorch checkpoints
-//! - [`bench`]: what a step costs
+//! - [`mod@bench`]: what a step costs
 //!
 //! [`file`](mod@file) writes files that are whole or absent.
 

@@ -61,7 +61,7 @@ fn lay_over(table: &mut Table, settings: &Table) {
 }
 
 impl Config {
-    /// The settings of a new run: defaults, then the recipe (a name of [`RECIPES`] or a TOML file),
+    /// The settings of a new run: defaults, then the recipe (a name of [`RECIPES`](super::RECIPES) or a TOML file),
     /// then `flags`.
     ///
     /// # Errors
