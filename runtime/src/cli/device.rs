@@ -25,9 +25,9 @@ impl FromStr for Device {
             ("cpu", _) => Ok(Device::Cpu),
             ("vulkan", _) => Ok(Device::Vulkan(None)),
             (_, Some(Ok(number))) => Ok(Device::Vulkan(Some(number))),
-            _ => Err(format!(
-                "expected cpu, vulkan, vulkan:N or auto, where N is a number from `runtime devices`"
-            )),
+            _ => Err("expected cpu, vulkan, vulkan:N or auto, where N is a number from \
+                      `runtime devices`"
+                .into()),
         }
     }
 }

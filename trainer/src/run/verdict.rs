@@ -203,7 +203,8 @@ mod tests {
     #[test]
     fn each_starts_once_and_ends_once() {
         let cfg = config("");
-        let cases: [(Verdict, [(&str, f64, f64); 2]); 4] = [
+        type Values = [(&'static str, f64, f64); 2];
+        let cases: [(Verdict, Values); 4] = [
             (Verdict::DTooStrong, [("d_right", 1.0, 0.8), ("d_loss", 0.01, 0.3)]),
             (Verdict::DGuesses, [("d_right", 0.5, 0.8), ("d_loss", 1.4, 0.3)]),
             (Verdict::Collapsed, [("variety", 0.1, 0.9), ("d_loss", 0.3, 0.3)]),
