@@ -35,11 +35,11 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
     model(graph, false)
 }
 
-/// [`write`] with images of bytes, 0 for black and 255 for white, as evaluation tools such as
+/// [`write()`] with images of bytes, 0 for black and 255 for white, as evaluation tools such as
 /// torch-fidelity expect. [`super::read()`] does not support the result.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
     model(graph, true)
 }
