@@ -17,7 +17,7 @@ const BLOCK: usize = 4 * LANES;
 /// first face appears.
 pub fn checksum(data: &[u8]) -> u32 {
     let (blocks, rest) = data.as_chunks();
-    let mut lanes = Isa::best().run(Blocks { lanes: [BASIS; LANES], blocks });
+    let mut lanes = Isa::best().floats(Blocks { lanes: [BASIS; LANES], blocks });
     let mut last = [0; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     mix(&mut lanes, &[last]);

@@ -2,8 +2,56 @@
 
 use core::ops::Range;
 
+use super::isa::{Activate, Job};
 use super::lanes::Lanes;
+use super::part::Work;
+use super::set::Set;
 use crate::op::bias_of;
+
+/// Floats of the longest register.
+const REGISTER: usize = 16;
+
+/// A transposed convolution of one pixel: a weighted sum of the rows of the weight.
+pub(super) struct Rows<'a>(pub Work<'a, f32>);
+
+impl Job for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        let Work { layer, weight, bias, part, x, y, .. } = self.0;
+        let (all, plane) = (layer.output.values(), layer.output.plane());
+        // Whole registers: values behind the last one are summed in another order.
+        let registers = part.share(all.div_ceil(REGISTER));
+        let outputs = registers.start * REGISTER..all.min(registers.end * REGISTER);
+        // SAFETY: these outputs are the part's own, and the set proves that the CPU has the
+        // instructions; so below.
+        unsafe {
+            let y = y.cut(outputs.start, outputs.len());
+            rows::<S::Lanes>(x, weight, bias, (plane, outputs.start), y);
+            set.call(Activate(layer.activation, y));
+        }
+    }
+}
+
+/// A dense layer: one dot product per output.
+pub(super) struct Dots<'a>(pub Work<'a, f32>);
+
+impl Job for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        let Work { layer, weight, bias, part, x, y, .. } = self.0;
+        let outputs = part.share(layer.output.values());
+        // SAFETY: as for `Rows`.
+        unsafe {
+            let y = y.cut(outputs.start, outputs.len());
+            dots::<S::Lanes>(x, weight, bias, outputs, y);
+            set.call(Activate(layer.activation, y));
+        }
+    }
+}
 
 /// `y = x W + b` for `weight` `[in, out]`: a transposed convolution of one pixel, where the `plane`
 /// outputs of a channel share its bias. `y` is a range of the outputs that starts at `first`.
@@ -11,7 +59,7 @@ use crate::op::bias_of;
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn rows<L: Lanes>(
+unsafe fn rows<L: Lanes>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
@@ -63,19 +111,18 @@ pub(super) unsafe fn rows<L: Lanes>(
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn dots<L: Lanes>(
+unsafe fn dots<L: Lanes>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
     outputs: Range<usize>,
     y: &mut [f32],
 ) {
-    const LARGEST: usize = 16;
     let step = 4 * L::N;
     let whole = x.len() - x.len() % step;
     let weights = weight[outputs.start * x.len()..].chunks_exact(x.len());
     for (o, (y, w)) in outputs.zip(y.iter_mut().zip(weights)) {
-        let mut lanes = [0.0; LARGEST];
+        let mut lanes = [0.0; REGISTER];
         // SAFETY: every access is below `whole`, which neither row is shorter than; `lanes` is as
         // long as the longest register.
         unsafe {

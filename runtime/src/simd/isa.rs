@@ -2,6 +2,7 @@
 //! without.
 
 use super::set::{self, Set};
+use crate::op::Activation;
 
 /// An instruction set that this CPU has.
 ///
@@ -51,7 +52,7 @@ impl std::fmt::Display for IsaError {
 impl std::error::Error for IsaError {}
 
 /// Work that is compiled for each instruction set.
-pub(crate) trait Job {
+pub(crate) trait Job: Sized {
     /// What it returns.
     type Output;
 
@@ -59,6 +60,60 @@ pub(crate) trait Job {
     /// instructions of the caller.
     fn run<S: Set>(self, set: S) -> Self::Output;
 }
+
+/// Applies an activation to every value.
+pub(super) struct Activate<'a>(pub Activation, pub &'a mut [f32]);
+
+impl Job for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        self.0.apply(self.1);
+    }
+}
+
+/// A job compiled for each instruction set. These are functions of a trait, rather than free ones,
+/// because the compiler puts those next to the job: jobs are compiled side by side, and again only
+/// after a change to them.
+pub(super) trait Compiled: Job {
+    #[inline(never)]
+    fn portable(self) -> Self::Output {
+        self.run(set::Portable)
+    }
+
+    /// # Safety
+    /// The CPU has what the function is compiled for; so below.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn avx2(self) -> Self::Output {
+        // SAFETY: as promised by the caller; so below.
+        self.run(unsafe { set::Avx2::new() })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx2,fma,f16c")]
+    unsafe fn avx512(self) -> Self::Output {
+        self.run(unsafe { set::Avx512::new() })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512vnni,avx2,fma,f16c")]
+    unsafe fn avx512_vnni(self) -> Self::Output {
+        self.run(unsafe { set::Avx512Vnni::new() })
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(never)]
+    unsafe fn neon(self) -> Self::Output {
+        self.run(unsafe { set::Neon::new() })
+    }
+}
+
+impl<J: Job> Compiled for J {}
 
 /// Whether the CPU has these features: asked at run time if there is an operating system to ask.
 #[cfg(target_arch = "x86_64")]
@@ -135,43 +190,36 @@ impl Isa {
         std::env::var_os(VARIABLE).is_some()
     }
 
-    /// Does a job with these instructions.
-    pub(crate) fn run<J: Job>(self, job: J) -> J::Output {
+    /// Does a job of floats with these instructions.
+    pub(crate) fn floats<J: Job>(self, job: J) -> J::Output {
         match self.0 {
-            Kind::Portable => job.run(set::Portable),
+            Kind::Portable => job.portable(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2, FMA and F16C.
-            Kind::Avx2 => unsafe { avx2(job) },
+            Kind::Avx2 => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
-            Kind::Avx512 => unsafe { avx512(job) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
-            Kind::Avx512Vnni => unsafe { avx512_vnni(job) },
+            Kind::Avx512 | Kind::Avx512Vnni => unsafe { job.avx512() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
-            Kind::Neon => job.run(unsafe { set::Neon::new() }),
+            Kind::Neon => unsafe { job.neon() },
         }
     }
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn avx2<J: Job>(job: J) -> J::Output {
-    // SAFETY: callers prove that the CPU has what this function is compiled for; so below.
-    job.run(unsafe { set::Avx2::new() })
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma,f16c")]
-fn avx512<J: Job>(job: J) -> J::Output {
-    // SAFETY: as above.
-    job.run(unsafe { set::Avx512::new() })
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vnni,avx2,fma,f16c")]
-fn avx512_vnni<J: Job>(job: J) -> J::Output {
-    // SAFETY: as above.
-    job.run(unsafe { set::Avx512Vnni::new() })
+    /// Does a job of bytes with these instructions.
+    pub(crate) fn bytes<J: Job>(self, job: J) -> J::Output {
+        match self.0 {
+            Kind::Portable => job.portable(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX2, FMA and F16C, which AVX-512 F implies. It has no byte
+            // products of its own.
+            Kind::Avx2 | Kind::Avx512 => unsafe { job.avx2() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
+            Kind::Avx512Vnni => unsafe { job.avx512_vnni() },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
+            Kind::Neon => unsafe { job.neon() },
+        }
+    }
 }

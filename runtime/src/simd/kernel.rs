@@ -1,17 +1,14 @@
 //! Which kernel computes a layer.
 
-use super::isa::{Isa, Job};
-use super::part::{Part, Places};
-use super::set::Set;
+use super::isa::Isa;
+use super::lanes::Stored;
+use super::part::{Part, Places, Work};
 use super::{dense, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
 use crate::op::{self, Op};
 use crate::packed;
-
-/// Floats of the longest register.
-const REGISTER: usize = 16;
 
 /// How a layer of [`Weights::Float`] is computed.
 enum FloatKernel {
@@ -112,13 +109,46 @@ pub(crate) fn floats(
 ) {
     match layer.weights {
         Weights::Float { weight, bias } => {
-            isa.run(FloatJob { layer, weight, bias, part, x, scratch, y });
+            float(isa, Work { layer, weight, bias, part, x, scratch, y })
         }
-        Weights::Packed { .. } | Weights::Half { .. } => match layer.layout() {
-            Some(layout) => isa.run(PackedJob { layer, layout: &layout, part, x, scratch, y }),
-            None => part.alone(y, |y| packed::moved(layer, x, y)),
+        Weights::Packed { weight, bias } => match PackedKernel::of(layer) {
+            PackedKernel::Planes => {
+                planes::image(isa, Work { layer, weight, bias, part, x, scratch, y })
+            }
+            PackedKernel::Winograd | PackedKernel::Tiles => {
+                packed(isa, Work { layer, weight, bias, part, x, scratch, y })
+            }
         },
+        // A pixelwise layer is never stored as halves.
+        Weights::Half { weight, bias } => {
+            packed(isa, Work { layer, weight, bias, part, x, scratch, y })
+        }
         Weights::Int8(_) => unreachable!("int8 layers run on bytes"),
+    }
+}
+
+fn float(isa: Isa, work: Work<'_, f32>) {
+    let Work { layer, weight, bias, x, .. } = work;
+    match FloatKernel::of(layer) {
+        FloatKernel::Planes(padding) => planes::run(isa, work, padding),
+        FloatKernel::Rows => isa.floats(dense::Rows(work)),
+        FloatKernel::Dots => isa.floats(dense::Dots(work)),
+        FloatKernel::Reference => work.part.alone(work.y, |y| {
+            op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
+            layer.activation.apply(y);
+        }),
+    }
+}
+
+fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
+    let layer = work.layer;
+    let Some(layout) = layer.layout() else {
+        return work.part.alone(work.y, |y| packed::moved(layer, work.x, y));
+    };
+    match PackedKernel::of(layer) {
+        PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
+        PackedKernel::Planes => unreachable!("pixelwise layers are not packed in blocks"),
+        PackedKernel::Tiles => isa.floats(tiles::Floats { layout: &layout, work }),
     }
 }
 
@@ -132,122 +162,7 @@ pub(crate) fn bytes(
     y: Places<'_, u8>,
 ) {
     match layer.layout() {
-        Some(layout) => isa.run(Int8Job { int8, layout: &layout, part, x, scratch, y }),
+        Some(layout) => isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y }),
         None => part.alone(y, |y| int8::moved(layer, x, y)),
-    }
-}
-
-struct FloatJob<'a> {
-    layer: &'a Layer<'a>,
-    weight: &'a [f32],
-    bias: &'a [f32],
-    part: Part,
-    x: &'a [f32],
-    scratch: &'a mut [f32],
-    y: Places<'a, f32>,
-}
-
-impl Job for FloatJob<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Set>(self, _: S) {
-        let FloatJob { layer, weight, bias, part, x, scratch, y } = self;
-        match FloatKernel::of(layer) {
-            // SAFETY: the set proves that the CPU has the instructions, and `y` was made on the
-            // promise that no other thread writes the part's places; likewise below.
-            FloatKernel::Planes(padding) => unsafe {
-                planes::run::<S::Lanes>(layer, (weight, bias), padding, part, x, scratch, y);
-            },
-            FloatKernel::Rows => {
-                let (all, plane) = (layer.output.values(), layer.output.plane());
-                // Whole registers: values behind the last one are summed in another order.
-                let registers = part.share(all.div_ceil(REGISTER));
-                let outputs = registers.start * REGISTER..all.min(registers.end * REGISTER);
-                // SAFETY: these outputs are the part's own.
-                let y = unsafe { y.cut(outputs.start, outputs.len()) };
-                // SAFETY: as above.
-                unsafe { dense::rows::<S::Lanes>(x, weight, bias, (plane, outputs.start), y) };
-                layer.activation.apply(y);
-            }
-            FloatKernel::Dots => {
-                let outputs = part.share(layer.output.values());
-                // SAFETY: these outputs are the part's own.
-                let y = unsafe { y.cut(outputs.start, outputs.len()) };
-                // SAFETY: as above.
-                unsafe { dense::dots::<S::Lanes>(x, weight, bias, outputs, y) };
-                layer.activation.apply(y);
-            }
-            FloatKernel::Reference => part.alone(y, |y| {
-                op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
-                layer.activation.apply(y);
-            }),
-        }
-    }
-}
-
-struct PackedJob<'a> {
-    layer: &'a Layer<'a>,
-    layout: &'a Layout,
-    part: Part,
-    x: &'a [f32],
-    scratch: &'a mut [f32],
-    y: Places<'a, f32>,
-}
-
-impl Job for PackedJob<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Set>(self, _: S) {
-        let PackedJob { layer, layout, part, x, scratch, y } = self;
-        // SAFETY: the set proves that the CPU has the instructions, and `y` was made on the promise
-        // that no other thread writes the part's places.
-        unsafe {
-            match (PackedKernel::of(layer), layer.weights) {
-                (PackedKernel::Winograd, Weights::Packed { weight, bias }) => {
-                    let weights = (weight, bias);
-                    winograd::run::<S::Lanes, f32>(layout, layer, weights, part, x, scratch, y);
-                }
-                (PackedKernel::Winograd, Weights::Half { weight, bias }) => {
-                    let weights = (weight, bias);
-                    winograd::run::<S::Lanes, u16>(layout, layer, weights, part, x, scratch, y);
-                }
-                (PackedKernel::Planes, Weights::Packed { weight, bias }) => {
-                    planes::image::<S::Lanes>(layer, (weight, bias), part, x, scratch, y);
-                }
-                (PackedKernel::Tiles, Weights::Packed { weight, bias }) => {
-                    let weights = (weight, bias);
-                    tiles::floats::<S::Row<f32>>(layout, layer, weights, part, x, scratch, y);
-                }
-                (PackedKernel::Tiles, Weights::Half { weight, bias }) => {
-                    let weights = (weight, bias);
-                    tiles::floats::<S::Row<u16>>(layout, layer, weights, part, x, scratch, y);
-                }
-                // A pixelwise layer is never read as halves; the rest is not packed.
-                (PackedKernel::Planes, Weights::Half { .. })
-                | (_, Weights::Float { .. } | Weights::Int8(_)) => unreachable!(),
-            }
-        }
-    }
-}
-
-struct Int8Job<'a> {
-    int8: &'a Int8<'a>,
-    layout: &'a Layout,
-    part: Part,
-    x: &'a [u8],
-    scratch: &'a mut [u8],
-    y: Places<'a, u8>,
-}
-
-impl Job for Int8Job<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Set>(self, _: S) {
-        let Int8Job { int8, layout, part, x, scratch, y } = self;
-        // SAFETY: as for packed layers.
-        unsafe { tiles::bytes::<S::Bytes>(layout, int8, part, x, scratch, y) }
     }
 }

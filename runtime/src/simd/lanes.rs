@@ -5,7 +5,7 @@ use core::arch::aarch64::*;
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
 
-/// A register of [`Lanes::N`] floats.
+/// A register of [`Lanes::N`] floats, and nothing else.
 pub(crate) trait Lanes: Copy {
     /// Floats per register.
     const N: usize;
@@ -94,6 +94,7 @@ impl Stored for u16 {
 
 /// Four floats, which the compiler vectorizes as the target allows.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(crate) struct Portable([f32; 4]);
 
 impl Lanes for Portable {
@@ -148,6 +149,7 @@ macro_rules! lanes {
     ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal $tiles:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
+        #[repr(transparent)]
         pub(crate) struct $name($register);
 
         $(#[$meta])*

@@ -3,6 +3,8 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
+use crate::layer::Layer;
+
 /// One of several equal parts of a layer's work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
@@ -102,6 +104,19 @@ impl<'a, T> Places<'a, T> {
         // SAFETY: within the output, by the assertion; unshared, as promised by the caller.
         unsafe { self.start.add(at).write(value) }
     }
+}
+
+/// A part of a layer of floats, whose weights are stored as `W`.
+pub(super) struct Work<'a, W> {
+    pub layer: &'a Layer<'a>,
+    pub weight: &'a [W],
+    pub bias: &'a [f32],
+    pub part: Part,
+    pub x: &'a [f32],
+    /// [`super::scratch_len`] values.
+    pub scratch: &'a mut [f32],
+    /// Nothing else writes the places of the part.
+    pub y: Places<'a, f32>,
 }
 
 #[cfg(all(test, feature = "std"))]

@@ -13,23 +13,28 @@ const SUMS: usize = 12;
 const ROUNDS: usize = 20_000;
 const TRIES: usize = 20;
 
-/// Multiply-adds and nothing else.
-struct Products {
-    int8: bool,
-}
+/// Multiply-adds of floats and nothing else.
+struct Floats;
 
-impl Job for Products {
+impl Job for Floats {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Set>(self, _: S) {
-        // SAFETY: the set proves that the CPU has the instructions.
-        unsafe {
-            match self.int8 {
-                true => drop(black_box(sums::<S::Bytes>(&[1; 4], &[1; 64], S::PLAIN))),
-                false => drop(black_box(sums::<S::Row<f32>>(&[0.5; 4], &[0.5; 64], S::PLAIN))),
-            }
-        }
+        // SAFETY: the set proves that the CPU has the instructions; so below.
+        black_box(unsafe { sums::<S::Row<f32>>(&[0.5; 4], &[0.5; 64], S::PLAIN) });
+    }
+}
+
+/// Multiply-adds of bytes and nothing else.
+struct Bytes;
+
+impl Job for Bytes {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        black_box(unsafe { sums::<S::Bytes>(&[1; 4], &[1; 64], S::PLAIN) });
     }
 }
 
@@ -63,7 +68,11 @@ unsafe fn sums<D: Dots>(x: &[D::X; 4], weights: &[D::Weight; 64], plain: bool) -
 pub fn peak(isa: Isa, int8: bool) -> f64 {
     let inputs = if int8 { 4 } else { 1 };
     let products = (SUMS * ROUNDS * LANES * inputs) as f64;
-    products / least_seconds(|| isa.run(Products { int8 }))
+    let seconds = match int8 {
+        true => least_seconds(|| isa.bytes(Bytes)),
+        false => least_seconds(|| isa.floats(Floats)),
+    };
+    products / seconds
 }
 
 /// Bytes per second that one thread reads from `len` bytes, over and over: the best of several
@@ -71,7 +80,7 @@ pub fn peak(isa: Isa, int8: bool) -> f64 {
 pub fn read_speed(len: usize) -> f64 {
     let values = std::vec![1.0f32; (len / 4).max(1024)];
     let bytes = size_of_val(&values[..]) as f64;
-    bytes / least_seconds(|| Isa::best().run(Read(black_box(&values))))
+    bytes / least_seconds(|| Isa::best().floats(Read(black_box(&values))))
 }
 
 fn least_seconds(mut work: impl FnMut()) -> f64 {

@@ -7,8 +7,10 @@
 
 use core::ops::Range;
 
+use super::isa::{Activate, Isa, Job};
 use super::lanes::Lanes;
-use super::part::{Part, Places};
+use super::part::{Places, Work};
+use super::set::Set;
 use crate::layer::Layer;
 use crate::layout::LANES;
 use crate::op::{Op, Shape, bias_of};
@@ -19,10 +21,10 @@ pub(super) const KERNEL: usize = 8;
 const SLACK: usize = 15;
 /// Output channels computed at a time.
 const DEEP: usize = 6;
-/// The longest run of outputs computed at a time, in floats.
-const RUN: usize = 64;
 /// Most sets of outputs that share their taps.
 const PHASES: usize = 4;
+/// The longest run of outputs computed at a time, in floats.
+const RUN: usize = 64;
 /// Input channels at a time, so that their weights stay in the L1 cache for all phases: they lie a
 /// power of two apart, or a small multiple of one, so a few of them fill their cache sets. (8 were
 /// as fast, 4 were slower.)
@@ -76,18 +78,9 @@ struct Planes<'a> {
     step_row: usize,
 }
 
-/// # Safety
-/// The CPU has the instructions of `L`; no other thread computes the same part.
-#[inline(always)]
-pub(super) unsafe fn run<L: Lanes>(
-    layer: &Layer<'_>,
-    (weight, bias): (&[f32], &[f32]),
-    padding: usize,
-    part: Part,
-    x: &[f32],
-    scratch: &mut [f32],
-    y: Places<'_, f32>,
-) {
+/// Computes an upsampling layer, or a convolution of stride 1.
+pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: usize) {
+    let Work { layer, weight, bias, part, x, scratch, y } = work;
     let (input, output) = (layer.input, layer.output);
     let row = input.w + 2 * padding;
     let plane = (input.h + 2 * padding) * row;
@@ -125,28 +118,19 @@ pub(super) unsafe fn run<L: Lanes>(
         step: if transposed { 2 } else { 1 },
         step_row: if transposed { 2 * output.w } else { output.w },
     };
-    let phases = match transposed {
-        true => [0, 1, 2, 3].map(|index| upsampling(index / 2, index % 2, row, output.w)),
-        false => [whole(kernel, row); 4],
-    };
-    let count = if transposed { 4 } else { 1 };
-    // SAFETY: as promised by the caller.
-    unsafe { job.run::<L>(&phases[..count], y) };
+    match transposed {
+        true => {
+            let phase = |index: usize| upsampling(index / 2, index % 2, row, output.w);
+            isa.floats(Phases { job, phases: &[0, 1, 2, 3].map(phase), y });
+        }
+        false => isa.floats(Phases { job, phases: &[whole(kernel, row)], y }),
+    }
 }
 
-/// A packed upsampling layer that makes the image: pixels fill registers, its few channels do not.
-///
-/// # Safety
-/// The CPU has the instructions of `L`; no other thread computes the same part.
-#[inline(always)]
-pub(super) unsafe fn image<L: Lanes>(
-    layer: &Layer<'_>,
-    (weight, bias): (&[f32], &[f32]),
-    part: Part,
-    x: &[f32],
-    scratch: &mut [f32],
-    y: Places<'_, f32>,
-) {
+/// Computes a packed upsampling layer that makes the image: pixels fill registers, its few channels
+/// do not.
+pub(super) fn image(isa: Isa, work: Work<'_, f32>) {
+    let Work { layer, weight, bias, part, x, scratch, y } = work;
     let (input, output) = (layer.input, layer.output);
     let row = input.w + 2;
     let plane = (input.h + 2) * row;
@@ -179,8 +163,24 @@ pub(super) unsafe fn image<L: Lanes>(
         }
         phase
     });
-    // SAFETY: as promised by the caller.
-    unsafe { job.run::<L>(&phases, y) };
+    isa.floats(Phases { job, phases: &phases, y });
+}
+
+/// The outputs of some phases.
+struct Phases<'a> {
+    job: Planes<'a>,
+    phases: &'a [Phase],
+    y: Places<'a, f32>,
+}
+
+impl Job for Phases<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        // SAFETY: nothing else writes the places of the part.
+        unsafe { self.job.run(set, self.phases, self.y) };
+    }
 }
 
 impl Planes<'_> {
@@ -188,10 +188,9 @@ impl Planes<'_> {
     /// phases.
     ///
     /// # Safety
-    /// The CPU has the instructions of `L`; no other thread computes the same rows and channels of
-    /// `y`.
+    /// No other thread computes the same rows and channels of `y`.
     #[inline(always)]
-    unsafe fn run<L: Lanes>(&self, phases: &[Phase], y: Places<'_, f32>) {
+    unsafe fn run<S: Set>(&self, set: S, phases: &[Phase], y: Places<'_, f32>) {
         // There are more parts than rows.
         if self.rows.is_empty() {
             return;
@@ -207,11 +206,11 @@ impl Planes<'_> {
             // SAFETY: as promised by the caller.
             unsafe {
                 match deep {
-                    DEEP => block.run::<L, DEEP>(self, phases),
-                    4 => block.run::<L, 4>(self, phases),
-                    3 => block.run::<L, 3>(self, phases),
-                    2 => block.run::<L, 2>(self, phases),
-                    _ => block.run::<L, 1>(self, phases),
+                    DEEP => block.run::<S, DEEP>(set, self, phases),
+                    4 => block.run::<S, 4>(set, self, phases),
+                    3 => block.run::<S, 3>(set, self, phases),
+                    2 => block.run::<S, 2>(set, self, phases),
+                    _ => block.run::<S, 1>(set, self, phases),
                 }
             }
             o += deep;
@@ -314,22 +313,22 @@ impl Block<'_> {
     /// # Safety
     /// As [`Planes::run`].
     #[inline(always)]
-    unsafe fn run<L: Lanes, const D: usize>(&self, job: &Planes<'_>, phases: &[Phase]) {
+    unsafe fn run<S: Set, const D: usize>(&self, set: S, job: &Planes<'_>, phases: &[Phase]) {
         // The padding at the end of the last row has no outputs.
         let all = (job.rows.end - 1) * job.row + job.columns;
         let mut at = job.rows.start * job.row;
         while at < all {
-            let registers = (all - at).div_ceil(L::N).min(L::WIDE);
+            let registers = (all - at).div_ceil(S::Lanes::N).min(S::Lanes::WIDE);
             // SAFETY: as promised by the caller.
             unsafe {
                 match registers {
-                    4 => self.tile::<L, D, 4>(job, phases, at),
-                    3 => self.tile::<L, D, 3>(job, phases, at),
-                    2 => self.tile::<L, D, 2>(job, phases, at),
-                    _ => self.tile::<L, D, 1>(job, phases, at),
+                    4 => self.tile::<S, D, 4>(set, job, phases, at),
+                    3 => self.tile::<S, D, 3>(set, job, phases, at),
+                    2 => self.tile::<S, D, 2>(set, job, phases, at),
+                    _ => self.tile::<S, D, 1>(set, job, phases, at),
                 }
             }
-            at += registers * L::N;
+            at += registers * S::Lanes::N;
         }
     }
 
@@ -338,66 +337,126 @@ impl Block<'_> {
     /// # Safety
     /// As [`Planes::run`].
     #[inline(always)]
-    unsafe fn tile<L: Lanes, const D: usize, const W: usize>(
+    unsafe fn tile<S: Set, const D: usize, const W: usize>(
         &self,
+        set: S,
         job: &Planes<'_>,
         phases: &[Phase],
         at: usize,
     ) {
         let taps = || phases.iter().flat_map(|phase| &phase.taps[..phase.len]);
         let furthest = taps().map(|t| t.shift).max().unwrap_or(0);
-        let end = (job.depth - 1) * job.plane + furthest + at + W * L::N;
+        let wide = W * S::Lanes::N;
+        let end = (job.depth - 1) * job.plane + furthest + at + wide;
         assert!(end <= job.planes.len(), "registers within the padded planes");
         let last = (job.depth - 1) * job.weight_in + (self.o + D - 1) * job.weight_out;
         let place = taps().map(|t| t.place).max().unwrap_or(0);
         assert!(last + place < job.weight.len(), "taps within the weights");
-        // SAFETY: as promised by the caller.
-        let mut sums: [[[L; W]; D]; PHASES] = core::array::from_fn(|p| {
-            core::array::from_fn(|d| {
-                let of = phases.get(p).map_or(0, |phase| phase.bias) + self.o + d;
-                [unsafe { L::splat(bias_of(job.bias, of)) }; W]
-            })
-        });
-        for from in (0..job.depth).step_by(CHANNELS) {
-            let channels = from..job.depth.min(from + CHANNELS);
-            for (phase, sums) in phases.iter().zip(&mut sums) {
-                // SAFETY: the two assertions bound every load: no shift, offset or channel is
-                // beyond the largest that they checked.
-                unsafe { self.add::<L, D, W>(job, phase, at, channels.clone(), sums) };
+        let mut sums = [0.0; PHASES * DEEP * RUN];
+        let sums = &mut sums[..phases.len() * D * wide];
+        for (phase, sums) in phases.iter().zip(sums.chunks_exact_mut(D * wide)) {
+            for (d, sums) in sums.chunks_exact_mut(wide).enumerate() {
+                sums.fill(bias_of(job.bias, phase.bias + self.o + d));
             }
         }
-        for (phase, sums) in phases.iter().zip(sums) {
-            // SAFETY: as promised by the caller.
-            unsafe { self.finish(job, phase, at, sums) };
+        for from in (0..job.depth).step_by(CHANNELS) {
+            let channels = from..job.depth.min(from + CHANNELS);
+            for (phase, sums) in phases.iter().zip(sums.chunks_exact_mut(D * wide)) {
+                let (o, channels) = (self.o, channels.clone());
+                // SAFETY: the two assertions bound every load: no shift, offset or channel is
+                // beyond the largest that they checked.
+                set.call(unsafe { Products::<D, W>::new(job, phase, (o, at), channels, sums) });
+            }
+        }
+        set.call(Activate(job.layer.activation, sums));
+        for (phase, sums) in phases.iter().zip(sums.chunks_exact(D * wide)) {
+            for (d, values) in sums.chunks_exact(wide).enumerate() {
+                // SAFETY: as promised by the caller.
+                unsafe { self.write(job, phase, (at, d), values) };
+            }
         }
     }
 
-    /// Adds the products of some input channels.
+    /// Writes values of a phase of output channel `d`, from position `at`, without the padding
+    /// between rows.
     ///
     /// # Safety
-    /// The CPU has the instructions of `L`; the taps of the phase lie within the planes and
-    /// weights.
+    /// No other thread computes the same rows and channels of `y`.
     #[inline(always)]
-    unsafe fn add<L: Lanes, const D: usize, const W: usize>(
+    unsafe fn write(
         &self,
         job: &Planes<'_>,
         phase: &Phase,
-        at: usize,
-        channels: Range<usize>,
-        sums: &mut [[L; W]; D],
+        (at, d): (usize, usize),
+        values: &[f32],
     ) {
-        let mut sum = *sums;
-        let weight = channels.start * job.weight_in + self.o * job.weight_out;
-        // SAFETY: as promised by the caller.
+        let first = (self.o + d) * job.layer.output.plane() + phase.first;
+        let (mut r, mut c) = (at / job.row, at % job.row);
+        for v in values {
+            if c < job.columns && r < job.rows.end {
+                // SAFETY: a row and a channel that only this part computes.
+                unsafe { self.y.put(first + r * job.step_row + c * job.step, *v) };
+            }
+            c += 1;
+            if c == job.row {
+                (r, c) = (r + 1, 0);
+            }
+        }
+    }
+}
+
+/// The products of some input channels, to be added to the sums of `W` registers of outputs of `D`
+/// output channels.
+struct Products<'a, const D: usize, const W: usize> {
+    job: &'a Planes<'a>,
+    phase: &'a Phase,
+    /// The first output channel, and the first position.
+    start: (usize, usize),
+    channels: Range<usize>,
+    sums: &'a mut [f32],
+}
+
+impl<'a, const D: usize, const W: usize> Products<'a, D, W> {
+    /// # Safety
+    /// The taps of the phase lie within the planes and the weights for these channels and
+    /// positions.
+    #[inline(always)]
+    unsafe fn new(
+        job: &'a Planes<'a>,
+        phase: &'a Phase,
+        start: (usize, usize),
+        channels: Range<usize>,
+        sums: &'a mut [f32],
+    ) -> Self {
+        Products { job, phase, start, channels, sums }
+    }
+}
+
+impl<const D: usize, const W: usize> Job for Products<'_, D, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        let Products { job, phase, start: (o, at), channels, sums } = self;
+        let n = S::Lanes::N;
+        assert!(sums.len() == D * W * n);
+        let weight = channels.start * job.weight_in + o * job.weight_out;
+        // SAFETY: the set proves that the CPU has the instructions, `sums` has D times W registers,
+        // and the rest was promised to `new`.
         unsafe {
+            let place = |d: usize, w: usize| (d * W + w) * n;
+            let mut sum: [[S::Lanes; W]; D] = core::array::from_fn(|d| {
+                core::array::from_fn(|w| S::Lanes::load(sums.as_ptr().add(place(d, w))))
+            });
             let mut plane = job.planes.as_ptr().add(channels.start * job.plane + at);
             let mut weight = job.weight.as_ptr().add(weight);
             for _ in channels {
                 for tap in &phase.taps[..phase.len] {
                     let from = plane.add(tap.shift);
-                    let x: [L; W] = core::array::from_fn(|w| L::load(from.add(w * L::N)));
+                    let x: [S::Lanes; W] =
+                        core::array::from_fn(|w| S::Lanes::load(from.add(w * n)));
                     for (d, sum) in sum.iter_mut().enumerate() {
-                        let k = L::splat(*weight.add(d * job.weight_out + tap.place));
+                        let k = S::Lanes::splat(*weight.add(d * job.weight_out + tap.place));
                         for (sum, x) in sum.iter_mut().zip(x) {
                             *sum = sum.add_product(k, x);
                         }
@@ -407,40 +466,9 @@ impl Block<'_> {
                 plane = plane.wrapping_add(job.plane);
                 weight = weight.wrapping_add(job.weight_in);
             }
-        }
-        *sums = sum;
-    }
-
-    /// Writes the outputs of a phase, without the padding between rows.
-    ///
-    /// # Safety
-    /// As [`Planes::run`].
-    #[inline(always)]
-    unsafe fn finish<L: Lanes, const D: usize, const W: usize>(
-        &self,
-        job: &Planes<'_>,
-        phase: &Phase,
-        at: usize,
-        sums: [[L; W]; D],
-    ) {
-        for (d, sums) in sums.into_iter().enumerate() {
-            let mut run = [0.0f32; RUN];
-            let run = &mut run[..W * L::N];
-            for (sum, to) in sums.into_iter().zip(run.chunks_exact_mut(L::N)) {
-                // SAFETY: there is room for a register.
-                unsafe { sum.store(to.as_mut_ptr()) };
-            }
-            job.layer.activation.apply(run);
-            let first = (self.o + d) * job.layer.output.plane() + phase.first;
-            let (mut r, mut c) = (at / job.row, at % job.row);
-            for v in run {
-                if c < job.columns && r < job.rows.end {
-                    // SAFETY: a row and a channel that only this part computes.
-                    unsafe { self.y.put(first + r * job.step_row + c * job.step, *v) };
-                }
-                c += 1;
-                if c == job.row {
-                    (r, c) = (r + 1, 0);
+            for (d, sum) in sum.iter().enumerate() {
+                for (w, sum) in sum.iter().enumerate() {
+                    sum.store(sums.as_mut_ptr().add(place(d, w)));
                 }
             }
         }

@@ -5,6 +5,7 @@ use super::dots;
 use super::dots::{Bytes, Dots, Row};
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 use super::dsp;
+use super::isa::{Compiled, Job};
 use super::lanes::{self, Lanes, Stored};
 
 /// An instruction set. A value of the type proves that this CPU has it.
@@ -18,6 +19,9 @@ pub(crate) trait Set: Copy {
     /// Whether the compiler sees through the arithmetic, rather than through named instructions.
     #[cfg(feature = "std")]
     const PLAIN: bool = false;
+
+    /// Does a job in a function of its own, compiled once for all its callers.
+    fn call<J: Job>(self, job: J) -> J::Output;
 }
 
 /// Whatever the target always has.
@@ -34,11 +38,15 @@ impl Set for Portable {
     type Bytes = dsp::Dsp;
     #[cfg(feature = "std")]
     const PLAIN: bool = true;
+
+    fn call<J: Job>(self, job: J) -> J::Output {
+        job.portable()
+    }
 }
 
 /// Defines the token of an instruction set.
 macro_rules! set {
-    ($(#[$meta:meta])* $name:ident: $lanes:ty, $registers:literal, $bytes:ty) => {
+    ($(#[$meta:meta])* $name:ident, $function:ident: $lanes:ty, $registers:literal, $bytes:ty) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(crate) struct $name(());
@@ -58,6 +66,11 @@ macro_rules! set {
             type Lanes = $lanes;
             type Row<W: Stored> = Row<$lanes, W, $registers>;
             type Bytes = $bytes;
+
+            fn call<J: Job>(self, job: J) -> J::Output {
+                // SAFETY: the value proves that the CPU has the instruction set.
+                unsafe { job.$function() }
+            }
         }
     };
 }
@@ -65,20 +78,20 @@ macro_rules! set {
 set!(
     /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
-    Avx2: lanes::Avx2, 2, dots::Avx2
+    Avx2, avx2: lanes::Avx2, 2, dots::Avx2
 );
 set!(
     /// AVX-512 F. Its byte products need VNNI or come from AVX2.
     #[cfg(target_arch = "x86_64")]
-    Avx512: lanes::Avx512, 1, dots::Avx2
+    Avx512, avx512: lanes::Avx512, 1, dots::Avx2
 );
 set!(
     /// AVX-512 F with VNNI.
     #[cfg(target_arch = "x86_64")]
-    Avx512Vnni: lanes::Avx512, 1, dots::Vnni
+    Avx512Vnni, avx512_vnni: lanes::Avx512, 1, dots::Vnni
 );
 set!(
     /// NEON.
     #[cfg(target_arch = "aarch64")]
-    Neon: lanes::Neon, 4, dots::Neon
+    Neon, neon: lanes::Neon, 4, dots::Neon
 );

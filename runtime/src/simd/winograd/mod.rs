@@ -19,9 +19,10 @@
 //! record they would take 2.25 times as many weights, and reading weights from memory costs more
 //! than adding them up.
 
+use super::isa::Job;
 use super::lanes::{Lanes, Stored};
-use super::part::{Part, Places};
-use crate::layer::Layer;
+use super::part::Work;
+use super::set::Set;
 use crate::layout::{LANES, Layout};
 use crate::op::Shape;
 
@@ -41,20 +42,28 @@ pub(super) fn scratch_len(input: Shape) -> usize {
     tiles * (input.c.div_ceil(LANES) * GROUP + SUMS) + ready::scratch_len(input.c) + LINE - 1
 }
 
-/// Runs a packed layer.
-///
+/// A packed layer.
+pub(super) struct Upsampling<'a, W> {
+    pub layout: &'a Layout,
+    pub work: Work<'a, W>,
+}
+
+impl<W: Stored> Job for Upsampling<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        // SAFETY: the set proves that the CPU has the instructions, and nothing else writes the
+        // places of the part.
+        unsafe { run::<S, S::Lanes, W>(set, self.layout, self.work) };
+    }
+}
+
 /// # Safety
 /// The CPU has the instructions of `L`; no other thread computes the same part.
 #[inline(always)]
-pub(super) unsafe fn run<L: Lanes, W: Stored>(
-    layout: &Layout,
-    layer: &Layer<'_>,
-    (weight, bias): (&[W], &[f32]),
-    part: Part,
-    x: &[f32],
-    scratch: &mut [f32],
-    y: Places<'_, f32>,
-) {
+unsafe fn run<S: Set, L: Lanes, W: Stored>(set: S, layout: &Layout, work: Work<'_, W>) {
+    let Work { layer, weight, bias, part, x, scratch, y } = work;
     let input = layer.input;
     let (rows, columns) = tiles(input);
     let job = Winograd {
@@ -91,20 +100,20 @@ pub(super) unsafe fn run<L: Lanes, W: Stored>(
                 match (L::SIDE, L::TILES) {
                     (2.., 1) if lane + 2 * L::N <= job.lanes => {
                         job.direct::<L, W, 2>(at, weight, inputs, sums);
-                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
+                        job.finish::<S, L, 2>(set, at, tiles.clone(), sums, y);
                     }
                     (_, 1) => {
                         job.direct::<L, W, 1>(at, weight, inputs, sums);
-                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
+                        job.finish::<S, L, 1>(set, at, tiles.clone(), sums, y);
                     }
                     // Two registers are at most a block, so there are always two.
                     (2.., _) => {
                         job.ready::<L, W, 2>(at, weight, inputs, ready, sums);
-                        job.finish::<L, 2>(at, tiles.clone(), sums, y);
+                        job.finish::<S, L, 2>(set, at, tiles.clone(), sums, y);
                     }
                     _ => {
                         job.ready::<L, W, 1>(at, weight, inputs, ready, sums);
-                        job.finish::<L, 1>(at, tiles.clone(), sums, y);
+                        job.finish::<S, L, 1>(set, at, tiles.clone(), sums, y);
                     }
                 }
             }

@@ -4,8 +4,10 @@ use core::ops::Range;
 
 use super::tile::{SUMS, Winograd};
 use crate::layout::LANES;
+use crate::simd::isa::Activate;
 use crate::simd::lanes::Lanes;
 use crate::simd::part::Places;
+use crate::simd::set::Set;
 
 impl Winograd<'_> {
     /// Turns the sums into outputs: 2 x 2 of a phase in each tile.
@@ -13,8 +15,9 @@ impl Winograd<'_> {
     /// # Safety
     /// The CPU has the instructions of `L`.
     #[inline(always)]
-    pub unsafe fn finish<L: Lanes, const S: usize>(
+    pub unsafe fn finish<I: Set, L: Lanes, const S: usize>(
         &self,
+        set: I,
         (phase, lane): (usize, usize),
         tiles: Range<usize>,
         sums: &[f32],
@@ -49,7 +52,7 @@ impl Winograd<'_> {
             }
             for (place, values) in values.iter_mut().enumerate() {
                 let values = &mut values[..S * L::N];
-                self.layer.activation.apply(values);
+                set.call(Activate(self.layer.activation, values));
                 let at_row = 2 * (2 * row + place / 2) + down;
                 let at_column = 2 * (2 * column + place % 2) + right;
                 // The second half of the last tile of an odd number of rows or columns is outside.

@@ -3,10 +3,15 @@
 
 use core::ops::Range;
 
-use super::dots::{Bytes, Dots};
+use super::dots::Dots;
 use super::part::{Part, Places};
-use crate::layer::{Int8, Layer, TABLE};
 use crate::layout::{LANES, Layout, View};
+
+mod floats;
+mod pixels;
+
+pub(super) use floats::Floats;
+pub(super) use pixels::Pixels;
 
 /// What all tiles of a group share.
 struct Group<'a> {
@@ -30,47 +35,6 @@ trait Finish<D> {
     /// # Safety
     /// The CPU has the instructions of `D`.
     unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
-}
-
-/// Runs an int8 layer that multiplies. `border` has [`super::scratch_len`] bytes.
-///
-/// # Safety
-/// The CPU has the instructions of `D`; no other thread computes the same part.
-#[inline(always)]
-pub(super) unsafe fn bytes<D: Bytes>(
-    layout: &Layout,
-    int8: &Int8<'_>,
-    part: Part,
-    x: &[u8],
-    border: &mut [u8],
-    y: Places<'_, u8>,
-) {
-    border.fill(int8.padding);
-    let mut pixels = Pixels { int8, y };
-    // SAFETY: as promised by the caller.
-    unsafe { run::<D, _>(layout, int8.weight, part, x, border, &mut pixels) }
-}
-
-/// Runs a packed layer that multiplies. `border` has [`super::scratch_len`] values.
-///
-/// # Safety
-/// The CPU has the instructions of `D`; no other thread computes the same part.
-#[inline(always)]
-pub(super) unsafe fn floats<D>(
-    layout: &Layout,
-    layer: &Layer<'_>,
-    (weight, bias): (&[D::Weight], &[f32]),
-    part: Part,
-    x: &[f32],
-    border: &mut [f32],
-    y: Places<'_, f32>,
-) where
-    D: Dots<X = f32, Sum = f32>,
-{
-    border.fill(0.0);
-    let mut values = Values { layer, bias, y };
-    // SAFETY: as promised by the caller.
-    unsafe { run::<D, _>(layout, weight, part, x, border, &mut values) }
 }
 
 /// # Safety
@@ -266,55 +230,5 @@ impl Group<'_> {
     fn lanes<'v, T>(&self, block: usize, values: &'v [T]) -> Option<&'v [T; LANES]> {
         let of = (self.index * self.layout.blocks() + block) * LANES;
         values.get(of..)?.first_chunk()
-    }
-}
-
-/// Requantizes sums to bytes.
-struct Pixels<'a> {
-    int8: &'a Int8<'a>,
-    y: Places<'a, u8>,
-}
-
-impl<D: Bytes> Finish<D> for Pixels<'_> {
-    #[inline(always)]
-    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
-        let int8 = self.int8;
-        let lanes = |values| group.lanes(block, values);
-        let (Some(bias), Some(scale)) = (lanes(int8.bias), lanes(int8.scale)) else {
-            return;
-        };
-        // SAFETY: as promised by the caller.
-        let values = unsafe { sums.requantized(bias, scale, int8.shift, int8.span()) };
-        // Indices are within the table; the mask tells the compiler so.
-        let bytes = match int8.table.first_chunk::<TABLE>() {
-            None => values.map(|v| v as u8),
-            Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
-        };
-        // SAFETY: no other thread computes the block at this position.
-        unsafe { group.place(block, at, &bytes, self.y) };
-    }
-}
-
-/// Adds the bias and applies the activation.
-struct Values<'a> {
-    layer: &'a Layer<'a>,
-    bias: &'a [f32],
-    y: Places<'a, f32>,
-}
-
-impl<D: Dots<Sum = f32>> Finish<D> for Values<'_> {
-    #[inline(always)]
-    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
-        let Some(bias) = group.lanes(block, self.bias) else {
-            return;
-        };
-        // SAFETY: as promised by the caller.
-        let mut values = unsafe { sums.sums() };
-        for (v, bias) in values.iter_mut().zip(bias) {
-            *v += bias;
-        }
-        self.layer.activation.apply(&mut values);
-        // SAFETY: no other thread computes the block at this position.
-        unsafe { group.place(block, at, &values, self.y) };
     }
 }

@@ -1,0 +1,55 @@
+//! Packed layers.
+
+use super::{Finish, Group, run};
+use crate::layer::Layer;
+use crate::layout::Layout;
+use crate::simd::dots::Dots;
+use crate::simd::isa::{Activate, Job};
+use crate::simd::lanes::Stored;
+use crate::simd::part::{Places, Work};
+use crate::simd::set::Set;
+
+/// A part of a packed layer that multiplies.
+pub(in crate::simd) struct Floats<'a, W> {
+    pub layout: &'a Layout,
+    pub work: Work<'a, W>,
+}
+
+impl<W: Stored> Job for Floats<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        let Work { layer, weight, bias, part, x, scratch, y } = self.work;
+        scratch.fill(0.0);
+        let mut finish = Values { set, layer, bias, y };
+        // SAFETY: the set proves that the CPU has the instructions, and nothing else writes the
+        // places of the part.
+        unsafe { run::<S::Row<W>, _>(self.layout, weight, part, x, scratch, &mut finish) }
+    }
+}
+
+/// Adds the bias and applies the activation.
+struct Values<'a, S> {
+    set: S,
+    layer: &'a Layer<'a>,
+    bias: &'a [f32],
+    y: Places<'a, f32>,
+}
+
+impl<S: Set, D: Dots<Sum = f32>> Finish<D> for Values<'_, S> {
+    #[inline(always)]
+    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
+        let Some(bias) = group.lanes(block, self.bias) else {
+            return;
+        };
+        // SAFETY: as promised by the caller.
+        let mut values = unsafe { sums.sums() };
+        for (v, bias) in values.iter_mut().zip(bias) {
+            *v += bias;
+        }
+        self.set.call(Activate(self.layer.activation, &mut values));
+        // SAFETY: no other thread computes the block at this position.
+        unsafe { group.place(block, at, &values, self.y) };
+    }
+}
