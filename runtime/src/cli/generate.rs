@@ -175,6 +175,7 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         None if faces.count == 1 => target.single(&model, isa, &faces, gpu.as_deref_mut())?,
         None => target.files(&model, isa, &faces, gpu.as_deref_mut())?,
     }
+    target.settle()?;
     if let Some(path) = &args.save_latent {
         npy::write(path, &faces.values(&model)?)?;
     }
@@ -217,9 +218,17 @@ impl Target<'_> {
         let bytes = output::encode(picture, self.gray, self.format, path)?;
         match self.pipe {
             true => output::print(&bytes)?,
-            false => output::write(path, &bytes)?,
+            false => output::write_one_of_many(path, &bytes)?,
         }
         Ok(())
+    }
+
+    /// Waits until what was written is on the disk.
+    fn settle(&self) -> Result<(), OutputError> {
+        match self.pipe {
+            true => Ok(()),
+            false => output::settle(&self.args.out),
+        }
     }
 
     /// All faces in one picture.

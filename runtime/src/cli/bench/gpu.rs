@@ -41,7 +41,7 @@ pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
     let latents = latents(args.batch);
     if args.sweep {
         let text = sweep(&mut gpu, &model, &latents)?;
-        return Ok(output::print(text.as_bytes())?);
+        return Ok(output::text(&text)?);
     }
     let mut layers = vec![f64::INFINITY; model.layers().len()];
     for _ in 0..3 {
@@ -55,7 +55,7 @@ pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
         true => measured.json(&model, adapter, args),
         false => measured.table(&model, adapter, args)?,
     };
-    output::print(text.as_bytes())?;
+    output::text(&text)?;
     Ok(())
 }
 

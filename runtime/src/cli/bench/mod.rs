@@ -68,5 +68,5 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         true => json(&model, &frame, &rows, args)?,
         false => table(&model, &frame, &rows, args)?,
     };
-    Ok(output::print(text.as_bytes())?)
+    Ok(output::text(&text)?)
 }
