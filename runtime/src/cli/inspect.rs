@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use runtime::model::{Model, key, write_line};
-use runtime::plan;
+use runtime::{Limits, plan};
 
 use super::load::Bytes;
 use super::output;
@@ -22,9 +22,9 @@ pub struct Args {
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let bytes = Bytes::load(args.model.as_deref())?;
-    let text = describe(&bytes.model()?, bytes.len())?;
+pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
+    let bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let text = describe(&bytes.model(limits)?, bytes.len())?;
     output::text(&text)?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use super::spread::{self, Spread, round};
 use crate::cpu::Cpu;
 use crate::layer::{Precision, TABLE, TERMS};
 use crate::layout::{LANES, Layout};
+use crate::limits::Limits;
 use crate::model::{Model, key};
 use crate::op::{Activation, Op, Shape};
 
@@ -87,7 +88,7 @@ impl Graph {
         let buffer = graph.to_buffer()?;
         // Neither can fail: the record was just written, and its arena has the right length.
         let damaged = |_| GraphError::Empty;
-        let model = Model::parse(buffer.bytes()).map_err(damaged)?;
+        let model = Model::parse_within(buffer.bytes(), &Limits::NONE).map_err(damaged)?;
         let mut arena = vec![0.0; model.arena_len()];
         let mut cpu = Cpu::new(&model, &mut arena).map_err(|_| GraphError::Empty)?;
         let spreads = spread::spreads(&mut cpu, graph.layers.len(), seeds.clone());

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use runtime::gpu::{Adapter, Gpu, GpuError};
 use runtime::record::Buffer;
-use runtime::{Latent, Model};
+use runtime::{Latent, Limits, Model};
 
 use super::args::Args;
 use crate::cli::{load, output};
@@ -24,11 +24,10 @@ struct Row {
 ///
 /// # Errors
 /// One that names the file or what the GPU lacks.
-pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
-    let mut graph = load::graph_or_built_in(args.model.as_deref())?;
-    graph.fold();
+pub fn bench(args: &Args, adapter: &Adapter, limits: &Limits) -> Result<(), Box<dyn Error>> {
+    let graph = load::graph_or_built_in(args.model.as_deref(), limits)?;
     let record = Buffer::from(&graph.to_record()?);
-    let model = Model::parse(record.bytes()).map_err(|e| e.to_string())?;
+    let model = Model::parse_within(record.bytes(), limits).map_err(|e| e.to_string())?;
     let start = Instant::now();
     let mut gpu = Gpu::new(&model, adapter, args.half)?;
     let ready = start.elapsed().as_secs_f64();
