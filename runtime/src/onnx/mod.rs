@@ -1,6 +1,7 @@
 //! ONNX, the interchange format: written so that any other runtime runs it, read so that other
 //! people's generators run here.
 
+mod budget;
 mod chain;
 mod constants;
 mod error;
@@ -12,5 +13,5 @@ mod tensor;
 mod write;
 
 pub use error::OnnxError;
-pub use read::read;
+pub use read::{read, read_within};
 pub use write::{write, write_bytes};

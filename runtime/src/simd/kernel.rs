@@ -116,7 +116,7 @@ pub(crate) fn floats(
         }
         Weights::Packed { .. } | Weights::Half { .. } => match layer.layout() {
             Some(layout) => isa.run(PackedJob { layer, layout: &layout, part, x, scratch, y }),
-            None => part.alone(y, |y| packed::moved(layer, x, y)),
+            None => part.alone(y, |y| packed::unblocked(layer, x, y)),
         },
         Weights::Int8(_) => unreachable!("int8 layers run on bytes"),
     }
@@ -133,7 +133,7 @@ pub(crate) fn bytes(
 ) {
     match layer.layout() {
         Some(layout) => isa.run(Int8Job { int8, layout: &layout, part, x, scratch, y }),
-        None => part.alone(y, |y| int8::moved(layer, x, y)),
+        None => part.alone(y, |y| int8::unblocked(layer, int8, x, y)),
     }
 }
 

@@ -107,7 +107,7 @@ fn mistakes_in_generating() {
             "--seed 18446744073709551615: the last of 2 seeds",
         ),
         ("--seed 18446744073709551615 --grid 1x2", "--seed 18446744073709551615: the last of 2"),
-        ("--grid 1000x1000 --scale 9", "the picture would have more than 536870912 pixels"),
+        ("--grid 1000x1000 --scale 9", "the picture would have more than 134217728 pixels"),
     ];
     let before = names(dir.path());
     for (args, want) in cases {
