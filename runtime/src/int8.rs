@@ -9,7 +9,7 @@
 
 use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, Layout, padded};
-use crate::op;
+use crate::op::{self, Op};
 
 /// How the latent of an int8 model becomes bytes: `round(v * factor) + zero`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl LatentScale {
 /// channels last, padded as [`crate::layout::stored`] says.
 pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
     let Some(layout) = layer.layout() else {
-        return moved(layer, x, y);
+        return unblocked(layer, int8, x, y);
     };
     let depth = layout.depth();
     for group in 0..layout.groups() {
@@ -53,14 +53,19 @@ pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
             for lane in 0..layout.lanes() {
                 let of = group * layout.blocks() * LANES + lane;
                 let sum = sum(&layout, int8, x, (group, lane, position), depth);
-                let sum = sum.wrapping_add(int8.bias[of]);
-                let v = requantize(sum, int8.scale[of], int8.shift, int8.span());
-                y[layout.place(group, position, lane)] = match int8.table {
-                    [] => v as u8,
-                    table => table[v as usize],
-                };
+                y[layout.place(group, position, lane)] = finish(int8, of, sum);
             }
         }
+    }
+}
+
+/// The byte of a sum of products, for the bias and scale at `of`.
+fn finish(int8: &Int8<'_>, of: usize, sum: i32) -> u8 {
+    let sum = sum.wrapping_add(int8.bias[of]);
+    let v = requantize(sum, int8.scale[of], int8.shift, int8.span());
+    match int8.table {
+        [] => v as u8,
+        table => table[v as usize],
     }
 }
 
@@ -84,10 +89,17 @@ fn sum(
     sum
 }
 
-/// Operations that only move values, on padded pixels.
-pub(crate) fn moved(layer: &Layer<'_>, x: &[u8], y: &mut [u8]) {
+/// Layers that are not in blocks, on padded pixels: they scale each channel, or only move values.
+pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
     let strides = [padded(layer.input.c), padded(layer.output.c)];
-    op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+    if layer.op != Op::Affine {
+        return op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+    }
+    for (x, y) in x.chunks_exact(strides[0]).zip(y.chunks_exact_mut(strides[1])) {
+        for (of, (x, y)) in x.iter().zip(y).take(layer.input.c).enumerate() {
+            *y = finish(int8, of, *x as i32 * int8.weight[of] as i32);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ pub enum Weights<'a> {
         /// One value per output channel; empty means zero.
         bias: &'a [f32],
     },
-    /// In blocks; activations have their channels last.
+    /// In blocks; activations have their channels last. Of [`Op::Affine`], both have one value per
+    /// channel.
     Packed {
         /// See [`Layout::weight`].
         weight: &'a [f32],
@@ -79,7 +80,7 @@ pub enum Weights<'a> {
     Int8(Int8<'a>),
 }
 
-/// The integers of an int8 layer.
+/// The integers of an int8 layer. Those of [`Op::Affine`] have one value per channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Int8<'a> {
     /// See [`Layout::weight`].
@@ -101,6 +102,11 @@ pub struct Int8<'a> {
 
 /// Entries of the table of an activation.
 pub const TABLE: usize = 1024;
+
+/// Most channels whose scales are written as the diagonal of a matrix in records in blocks, which
+/// grows with their square; more stay one scale per channel.
+#[cfg(feature = "alloc")]
+pub(crate) const DIAGONAL: usize = 64;
 
 /// Most products in a sum: that many of 255 * 127 fit into 31 bits.
 pub const TERMS: usize = 65_536;

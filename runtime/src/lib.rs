@@ -20,6 +20,7 @@
 //!
 //! - [`record`]: the bytes of a burn record, read in place.
 //! - [`model`]: a checked, borrowed view of those bytes as a list of layers.
+//! - [`limits`]: how much memory and time a file may ask for.
 //! - [`op`]: what a layer computes, one file per operation, each with its obvious loop.
 //! - [`latent`]: seeds to latents, the same on every device.
 //! - [`backend`] and [`cpu`]: executing a model in the caller's memory.
@@ -61,6 +62,7 @@ pub mod latent;
 pub mod layer;
 #[doc(hidden)]
 pub mod layout;
+pub mod limits;
 pub mod model;
 #[cfg(feature = "std")]
 pub mod npy;
@@ -82,6 +84,7 @@ pub use crew::{Crew, CrewError};
 pub use image::Image;
 pub use latent::{Latent, LatentLength};
 pub use layer::Precision;
+pub use limits::{Limit, Limits};
 pub use model::{Model, ModelError};
 pub use record::RecordError;
 pub use simd::Isa;

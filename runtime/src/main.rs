@@ -15,6 +15,7 @@ mod cli {
     #[cfg(feature = "gpu")]
     pub mod gpu;
     pub mod inspect;
+    pub mod limits;
     pub mod load;
     pub mod npy;
     pub mod output;
@@ -39,6 +40,8 @@ mod cli {
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    #[command(flatten)]
+    limits: cli::limits::Args,
 }
 
 #[derive(Subcommand)]
@@ -62,11 +65,13 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
-        Verb::Generate(args) => cli::generate::run(&args),
-        Verb::Inspect(args) => cli::inspect::run(&args),
-        Verb::Convert(args) => cli::convert::run(&args),
-        Verb::Bench(args) => cli::bench::run(&args),
+    let Cli { verb, limits } = Cli::parse();
+    let limits = limits.limits();
+    let result = match verb {
+        Verb::Generate(args) => cli::generate::run(&args, &limits),
+        Verb::Inspect(args) => cli::inspect::run(&args, &limits),
+        Verb::Convert(args) => cli::convert::run(&args, &limits),
+        Verb::Bench(args) => cli::bench::run(&args, &limits),
         Verb::Devices => cli::device::list(),
         Verb::Completions(args) => cli::shell::completions::<Cli>(&args),
         Verb::Man => cli::shell::man::<Cli>(),

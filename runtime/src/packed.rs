@@ -7,7 +7,7 @@
 use crate::half;
 use crate::layer::{Layer, Weights};
 use crate::layout::{LANES, Layout};
-use crate::op;
+use crate::op::{self, Op};
 
 /// The obvious loop of a layer: the specification of every faster one. `x` and `y` have their
 /// channels last, except that the image is planar.
@@ -19,7 +19,7 @@ pub fn reference(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
         (Some(layout), Weights::Half { weight, bias }) => {
             sums(layer, &layout, |place| half::widen(weight[place]), bias, x, y);
         }
-        _ => moved(layer, x, y),
+        _ => unblocked(layer, x, y),
     }
 }
 
@@ -51,8 +51,21 @@ fn sums(
     }
 }
 
-/// Operations that only move values.
-pub(crate) fn moved(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
-    let strides = [layer.input.c, layer.output.c];
-    op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+/// Layers that are not in blocks: they scale each channel, or only move values.
+pub(crate) fn unblocked(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
+    match (layer.op, layer.weights) {
+        (Op::Affine, Weights::Packed { weight, bias }) => {
+            let pixels = x.chunks_exact(layer.input.c).zip(y.chunks_exact_mut(layer.input.c));
+            for (x, y) in pixels {
+                for (((x, y), scale), shift) in x.iter().zip(y).zip(weight).zip(bias) {
+                    *y = x * scale + shift;
+                }
+            }
+            layer.activation.apply(y);
+        }
+        _ => {
+            let strides = [layer.input.c, layer.output.c];
+            op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use core::ops::Range;
 
 use crate::layer::{Layer, Weights};
+use crate::limits::{Exceeded, Limit, Limits};
 use crate::simd;
 
 /// Length of a layer's scratch in values (`f32`), or in bytes for an int8 layer. The kernels call
@@ -29,6 +30,24 @@ pub fn layer_len(layer: &Layer<'_>, threads: usize) -> usize {
 pub fn arena_len(layers: &[Layer<'_>], latent: usize, threads: usize) -> usize {
     let layers = layers.iter().map(|layer| layer_len(layer, threads));
     layers.max().unwrap_or(0).max(latent)
+}
+
+/// Multiply-adds that writing one value counts as: about as long as an activation takes.
+const WRITE: u64 = 8;
+
+/// Checks the memory and time that layers take to make an image with one thread.
+///
+/// # Errors
+/// [`Exceeded`].
+pub fn check(layers: &[Layer<'_>], latent: usize, limits: &Limits) -> Result<(), Exceeded> {
+    let arena = size_of::<f32>() as u64 * arena_len(layers, latent, 1) as u64;
+    limits.check(Limit::Arena, arena)?;
+    limits.check(Limit::Pixels, layers.last().map_or(0, |l| l.output.plane() as u64))?;
+    let work = layers.iter().fold(0u64, |sum, layer| {
+        let own = layer.op.multiply_adds(layer.input, layer.output);
+        sum.saturating_add(own).saturating_add(WRITE * layer.output.values() as u64)
+    });
+    limits.check(Limit::MultiplyAdds, work)
 }
 
 /// Where the input, the scratch and the output of layer `i` lie in an arena of `len` values, or

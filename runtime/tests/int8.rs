@@ -168,6 +168,21 @@ fn cases() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
+        (
+            // Of too many channels to be the diagonal of a matrix; 70 is no multiple of 4.
+            "scales of many channels",
+            graph(
+                8,
+                &[
+                    (up(70, 4, 1, 0), Tanh),
+                    (Op::Affine, LeakyRelu(0.2)),
+                    (Op::Reshape { to: Shape::new(280, 2, 2) }, Sigmoid),
+                    (Op::Affine, None),
+                    (Op::Resize { factor: 2 }, None),
+                    (conv(3, 3, 1, 1), Tanh),
+                ],
+            ),
+        ),
     ]
 }
 

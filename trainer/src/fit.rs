@@ -10,6 +10,7 @@ use crate::data::{Batches, DataSet};
 use crate::networks::noise::{self, Stream};
 use crate::networks::{State, fresh};
 use crate::objective::{self, Batch, Metric};
+use crate::run::checkpoint::LoadError;
 use crate::run::due::Due;
 use crate::run::error::FitError;
 use crate::run::log::Log;
@@ -23,7 +24,7 @@ use crate::score::samples::Samples;
 /// How often a run that diverged returns to its last checkpoint.
 const RETRIES: u32 = 3;
 
-/// A run and what it trains on.
+/// A run and what it trains on. The caller holds the run's [`Lock`](crate::run::Lock).
 pub struct Fit<'a> {
     run: &'a Run,
     cfg: &'a Config,
@@ -70,7 +71,8 @@ impl<'a> Fit<'a> {
     /// diverges returns to it and continues with half the learning rate.
     ///
     /// # Errors
-    /// [`FitError`]; whatever was written before is kept.
+    /// [`FitError`]; whatever was written before is kept. Only a checkpoint that cannot be written is
+    /// an error: the log reports other failures.
     pub fn train(&self) -> Result<End, FitError> {
         let (mut state, mut watch) = (self.resume()?, Watch::new(self.cfg));
         if let Some(most) = state.largest_batch(self.cfg).filter(|&most| self.cfg.batch > most) {
@@ -96,7 +98,7 @@ impl<'a> Fit<'a> {
                 state.images
             );
             let note = Note { images: state.images, verdict: None, text };
-            record::note(self.run, self.log, &note)?;
+            record::note(self.run, self.log, &note);
         }
     }
 
@@ -106,7 +108,7 @@ impl<'a> Fit<'a> {
         let (total, seed) = (cfg.total(data.len()), state.seed(cfg));
         let mut batches = Batches::new(data.clone(), cfg.step(), seed, state.images, cfg.threads());
         let mut meter = Meter::new(state.images, metrics, device);
-        let mut record = Record::create(run, log, metrics, state.images)?;
+        let mut record = Record::create(run, log, metrics, state.images);
         while state.images < total {
             meter.add(objective::step(state, self.batch(&mut batches, state)?, cfg, device));
             log.at(state.images);
@@ -120,12 +122,12 @@ impl<'a> Fit<'a> {
                 let mut row = meter.row(state.images, data.len())?;
                 if due.score {
                     let samples = Samples::score(state, cfg, data, self.held, device)?;
-                    record.scores(&samples)?;
+                    record.scores(&samples);
                     row.metrics.extend(samples.overfit.map(|v| ("overfit".into(), v)));
                 }
-                record.row(&row, state.rates(cfg), total.saturating_sub(state.images))?;
+                record.row(&row, state.rates(cfg), total.saturating_sub(state.images));
                 for note in watch.look(&row) {
-                    record::note(run, log, &note)?;
+                    record::note(run, log, &note);
                 }
             }
             if due.show {
@@ -144,17 +146,26 @@ impl<'a> Fit<'a> {
         Ok(Stretch::Done)
     }
 
-    /// The state of the newest checkpoint, or a fresh one whose first pictures are written.
+    /// The state of the newest whole checkpoint, or a fresh one whose first pictures are written.
+    /// Damaged checkpoints are set aside.
     fn resume(&self) -> Result<State, FitError> {
         let fresh = fresh(self.cfg, &self.device)?;
-        let Some(newest) = checkpoint::list(self.run).pop() else {
-            record::rewind(self.run, 0)?;
-            self.pictures().first(&fresh)?;
-            return Ok(fresh);
+        let newest = match checkpoint::newest(self.run) {
+            Ok(newest) => newest,
+            Err(LoadError::None(_)) => {
+                record::rewind(self.run, self.log, 0);
+                self.pictures().first(&fresh)?;
+                return Ok(fresh);
+            }
+            Err(error) => return Err(error.into()),
         };
-        let state = checkpoint::load(&newest, fresh, Some(self.data.fingerprint()))?;
-        record::rewind(self.run, state.images)?;
-        self.log.say(&format!("resuming from {} images", state.images))?;
+        let state = newest.checkpoint.state(fresh, Some(self.data.fingerprint()))?;
+        for (path, what) in newest.damaged {
+            let aside = checkpoint::set_aside(&path)?;
+            self.log.say(&format!("{what}: set aside as {}", aside.display()));
+        }
+        record::rewind(self.run, self.log, state.images);
+        self.log.say(&format!("resuming from {} images", state.images));
         Ok(state)
     }
 
@@ -173,17 +184,18 @@ impl<'a> Fit<'a> {
     fn show(&self, state: &State, record: &mut Record<'_>) -> Result<(), FitError> {
         match self.cfg.per_epoch {
             true => self.pictures().epoch(state, state.images / self.data.len() as u64)?,
-            false => self.pictures().samples(state, &mut record.events)?,
+            false => self.pictures().samples(state, record)?,
         }
         if let Some(held) = self.held {
             let measured = objective::measure(state, self.cfg, held, &self.device)?;
-            record.held_out(state.images, measured)?;
+            record.held_out(state.images, measured);
         }
-        Ok(self.pictures().curves(self.metrics)?)
+        self.pictures().curves(self.metrics);
+        Ok(())
     }
 
     fn pictures(&self) -> Show<'_> {
-        let Fit { run, cfg, held, .. } = *self;
-        Show { run, cfg, data: &self.data, held, device: &self.device }
+        let Fit { run, cfg, held, log, .. } = *self;
+        Show { run, log, cfg, data: &self.data, held, device: &self.device }
     }
 }

@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use cli::output::{Ended, chain};
+use cli::output::{Ended, chain, complain};
 use cli::{
     anomalies, arithmetic, bench, data, duplicates, evaluate, export, fit, help, import,
     interpolate, memory, recipes, reconstruct, report, restore, sample,
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
         Verb::Man => done(help::man::<Cli>()),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {}", chain(error.as_ref()));
+        complain(format!("error: {}", chain(error.as_ref())));
         ExitCode::FAILURE
     })
 }

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use runtime::graph::Graph;
-use runtime::onnx;
 use runtime::record::Buffer;
+use runtime::{Limits, onnx};
 
 use super::precision::Precision;
 use super::terminal::note;
@@ -40,7 +40,7 @@ pub struct Args {
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let (model, out) = (args.model.as_path(), args.out.as_path());
     let to_onnx = match out.extension().and_then(|e| e.to_str()) {
         Some("bpk") => false,
@@ -57,8 +57,7 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         return Err("--compare needs another precision than f32".into());
     }
     let format = args.compare.as_deref().map(output::format).transpose()?;
-    let mut graph = load::graph(model)?;
-    graph.fold();
+    let graph = load::graph(model, limits)?;
     let failed = |e: &dyn Display| format!("{}: {e}", model.display());
     let bytes = match to_onnx {
         true if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
@@ -66,7 +65,7 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         false => args.precision.record(&graph).map_err(|e| failed(&e))?,
     };
     if args.precision != Precision::F32 {
-        compare(args, &graph, &bytes, format)?;
+        compare(args, &graph, &bytes, format, limits)?;
     }
     output::write(out, &bytes)?;
     note(format_args!("{}: {} bytes", out.display(), bytes.len()));
@@ -79,13 +78,14 @@ fn compare(
     graph: &Graph,
     bytes: &[u8],
     format: Option<image::ImageFormat>,
+    limits: &Limits,
 ) -> Result<(), Box<dyn Error>> {
     let before = graph.to_buffer()?;
     let after = Buffer::from(bytes);
-    let report = psnr::Report::of(before.bytes(), after.bytes(), args.faces)?;
+    let report = psnr::Report::of(before.bytes(), after.bytes(), args.faces, limits)?;
     note(format_args!("{report}"));
     if let (Some(path), Some(format)) = (&args.compare, format) {
-        let sheet = report.side_by_side(before.bytes(), after.bytes())?;
+        let sheet = report.side_by_side(before.bytes(), after.bytes(), limits)?;
         output::write(path, &output::encode(sheet, false, format, path)?)?;
         note(format_args!("{}: f32 above, {} below", path.display(), args.precision));
     }

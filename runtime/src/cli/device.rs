@@ -153,6 +153,6 @@ pub fn list() -> Result<(), Box<dyn std::error::Error>> {
     }
     #[cfg(not(feature = "gpu"))]
     writeln!(text, "{:<10} {WITHOUT}", "vulkan")?;
-    super::output::print(text.as_bytes())?;
+    super::output::text(&text)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ pub fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     // Messages of libraries may have several lines.
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    line.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether an error means that nothing reads our output any more.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use runtime::{Latent, Model};
+use runtime::{Latent, Limits, Model};
 
 use super::npy;
 
@@ -49,7 +49,11 @@ impl Faces {
     ///
     /// # Errors
     /// One that names the option.
-    pub fn new(request: &Request<'_>, model: &Model<'_>) -> Result<Faces, Box<dyn Error>> {
+    pub fn new(
+        request: &Request<'_>,
+        model: &Model<'_>,
+        limits: &Limits,
+    ) -> Result<Faces, Box<dyn Error>> {
         let label = label(request, model)?;
         // With a label, latents may omit the values of the classes.
         let short = match label {
@@ -59,7 +63,7 @@ impl Faces {
         let asked = request.grid.map(|(rows, columns)| rows * columns).or(request.count);
         let (values, count) = match request.latent {
             Some(path) => {
-                let rows = npy::read(path, [model.latent(), short])?;
+                let rows = npy::read(path, [model.latent(), short], limits)?;
                 let count = asked.unwrap_or(rows.len());
                 if count > rows.len() {
                     let have = rows.len();

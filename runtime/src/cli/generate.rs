@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
-use runtime::{Cpu, Crew, Isa, Model};
+use runtime::{Cpu, Crew, Isa, Limits, Model};
 
 use super::args;
 use super::device::{Chosen, Device, choose};
@@ -13,7 +13,7 @@ use super::error::chain;
 use super::faces::{Faces, Request};
 use super::load::Bytes;
 use super::output::{self, OutputError};
-use super::picture::{Filter, Sheet, enlarge, picture};
+use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::progress::Progress;
 use super::terminal::note;
 use super::threads::many;
@@ -117,6 +117,7 @@ type OneByOne<'a> = dyn FnMut(usize) -> Result<RgbImage, Box<dyn Error>> + 'a;
 /// Where pictures go.
 struct Target<'a> {
     args: &'a Args,
+    limits: &'a Limits,
     format: ImageFormat,
     /// To standard output.
     pipe: bool,
@@ -127,7 +128,7 @@ struct Target<'a> {
 ///
 /// # Errors
 /// One that names the file or option. Files that are complete by then are kept.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let pipe = args.out == Path::new("-");
     let format = match pipe {
         true => pipe_format(std::io::stdout().is_terminal(), stdout::was_closed())?,
@@ -139,16 +140,19 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if on_cpu && args.half {
         return Err("--half is for a GPU; the CPU uses the precision of the record".into());
     }
-    let mut bytes = Bytes::load(args.model.as_deref())?;
-    let faces = Faces::new(&args.request(), &bytes.model()?)?;
+    let mut bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let model = bytes.model(limits)?;
+    let output = model.output();
+    picture::size(args.grid.unwrap_or((1, 1)), [output.w, output.h], args.scale, limits)?;
+    let faces = Faces::new(&args.request(), &model, limits)?;
     if pipe && args.grid.is_none() && faces.count > 1 {
         return Err("--out - takes one picture; use --grid, or a file name for several".into());
     }
     if on_cpu && faces.count > MANY {
-        bytes = bytes.packed();
+        bytes = bytes.packed(limits);
     }
-    let model = bytes.model()?;
-    let target = Target { args, format, pipe, gray: model.output().c == 1 };
+    let model = bytes.model(limits)?;
+    let target = Target { args, limits, format, pipe, gray: model.output().c == 1 };
     #[cfg(feature = "gpu")]
     let mut spare = vec![0.0; model.arena_len()];
     let mut gpu: Option<Box<OneByOne<'_>>> = match chosen {
@@ -175,6 +179,7 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         None if faces.count == 1 => target.single(&model, isa, &faces, gpu.as_deref_mut())?,
         None => target.files(&model, isa, &faces, gpu.as_deref_mut())?,
     }
+    target.settle()?;
     if let Some(path) = &args.save_latent {
         npy::write(path, &faces.values(&model)?)?;
     }
@@ -190,6 +195,11 @@ fn pipe_format(terminal: bool, closed: bool) -> Result<ImageFormat, OutputError>
     }
 }
 
+/// How many things of size `each` are within a limit, at least one.
+fn affordable(limit: u64, each: u64) -> usize {
+    usize::try_from(limit / each.max(1)).unwrap_or(usize::MAX).max(1)
+}
+
 impl Args {
     fn request(&self) -> Request<'_> {
         Request {
@@ -202,9 +212,15 @@ impl Args {
         }
     }
 
-    fn threads(&self) -> usize {
+    /// The number of threads, or fewer if their arenas or pictures would exceed the limits.
+    fn threads(&self, model: &Model<'_>, limits: &Limits) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
-        self.threads.unwrap_or_else(cores)
+        let threads = self.threads.unwrap_or_else(cores);
+        let scale = u64::from(self.scale);
+        let pixels = model.output().plane() as u64 * scale * scale;
+        threads
+            .min(affordable(limits.pixels, pixels))
+            .min(affordable(limits.arena, 4 * model.arena_len() as u64))
     }
 
     fn enlarge(&self, face: RgbImage) -> RgbImage {
@@ -217,9 +233,17 @@ impl Target<'_> {
         let bytes = output::encode(picture, self.gray, self.format, path)?;
         match self.pipe {
             true => output::print(&bytes)?,
-            false => output::write(path, &bytes)?,
+            false => output::write_one_of_many(path, &bytes)?,
         }
         Ok(())
+    }
+
+    /// Waits until what was written is on the disk.
+    fn settle(&self) -> Result<(), OutputError> {
+        match self.pipe {
+            true => Ok(()),
+            false => output::settle(&self.args.out),
+        }
     }
 
     /// All faces in one picture.
@@ -232,7 +256,8 @@ impl Target<'_> {
         gpu: Option<&mut OneByOne<'_>>,
     ) -> Result<(), Box<dyn Error>> {
         let args = self.args;
-        let mut sheet = Sheet::new(grid, [model.output().w, model.output().h], args.scale)?;
+        let mut sheet =
+            Sheet::new(grid, [model.output().w, model.output().h], args.scale, self.limits)?;
         let progress = Progress::new(faces.count, false);
         let mut put = |i: usize, face: RgbImage| {
             sheet.put(i, &args.enlarge(face));
@@ -249,7 +274,8 @@ impl Target<'_> {
                     let image = cpu.generate(&faces.latent(i)).map_err(|e| e.to_string())?;
                     Ok(picture(&image))
                 };
-                many(model, isa, (faces.count, args.threads()), &one, &mut put)?;
+                let threads = args.threads(model, self.limits);
+                many(model, isa, (faces.count, threads), &one, &mut put)?;
             }
         }
         self.write(sheet.picture, &args.out)?;
@@ -270,7 +296,7 @@ impl Target<'_> {
         let face = match gpu {
             Some(gpu) => gpu(0)?,
             None => {
-                let threads = args.threads();
+                let threads = args.threads(model, self.limits);
                 let mut arena = vec![0.0; model.arena_len_of(threads)];
                 Crew::with(model, &mut arena, isa, threads, |crew| {
                     crew.generate(&faces.latent(0)).map(|image| picture(&image))
@@ -313,7 +339,8 @@ impl Target<'_> {
                     let written = self.write(args.enlarge(picture(&image)), &path(i));
                     written.map_err(|e| chain(e.as_ref()))
                 };
-                many(model, isa, (faces.count, args.threads()), &one, &mut |i, ()| step(i))?;
+                let threads = args.threads(model, self.limits);
+                many(model, isa, (faces.count, threads), &one, &mut |i, ()| step(i))?;
             }
         }
         let last = faces.count - 1;

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use runtime::model::{Model, key, write_line};
-use runtime::plan;
+use runtime::{Limits, plan};
 
 use super::load::Bytes;
 use super::output;
+use super::terminal::escaped;
 
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
@@ -21,10 +22,10 @@ pub struct Args {
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let bytes = Bytes::load(args.model.as_deref())?;
-    let text = describe(&bytes.model()?, bytes.len())?;
-    output::print(text.as_bytes())?;
+pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
+    let bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let text = describe(&bytes.model(limits)?, bytes.len())?;
+    output::text(&text)?;
     Ok(())
 }
 
@@ -39,7 +40,7 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     ];
     for (what, fact) in facts {
         if !fact.is_empty() {
-            writeln!(out, "{what:<16}{fact}")?;
+            writeln!(out, "{what:<16}{}", escaped(fact))?;
         }
     }
     let labels: Vec<&str> = model.labels().collect();
@@ -56,20 +57,21 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     writeln!(out, "{:<16}{} bytes", "record", grouped(bytes as u64))?;
     let arena = 4 * model.arena_len() as u64;
     writeln!(out, "{:<16}{} bytes, including scratch\n", "arena", grouped(arena))?;
-    let longest = model.layers().iter().map(|l| l.name.len()).max();
+    let names: Vec<String> = model.layers().iter().map(|l| escaped(l.name)).collect();
+    let longest = names.iter().map(String::len).max();
     let wide = longest.unwrap_or(0).max(5) + 2;
     writeln!(
         out,
         "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
         "layer", "operation", "output", "parameters", "multiply-adds", "arena"
     )?;
-    for layer in model.layers() {
+    for (layer, name) in model.layers().iter().zip(&names) {
         let mut line = String::new();
         write_line(&mut line, "", &layer.op, layer.activation)?;
         writeln!(
             out,
             "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
-            layer.name,
+            name,
             line.trim_start(),
             layer.output.to_string(),
             grouped(layer.parameters() as u64),

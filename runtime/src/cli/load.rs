@@ -6,9 +6,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use runtime::graph::{Graph, GraphError};
+use runtime::limits::Exceeded;
+use runtime::model::ModelError;
 use runtime::onnx::{self, OnnxError};
 use runtime::record::Buffer;
-use runtime::{Model, Precision};
+use runtime::{Limit, Limits, Model, Precision};
+
+use super::limits::Hint;
 
 /// Why a model cannot be loaded.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub enum LoadError {
     Record(PathBuf, String),
     /// The ONNX file is not a supported generator.
     Onnx(PathBuf, OnnxError),
+    /// The model asks for more than a limit allows.
+    Limit(PathBuf, Exceeded),
     /// The ONNX generator cannot be written as a record.
     Graph(PathBuf, GraphError),
     /// The record cannot be converted to another precision.
@@ -32,6 +38,9 @@ impl fmt::Display for LoadError {
         match self {
             LoadError::Read(path, _) => write!(f, "cannot read {}", path.display()),
             LoadError::Record(path, what) => write!(f, "{}: {what}", path.display()),
+            LoadError::Limit(path, exceeded) => {
+                write!(f, "{}: {}", path.display(), Hint(exceeded))
+            }
             LoadError::Onnx(path, _) | LoadError::Graph(path, _) => {
                 write!(f, "{}", path.display())
             }
@@ -54,21 +63,27 @@ impl std::error::Error for LoadError {
             LoadError::Read(_, error) => Some(error),
             LoadError::Onnx(_, error) => Some(error),
             LoadError::Graph(_, error) => Some(error),
-            LoadError::Record(..) | LoadError::Final(..) | LoadError::Unknown(_) => None,
+            LoadError::Record(..)
+            | LoadError::Limit(..)
+            | LoadError::Final(..)
+            | LoadError::Unknown(_) => None,
         }
     }
 }
+
+/// Size from which files are mapped: reading a smaller one takes milliseconds, and what happens to
+/// the file later does not matter.
+const MAPPED: u64 = 64 << 20;
 
 /// The bytes of a record, kept while a model borrows them.
 pub enum Bytes {
     /// Built in.
     Embedded(&'static [u8]),
-    /// Mapped from a file: nothing is copied, and pages that are not used are not read. Replacing
-    /// the file under its name, as all programs here do, is harmless. Writing into it may show, and
-    /// truncating it kills this process; a long-running program such as a kiosk should read its
-    /// model instead.
+    /// Mapped from a file of at least [`MAPPED`] bytes, so that it takes memory only once.
+    /// Replacing the file under its name, as all programs here do, is harmless; another program
+    /// that truncates it ends this one with SIGBUS.
     Mapped(PathBuf, vmap::Map),
-    /// Read from a file that cannot be mapped, such as a pipe.
+    /// Read from a smaller file, or from one that cannot be mapped, such as a pipe.
     Read(PathBuf, Buffer),
     /// Converted from the model in a file.
     Made(PathBuf, Buffer),
@@ -80,39 +95,47 @@ impl Bytes {
     ///
     /// # Errors
     /// [`LoadError`] names the file.
-    pub fn load(path: Option<&Path>) -> Result<Bytes, LoadError> {
+    pub fn load(path: Option<&Path>, limits: &Limits) -> Result<Bytes, LoadError> {
         let Some(path) = path else {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
-        let bytes = Bytes::open(path)?;
+        let bytes = Bytes::open(path, limits)?;
         if is_record(bytes.bytes()) {
             return Ok(bytes);
         }
-        let mut graph = from_onnx(path, bytes.bytes())?;
-        graph.fold();
+        let graph = from_onnx(path, bytes.bytes(), limits)?;
         let record = graph.to_buffer();
         let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
         Ok(Bytes::Made(path.into(), record))
     }
 
-    /// A file, mapped if possible and read otherwise.
-    fn open(path: &Path) -> Result<Bytes, LoadError> {
+    /// A file, read or mapped.
+    fn open(path: &Path, limits: &Limits) -> Result<Bytes, LoadError> {
         let failed = |e| LoadError::Read(path.into(), e);
         let mut file = File::open(path).map_err(failed)?;
-        if let Ok(map) = vmap::Map::with_options().map(&file) {
+        let data = file.metadata().map_err(failed)?;
+        if !data.is_file() {
+            let bytes = read_all(file, limits).map_err(failed)?;
+            return Ok(Bytes::Read(path.into(), Buffer::from(bytes)));
+        }
+        limits.check(Limit::File, data.len()).map_err(|e| LoadError::Limit(path.into(), e))?;
+        if data.len() >= MAPPED
+            && let Ok(map) = vmap::Map::with_options().map(&file)
+        {
             return Ok(Bytes::Mapped(path.into(), map));
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        Ok(Bytes::Read(path.into(), Buffer::from(bytes)))
+        // The limit may be beyond the address space.
+        let len = usize::try_from(data.len()).map_err(|e| failed(io::Error::other(e)))?;
+        let buffer = Buffer::filled(len, |to| file.read_exact(to)).map_err(failed)?;
+        Ok(Bytes::Read(path.into(), buffer))
     }
 
     /// Parses the model.
     ///
     /// # Errors
-    /// [`LoadError::Record`] names the file.
-    pub fn model(&self) -> Result<Model<'_>, LoadError> {
+    /// [`LoadError::Record`] or [`LoadError::Limit`] names the file.
+    pub fn model(&self, limits: &Limits) -> Result<Model<'_>, LoadError> {
         let (bytes, path) = match self {
             Bytes::Embedded(bytes) => (*bytes, Path::new("the built-in model")),
             Bytes::Mapped(path, map) => (&map[..], path.as_path()),
@@ -120,7 +143,10 @@ impl Bytes {
                 (buffer.bytes(), path.as_path())
             }
         };
-        Model::parse(bytes).map_err(|e| LoadError::Record(path.into(), e.to_string()))
+        Model::parse_within(bytes, limits).map_err(|e| match e {
+            ModelError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
+            error => LoadError::Record(path.into(), error.to_string()),
+        })
     }
 
     /// Whether they were converted from another format.
@@ -128,20 +154,21 @@ impl Bytes {
         matches!(self, Bytes::Made(..))
     }
 
-    /// The same model packed, if it is f32 and can be: faster for more than a few faces.
-    pub fn packed(self) -> Bytes {
-        let packed = self.model().ok().and_then(|model| match model.precision() {
+    /// The same model packed, if it is f32 and can be, within the same limits: faster for more than
+    /// a few faces.
+    pub fn packed(self, limits: &Limits) -> Bytes {
+        let packed = self.model(limits).ok().and_then(|model| match model.precision() {
             Precision::F32 => Graph::from_model(&model).pack().ok(),
             Precision::Packed | Precision::F16 | Precision::Int8 => None,
         });
+        let packed = packed.map(Buffer::from);
+        let packed = packed.filter(|p| Model::parse_within(p.bytes(), limits).is_ok());
         match (packed, self) {
             (
                 Some(record),
                 Bytes::Mapped(path, _) | Bytes::Read(path, _) | Bytes::Made(path, _),
-            ) => Bytes::Made(path, record.into()),
-            (Some(record), Bytes::Embedded(_)) => {
-                Bytes::Made("the built-in model".into(), record.into())
-            }
+            ) => Bytes::Made(path, record),
+            (Some(record), Bytes::Embedded(_)) => Bytes::Made("the built-in model".into(), record),
             (None, bytes) => bytes,
         }
     }
@@ -161,33 +188,51 @@ impl Bytes {
     }
 }
 
-/// The graph of a record or ONNX file, as stored.
+/// All bytes of a file, of any length within the limits.
+///
+/// # Errors
+/// If it cannot be read, or is longer.
+pub fn read_all(file: File, limits: &Limits) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(limits.file.saturating_add(1)).read_to_end(&mut bytes)?;
+    let within = limits.check(Limit::File, bytes.len() as u64);
+    within.map_err(|e| io::Error::new(io::ErrorKind::FileTooLarge, Hint(&e).to_string()))?;
+    Ok(bytes)
+}
+
+/// The graph of a record or ONNX file, folded.
 ///
 /// # Errors
 /// [`LoadError`] names the file.
-pub fn graph(path: &Path) -> Result<Graph, LoadError> {
-    let bytes = Bytes::open(path)?;
+pub fn graph(path: &Path, limits: &Limits) -> Result<Graph, LoadError> {
+    let bytes = Bytes::open(path, limits)?;
     if !is_record(bytes.bytes()) {
-        return from_onnx(path, bytes.bytes());
+        return from_onnx(path, bytes.bytes(), limits);
     }
-    let model = bytes.model()?;
+    let model = bytes.model(limits)?;
     match model.precision() {
-        Precision::F32 => Ok(Graph::from_model(&model)),
+        Precision::F32 => {
+            let mut graph = Graph::from_model(&model);
+            graph.fold();
+            Ok(graph)
+        }
         Precision::Packed | Precision::F16 | Precision::Int8 => {
             Err(LoadError::Final(path.into(), model.precision()))
         }
     }
 }
 
-/// The graph of a file, or of the built-in model without a path.
+/// The graph of a file, or of the built-in model without a path, folded.
 ///
 /// # Errors
 /// [`LoadError`] names the file.
-pub fn graph_or_built_in(path: Option<&Path>) -> Result<Graph, LoadError> {
-    match path {
-        Some(path) => graph(path),
-        None => Ok(Graph::from_model(&Bytes::load(None)?.model()?)),
-    }
+pub fn graph_or_built_in(path: Option<&Path>, limits: &Limits) -> Result<Graph, LoadError> {
+    let Some(path) = path else {
+        let mut graph = Graph::from_model(&Bytes::load(None, limits)?.model(limits)?);
+        graph.fold();
+        return Ok(graph);
+    };
+    graph(path, limits)
 }
 
 /// Whether the bytes begin as a burn record does.
@@ -195,9 +240,65 @@ fn is_record(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRUB")
 }
 
-fn from_onnx(path: &Path, bytes: &[u8]) -> Result<Graph, LoadError> {
-    onnx::read(bytes).map_err(|error| match error {
+fn from_onnx(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Graph, LoadError> {
+    let mut graph = onnx::read_within(bytes, limits).map_err(|error| match error {
         OnnxError::NotOnnx(_) => LoadError::Unknown(path.into()),
+        OnnxError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
         error => LoadError::Onnx(path.into(), error),
-    })
+    })?;
+    graph.fold();
+    match graph.check(limits) {
+        Ok(()) => Ok(graph),
+        Err(GraphError::Limit(exceeded)) => Err(LoadError::Limit(path.into(), exceeded)),
+        Err(error) => Err(LoadError::Graph(path.into(), error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &[u8] = include_bytes!("../../../models/pretrained/faces-tiny-int8.bpk");
+
+    #[test]
+    fn a_record_cut_short_after_it_was_loaded_is_still_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.bpk");
+        std::fs::write(&path, RECORD).unwrap();
+        let bytes = Bytes::load(Some(&path), &Limits::DEFAULT).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        assert_eq!(bytes.bytes(), RECORD);
+        assert!(bytes.model(&Limits::DEFAULT).is_ok());
+    }
+
+    #[test]
+    fn the_length_of_a_file_is_limited() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.bpk");
+        std::fs::write(&path, RECORD).unwrap();
+        let of = |file| Bytes::load(Some(&path), &Limits { file, ..Limits::DEFAULT });
+        assert!(of(RECORD.len() as u64).is_ok());
+        let error = of(RECORD.len() as u64 - 1).err().unwrap().to_string();
+        assert!(error.contains("model.bpk: the file has more than"), "{error}");
+        assert!(error.ends_with("raise it with --limit file=N"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_an_end_is_refused() {
+        let limits = Limits { file: 1 << 20, ..Limits::DEFAULT };
+        let error = Bytes::load(Some(Path::new("/dev/zero")), &limits).err().unwrap();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.starts_with("the file has more than 1048576 bytes"), "{cause}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_unicode_are_opened_exactly() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(b"m\xff.bpk"));
+        std::fs::write(&path, RECORD).unwrap();
+        assert!(Bytes::load(Some(&path), &Limits::DEFAULT).is_ok());
+    }
 }

@@ -1,12 +1,14 @@
 //! Latents from and to NumPy files.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use runtime::Limits;
 use runtime::npy::{self, Array, Kind};
 
+use super::load;
 use super::output::{self, OutputError};
 
 /// Why latents cannot be read.
@@ -65,8 +67,9 @@ impl std::error::Error for NpyError {
 ///
 /// # Errors
 /// [`NpyError`] names the file.
-pub fn read(path: &Path, lengths: [usize; 2]) -> Result<Vec<Vec<f32>>, NpyError> {
-    let bytes = fs::read(path).map_err(|e| NpyError::Read(path.into(), e))?;
+pub fn read(path: &Path, lengths: [usize; 2], limits: &Limits) -> Result<Vec<Vec<f32>>, NpyError> {
+    let bytes = File::open(path).and_then(|file| load::read_all(file, limits));
+    let bytes = bytes.map_err(|e| NpyError::Read(path.into(), e))?;
     let array = Array::parse(&bytes).map_err(|e| NpyError::Parse(path.into(), e))?;
     // Convolutional generators take latents of 1 x 1 pixels.
     let (rows, latent) = match array.shape[..] {

@@ -3,7 +3,10 @@
 use clap::ValueEnum;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
-use runtime::Image;
+use runtime::limits::Exceeded;
+use runtime::{Image, Limit, Limits};
+
+use super::limits::Hint;
 
 /// How pictures are enlarged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,30 +46,47 @@ pub struct Sheet {
     size: [u32; 2],
 }
 
-/// Most pixels of a picture: a larger one is refused before it is allocated.
-const MOST_PIXELS: usize = 1 << 29;
+/// Width and height of a picture of rows and columns of faces of `w` x `h` pixels, enlarged by
+/// `scale`. Every picture is measured with it before it is allocated.
+///
+/// # Errors
+/// If it has more pixels than the limit.
+pub fn size(
+    (rows, columns): (usize, usize),
+    [w, h]: [usize; 2],
+    scale: u32,
+    limits: &Limits,
+) -> Result<[u32; 2], String> {
+    let side = |n: usize, of: usize| -> Option<u32> {
+        n.checked_mul(of)?.checked_mul(scale as usize)?.try_into().ok()
+    };
+    let sides = side(columns, w).zip(side(rows, h));
+    let pixels = |w, h| u64::from(w) * u64::from(h);
+    // Whatever the limit, the bytes of a picture can be counted.
+    let most = limits.pixels.min(isize::MAX as u64 / 4);
+    let within = sides.filter(|(w, h)| pixels(*w, *h) <= most);
+    within.map(|(w, h)| [w, h]).ok_or_else(|| {
+        let need = sides.map_or(u64::MAX, |(w, h)| pixels(w, h));
+        Hint(&Exceeded { limit: Limit::Pixels, need, most }).to_string()
+    })
+}
 
 impl Sheet {
     /// An empty grid for faces of `w` x `h` pixels that are enlarged by `scale`.
     ///
     /// # Errors
-    /// If it would have more than [`MOST_PIXELS`].
+    /// If it has more pixels than the limit.
     pub fn new(
-        (rows, columns): (usize, usize),
-        [w, h]: [usize; 2],
+        grid: (usize, usize),
+        face: [usize; 2],
         scale: u32,
+        limits: &Limits,
     ) -> Result<Sheet, String> {
-        let side = |n: usize, of: usize| n.checked_mul(of)?.checked_mul(scale as usize);
-        let sides = side(columns, w).zip(side(rows, h));
-        let sides =
-            sides.filter(|(w, h)| w.checked_mul(*h).is_some_and(|pixels| pixels <= MOST_PIXELS));
-        let (width, height) = sides.ok_or_else(|| {
-            format!("the picture would have more than {MOST_PIXELS} pixels; use a smaller --grid or --scale")
-        })?;
+        let [width, height] = size(grid, face, scale, limits)?;
         Ok(Sheet {
-            picture: RgbImage::new(width as u32, height as u32),
-            columns,
-            size: [w as u32 * scale, h as u32 * scale],
+            picture: RgbImage::new(width, height),
+            columns: grid.1,
+            size: face.map(|side| side as u32 * scale),
         })
     }
 
@@ -75,5 +95,27 @@ impl Sheet {
         let [w, h] = self.size.map(i64::from);
         let (x, y) = ((i % self.columns) as i64, (i / self.columns) as i64);
         imageops::replace(&mut self.picture, face, x * w, y * h);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bound_for_all_pictures() {
+        let limits = Limits { pixels: 4 * 8 * 6, ..Limits::DEFAULT };
+        assert_eq!(size((2, 2), [6, 8], 1, &limits), Ok([12, 16]));
+        assert_eq!(size((1, 1), [6, 8], 2, &limits), Ok([12, 16]));
+        for (grid, face, scale) in
+            [((2, 2), [6, 8], 2), ((1, 5), [6, 8], 1), ((1, 1), [6, 8], 3), ((1, 1), [193, 1], 1)]
+        {
+            let error = size(grid, face, scale, &limits).unwrap_err();
+            assert!(error.starts_with("the picture would have more than 192 pixels;"), "{error}");
+            assert!(error.contains("--limit pixels=N"), "{error}");
+        }
+        for side in [1 << 28, usize::MAX] {
+            assert!(size((1000, 1000), [side, side], 64, &Limits::NONE).is_err());
+        }
     }
 }

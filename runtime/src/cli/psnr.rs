@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use image::{Rgb, RgbImage, imageops};
-use runtime::{Cpu, Image, Latent, Model};
+use runtime::{Cpu, Image, Latent, Limits, Model};
+
+use super::picture;
 
 /// Peak signal-to-noise ratios of faces over the bytes of their pixels, in dB.
 pub struct Report {
@@ -20,8 +22,8 @@ fn face(cpu: &mut Cpu<'_>, seed: u64) -> Result<Vec<[u8; 3]>, Box<dyn Error>> {
     Ok(image.pixels().collect())
 }
 
-fn model(bytes: &[u8]) -> Result<Model<'_>, String> {
-    Model::parse(bytes).map_err(|e| e.to_string())
+fn model<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, String> {
+    Model::parse_within(bytes, limits).map_err(|e| e.to_string())
 }
 
 /// `10 log10(255^2 / mean squared difference)`, at most 99 dB.
@@ -41,9 +43,14 @@ impl Report {
     /// Compares the faces of seeds 0 to `faces`.
     ///
     /// # Errors
-    /// If one of the two is not a model.
-    pub fn of(before: &[u8], after: &[u8], faces: u64) -> Result<Report, Box<dyn Error>> {
-        let models = [model(before)?, model(after)?];
+    /// If one of the two is not a model within `limits`.
+    pub fn of(
+        before: &[u8],
+        after: &[u8],
+        faces: u64,
+        limits: &Limits,
+    ) -> Result<Report, Box<dyn Error>> {
+        let models = [model(before, limits)?, model(after, limits)?];
         let [mut one, mut two] = [0, 1].map(|i| vec![0.0; models[i].arena_len()]);
         let mut a = Cpu::new(&models[0], &mut one)?;
         let mut b = Cpu::new(&models[1], &mut two)?;
@@ -63,10 +70,16 @@ impl Report {
     /// Seven faces and the worst one, of the first model above those of the second.
     ///
     /// # Errors
-    /// If one of the two is not a model.
-    pub fn side_by_side(&self, before: &[u8], after: &[u8]) -> Result<RgbImage, Box<dyn Error>> {
-        let models = [model(before)?, model(after)?];
+    /// If one of the two is not a model, or the picture not within `limits`.
+    pub fn side_by_side(
+        &self,
+        before: &[u8],
+        after: &[u8],
+        limits: &Limits,
+    ) -> Result<RgbImage, Box<dyn Error>> {
+        let models = [model(before, limits)?, model(after, limits)?];
         let shape = models[0].output();
+        picture::size((2, 8), [shape.w, shape.h], 1, limits)?;
         let (w, h) = (shape.w as u32, shape.h as u32);
         let mut sheet = RgbImage::new(8 * w, 2 * h);
         for (row, model) in models.iter().enumerate() {

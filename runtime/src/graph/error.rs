@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::layer::LAYERS;
+use crate::limits::Exceeded;
 use crate::op::{Shape, ShapeError};
 
 /// Why a list of layers is not a generator.
@@ -40,6 +41,8 @@ pub enum GraphError {
     NoImage(Shape),
     /// Int8 and packed records do not support something in a layer: what.
     Blocks(usize, String, &'static str),
+    /// The generator asks for more than a limit allows.
+    Limit(Exceeded),
     /// The values of black and white are not two different finite numbers.
     Range(f32, f32),
 }
@@ -75,6 +78,7 @@ impl fmt::Display for GraphError {
             GraphError::Blocks(i, name, what) => {
                 write!(f, "layer {i} ({name}): not supported in int8 and packed records: {what}")
             }
+            GraphError::Limit(exceeded) => write!(f, "{exceeded}"),
             GraphError::Range(black, white) => {
                 write!(
                     f,

@@ -4,8 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::error::GraphError;
+use crate::layer::{self, Weights};
+use crate::limits::{Limit, Limits};
 use crate::model::{Model, key};
 use crate::op::{Activation, Op, Shape, ShapeError};
+use crate::plan;
 
 /// One layer with its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,6 +187,29 @@ impl Graph {
             1 | 3 => Ok(shapes),
             _ => Err(GraphError::NoImage(shape)),
         }
+    }
+
+    /// Checks the number of layers, and the memory and time that an image takes.
+    ///
+    /// # Errors
+    /// [`GraphError::Limit`], or as [`Graph::shapes`].
+    pub fn check(&self, limits: &Limits) -> Result<(), GraphError> {
+        limits.check(Limit::Layers, self.layers.len() as u64).map_err(GraphError::Limit)?;
+        let mut input = Shape::new(self.latent, 1, 1);
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (i, (layer, output)) in self.layers.iter().zip(self.fit()?).enumerate() {
+            layers.push(layer::Layer {
+                name: &layer.name,
+                op: layer.op,
+                activation: layer.activation,
+                input,
+                output,
+                image: i + 1 == self.layers.len(),
+                weights: Weights::Float { weight: &layer.weight, bias: &layer.bias },
+            });
+            input = output;
+        }
+        plan::check(&layers, self.latent, limits).map_err(GraphError::Limit)
     }
 
     /// A copy of a model of precision f32. Layers of other precisions come without weights.

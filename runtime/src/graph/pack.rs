@@ -10,7 +10,7 @@ use super::error::GraphError;
 use super::list::{Graph, Layer};
 use super::record::{Tensor, Values};
 use crate::half;
-use crate::layer::Precision;
+use crate::layer::{DIAGONAL, Precision};
 use crate::layout::{LANES, Layout, is_pixelwise};
 use crate::model::{key, write_line};
 use crate::op::{Activation, Op, Shape, Window};
@@ -46,6 +46,12 @@ impl Graph {
             input = *output;
             let layout = match layout {
                 Some(layout) => layout,
+                None if layer.op == Op::Affine => {
+                    let mut bias = layer.bias.clone();
+                    bias.resize(from.c, 0.0);
+                    push(&mut tensors, layer, Values::F32(&layer.weight), bias);
+                    continue;
+                }
                 None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => continue,
                 None => {
                     return Err(GraphError::Blocks(i, layer.name.clone(), "a window of that size"));
@@ -71,21 +77,16 @@ impl Graph {
                     Values::F16(weight.into_iter().map(half::narrow).collect())
                 }
             };
-            for (kind, values) in [("weight", weight), ("bias", Values::Owned(bias))] {
-                tensors.push(Tensor {
-                    name: format!("{}.{kind}", layer.name),
-                    shape: vec![values.len()],
-                    values,
-                });
-            }
+            push(&mut tensors, layer, weight, bias);
         }
         let precision = if halved { Precision::F16 } else { Precision::Packed };
         let more = [(key::PRECISION, precision.name().to_string())];
         Ok(graph.record(&lines, &tensors, more.into_iter()).into_vec())
     }
 
-    /// The same generator with only layers that multiply or move: scales and lone activations
-    /// become 1 x 1 convolutions. The last layer multiplies.
+    /// The same generator with only layers that multiply, scale or move: lone activations become
+    /// scales, and scales of up to [`DIAGONAL`] channels 1 x 1 convolutions. The last layer
+    /// multiplies.
     pub(super) fn multiplied(&self) -> Graph {
         let mut graph = self.clone();
         graph.fold();
@@ -186,8 +187,23 @@ impl Layer {
     }
 }
 
-/// Turns a scale per channel into a 1 x 1 convolution.
+/// Adds the tensors of a layer.
+fn push<'a>(tensors: &mut Vec<Tensor<'a>>, layer: &Layer, weight: Values<'a>, bias: Vec<f32>) {
+    for (kind, values) in [("weight", weight), ("bias", Values::Owned(bias))] {
+        tensors.push(Tensor {
+            name: format!("{}.{kind}", layer.name),
+            shape: vec![values.len()],
+            values,
+        });
+    }
+}
+
+/// Turns a scale of a few channels into a 1 x 1 convolution, and makes any other a scale.
 fn pointwise(layer: &mut Layer, channels: usize) {
+    if channels > DIAGONAL {
+        layer.op = Op::Affine;
+        return;
+    }
     let window = Window { kernel: 1, stride: 1, padding: 0 };
     layer.op = Op::Conv { out: channels, window };
     let mut weight = vec![0.0; channels * channels];

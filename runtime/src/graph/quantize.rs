@@ -17,6 +17,7 @@ use super::spread::{self, Spread, round};
 use crate::cpu::Cpu;
 use crate::layer::{Precision, TABLE, TERMS};
 use crate::layout::{LANES, Layout};
+use crate::limits::Limits;
 use crate::model::{Model, key};
 use crate::op::{Activation, Op, Shape};
 
@@ -35,6 +36,46 @@ struct Integers {
     unit: Vec<f64>,
 }
 
+/// Where a layer's integers lie.
+enum Form {
+    Blocks(Layout),
+    /// One per channel.
+    Channels(usize),
+}
+
+impl Form {
+    fn weight_len(&self) -> usize {
+        match self {
+            Form::Blocks(layout) => layout.weight_len().unwrap_or(0),
+            Form::Channels(n) => *n,
+        }
+    }
+
+    fn bias_len(&self) -> usize {
+        match self {
+            Form::Blocks(layout) => layout.bias_len(),
+            Form::Channels(n) => *n,
+        }
+    }
+
+    /// The lanes: group, lane within it, place of its bias, output channel.
+    fn lanes(&self) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
+        let (groups, lanes) = match self {
+            Form::Blocks(layout) => (layout.groups(), layout.lanes()),
+            Form::Channels(n) => (1, *n),
+        };
+        (0..groups).flat_map(move |group| (0..lanes).map(move |lane| (group, lane))).map(
+            |(group, lane)| match self {
+                Form::Blocks(layout) => {
+                    let of = group * layout.blocks() * LANES + lane;
+                    (group, lane, of, layout.channel(lane))
+                }
+                Form::Channels(_) => (group, lane, lane, lane),
+            },
+        )
+    }
+}
+
 impl Graph {
     /// The bytes of an int8 record. The scales of activations are calibrated on the latents of
     /// `seeds`.
@@ -47,7 +88,7 @@ impl Graph {
         let buffer = graph.to_buffer()?;
         // Neither can fail: the record was just written, and its arena has the right length.
         let damaged = |_| GraphError::Empty;
-        let model = Model::parse(buffer.bytes()).map_err(damaged)?;
+        let model = Model::parse_within(buffer.bytes(), &Limits::NONE).map_err(damaged)?;
         let mut arena = vec![0.0; model.arena_len()];
         let mut cpu = Cpu::new(&model, &mut arena).map_err(|_| GraphError::Empty)?;
         let spreads = spread::spreads(&mut cpu, graph.layers.len(), seeds.clone());
@@ -57,7 +98,9 @@ impl Graph {
         for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
             let image = i + 1 == shapes.len();
             let refused = |why| Err(GraphError::Blocks(i, layer.name.clone(), why));
-            let integers = match Layout::bytes(&layer.op, input, *output, image) {
+            let range = image.then_some(self.facts.range);
+            let form = match Layout::bytes(&layer.op, input, *output, image) {
+                None if layer.op == Op::Affine => Some(Form::Channels(input.c)),
                 None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => None,
                 None => return refused("a window of that size"),
                 Some(layout) if layout.terms() > TERMS => {
@@ -66,19 +109,13 @@ impl Graph {
                 Some(layout) if layout.weight_len().is_none() => {
                     return refused("that many weights");
                 }
-                Some(layout) => {
-                    let (integers, after) = integers(
-                        layer,
-                        layout,
-                        &spreads[i],
-                        before,
-                        image.then_some(self.facts.range),
-                    );
-                    before = after;
-                    Some(integers)
-                }
+                Some(layout) => Some(Form::Blocks(layout)),
             };
-            done.push(integers);
+            done.push(form.map(|form| {
+                let (integers, after) = integers(layer, &form, &spreads[i], before, range);
+                before = after;
+                integers
+            }));
             input = *output;
         }
         let record = graph.int8_record(&done);
@@ -121,12 +158,12 @@ impl Graph {
 /// for the last layer.
 fn integers(
     layer: &Layer,
-    layout: Layout,
+    form: &Form,
     spread: &Spread,
     (x, before): (f64, u8),
     range: Option<(f32, f32)>,
 ) -> (Integers, (f64, u8)) {
-    let lanes = layout.bias_len();
+    let lanes = form.bias_len();
     let (y, zero) = spread.scale();
     // Value of one step of a requantized sum: a byte of the output, or an index into the table.
     let reach = match layer.activation {
@@ -140,7 +177,7 @@ fn integers(
         range.is_some() || !matches!(layer.activation, Activation::None | Activation::Relu);
     let step = if tabled { 2.0 * reach / TABLE as f64 } else { y };
     let mut done = Integers {
-        weight: vec![0; layout.weight_len().unwrap_or(0)],
+        weight: vec![0; form.weight_len()],
         bias: vec![0; lanes],
         scale: vec![0; lanes],
         table: vec![],
@@ -150,23 +187,23 @@ fn integers(
     };
     let largest = layer.weight.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let mut places = Vec::new();
-    for group in 0..layout.groups() {
-        for lane in 0..layout.lanes() {
-            places.clear();
-            places.extend(layer.sources(&layout, group, lane));
-            let w = weight_scale(&places, largest);
-            let mut sum = 0;
-            for (weight, place) in &places {
-                let q = round(*weight as f64 / w).clamp(-127, 127);
-                done.weight[*place] = q as i8;
-                sum += q;
-            }
-            let of = group * layout.blocks() * LANES + lane;
-            let bias = layer.bias.get(layout.channel(lane)).copied().unwrap_or(0.0);
-            let bias = round(bias as f64 / (x * w)) - before as i64 * sum;
-            done.bias[of] = bias.clamp(i32::MIN as i64, i32::MAX as i64) as i32;
-            done.unit[of] = x * w;
+    for (group, lane, of, channel) in form.lanes() {
+        places.clear();
+        match form {
+            Form::Blocks(layout) => places.extend(layer.sources(layout, group, lane)),
+            Form::Channels(_) => places.push((layer.weight[lane], lane)),
         }
+        let w = weight_scale(&places, largest);
+        let mut sum = 0;
+        for (weight, place) in &places {
+            let q = round(*weight as f64 / w).clamp(-127, 127);
+            done.weight[*place] = q as i8;
+            sum += q;
+        }
+        let bias = layer.bias.get(channel).copied().unwrap_or(0.0);
+        let bias = round(bias as f64 / (x * w)) - before as i64 * sum;
+        done.bias[of] = bias.clamp(i32::MIN as i64, i32::MAX as i64) as i32;
+        done.unit[of] = x * w;
     }
     // The largest factor takes 31 bits.
     let most = done.unit.iter().fold(1e-30f64, |m, u| m.max(u / step));

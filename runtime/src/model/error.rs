@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::key;
-use crate::layer::LAYERS;
+use crate::limits::Exceeded;
 use crate::op::{Shape, ShapeError};
 use crate::record::RecordError;
 
@@ -18,8 +18,8 @@ pub enum ModelError<'a> {
     Value(&'static str, &'a str),
     /// The latent is too short for the classes: number of classes, length of the latent.
     Classes(usize, usize),
-    /// More than [`LAYERS`] layers.
-    Layers(usize),
+    /// The model asks for more than a limit allows.
+    Limit(Exceeded),
     /// A line of the layer list cannot be parsed: its number and text.
     Layer(usize, &'a str),
     /// A layer does not fit the one before it.
@@ -69,7 +69,7 @@ impl fmt::Display for ModelError<'_> {
                 "{:?} has {classes} names, too many for a latent of {latent} values",
                 key::LABELS
             ),
-            ModelError::Layers(got) => write!(f, "{got} layers; at most {LAYERS} are supported"),
+            ModelError::Limit(exceeded) => write!(f, "{exceeded}"),
             ModelError::Layer(i, line) => write!(f, "layer {i}: {line:?} is not a layer"),
             ModelError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
             ModelError::NoTensor(i, name, tensor) => {
@@ -106,6 +106,12 @@ impl fmt::Display for ModelError<'_> {
 }
 
 impl core::error::Error for ModelError<'_> {}
+
+impl From<Exceeded> for ModelError<'_> {
+    fn from(exceeded: Exceeded) -> Self {
+        ModelError::Limit(exceeded)
+    }
+}
 
 impl From<RecordError> for ModelError<'_> {
     fn from(error: RecordError) -> Self {

@@ -12,6 +12,7 @@ pub use crate::layer::{LAYERS, Layer, Precision};
 
 use crate::checksum::checksum;
 use crate::int8::LatentScale;
+use crate::limits::{Exceeded, Limit, Limits};
 use crate::op::{LARGEST, Shape};
 use crate::plan;
 use crate::record::Record;
@@ -58,9 +59,17 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`ModelError`] names the layer or key.
     pub fn parse(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
+        Model::parse_within(bytes, &Limits::DEFAULT)
+    }
+
+    /// [`Model::parse`] with limits of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Model::parse`].
+    pub fn parse_within(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, ModelError<'a>> {
         // One variable for the result: a model is kilobytes, and every move of it would be a copy
         // on the stack of a microcontroller.
-        let mut result = Model::parse_unverified(bytes);
+        let mut result = Model::open(bytes, limits);
         let fault = result.as_ref().ok().and_then(|model| model.verify().err());
         if let Some(fault) = fault {
             result = Err(fault);
@@ -74,9 +83,14 @@ impl<'a> Model<'a> {
     /// # Errors
     /// As [`Model::parse`].
     pub fn parse_unverified(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
+        Model::open(bytes, &Limits::DEFAULT)
+    }
+
+    #[inline(always)]
+    fn open(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, ModelError<'a>> {
         let record = Record::parse(bytes);
         let mut result = record.map(Model::empty).map_err(ModelError::Record);
-        let fault = result.as_mut().ok().and_then(|model| model.read().err());
+        let fault = result.as_mut().ok().and_then(|model| model.read(limits).err());
         if let Some(fault) = fault {
             result = Err(fault);
         }
@@ -98,7 +112,7 @@ impl<'a> Model<'a> {
 
     /// Fills an empty model from its record.
     #[inline(never)]
-    fn read(&mut self) -> Result<(), ModelError<'a>> {
+    fn read(&mut self, limits: &Limits) -> Result<(), ModelError<'a>> {
         let version = self.required(key::FORMAT)?;
         if version != key::VERSION {
             return Err(ModelError::Value(key::FORMAT, version));
@@ -126,15 +140,18 @@ impl<'a> Model<'a> {
             }
             Some(other) => return Err(ModelError::Value(key::PRECISION, other)),
         };
-        self.read_layers(integers)
+        self.read_layers(integers, limits)
     }
 
-    fn read_layers(&mut self, mut integers: core::str::Lines<'a>) -> Result<(), ModelError<'a>> {
+    fn read_layers(
+        &mut self,
+        mut integers: core::str::Lines<'a>,
+        limits: &Limits,
+    ) -> Result<(), ModelError<'a>> {
         let lines = self.required(key::LAYERS)?;
         let count = lines.lines().count();
-        if count > LAYERS {
-            return Err(ModelError::Layers(count));
-        }
+        let layers = limits.layers.min(LAYERS as u64);
+        Limits { layers, ..*limits }.check(Limit::Layers, count as u64)?;
         let mut reader = Reader {
             record: &self.record,
             precision: self.precision(),
@@ -148,9 +165,15 @@ impl<'a> Model<'a> {
         }
         self.len = count;
         match reader.shape.c {
-            1 | 3 if count > 0 => Ok(()),
-            _ => Err(ModelError::NoImage(reader.shape)),
+            1 | 3 if count > 0 => {}
+            _ => return Err(ModelError::NoImage(reader.shape)),
         }
+        Ok(self.check(limits)?)
+    }
+
+    /// Checks memory and time.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Exceeded> {
+        plan::check(self.layers(), self.latent, limits)
     }
 
     /// Checks the weights.

@@ -70,6 +70,11 @@ impl<'a> Reader<'_, 'a> {
         let mut halves: &[u16] = &[];
         layer.weights = Weights::Packed { weight, bias };
         match layer.layout() {
+            None if scales(&layer) => {
+                weight = self.required(&layer, "weight", layer.input.c).and_then(floats)?;
+                bias = self.required(&layer, "bias", layer.input.c).and_then(floats)?;
+                return Ok(Weights::Packed { weight, bias });
+            }
             None => self.only_moves(&layer)?,
             Some(layout) => {
                 let need = layout.weight_len().ok_or(self.too_large(&layer))?;
@@ -95,17 +100,19 @@ impl<'a> Reader<'_, 'a> {
         let mut int8 =
             Int8 { weight: &[], bias: &[], scale: &[], shift, table: &[], padding, zero };
         layer.weights = Weights::Int8(int8);
-        let Some(layout) = layer.layout() else {
-            // Bytes that are only moved keep their zero point.
-            int8.zero = padding;
-            return self.only_moves(&layer).map(|()| int8);
+        let (need, lanes) = match layer.layout() {
+            Some(layout) if layout.terms() > TERMS => {
+                return Err(ModelError::Blocks(self.i, layer.name, "sums of that many products"));
+            }
+            Some(layout) => (layout.weight_len().ok_or(self.too_large(&layer))?, layout.bias_len()),
+            None if scales(&layer) => (layer.input.c, layer.input.c),
+            None => {
+                // Bytes that are only moved keep their zero point.
+                int8.zero = padding;
+                return self.only_moves(&layer).map(|()| int8);
+            }
         };
-        let need = layout.weight_len().ok_or(self.too_large(&layer))?;
-        if layout.terms() > TERMS {
-            return Err(ModelError::Blocks(self.i, layer.name, "sums of that many products"));
-        }
         let words = |bytes| cast::words(bytes).ok_or(ModelError::Misaligned);
-        let lanes = layout.bias_len();
         int8.weight = cast::signed(self.required_as(&layer, "weight", "I8", need, 1)?);
         int8.bias = self.required_as(&layer, "bias", "I32", lanes, 4).and_then(words)?;
         int8.scale = self.required_as(&layer, "scale", "I32", lanes, 4).and_then(words)?;
@@ -183,6 +190,12 @@ impl<'a> Reader<'_, 'a> {
         }
         Ok(Some(found.bytes))
     }
+}
+
+/// Whether a layer that is not in blocks scales each channel. The image is planar, so its layer is
+/// always in blocks.
+fn scales(layer: &Layer<'_>) -> bool {
+    layer.op == Op::Affine && !layer.image
 }
 
 fn floats(bytes: &[u8]) -> Result<&[f32], ModelError<'_>> {

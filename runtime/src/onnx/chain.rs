@@ -6,10 +6,12 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::budget::Budget;
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};
 use crate::graph::{Graph, Layer};
+use crate::layer::LAYERS;
 use crate::op::{Activation, Op, Shape};
 
 /// The chain as far as it has been walked.
@@ -18,6 +20,10 @@ pub(super) struct Chain {
     /// How often each tensor is an input of a node.
     pub uses: BTreeMap<String, usize>,
     pub graph: Graph,
+    /// Names of the graph's layers.
+    pub names: BTreeSet<String>,
+    /// For every copy of a constant.
+    pub budget: Budget,
     /// The current tensor, the shape of one sample of it, and its number of axes, including the
     /// batch.
     pub at: String,
@@ -31,6 +37,10 @@ pub(super) struct Chain {
 
 /// The batch axis in an evaluated shape.
 const BATCH: i64 = -1;
+
+/// Most layers before folding: a layer of a model can come from a resize, a convolution, scales and
+/// an activation.
+const NODES: usize = 8 * LAYERS;
 
 impl Chain {
     /// Follows the data through a node, or evaluates a node of constants.
@@ -57,13 +67,13 @@ impl Chain {
             "Conv" | "ConvTranspose" => self.convolution(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
             "Add" | "Sub" | "Mul" | "Div" => self.affine(node)?,
-            "Relu" => self.activation(node, Activation::Relu),
+            "Relu" => self.activation(node, Activation::Relu)?,
             "LeakyRelu" => {
                 let slope = node.float("alpha", 0.01);
-                self.activation(node, Activation::LeakyRelu(slope));
+                self.activation(node, Activation::LeakyRelu(slope))?;
             }
-            "Tanh" => self.activation(node, Activation::Tanh),
-            "Sigmoid" => self.activation(node, Activation::Sigmoid),
+            "Tanh" => self.activation(node, Activation::Tanh)?,
+            "Sigmoid" => self.activation(node, Activation::Sigmoid)?,
             "Clip" => self.clip(node)?,
             "Reshape" => self.reshape(node)?,
             "Flatten" => {
@@ -124,6 +134,7 @@ impl Chain {
         let floats = self.floats(node, i)?;
         let name = node.input(i).unwrap_or_default();
         if self.uses.get(name) != Some(&1) {
+            self.budget.floats(floats.len())?;
             return Ok(floats.to_vec());
         }
         match self.constants.remove(name).map(|c| c.values) {
@@ -132,7 +143,7 @@ impl Chain {
         }
     }
 
-    /// Adds a layer.
+    /// Adds a layer that computes `op`.
     pub fn push(
         &mut self,
         node: &Node<'_>,
@@ -142,7 +153,18 @@ impl Chain {
     ) -> Result<(), OnnxError> {
         self.shape = op.output(self.shape).map_err(|e| node.fail(e.to_string()))?;
         let name = self.name(node);
-        self.graph.layers.push(Layer { name, op, activation: Activation::None, weight, bias });
+        let activation = Activation::None;
+        self.add(node, Layer { name, op, activation, weight, bias })
+    }
+
+    /// Adds a layer.
+    pub fn add(&mut self, node: &Node<'_>, layer: Layer) -> Result<(), OnnxError> {
+        // Folding visits the weights of a layer once for each scale that follows it.
+        if self.graph.layers.len() == NODES {
+            return Err(node.fail(format!("is layer {NODES}; at most {NODES} are supported")));
+        }
+        self.names.insert(layer.name.clone());
+        self.graph.layers.push(layer);
         Ok(())
     }
 
@@ -150,8 +172,7 @@ impl Chain {
     pub fn name(&self, node: &Node<'_>) -> String {
         let name: String =
             node.name().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
-        let taken = |name: &str| self.graph.layers.iter().any(|l| l.name == name);
-        match name.is_empty() || taken(&name) {
+        match name.is_empty() || self.names.contains(&name) {
             true => format!("{name}#{}", self.graph.layers.len()),
             false => name,
         }

@@ -16,10 +16,14 @@ impl Chain {
     /// Evaluates a node of constants.
     pub fn constant(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let value = match node.0.op_type.as_str() {
-            "Constant" => value(node)?,
-            "Identity" => self.input(node, 0)?.clone(),
+            "Constant" => {
+                let value = value(node)?;
+                self.budget.take(value.size(), 1)?;
+                value
+            }
+            "Identity" => self.copied(node)?.clone(),
             "Gather" => self.gather(node)?,
-            "Unsqueeze" | "Squeeze" => Constant::list(self.input(node, 0)?.values.clone()),
+            "Unsqueeze" | "Squeeze" => Constant::list(self.copied(node)?.values.clone()),
             "Cast" => self.cast(node)?,
             "Concat" => self.concat(node)?,
             _ => {
@@ -35,6 +39,13 @@ impl Chain {
         Ok(())
     }
 
+    /// The first input, of which a copy of the same size is about to be made.
+    fn copied(&self, node: &Node<'_>) -> Result<&Constant, OnnxError> {
+        let from = self.input(node, 0)?;
+        self.budget.take(from.size(), 1)?;
+        Ok(from)
+    }
+
     fn gather(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
         let from = self.integers(node, 0)?;
         let scalar = self.input(node, 1)?.dims.is_empty();
@@ -42,7 +53,9 @@ impl Chain {
             let i = if *i < 0 { i + from.len() as i64 } else { *i };
             usize::try_from(i).ok().and_then(|i| from.get(i).copied())
         };
-        let picked: Option<Vec<i64>> = self.integers(node, 1)?.iter().map(pick).collect();
+        let indices = self.integers(node, 1)?;
+        self.budget.take(indices.len(), size_of::<i64>())?;
+        let picked: Option<Vec<i64>> = indices.iter().map(pick).collect();
         let picked = picked.ok_or_else(|| node.fail("an index is out of range"))?;
         Ok(Constant {
             dims: if scalar { vec![] } else { vec![picked.len()] },
@@ -51,7 +64,7 @@ impl Chain {
     }
 
     fn cast(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
-        let from = self.input(node, 0)?;
+        let from = self.copied(node)?;
         let to = DataType::from_i32(node.int("to", 0) as i32);
         let values = match (&from.values, to) {
             (Values::Floats(v), Some(DataType::FLOAT)) => Values::Floats(v.clone()),
@@ -69,6 +82,9 @@ impl Chain {
     fn concat(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
         let inputs = (0..node.0.input.len()).map(|i| self.input(node, i));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        for input in &inputs {
+            self.budget.take(input.size(), 1)?;
+        }
         let floats: Option<Vec<&[f32]>> = inputs.iter().map(|c| c.floats()).collect();
         let ints: Option<Vec<&[i64]>> = inputs.iter().map(|c| c.as_ints()).collect();
         Ok(Constant::list(match (floats, ints) {

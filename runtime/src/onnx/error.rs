@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::graph::GraphError;
+use crate::limits::Exceeded;
 
 /// Why an ONNX file cannot be read as a generator, or a generator not be written as one.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub enum OnnxError {
     },
     /// A tensor cannot be read: its name, why.
     Tensor(String, String),
+    /// The file asks for more than a limit allows.
+    Limit(Exceeded),
     /// The layers are not a generator.
     Graph(GraphError),
 }
@@ -34,6 +37,7 @@ impl fmt::Display for OnnxError {
             OnnxError::Model(what) => write!(f, "{what}"),
             OnnxError::Node { node, op, what } => write!(f, "node {node:?} ({op}): {what}"),
             OnnxError::Tensor(name, what) => write!(f, "tensor {name:?}: {what}"),
+            OnnxError::Limit(exceeded) => write!(f, "{exceeded}"),
             OnnxError::Graph(error) => write!(f, "{error}"),
         }
     }

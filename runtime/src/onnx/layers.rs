@@ -12,15 +12,10 @@ use crate::graph::Layer;
 use crate::op::{Activation, Op, Window};
 
 impl Chain {
-    pub fn activation(&mut self, node: &Node<'_>, activation: Activation) {
+    pub fn activation(&mut self, node: &Node<'_>, activation: Activation) -> Result<(), OnnxError> {
         let name = self.name(node);
-        self.graph.layers.push(Layer {
-            name,
-            op: Op::Activate,
-            activation,
-            weight: vec![],
-            bias: vec![],
-        });
+        let layer = Layer { name, op: Op::Activate, activation, weight: vec![], bias: vec![] };
+        self.add(node, layer)
     }
 
     pub fn gemm(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
@@ -33,7 +28,10 @@ impl Chain {
         let bias = match node.input(2) {
             None => vec![],
             Some(_) => match self.floats(node, 2)? {
-                [one] => vec![one * beta; out],
+                [one] => {
+                    self.budget.floats(out)?;
+                    vec![one * beta; out]
+                }
                 all => all.iter().map(|b| b * beta).collect(),
             },
         };
@@ -72,6 +70,7 @@ impl Chain {
                 self.shape.values()
             )));
         }
+        self.budget.floats(values.len())?;
         Ok(match transposed {
             true => values.to_vec(),
             false => {
@@ -104,7 +103,11 @@ impl Chain {
         let window = self.window(node, kh)?;
         let weight = self.take(node, 1)?;
         let bias = match node.input(2) {
-            Some(_) => self.floats(node, 2)?.to_vec(),
+            Some(_) => {
+                let bias = self.floats(node, 2)?;
+                self.budget.floats(bias.len())?;
+                bias.to_vec()
+            }
             None => vec![],
         };
         let op = match transposed {
@@ -177,11 +180,12 @@ impl Chain {
                 )));
             }
         }
+        // A scale and a shift.
+        self.budget.floats(2 * self.shape.c)?;
         let [gamma, beta, mean, variance] = four;
         let epsilon = node.float("epsilon", 1e-5);
         let layer = Layer::batch_norm(self.name(node), gamma, beta, mean, variance, epsilon);
-        self.graph.layers.push(layer);
-        Ok(())
+        self.add(node, layer)
     }
 
     /// A sum, difference, product or quotient with a constant of one value, or of one per channel.
@@ -198,6 +202,8 @@ impl Chain {
         let by_channel = values.len() == c
             && channel.is_some_and(|at| dims[at] == c)
             && dims.iter().filter(|s| **s != 1).count() <= 1;
+        // A scale and a shift.
+        self.budget.floats(2 * c)?;
         let values = match values {
             [one] => vec![*one; c],
             _ if by_channel => values.to_vec(),

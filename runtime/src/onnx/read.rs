@@ -14,11 +14,14 @@ use onnx_protobuf::tensor_shape_proto::dimension;
 use onnx_protobuf::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 use protobuf::Message;
 
+use super::budget::Budget;
 use super::chain::Chain;
 use super::error::OnnxError;
 use super::node::Node;
+use super::scan::scan;
 use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
+use crate::limits::Limits;
 use crate::model::key;
 use crate::op::{Activation, LARGEST, Shape};
 
@@ -32,6 +35,17 @@ const OLDEST: i64 = 11;
 /// # Errors
 /// [`OnnxError`] names the unsupported node or tensor.
 pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
+    read_within(bytes, &Limits::DEFAULT)
+}
+
+/// [`read`] with limits of the caller's own on the constants. See [`Graph::check`] for what an
+/// image takes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
+    scan(bytes, &Budget::of_fields(bytes.len(), limits))?;
+    let budget = Budget::new(bytes.len(), limits);
     let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
         let what = e.to_string();
         OnnxError::NotOnnx(what)
@@ -47,7 +61,7 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
             "operation set {opset} is not supported: export with {OLDEST} or newer"
         )));
     }
-    let (name, latent) = input(&graph)?;
+    let (name, latent, rank) = input(&graph)?;
     let mut uses = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
@@ -58,13 +72,16 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
         graph: Graph { latent, layers: Vec::new(), facts: facts(&model, &graph.name) },
         at: name,
         shape: Shape::new(latent, 1, 1),
-        rank: input_rank(&graph)?,
+        rank,
+        names: BTreeSet::new(),
+        budget,
         used: BTreeSet::new(),
         clipped: None,
     };
     // Each is freed once it is read, to make room for the next.
     for mut tensor in core::mem::take(&mut graph.initializer) {
         let constant = Constant::read(&tensor)?;
+        chain.budget.take(constant.size(), 1)?;
         let name = core::mem::take(&mut tensor.name);
         chain.constants.insert(name, constant);
     }
@@ -141,11 +158,9 @@ fn sides(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
 
 fn the_input(graph: &GraphProto) -> Result<&ValueInfoProto, OnnxError> {
     // Old exporters list initializers among the inputs.
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|i| !graph.initializer.iter().any(|t| t.name == i.name))
-        .collect();
+    let initializers: BTreeSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
+    let is_free = |i: &&ValueInfoProto| !initializers.contains(&i.name[..]);
+    let inputs: Vec<_> = graph.input.iter().filter(is_free).collect();
     match inputs[..] {
         [input] => Ok(input),
         _ => Err(OnnxError::Model(format!(
@@ -156,12 +171,8 @@ fn the_input(graph: &GraphProto) -> Result<&ValueInfoProto, OnnxError> {
     }
 }
 
-fn input_rank(graph: &GraphProto) -> Result<usize, OnnxError> {
-    Ok(sides(the_input(graph)?).map_or(0, |sides| sides.len()))
-}
-
-/// The input's name, and the length of the latent.
-fn input(graph: &GraphProto) -> Result<(String, usize), OnnxError> {
+/// The input's name, the length of the latent, and the number of axes.
+fn input(graph: &GraphProto) -> Result<(String, usize, usize), OnnxError> {
     let input = the_input(graph)?;
     let sides = sides(input).unwrap_or_default();
     let latent = match sides[..] {
@@ -169,7 +180,7 @@ fn input(graph: &GraphProto) -> Result<(String, usize), OnnxError> {
         _ => None,
     };
     match latent {
-        Some(n) if (1..=LARGEST).contains(&n) => Ok((input.name.clone(), n)),
+        Some(n) if (1..=LARGEST).contains(&n) => Ok((input.name.clone(), n, sides.len())),
         _ => Err(OnnxError::Model(format!(
             "the input {:?} has shape {}; only [N, n] and [N, n, 1, 1] are supported",
             input.name,
@@ -181,4 +192,164 @@ fn input(graph: &GraphProto) -> Result<(String, usize), OnnxError> {
 fn show(sides: &[Option<i64>]) -> String {
     let sides = sides.iter().map(|s| s.map_or("?".into(), |n| n.to_string()));
     format!("[{}]", sides.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use std::time::{Duration, Instant};
+
+    use onnx_protobuf::tensor_proto::DataType;
+    use onnx_protobuf::tensor_shape_proto::Dimension;
+    use onnx_protobuf::{NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto};
+
+    use super::*;
+    use crate::limits::Limit;
+
+    fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+        NodeProto {
+            op_type: op.into(),
+            input: inputs.iter().map(|i| (*i).into()).collect(),
+            output: vec![output.into()],
+            ..NodeProto::default()
+        }
+    }
+
+    fn tensor(name: &str, values: &[f32]) -> TensorProto {
+        TensorProto {
+            name: name.into(),
+            dims: vec![values.len() as i64],
+            data_type: DataType::FLOAT as i32,
+            float_data: values.to_vec(),
+            ..TensorProto::default()
+        }
+    }
+
+    fn input(name: &str, sides: &[i64]) -> ValueInfoProto {
+        let dim = |n: &i64| Dimension {
+            value: Some(dimension::Value::DimValue(*n)),
+            ..Dimension::default()
+        };
+        let shape = TensorShapeProto {
+            dim: sides.iter().map(dim).collect(),
+            ..TensorShapeProto::default()
+        };
+        let tensor =
+            type_proto::Tensor { shape: Some(shape).into(), ..type_proto::Tensor::default() };
+        let kind = TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..TypeProto::default()
+        };
+        ValueInfoProto { name: name.into(), type_: Some(kind).into(), ..Default::default() }
+    }
+
+    /// The bytes of a model that takes a latent of `latent` values.
+    fn file(latent: i64, constants: Vec<TensorProto>, nodes: Vec<NodeProto>) -> Vec<u8> {
+        file_of(vec![input("z", &[1, latent])], constants, nodes)
+    }
+
+    fn file_of(
+        input: Vec<ValueInfoProto>,
+        constants: Vec<TensorProto>,
+        nodes: Vec<NodeProto>,
+    ) -> Vec<u8> {
+        let output = nodes.last().map_or("z".into(), |n| n.output[0].clone());
+        let graph = GraphProto {
+            input,
+            output: vec![ValueInfoProto { name: output, ..ValueInfoProto::default() }],
+            initializer: constants,
+            node: nodes,
+            ..GraphProto::default()
+        };
+        let opset = OperatorSetIdProto { version: 17, ..OperatorSetIdProto::default() };
+        let model = ModelProto {
+            graph: Some(graph).into(),
+            opset_import: vec![opset],
+            ..ModelProto::default()
+        };
+        model.write_to_bytes().unwrap()
+    }
+
+    /// The limit at which a file is refused by default.
+    fn refused(file: &[u8]) -> Option<Limit> {
+        match read(file) {
+            Err(OnnxError::Limit(exceeded)) => Some(exceeded.limit),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn constants_are_not_multiplied() {
+        // 2^26 times the first constant.
+        let doubling = (0..26).map(|i| {
+            let from = format!("c{i}");
+            node("Concat", &[&from, &from], &format!("c{}", i + 1))
+        });
+        let bytes = file(4, vec![tensor("c0", &[1.0; 4])], doubling.collect());
+        assert_eq!(refused(&bytes), Some(Limit::Expansion));
+        for op in ["Identity", "Unsqueeze", "Cast"] {
+            let copies = (0..2000).map(|i| {
+                let mut node = node(op, &["c"], &format!("d{i}"));
+                if op == "Cast" {
+                    node.attribute.push(onnx_protobuf::AttributeProto {
+                        name: "to".into(),
+                        i: DataType::FLOAT as i64,
+                        ..Default::default()
+                    });
+                }
+                node
+            });
+            let bytes = file(4, vec![tensor("c", &[1.0; 10_000])], copies.collect());
+            assert_eq!(refused(&bytes), Some(Limit::Expansion), "{op}");
+        }
+        // No values, but many dimensions.
+        let mut empty = tensor("c", &[]);
+        empty.dims = vec![0; 10_000];
+        let copies = (0..2000).map(|i| node("Identity", &["c"], &format!("d{i}")));
+        let bytes = file(4, vec![empty], copies.collect());
+        assert_eq!(refused(&bytes), Some(Limit::Expansion));
+        let scale = node("Mul", &["z", "c"], "y");
+        let bytes = file(1 << 28, vec![tensor("c", &[2.0])], vec![scale]);
+        assert_eq!(refused(&bytes), Some(Limit::Expansion));
+    }
+
+    #[test]
+    fn the_constants_of_a_file_are_limited_at_their_edge() {
+        // A constant of 3 values and one dimension, which are copied, and a scale and shift of 3.
+        let nodes = vec![node("Identity", &["c"], "d"), node("Add", &["z", "d"], "y")];
+        let bytes = file(3, vec![tensor("c", &[1.0; 3])], nodes);
+        let within = |constants| read_within(&bytes, &Limits { constants, ..Limits::DEFAULT });
+        let needs = 4 * (3 + 3 + 2 * 3) + 2 * size_of::<usize>() as u64;
+        assert!(within(needs).is_ok(), "{:?}", within(needs));
+        assert!(matches!(within(needs - 1), Err(OnnxError::Limit(_))));
+    }
+
+    #[test]
+    fn layers_before_folding_are_limited() {
+        let chain = |n: usize| {
+            let nodes = (0..n).map(|i| {
+                let from = if i == 0 { "z".into() } else { format!("x{i}") };
+                node("Relu", &[&from], &format!("x{}", i + 1))
+            });
+            read(&file(3, vec![], nodes.collect()))
+        };
+        assert!(chain(256).is_ok());
+        let error = chain(257).unwrap_err().to_string();
+        assert!(error.ends_with("is layer 256; at most 256 are supported"), "{error}");
+    }
+
+    #[test]
+    fn time_grows_with_the_file_and_not_its_square() {
+        // 40,000 inputs that are initializers, and as many nodes that are evaluated.
+        let names: Vec<String> = (0..40_000).map(|i| format!("{i:0>40}")).collect();
+        let constants = names.iter().map(|name| tensor(name, &[])).collect();
+        let nodes = names.iter().map(|name| node("Identity", &[name], &format!("{name}x")));
+        let mut inputs: Vec<ValueInfoProto> = names.iter().map(|n| input(n, &[1])).collect();
+        inputs.push(input("z", &[1, 3]));
+        let bytes = file_of(inputs, constants, nodes.collect());
+        let start = Instant::now();
+        let error = read(&bytes).unwrap_err().to_string();
+        assert!(error.contains("the chain of nodes ends at \"z\""), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
 }

@@ -69,6 +69,15 @@ impl Constant {
         }
     }
 
+    /// Size in bytes. Dimensions count: there can be more of them than values.
+    pub fn size(&self) -> usize {
+        let values = match &self.values {
+            Values::Floats(values) => size_of_val(&values[..]),
+            Values::Ints(values) => size_of_val(&values[..]),
+        };
+        values + size_of_val(&self.dims[..])
+    }
+
     /// As floats.
     pub fn floats(&self) -> Option<&[f32]> {
         match &self.values {

@@ -143,7 +143,7 @@ fn float(isa: Isa, work: Work<'_, f32>) {
 fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     let layer = work.layer;
     let Some(layout) = layer.layout() else {
-        return work.part.alone(work.y, |y| packed::moved(layer, work.x, y));
+        return work.part.alone(work.y, |y| packed::unblocked(layer, work.x, y));
     };
     match PackedKernel::of(layer) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
@@ -163,6 +163,6 @@ pub(crate) fn bytes(
 ) {
     match layer.layout() {
         Some(layout) => isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y }),
-        None => part.alone(y, |y| int8::moved(layer, x, y)),
+        None => part.alone(y, |y| int8::unblocked(layer, int8, x, y)),
     }
 }

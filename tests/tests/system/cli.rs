@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use tests::{names, program, root, run};
+use tests::{names, program, root, run, trainer};
 
 /// A folder with what people have lying around.
 fn rubbish() -> tempfile::TempDir {
@@ -64,32 +64,26 @@ fn mistakes_in_training() {
 #[test]
 fn a_run_is_not_gone_on_with_under_other_options() {
     let dir = tempfile::tempdir().unwrap();
-    let small = ["--size", "16", "--ngf", "2", "--ndf", "2", "--images", "64", "--set", "drawn=64"];
-    let first: Vec<&str> = ["fit", "--out", "run"].into_iter().chain(small).collect();
-    run("trainer", dir.path(), &first).ok();
-    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--ngf", "3"]).error();
+    let at = dir.path();
+    trainer(at, "data draw --out photos --count 64 --size 16").ok();
+    trainer(at, "fit --out run --data photos --size 16 --ngf 2 --ndf 2 --images 64").ok();
+    let error = trainer(at, "fit --out run --ngf 3").error();
     assert!(error.contains("the run was started with ngf = 2, not 3"), "{error}");
     // Other data under the same name.
-    let checkpoint = dir.path().join("run/checkpoints/000000000064/state.json");
-    let facts = fs::read_to_string(&checkpoint).unwrap();
-    let digits: String = facts
-        .split("\"data\": ")
-        .nth(1)
-        .unwrap()
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    fs::write(&checkpoint, facts.replace(&digits, "1234")).unwrap();
-    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
+    fs::rename(at.join("photos"), at.join("first")).unwrap();
+    trainer(at, "data draw --out photos --count 64 --size 16 --seed 9").ok();
+    let error = trainer(at, "fit --out run --images 128").error();
     assert!(error.contains("other images"), "{error}");
+    fs::remove_dir_all(at.join("photos")).unwrap();
+    fs::rename(at.join("first"), at.join("photos")).unwrap();
     // A checkpoint that lost a file.
-    fs::write(&checkpoint, &facts).unwrap();
-    fs::remove_file(checkpoint.with_file_name("opt_d.bpk")).unwrap();
-    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
+    let lost = at.join("run/checkpoints/000000000064/opt_d.bpk");
+    fs::remove_file(&lost).unwrap();
+    let error = trainer(at, "fit --out run --images 128").error();
     assert!(error.contains("opt_d.bpk"), "{error}");
-    fs::write(checkpoint.with_file_name("opt_d.bpk"), "rubbish").unwrap();
-    let error = run("trainer", dir.path(), &["fit", "--out", "run", "--images", "128"]).error();
-    assert!(error.contains("opt_d.bpk"), "{error}");
+    fs::write(&lost, "rubbish").unwrap();
+    let error = trainer(at, "fit --out run --images 128").error();
+    assert!(error.contains("opt_d.bpk is damaged: "), "{error}");
 }
 
 #[test]
@@ -113,7 +107,7 @@ fn mistakes_in_generating() {
             "--seed 18446744073709551615: the last of 2 seeds",
         ),
         ("--seed 18446744073709551615 --grid 1x2", "--seed 18446744073709551615: the last of 2"),
-        ("--grid 1000x1000 --scale 9", "the picture would have more than 536870912 pixels"),
+        ("--grid 1000x1000 --scale 9", "the picture would have more than 134217728 pixels"),
     ];
     let before = names(dir.path());
     for (args, want) in cases {

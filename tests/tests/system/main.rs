@@ -4,6 +4,7 @@ mod cli;
 mod dependencies;
 mod engines;
 mod family;
+mod faults;
 mod fit;
 mod gpu;
 mod no_alloc;

@@ -176,7 +176,8 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
         let whole = |name: &String| !name.starts_with('.');
         for name in names(&dir.path().join("run/checkpoints")).iter().filter(|n| whole(n)) {
             let files = names(&dir.path().join("run/checkpoints").join(name));
-            let want = ["d.bpk", "ema.bpk", "g.bpk", "opt_d.bpk", "opt_g.bpk", "state.json"];
+            let want =
+                ["checksums", "d.bpk", "ema.bpk", "g.bpk", "opt_d.bpk", "opt_g.bpk", "state.json"];
             assert_eq!(files, want, "{name}");
         }
     }

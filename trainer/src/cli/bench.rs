@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trainer::bench::cpu::{self, Report};
 
-use super::output::{Ended, print};
+use super::output::{Ended, complain, print};
 use super::settings::Settings;
 use super::values::whole;
 
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Ended {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let span = Duration::from_secs(args.seconds);
     if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
-        eprintln!("{chosen}");
+        complain(chosen);
     }
     #[cfg(feature = "gpu")]
     if cfg.device.open() != burn::tensor::Device::flex().autodiff() {

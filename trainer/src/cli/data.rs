@@ -10,7 +10,7 @@ use trainer::data::{Crop, DataSet, Form, sheet};
 use trainer::file;
 
 use super::images::{self, refuse_run, workers};
-use super::output::{Ended, bar, print};
+use super::output::{Ended, bar, complain, print};
 use super::values::{seed, whole};
 
 /// Examples that follow the long help.
@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Ended {
         Verb::Show(Show { path, written, crop }) => {
             refuse_run(&written.out)?;
             let data = images::from(path, &written.form(*crop), workers())?;
-            images::describe(&data)?;
+            print(images::describe(&data) + "\n")?;
             write(&data, written)
         }
         Verb::Inspect(args) => look(args),
@@ -172,7 +172,7 @@ fn look(args: &Inspect) -> Ended {
     sheet::write_sheet(&dir.join("sheet.png"), &pictures, 8)?;
     let mean = DynamicImage::ImageRgb8(found.mean_picture(&form));
     sheet::write_png(&dir.join("mean.png"), &mean)?;
-    eprintln!("wrote sheet.png and mean.png to {}", dir.display());
+    complain(format!("wrote sheet.png and mean.png to {}", dir.display()));
     Ok(())
 }
 
@@ -213,7 +213,11 @@ fn text(found: &Inspection) -> String {
         let extra: usize = groups.iter().map(|g| g.len() - 1).sum();
         let _ = writeln!(out, "{what:<13} {extra} more than once");
         for group in groups.iter().take(SHOWN) {
-            let _ = writeln!(out, "  {}", group.join(" = "));
+            let names = group[..group.len().min(SHOWN)].join(" = ");
+            let _ = match group.len().saturating_sub(SHOWN) {
+                0 => writeln!(out, "  {names}"),
+                more => writeln!(out, "  {names} and {more} more"),
+            };
         }
     }
     let _ = writeln!(out, "unreadable    {}", found.unreadable.len());

@@ -1,16 +1,15 @@
 //! `trainer export`.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use runtime::graph::Facts;
 use toml::Value;
 use trainer::config::{Config, Drawing};
-use trainer::export::{self, Exported};
+use trainer::export::{self, ExportError, Exported};
 use trainer::networks;
 use trainer::run::Run;
 
-use super::generator::{STATISTICS, newest};
+use super::generator::{STATISTICS, trained};
 use super::output::{Ended, print};
 
 /// Arguments of `export`.
@@ -34,12 +33,12 @@ pub struct Args {
 /// # Errors
 /// One that names the run or the file.
 pub fn run(args: &Args) -> Ended {
-    let (cfg, average, images) = newest(&args.run)?;
+    let (cfg, average, images) = trained(&args.run)?;
     let file = args.name.as_deref().unwrap_or("generator");
     let label = args.name.clone().unwrap_or_else(|| name(&cfg));
     let facts = facts(&cfg, &label, images, args.license.as_deref());
     let dir = args.out.clone().unwrap_or_else(|| Run::at(&args.run).export());
-    write(&dir, file, &average, &cfg, facts)
+    Ok(print(write(&dir, file, &average, &cfg, facts)? + "\n")?)
 }
 
 /// A run's name: that of its data.
@@ -82,7 +81,7 @@ pub fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Fa
     }
 }
 
-/// Exports the averaged generator of a run.
+/// Exports the averaged generator of a run, and returns lines that list the files.
 ///
 /// # Errors
 /// One that names the file.
@@ -92,32 +91,33 @@ pub fn write(
     average: &models::Sequential,
     cfg: &Config,
     facts: Facts,
-) -> Ended {
+) -> Result<String, ExportError> {
     let device = cfg.device.open();
     // The files are compared with the network in 32 bits.
     #[cfg(feature = "gpu")]
     models::gpu::conv::set_matrix_units(false);
     let generator = networks::finished(average, cfg, STATISTICS, &device);
     let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
-    report(&exported, "the trained generator")
+    Ok(report(&exported, "the trained generator"))
 }
 
-/// Prints which files were written.
-///
-/// # Errors
-/// If standard output cannot be written.
-pub fn report(exported: &Exported, reference: &str) -> Result<(), Box<dyn Error>> {
+/// Lines that list which files were written.
+pub fn report(exported: &Exported, reference: &str) -> String {
     let files = [&exported.record, &exported.onnx];
-    for (path, error) in files.into_iter().zip(exported.error) {
-        print(format!(
-            "wrote {} (largest difference from {reference} over {} seeds: {error:.1e})\n",
-            path.display(),
-            export::SEEDS
-        ))?;
-    }
-    print(format!(
-        "make a face with: runtime generate {} --out face.png\n",
+    let mut lines: Vec<String> = files
+        .into_iter()
+        .zip(exported.error)
+        .map(|(path, error)| {
+            format!(
+                "wrote {} (largest difference from {reference} over {} seeds: {error:.1e})",
+                path.display(),
+                export::SEEDS
+            )
+        })
+        .collect();
+    lines.push(format!(
+        "make a face with: runtime generate {} --out face.png",
         exported.record.display()
-    ))?;
-    Ok(())
+    ));
+    lines.join("\n")
 }

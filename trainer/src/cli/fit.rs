@@ -14,9 +14,9 @@ use trainer::data::DataSet;
 use trainer::file;
 use trainer::fit::{End, Fit};
 use trainer::run::log::Log;
-use trainer::run::{Run, checkpoint, page};
+use trainer::run::{Lock, Run, checkpoint, page};
 
-use super::output::print;
+use super::output::{complain, print};
 use super::settings::Settings;
 use super::{export, images};
 
@@ -50,73 +50,133 @@ pub struct Args {
 /// Trains and exports. The exit code is 130 if Ctrl-C stopped it.
 ///
 /// # Errors
-/// One that names the setting, the data or the file.
+/// One that names the setting, the data or the file. What could not be written beside checkpoints
+/// and export is an error at the end.
 pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
-    let (run, cfg, is_new) = open(args)?;
-    let (mut data, cfg) = load(args, cfg, is_new)?;
+    let log = Log::new(0);
+    let (place, cfg) = open(args)?;
+    let (mut data, cfg) = load(args, cfg, place.is_new(), &log)?;
     let cfg = cfg.classed(data.labels())?;
     let held = (cfg.held_out > 0.0).then(|| data.hold_out(cfg.held_out));
     let data = Arc::new(data);
-    images::describe(&data)?;
+    log.say(&images::describe(&data));
     if data.len() < cfg.batch {
         let got = format!("{} but there are only {} images", cfg.batch, data.len());
         return Err(ConfigError::Range("batch", got, "at most the number of images").into());
     }
-    let total = cfg.total(data.len());
-    let seen = checkpoint::newest(&run).unwrap_or(0);
+    let (total, seen) = (cfg.total(data.len()), place.seen());
     longer(args, &cfg, total, seen)?;
     if let Some(chosen) = cfg.device.prepare(cfg.precision)? {
-        print(format!("{chosen}\n"))?;
+        log.say(&chosen.to_string());
     }
     if args.dry_run {
-        let settings = match is_new {
+        let settings = match place.is_new() {
             true => Config::origins(args.settings.recipe.as_deref(), &args.settings.table()?)?,
             false => cfg.kept(),
         };
         print(Dry::run(&cfg, settings, total.saturating_sub(seen))?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    run.create()?;
+    let (run, _lock) = place.take()?;
     file::write(&run.options(), cfg.to_json().as_bytes())?;
-    print(format!(
-        "run {}: {total} images, a line every {}\n",
+    log.until(total);
+    log.say(&format!(
+        "run {}: {total} images, a line every {}",
         run.root().display(),
         cfg.log_every
-    ))?;
+    ));
     catch_signals()?;
-    let log = Log::new(total);
     let ended = Fit::new(&run, &cfg, data, held.as_ref(), &log, &STOP).train();
     // A failure to write the page must not hide the run's own error.
     let page = page::write(&run, &cfg);
     match ended? {
         End::Stopped(state) => {
-            print(format!(
-                "stopped and saved at {} of {total} images; resume with: trainer fit --out {}\n",
+            log.say(&format!(
+                "stopped and saved at {} of {total} images; resume with: trainer fit --out {}",
                 state.images,
                 run.root().display()
-            ))?;
+            ));
             Ok(ExitCode::from(130))
         }
         End::Done(state) => {
-            print(format!("wrote {}\n", page?.display()))?;
+            match page {
+                Ok(path) => log.say(&format!("wrote {}", path.display())),
+                Err(error) => _ = log.check(Err(error)),
+            }
             let facts = export::facts(&cfg, &export::name(&cfg), state.images, None);
-            export::write(&run.export(), "generator", &state.ema, &cfg, facts)?;
-            Ok(ExitCode::SUCCESS)
+            log.say(&export::write(&run.export(), "generator", &state.ema, &cfg, facts)?);
+            match log.failures()[..] {
+                [] => Ok(ExitCode::SUCCESS),
+                ref failed => {
+                    let failed = failed.join("; ");
+                    Err(format!("the run is trained and exported, but {failed}").into())
+                }
+            }
         }
     }
 }
 
-/// The run, its settings, and whether it is new.
-fn open(args: &Args) -> Result<(Run, Config, bool), Box<dyn Error>> {
+/// Where a run goes.
+enum Place {
+    /// The folder of a run, locked unless nothing will be written.
+    Old(Run, Option<Lock>),
+    /// A folder that is empty or does not exist.
+    New(Run),
+    /// The next number below `runs`, with this name.
+    Next(String),
+}
+
+impl Place {
+    fn is_new(&self) -> bool {
+        matches!(self, Place::New(_) | Place::Next(_))
+    }
+
+    /// Images that the run has seen.
+    fn seen(&self) -> u64 {
+        match self {
+            Place::Old(run, _) => checkpoint::newest(run).map_or(0, |n| n.checkpoint.images()),
+            Place::New(_) | Place::Next(_) => 0,
+        }
+    }
+
+    /// Creates and locks the folder.
+    fn take(self) -> Result<(Run, Lock), Box<dyn Error>> {
+        let run = match self {
+            Place::Old(run, Some(lock)) => return Ok((run, lock)),
+            Place::Old(run, None) => run,
+            Place::New(run) => {
+                run.create()?;
+                let lock = run.lock()?;
+                // The settings were resolved for a new run.
+                if run.options().exists() {
+                    let root = run.root().display();
+                    return Err(format!(
+                        "{root} has become the run of another process: choose another --out"
+                    )
+                    .into());
+                }
+                return Ok((run, lock));
+            }
+            Place::Next(name) => Run::create_numbered(Path::new("runs"), &name)?,
+        };
+        let lock = run.lock()?;
+        Ok((run, lock))
+    }
+}
+
+/// The place of the run, and its settings.
+fn open(args: &Args) -> Result<(Place, Config), Box<dyn Error>> {
     let Some(root) = &args.out else {
         let cfg = args.settings.resolve()?;
-        return Ok((Run::numbered(Path::new("runs"), &export::name(&cfg)), cfg, true));
+        return Ok((Place::Next(export::name(&cfg)), cfg));
     };
     let run = Run::at(root);
     if run.options().exists() {
+        // Before the settings are read, so that they are still those of the run afterwards.
+        let lock = (!args.dry_run).then(|| run.lock()).transpose()?;
         let flags = args.settings.table()?;
         let cfg = Config::load(&run.options())?.go_on(args.settings.recipe.as_deref(), &flags)?;
-        return Ok((run, cfg, false));
+        return Ok((Place::Old(run, lock), cfg));
     }
     let foreign = fs::read_dir(root).into_iter().flatten().flatten().find(|entry| {
         // What a killed process left half-written starts with a dot.
@@ -130,18 +190,23 @@ fn open(args: &Args) -> Result<(Run, Config, bool), Box<dyn Error>> {
         )
         .into());
     }
-    Ok((run, args.settings.resolve()?, true))
+    Ok((Place::New(run), args.settings.resolve()?))
 }
 
 /// The data. A new run whose images are all gray trains one channel unless it was asked for another
 /// number.
-fn load(args: &Args, cfg: Config, is_new: bool) -> Result<(DataSet, Config), Box<dyn Error>> {
+fn load(
+    args: &Args,
+    cfg: Config,
+    is_new: bool,
+    log: &Log,
+) -> Result<(DataSet, Config), Box<dyn Error>> {
     if cfg.data.is_none() {
         let what = match cfg.draw {
             Drawing::Faces => "faces",
             Drawing::Digits => "digits",
         };
-        print(format!("drawing {} {what}\n", cfg.drawn))?;
+        log.say(&format!("drawing {} {what}", cfg.drawn));
     }
     let data = images::of_run(&cfg, cfg.channels)?;
     if !is_new || cfg.channels == 1 || !data.is_gray()? {
@@ -155,7 +220,7 @@ fn load(args: &Args, cfg: Config, is_new: bool) -> Result<(DataSet, Config), Box
     let Ok(cfg) = cfg.clone().gray() else {
         return Ok((data, cfg));
     };
-    print("all images are gray: training one channel (three with --channels 3)\n")?;
+    log.say("all images are gray: training one channel (three with --channels 3)");
     Ok((images::of_run(&cfg, 1)?, cfg))
 }
 
@@ -180,7 +245,7 @@ fn catch_signals() -> Result<(), ctrlc::Error> {
             std::process::exit(130);
         }
         if io::stderr().is_terminal() {
-            eprintln!("\nfinishing the step; press Ctrl-C again to quit without saving");
+            complain("\nfinishing the step; press Ctrl-C again to quit without saving");
         }
     })
 }

@@ -6,9 +6,12 @@ use std::path::Path;
 use runtime::graph::Facts;
 use runtime::record::Buffer;
 use trainer::config::Config;
-use trainer::run::{Run, checkpoint};
+use trainer::run::Run;
+use trainer::run::checkpoint::{self, Checkpoint, LoadError, Newest};
 use trainer::score::Target;
 use trainer::{export, networks};
+
+use super::output::{chain, complain};
 
 /// Latents over which batch norm's statistics are recomputed before a generator is used.
 pub const STATISTICS: usize = 10_000;
@@ -21,7 +24,7 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     if !path.is_dir() {
         return Target::file(path);
     }
-    let (cfg, average, _) = newest(path)?;
+    let (cfg, average, _) = trained(path)?;
     let generator = networks::finished(&average, &cfg, STATISTICS, &cfg.device.open());
     let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
     let mut graph = export::graph(&generator, cfg.nz, facts);
@@ -39,11 +42,25 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
 ///
 /// # Errors
 /// One that names the run.
-pub fn newest(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Error>> {
+pub fn trained(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Error>> {
     let run = Run::at(root);
     let cfg = Config::load(&run.options())?;
-    let path = checkpoint::latest(&run)?;
+    let checkpoint = newest(&run)?;
     let fresh = networks::fresh(&cfg, &cfg.device.open())?.ema;
-    let (average, images) = checkpoint::load_average(&path, fresh)?;
-    Ok((cfg, average, images))
+    Ok((cfg, checkpoint.average(fresh)?, checkpoint.images()))
+}
+
+/// A run's newest whole checkpoint. Newer damaged ones are named on standard error.
+///
+/// # Errors
+/// [`LoadError`] names the run or the file.
+pub fn newest(run: &Run) -> Result<Checkpoint, LoadError> {
+    let Newest { checkpoint, damaged } = checkpoint::newest(run)?;
+    for (_, what) in &damaged {
+        complain(format!("warning: {}", chain(what)));
+    }
+    if !damaged.is_empty() {
+        complain(format!("warning: using the checkpoint of {} images", checkpoint.images()));
+    }
+    Ok(checkpoint)
 }

@@ -7,7 +7,7 @@ use trainer::config::{Config, Drawing};
 use trainer::data::{DataSet, Form, Open};
 use trainer::run::Run;
 
-use super::output::{bar, print};
+use super::output::bar;
 
 /// Files that are listed of those that cannot be decoded.
 const LISTED: usize = 10;
@@ -52,19 +52,16 @@ pub fn drawn(draw: Drawing, count: usize, seed: u64, form: &Form, workers: usize
     data
 }
 
-/// Prints what there is, and what cannot be decoded.
-///
-/// # Errors
-/// If standard output cannot be written.
-pub fn describe(data: &DataSet) -> std::io::Result<()> {
-    let mut text = data.describe() + "\n";
+/// Lines about what there is, and what cannot be decoded.
+pub fn describe(data: &DataSet) -> String {
+    let mut text = data.describe();
     for skipped in data.skipped().iter().take(LISTED) {
-        text += &format!("  skipped {skipped}\n");
+        text += &format!("\n  skipped {skipped}");
     }
     if data.skipped().len() > LISTED {
-        text += &format!("  and {} more\n", data.skipped().len() - LISTED);
+        text += &format!("\n  and {} more", data.skipped().len() - LISTED);
     }
-    print(text)
+    text
 }
 
 /// Threads to read images with where no run says how many.

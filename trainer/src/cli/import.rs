@@ -55,13 +55,13 @@ pub struct Args {
 /// # Errors
 /// One that names the file and the tensor.
 pub fn run(args: &Args) -> Ended {
-    let state = import::load(&args.weights)?;
     if args.list {
-        for (name, tensor) in &state {
-            print(format!("{name:<48} {:?}\n", tensor.shape))?;
+        for (name, shape) in import::shapes(&args.weights)? {
+            print(format!("{name:<48} {shape:?}\n"))?;
         }
         return Ok(());
     }
+    let state = import::load(&args.weights)?;
     let range = range(args)?;
     let stem = args.weights.file_stem().unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(|| stem.to_string_lossy().into());
@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Ended {
     }
     let want = export::images(&graph)?;
     let exported = export::files(graph, &want, &args.out, &name)?;
-    super::export::report(&exported, "the layers one by one")
+    Ok(print(super::export::report(&exported, "the layers one by one") + "\n")?)
 }
 
 /// Output values of black and white, which the last activation must be able to reach.

@@ -17,8 +17,14 @@ pub fn print(text: impl std::fmt::Display) -> io::Result<()> {
     let wrote = write!(out, "{text}").and_then(|()| out.flush());
     match wrote {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(e) => Err(io::Error::new(e.kind(), format!("cannot write to standard output: {e}"))),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Prints a line to standard error, if that can be written: nobody reads it otherwise.
+pub fn complain(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// A progress bar on standard error, drawn only if that is a terminal.

@@ -8,9 +8,11 @@ use trainer::config::{Config, Objective};
 use trainer::data::{DataSet, Form};
 use trainer::networks::{self, State};
 use trainer::objective::coder::Coder;
-use trainer::run::{Run, checkpoint};
+use trainer::run::Run;
 
+use super::generator::newest;
 use super::images;
+use super::output::print;
 
 /// The newest checkpoint of an autoencoder's run.
 pub struct Trained {
@@ -35,9 +37,9 @@ impl Trained {
             )
             .into());
         }
-        let path = checkpoint::latest(&run)?;
+        let checkpoint = newest(&run)?;
         let device = cfg.device.open();
-        let state = checkpoint::load(&path, networks::fresh(&cfg, &device)?, None)?;
+        let state = checkpoint.state(networks::fresh(&cfg, &device)?, None)?;
         Ok(Trained { cfg, state, device })
     }
 
@@ -54,7 +56,7 @@ impl Trained {
         let form =
             Form { size: self.cfg.size as u32, channels: self.cfg.channels, crop: self.cfg.crop };
         let data = images::from(path, &form, self.cfg.threads())?;
-        images::describe(&data)?;
+        print(images::describe(&data) + "\n")?;
         Ok(data)
     }
 }

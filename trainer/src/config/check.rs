@@ -42,6 +42,7 @@ impl Config {
             ("ndf", self.ndf, 1_024, "at most 1024"),
             ("workers", self.workers, 1_024, "at most 1024"),
             ("d_steps", self.d_steps as usize, 100, "at most 100"),
+            ("drawn", self.drawn, 10_000_000, "at most 10000000"),
         ];
         for (key, value, limit, want) in at_most {
             if value > limit {

@@ -1,16 +1,28 @@
 //! From the bytes of a file to pixels of one form.
 
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageError, ImageFormat, guess_format, load_from_memory_with_format};
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, guess_format,
+};
 
 use super::crop::Crop;
 use super::error::Reason;
 use super::form::Form;
 use super::formats::{Claim, claim};
+use super::room::{Budget, Room};
+
+/// Bytes of pixels of the largest image, which is the default of `image`'s limits.
+const LARGEST: u64 = 512 << 20;
+/// An image, the decoder's own buffer and a converted copy are in memory at once.
+const COPIES: u64 = 3;
+/// What all threads together may decode into: a file of 35 bytes can be a GIF of 512 MiB of pixels.
+static DECODING: Budget = Budget::new(2 << 30);
+const _: () = assert!(COPIES * LARGEST <= 2 << 30);
 
 /// Decodes a file and brings it to `form`: the shorter side is resized to the form's size, the
 /// center is cut out. Returns planes of bytes. An animation gives its first frame; a photograph is
@@ -25,7 +37,7 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     let format = format(bytes, name)?;
     // Decoders run on untrusted bytes: one that panics should cost one image, not the run.
     catch_unwind(AssertUnwindSafe(|| {
-        let image = pixels(bytes, format)?;
+        let (image, _room) = pixels(bytes, format)?;
         let (width, height) = (image.width(), image.height());
         match form.crop.of(width, height) {
             Some(_) => Ok(fit(image, form)),
@@ -35,15 +47,18 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     .unwrap_or(Err(Reason::Panicked))
 }
 
-/// Decodes a file as it is, and returns its format.
+/// Decodes a file as it is, and returns its format. The room is that of the image: keep it as long.
 ///
 /// # Errors
 /// As [`decode`].
-pub(super) fn open(bytes: &[u8], name: &str) -> Result<(DynamicImage, ImageFormat), Reason> {
+pub(super) fn open(
+    bytes: &[u8],
+    name: &str,
+) -> Result<(DynamicImage, ImageFormat, Room<'static>), Reason> {
     let format = format(bytes, name)?;
     catch_unwind(AssertUnwindSafe(|| pixels(bytes, format)))
         .unwrap_or(Err(Reason::Panicked))
-        .map(|image| (image, format))
+        .map(|(image, room)| (image, format, room))
 }
 
 /// By content; the name decides only if the content does not.
@@ -61,17 +76,25 @@ fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     }
 }
 
-/// Decodes within `image`'s own limit of 512 MiB of pixels. Its non-generic functions are compiled
-/// once, with that crate; generic readers would compile every decoder again here.
-fn pixels(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, Reason> {
-    let mut image = load_from_memory_with_format(bytes, format).map_err(|error| match error {
+/// Decodes within `image`'s own limit of 512 MiB of pixels and within [`DECODING`]. Readers of
+/// `Cursor<&[u8]>` are compiled with that crate; others would compile every decoder again here.
+fn pixels(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Room<'static>), Reason> {
+    let failed = |error: ImageError| match error {
         ImageError::Limits(_) => Reason::Large,
         error => Reason::Broken(error),
-    })?;
+    };
+    let mut decoder =
+        ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
+    let mut limits = Limits::default();
+    limits.reserve(decoder.total_bytes()).map_err(failed)?;
+    decoder.set_limits(limits).map_err(failed)?;
+    let most = decoder.total_bytes().saturating_mul(COPIES);
+    let room = DECODING.take(most.min(COPIES * LARGEST));
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
     // A photograph with damaged EXIF is still a photograph.
     let orientation = exif(bytes).and_then(Orientation::from_exif_chunk);
     image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
-    Ok(image)
+    Ok((image, room))
 }
 
 /// The EXIF data of a JPEG, which is what cameras write: the segment APP1 that begins with `Exif`.
@@ -155,7 +178,6 @@ fn square(image: DynamicImage, form: &Form) -> DynamicImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Cursor;
 
     use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 

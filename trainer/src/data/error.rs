@@ -187,6 +187,8 @@ pub enum IdxFault {
     Size(u64, u64, u64),
     /// Numbers of labels and images that differ.
     Count(usize, usize),
+    /// It would need this much memory, and its length: bytes.
+    Expands(u64, u64),
 }
 
 impl fmt::Display for IdxFault {
@@ -203,6 +205,9 @@ impl fmt::Display for IdxFault {
             IdxFault::Length(want, got) => write!(f, "should have {want} bytes and has {got}"),
             IdxFault::Size(count, rows, columns) => {
                 write!(f, "holds {count} images of {rows} x {columns}")
+            }
+            IdxFault::Expands(memory, length) => {
+                write!(f, "would need {} MiB of memory and has {length} bytes", memory >> 20)
             }
             IdxFault::Count(labels, images) => {
                 write!(f, "holds {labels} labels for {images} images")

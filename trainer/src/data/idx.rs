@@ -7,8 +7,11 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use image::GrayImage;
 
+use super::decode::fit;
 use super::error::{DataError, IdxFault};
+use super::form::Form;
 
 /// First four bytes of a file of images: unsigned bytes, three dimensions.
 const IMAGES: [u8; 4] = [0, 0, 8, 3];
@@ -16,6 +19,13 @@ const IMAGES: [u8; 4] = [0, 0, 8, 3];
 const LABELS: [u8; 4] = [0, 0, 8, 1];
 /// Largest number of bytes of pixels that is read: no such data set is larger.
 const MOST_BYTES: u64 = 2 << 30;
+/// Bytes of memory, images and what is kept for each of them, for each byte of the file: MNIST
+/// needs 17.
+const EXPANSION: u64 = 256;
+/// Bytes that a data set keeps for each image beside its pixels.
+pub(super) const PER_IMAGE: u64 = 128;
+/// Bytes of memory that a file may need whatever its length.
+const FREE: u64 = 256 << 20;
 
 /// Images and their labels.
 #[derive(Debug)]
@@ -42,9 +52,13 @@ pub(super) fn find(path: &Path) -> Option<PathBuf> {
         files.sort_by_key(|path| (!name(path).starts_with("train"), name(path)));
         return files.into_iter().next();
     }
+    // Opening a pipe would block.
+    if !path.is_file() {
+        return None;
+    }
     let is =
         name(path).contains("-ubyte") || mark(path).is_some_and(|m| [IMAGES, LABELS].contains(&m));
-    (path.is_file() && is).then(|| path.into())
+    is.then(|| path.into())
 }
 
 /// Reads a file of images, and the file of labels with the matching name beside it.
@@ -67,6 +81,26 @@ pub(super) fn read(path: &Path) -> Result<Idx, DataError> {
     };
     debug_assert_eq!(count * rows * columns, pixels.len() as u64);
     Ok(Idx { pixels, rows: rows as usize, columns: columns as usize, labels })
+}
+
+impl Idx {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.pixels.len() / (self.rows * self.columns)
+    }
+
+    /// The pixels of image `i`, row by row.
+    pub fn raw(&self, i: usize) -> &[u8] {
+        let image = self.rows * self.columns;
+        &self.pixels[i * image..][..image]
+    }
+
+    /// Image `i` as planes of `form`.
+    pub fn image(&self, i: usize, form: &Form) -> Box<[u8]> {
+        let (width, height) = (self.columns as u32, self.rows as u32);
+        let gray = GrayImage::from_raw(width, height, self.raw(i).to_vec());
+        fit(gray.expect("a byte for each pixel").into(), form)
+    }
 }
 
 /// The dimensions and bytes of a file that must start with `want`.
@@ -96,6 +130,13 @@ fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>
         let side = |i: usize| sides.get(i).copied().unwrap_or(1);
         return Err(fault(IdxFault::Size(side(0), side(1), side(2))));
     };
+    let on_disk = fs::metadata(path).map_err(failed)?.len();
+    // One byte of a file may expand to a thousand, and each may be an image.
+    let images = if want == IMAGES { sides[0] } else { 0 };
+    let memory = size.saturating_add(images.saturating_mul(PER_IMAGE));
+    if memory > on_disk.saturating_mul(EXPANSION).max(FREE) {
+        return Err(fault(IdxFault::Expands(memory, on_disk)));
+    }
     let mut bytes = Vec::new();
     // One byte more, to detect excess.
     file.take(size + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -139,7 +180,7 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataSet, Form};
+    use crate::data::{DataSet, Open};
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use std::io::Write;
@@ -246,5 +287,38 @@ mod tests {
         let dir = folder(&[("train-images-idx3-ubyte.gz", packed[..packed.len() - 9].to_vec())]);
         let error = DataSet::open(dir.path(), &FORM, 1).unwrap_err().to_string();
         assert!(error.contains("cannot read"), "{error}");
+    }
+
+    #[test]
+    fn a_kilobyte_does_not_become_gigabytes() {
+        // A gigabyte of pixels that are all images, in a megabyte.
+        let head = [IMAGES, (1u32 << 26).to_be_bytes(), [0, 0, 0, 1], [0, 0, 0, 1]].concat();
+        let name = "train-images-idx3-ubyte.gz";
+        let dir = folder(&[(name, gz(&[head, vec![0; 1 << 20]].concat()))]);
+        let error = DataSet::open(dir.path(), &FORM, 1).unwrap_err().to_string();
+        assert!(error.contains("would need") && error.contains(name), "{error}");
+        // A million images of a pixel each pass: they are made when they are needed.
+        let mut bytes = [IMAGES, 1_000_000u32.to_be_bytes(), [0, 0, 0, 1], [0, 0, 0, 1]].concat();
+        bytes.extend((0..1_000_000).map(|i| u8::from(i == 7)));
+        let dir = folder(&[(name, gz(&bytes))]);
+        let form = Form { size: 64, channels: 3, crop: crate::data::Crop::Center };
+        let open = Open { budget: 1 << 20, ..Open::new(&form) };
+        let data = open.path(dir.path()).unwrap();
+        assert_eq!(data.len(), 1_000_000);
+        assert!(data.is_gray().unwrap());
+        for (i, want) in [(6, 0), (7, 1), (999_999, 0)] {
+            assert_eq!(data.with(i, |pixels| pixels[64 * 64]).unwrap(), want);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_are_refused_without_opening_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe-idx3-ubyte");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let error = DataSet::open(&path, &FORM, 1).unwrap_err().to_string();
+        assert!(error.contains("is neither a folder nor"), "{error}");
     }
 }

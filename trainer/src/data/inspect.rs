@@ -1,7 +1,8 @@
 //! What is in a folder, archive or IDX file, before anything is trained on it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use image::RgbImage;
 use rayon::prelude::*;
@@ -13,7 +14,6 @@ use super::form::Form;
 use super::idx;
 use super::labels::classes;
 use super::open::on_threads;
-use super::set::DataSet;
 use super::set::{SEED, hash};
 use super::source;
 
@@ -66,7 +66,30 @@ struct Looked {
     kind: &'static str,
     size: (u32, u32),
     content: u64,
-    pixels: Box<[u8]>,
+    /// A hash of the pixels in the form.
+    pixels: u64,
+}
+
+/// Sums over images of one form, exact and so in any order.
+struct Sums {
+    images: u64,
+    values: Vec<u64>,
+    squares: u64,
+}
+
+impl Sums {
+    fn new(form: &Form) -> Sums {
+        Sums { images: 0, values: vec![0; form.values()], squares: 0 }
+    }
+
+    /// Adds an image `times` times.
+    fn add(&mut self, pixels: &[u8], times: u64) {
+        self.images += times;
+        for (sum, &v) in self.values.iter_mut().zip(pixels) {
+            *sum += times * u64::from(v);
+            self.squares += times * u64::from(v).pow(2);
+        }
+    }
 }
 
 /// Reads everything in `path`; images are compared and averaged in `form`.
@@ -75,13 +98,14 @@ struct Looked {
 /// [`DataError`], as for opening a set for training. Files that do not decode are not an error.
 pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
     if let Some(file) = idx::find(path) {
-        return of_idx(&file, form, workers);
+        return of_idx(&file, form);
     }
     let mut found = source::find(path)?;
     let entries = std::mem::take(&mut found.entries);
+    let sums = Mutex::new(Sums::new(form));
     let look = |entry: source::Entry| {
         let looked = entry.read().and_then(|bytes| {
-            let (image, format) = open(&bytes, &entry.name)?;
+            let (image, format, _room) = open(&bytes, &entry.name)?;
             let color = image.color();
             let kind = match (color.has_color(), color.has_alpha()) {
                 (false, false) => "gray",
@@ -89,13 +113,16 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
                 (true, false) => "color",
                 (true, true) => "color with transparency",
             };
+            let size = (image.width(), image.height());
+            let pixels = fit(image, form);
+            sums.lock().unwrap_or_else(PoisonError::into_inner).add(&pixels, 1);
             Ok(Looked {
                 name: entry.name.clone(),
                 format: format!("{format:?}").to_lowercase(),
                 kind,
-                size: (image.width(), image.height()),
+                size,
                 content: hash(SEED, &bytes),
-                pixels: fit(image, form),
+                pixels: hash(SEED, &pixels),
             })
         });
         looked.map_err(|reason| Skipped { name: entry.name, reason })
@@ -110,7 +137,8 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
     }
     let names: Vec<&str> = images.iter().map(|i| i.name.as_str()).collect();
     let (labels, of) = classes(&names);
-    let mut result = summary(&images, form);
+    let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut result = summary(&images, &sums);
     for label in of {
         if let Some(name) = labels.get(label) {
             *result.classes.entry(name.clone()).or_default() += 1;
@@ -124,31 +152,41 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
     Ok(result)
 }
 
-fn of_idx(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
+fn of_idx(path: &Path, form: &Form) -> Result<Inspection, DataError> {
     let idx = idx::read(path)?;
     let size = (idx.columns as u32, idx.rows as u32);
-    let data = DataSet::open(path, form, workers)?;
-    let mut images = Vec::with_capacity(data.len());
-    for i in 0..data.len() {
-        images.push(Looked {
+    // Equal images are brought to the form once: a kilobyte of gzip can hold a million of them.
+    let mut distinct: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for i in 0..idx.len() {
+        distinct.entry(idx.raw(i)).or_default().push(i);
+    }
+    let (mut sums, mut hashes) = (Sums::new(form), vec![0; idx.len()]);
+    for same in distinct.values() {
+        let pixels = idx.image(same[0], form);
+        sums.add(&pixels, same.len() as u64);
+        let pixels = hash(SEED, &pixels);
+        same.iter().for_each(|&i| hashes[i] = pixels);
+    }
+    let images: Vec<Looked> = hashes
+        .into_iter()
+        .enumerate()
+        .map(|(i, pixels)| Looked {
             name: format!("image {i}"),
             format: "idx".into(),
             kind: "gray",
             size,
-            content: data.content(i).unwrap_or_default(),
-            pixels: data.with(i, |pixels| Box::from(pixels))?,
-        });
-    }
-    let mut result = summary(&images, form);
-    for i in 0..data.len() {
-        if let Some(name) = data.label(i).and_then(|l| data.labels().get(l)) {
-            *result.classes.entry(name.clone()).or_default() += 1;
-        }
+            content: hash(SEED, idx.raw(i)),
+            pixels,
+        })
+        .collect();
+    let mut result = summary(&images, &sums);
+    for label in idx.labels.iter().flatten() {
+        *result.classes.entry(label.to_string()).or_default() += 1;
     }
     Ok(result)
 }
 
-fn summary(images: &[Looked], form: &Form) -> Inspection {
+fn summary(images: &[Looked], sums: &Sums) -> Inspection {
     let mut result = Inspection { images: images.len(), ..Inspection::default() };
     let mut sizes: HashMap<(u32, u32), usize> = HashMap::new();
     for image in images {
@@ -168,23 +206,16 @@ fn summary(images: &[Looked], form: &Form) -> Inspection {
     result.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
     result.sizes.truncate(5);
     result.duplicates = groups(images, &|i| i.content);
-    let equal = groups(images, &|i| hash(SEED, &i.pixels));
+    let equal = groups(images, &|i| i.pixels);
     // Identical files have equal pixels: leave those out.
-    result.same_pixels = equal.into_iter().filter(|g| !result.duplicates.contains(g)).collect();
-    let count = images.len().max(1) as f32;
-    let mut mean = vec![0.0f32; form.values()];
-    let (mut sum, mut squares) = (0.0, 0.0);
-    for image in images {
-        for (m, &v) in mean.iter_mut().zip(&image.pixels) {
-            *m += f32::from(v) / count;
-            sum += f64::from(v);
-            squares += f64::from(v).powi(2);
-        }
-    }
-    let values = (images.len() * form.values()).max(1) as f64;
-    let average = sum / values;
-    result.value = [average, (squares / values - average * average).max(0.0).sqrt()];
-    result.mean = mean;
+    let identical: HashSet<&Vec<String>> = result.duplicates.iter().collect();
+    result.same_pixels = equal.into_iter().filter(|g| !identical.contains(g)).collect();
+    let count = sums.images.max(1) as f64;
+    let values = count * sums.values.len() as f64;
+    let average = sums.values.iter().sum::<u64>() as f64 / values;
+    let squares = sums.squares as f64 / values;
+    result.value = [average, (squares - average * average).max(0.0).sqrt()];
+    result.mean = sums.values.iter().map(|&sum| (sum as f64 / count) as f32).collect();
     result
 }
 

@@ -22,6 +22,7 @@ mod labels;
 mod open;
 mod order;
 mod rng;
+mod room;
 mod set;
 pub mod sheet;
 mod source;

@@ -1,11 +1,12 @@
 //! The ways to a [`DataSet`]: a folder or archive of files, IDX files, drawn faces, drawn digits.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::decode::{decode, fit};
+use super::decode::decode;
 use super::digits;
 use super::drawn;
 use super::error::{DataError, Skipped};
@@ -14,6 +15,10 @@ use super::idx;
 use super::labels::classes;
 use super::set::{BUDGET, DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};
 use super::source::{self, Entry};
+
+/// Largest number of values that a pixel of an IDX file becomes for its images to be kept in memory:
+/// MNIST at 128 x 128 in color has 63.
+const ENLARGED: usize = 256;
 
 /// How images are read or drawn.
 #[derive(Clone, Copy)]
@@ -83,7 +88,7 @@ impl<'a> Open<'a> {
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Digit(_) | Origin::Memory => "",
+            Origin::Drawn(_) | Origin::Digit(_) | Origin::Idx(..) => "",
         });
         let (labels, of) = classes(&names.collect::<Vec<_>>());
         for (image, label) in images.iter_mut().zip(of) {
@@ -107,20 +112,24 @@ impl<'a> Open<'a> {
 
     /// The images of an IDX file with the labels of the file beside it, named by their numbers.
     fn idx(&self, path: &Path) -> Result<DataSet, DataError> {
-        let Open { form, workers, .. } = *self;
-        let idx = idx::read(path)?;
-        let (width, height) = (idx.columns as u32, idx.rows as u32);
-        let make = |(i, pixels): (usize, &[u8])| {
-            let gray = image::GrayImage::from_raw(width, height, pixels.to_vec());
+        let Open { form, workers, budget, progress } = *self;
+        let idx = Arc::new(idx::read(path)?);
+        let (done, all) = (AtomicUsize::new(0), idx.len());
+        // Images that are enlarged beyond measure are made when they are needed.
+        let enlarged = form.values() / (idx.rows * idx.columns).max(1) > ENLARGED;
+        let fit = if enlarged { 0 } else { budget / form.values().max(1) };
+        let make = |i: usize| {
+            let pixels = (i < fit).then(|| idx.image(i, form));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             Image {
-                pixels: gray.map(|gray| fit(gray.into(), form)),
-                origin: Origin::Memory,
+                pixels,
+                origin: Origin::Idx(idx.clone(), i),
                 label: idx.labels.as_ref().map(|labels| labels[i].into()),
-                content: hash(SEED, pixels),
+                content: hash(SEED, idx.raw(i)),
             }
         };
-        let pixels = idx.pixels.par_chunks_exact(idx.rows * idx.columns);
-        let images: Vec<Image> = on_threads(workers, || pixels.enumerate().map(make).collect());
+        let images: Vec<Image> =
+            on_threads(workers, || (0..all).into_par_iter().map(make).collect());
         different(path, &images)?;
         let labels = idx.labels.as_deref().unwrap_or_default();
         let classes = labels.iter().max().map_or(0, |&most| usize::from(most) + 1);

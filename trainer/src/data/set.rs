@@ -1,5 +1,7 @@
 //! A set of images of one form.
 
+use std::sync::Arc;
+
 use image::RgbImage;
 use quality::Pictures;
 
@@ -8,6 +10,7 @@ use super::digits;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
+use super::idx::{Idx, PER_IMAGE};
 use super::source::Entry;
 
 /// Memory for decoded images: 4 GiB, or 300,000 color images of 64 x 64. The rest is decoded each
@@ -36,11 +39,13 @@ pub(super) struct Image {
     pub(super) content: u64,
 }
 
+const _: () = assert!(size_of::<Image>() as u64 <= PER_IMAGE);
+
 #[derive(Debug)]
 pub(super) enum Origin {
     File(Entry),
-    /// An image of an IDX file, always in memory.
-    Memory,
+    /// An image of an IDX file, by number: the file's pixels are always in memory.
+    Idx(Arc<Idx>, usize),
     /// A face, by seed.
     Drawn(u64),
     /// A digit, by seed.
@@ -128,6 +133,10 @@ impl DataSet {
     pub fn is_gray(&self) -> Result<bool, DataError> {
         let plane = self.form.pixels();
         for i in 0..self.len() {
+            // Gray by its format, and there may be a million.
+            if let Origin::Idx(..) = self.images[i].origin {
+                continue;
+            }
             let gray = self.with(i, |pixels| {
                 let (first, others) = pixels.split_at(plane);
                 others.chunks_exact(plane).all(|other| other == first)
@@ -148,7 +157,7 @@ impl DataSet {
     pub fn name(&self, i: usize) -> Option<&str> {
         match &self.images.get(i)?.origin {
             Origin::File(entry) => Some(&entry.name),
-            Origin::Memory | Origin::Drawn(_) | Origin::Digit(_) => None,
+            Origin::Idx(..) | Origin::Drawn(_) | Origin::Digit(_) => None,
         }
     }
 
@@ -188,7 +197,7 @@ impl DataSet {
             return Ok(use_(pixels));
         }
         let pixels = match &image.origin {
-            Origin::Memory => return Err(lost(format!("image {i}"), Reason::Absent(self.len()))),
+            Origin::Idx(idx, number) => idx.image(*number, &self.form),
             Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
             Origin::Digit(seed) => digit_pixels(*seed, &self.form),
             Origin::File(entry) => entry

@@ -12,4 +12,4 @@ mod state;
 pub use error::ImportError;
 pub use graph::graph;
 pub use layers::Assumed;
-pub use state::{State, Tensor, load};
+pub use state::{State, Tensor, load, shapes};

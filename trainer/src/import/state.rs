@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use pytorch_reader::{DType, PytorchReader};
@@ -22,31 +23,76 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
+/// Bytes of tensors for each byte of a file. Files are not compressed, but tensors may share their
+/// bytes, and one with a stride of 0 repeats them without end.
+const EXPANSION: u64 = 8;
+
 /// The tensors of a file: safetensors by its extension, otherwise any format of `torch.save`.
 ///
 /// # Errors
 /// [`ImportError`] names the file, and the tensor.
 pub fn load(path: &Path) -> Result<State, ImportError> {
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+    let length = length(path)?;
+    if is_safetensors(path) {
         return load_safetensors(path);
     }
-    fs::File::open(path).map_err(|e| ImportError::Read(path.into(), e))?;
-    let parse = |e: &dyn fmt::Display| ImportError::Parse(path.into(), e.to_string());
-    let reader = PytorchReader::new(path).map_err(|e| parse(&e))?;
+    let floats = floats(path)?;
+    let mut total = 0u64;
+    for (name, (tensor, _)) in &floats {
+        total = total.saturating_add(tensor.byte_len() as u64);
+        if total > length.saturating_mul(EXPANSION) {
+            let what =
+                format!("with it the tensors have {total} bytes, too many for a file of {length}");
+            return Err(ImportError::Tensor(path.into(), name.clone(), what));
+        }
+    }
     let mut state = State::new();
-    for (name, tensor) in reader.into_tensors() {
-        let Some(decode) = decoder(tensor.dtype()) else {
-            // Integers, such as a count of batches, are not weights.
-            continue;
-        };
+    for (name, (tensor, decode)) in floats {
         let bytes = tensor
             .read()
             .map_err(|e| ImportError::Tensor(path.into(), name.clone(), e.to_string()))?;
         let shape = tensor.shape().to_vec();
-        let values = decode(&bytes);
-        state.insert(name, Tensor { shape, values });
+        state.insert(name, Tensor { shape, values: decode(&bytes) });
     }
     Ok(state)
+}
+
+/// The names and shapes of a file's tensors, without their values.
+///
+/// # Errors
+/// As [`load`].
+pub fn shapes(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, ImportError> {
+    length(path)?;
+    if is_safetensors(path) {
+        let state = load_safetensors(path)?;
+        return Ok(state.into_iter().map(|(name, tensor)| (name, tensor.shape)).collect());
+    }
+    let floats = floats(path)?;
+    Ok(floats.into_iter().map(|(name, (tensor, _))| (name, tensor.shape().to_vec())).collect())
+}
+
+/// A file's length in bytes.
+fn length(path: &Path) -> Result<u64, ImportError> {
+    let failed = |e| ImportError::Read(path.into(), e);
+    let is = fs::metadata(path).map_err(failed)?;
+    match is.is_file() {
+        true => Ok(is.len()),
+        // Opening a pipe would block.
+        false => Err(failed(io::Error::other("it is not a file"))),
+    }
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"))
+}
+
+/// The tensors of floats in a file of `torch.save`, not read yet. Integers, such as a count of
+/// batches, are not weights.
+fn floats(path: &Path) -> Result<BTreeMap<String, (pytorch_reader::Tensor, Decode)>, ImportError> {
+    let reader =
+        PytorchReader::new(path).map_err(|e| ImportError::Parse(path.into(), e.to_string()))?;
+    let tensors = reader.into_tensors().into_iter();
+    Ok(tensors.filter_map(|(name, t)| decoder(t.dtype()).map(|d| (name, (t, d)))).collect())
 }
 
 type Decode = fn(&[u8]) -> Vec<f32>;

@@ -20,7 +20,7 @@ pub enum FitError {
     Load(LoadError),
     /// The samples could not be scored.
     Score(SampleError),
-    /// A result could not be written.
+    /// A checkpoint could not be written or moved.
     Write(WriteError),
     /// It diverged `times` times.
     Diverged {
@@ -45,7 +45,7 @@ impl fmt::Display for FitError {
             FitError::Data(_) => write!(f, "cannot read the data"),
             FitError::Load(_) => write!(f, "cannot resume from the newest checkpoint"),
             FitError::Score(_) => write!(f, "cannot score the samples"),
-            FitError::Write(_) => write!(f, "cannot write the results"),
+            FitError::Write(_) => write!(f, "cannot save a checkpoint"),
             FitError::Diverged { images, what, times } => write!(
                 f,
                 "diverged {times} times, last before image {images} ({what} is not finite): the last checkpoint is kept; \

@@ -5,7 +5,7 @@
 //! (tensorflow/core/util/event.proto, framework/summary.proto).
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -121,8 +121,7 @@ impl Events {
             record.extend(masked(&length).to_le_bytes());
             record.extend(&event);
             record.extend(masked(&event).to_le_bytes());
-            // One write per record, so that a killed process leaves whole records.
-            self.file.write_all(&record)
+            file::append(&mut self.file, &record)
         };
         attempt().map_err(|error| WriteError { path: self.path.clone(), error })
     }

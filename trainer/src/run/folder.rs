@@ -1,9 +1,10 @@
 //! The folder of a run.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::file::{WriteError, create_dir};
+use crate::file::{WriteError, create_dir, sync_dir};
 
 /// A run's folder.
 #[derive(Clone, Debug)]
@@ -17,16 +18,24 @@ impl Run {
         Run { root: root.into() }
     }
 
-    /// A new folder `PARENT/00000-NAME`, with the number after the highest one there.
-    pub fn numbered(parent: &Path, name: &str) -> Run {
-        let highest = fs::read_dir(parent)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|e| e.file_name().to_str()?.get(..5)?.parse::<u32>().ok())
-            .max();
-        let number = highest.map_or(0, |n| n + 1);
-        Run::at(&parent.join(format!("{number:05}-{name}")))
+    /// Creates a folder `PARENT/00000-NAME`, with the number after the highest one there. No other
+    /// process gets the same folder.
+    ///
+    /// # Errors
+    /// [`WriteError`] names the folder.
+    pub fn create_numbered(parent: &Path, name: &str) -> Result<Run, WriteError> {
+        create_dir(parent)?;
+        // Two processes that start at once get two numbers, not one with two names. Without locks
+        // on folders they still get two folders.
+        let _one_at_a_time = File::open(parent).and_then(|dir| dir.lock().map(|()| dir));
+        loop {
+            let root = parent.join(format!("{:05}-{name}", next_number(parent)));
+            match fs::create_dir(&root).and_then(|()| sync_dir(parent)) {
+                Ok(()) => return Ok(Run::at(&root)),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(WriteError { path: root, error }),
+            }
+        }
     }
 
     /// The folder.
@@ -98,6 +107,21 @@ impl Run {
     }
 }
 
+/// The number after the highest one of `parent`'s entries.
+fn next_number(parent: &Path) -> u32 {
+    let number = |name: &str| -> Option<u32> {
+        let (digits, _) = name.split_once('-')?;
+        (5..=9).contains(&digits.len()).then(|| digits.parse().ok())?
+    };
+    fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|e| number(e.file_name().to_str()?))
+        .max()
+        .map_or(0, |n| n + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,11 +129,31 @@ mod tests {
     #[test]
     fn numbers_go_up() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Run::numbered(dir.path(), "a");
-        assert!(first.root().ends_with("00000-a"));
-        first.create().unwrap();
-        fs::create_dir(dir.path().join("notes")).unwrap();
-        fs::create_dir(dir.path().join("00041-b")).unwrap();
-        assert!(Run::numbered(dir.path(), "c").root().ends_with("00042-c"));
+        let parent = dir.path().join("runs");
+        let first = Run::create_numbered(&parent, "a").unwrap();
+        assert!(first.root().ends_with("00000-a") && first.root().is_dir());
+        fs::create_dir(parent.join("notes")).unwrap();
+        fs::create_dir(parent.join("00041-b")).unwrap();
+        fs::create_dir(parent.join("4294967295-c")).unwrap();
+        assert!(Run::create_numbered(&parent, "c").unwrap().root().ends_with("00042-c"));
+        fs::create_dir(parent.join("123456-d")).unwrap();
+        assert!(Run::create_numbered(&parent, "e").unwrap().root().ends_with("123457-e"));
+    }
+
+    #[test]
+    fn every_process_gets_a_number_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let take = |name: &str| {
+            let run = Run::create_numbered(dir.path(), name).unwrap();
+            run.root().file_name().unwrap().to_string_lossy()[..5].to_string()
+        };
+        let mut numbers: Vec<String> = std::thread::scope(|scope| {
+            let names = ["a", "b", "a", "b", "c", "a"];
+            let all = names.map(|name| scope.spawn(move || [take(name), take(name)]));
+            all.into_iter().flat_map(|one| one.join().unwrap()).collect()
+        });
+        numbers.sort();
+        let want: Vec<String> = (0..12).map(|n| format!("{n:05}")).collect();
+        assert_eq!(numbers, want);
     }
 }

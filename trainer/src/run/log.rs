@@ -1,14 +1,22 @@
 //! The log of a run: lines on standard output, and a progress bar on a terminal.
 
+use std::cell::RefCell;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::error::Error;
 use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::file::WriteError;
 
-/// Lines and a progress bar that do not disturb each other.
+/// Lines and a progress bar that do not disturb each other, and what could not be written.
+///
+/// Everything but checkpoints is beside the point of a run: if it cannot be written, that is
+/// reported once and training goes on.
 pub struct Log {
     bar: ProgressBar,
+    /// Reports of failures by what failed, without the numbers in its name.
+    failures: RefCell<BTreeMap<String, String>>,
 }
 
 impl Log {
@@ -22,7 +30,12 @@ impl Log {
         if let Ok(style) = style {
             bar.set_style(style);
         }
-        Log { bar }
+        Log { bar, failures: RefCell::default() }
+    }
+
+    /// Changes the number of images at which the run ends.
+    pub fn until(&self, total: u64) {
+        self.bar.set_length(total);
     }
 
     /// Starts at `images`: speed and remaining time are measured from here.
@@ -41,20 +54,67 @@ impl Log {
         self.bar.finish_and_clear();
     }
 
-    /// Prints a line.
-    ///
-    /// # Errors
-    /// [`WriteError`] if it cannot be written. A closed pipe is not an error.
-    pub fn say(&self, line: &str) -> Result<(), WriteError> {
+    /// Prints a line. A reader that is gone (`fit | head`) is no failure; any other is reported as
+    /// by [`Log::check`].
+    pub fn say(&self, line: &str) {
         let wrote = self.bar.suspend(|| {
             let mut out = io::stdout().lock();
             writeln!(out, "{line}").and_then(|()| out.flush())
         });
         match wrote {
-            // The reader is gone, but the run goes on.
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(WriteError { path: "the log".into(), error }),
-            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                self.check(Err(WriteError { path: "standard output".into(), error }));
+            }
+            Ok(()) => {}
         }
+    }
+
+    /// Whether something was written; if not, reports that on standard error, once for each kind of
+    /// file.
+    pub fn check(&self, done: Result<(), WriteError>) -> bool {
+        let Err(error) = done else {
+            return true;
+        };
+        let name = error.path.file_name().unwrap_or(error.path.as_os_str()).to_string_lossy();
+        let kind = name.replace(|c: char| c.is_ascii_digit(), "");
+        let mut failures = self.failures.borrow_mut();
+        if let Entry::Vacant(first) = failures.entry(kind) {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            let report = format!("{error}: {cause}");
+            let line = format!("warning: {report}; training goes on");
+            // Standard error may be closed, too: nobody is left to be warned then.
+            let _ = self.bar.suspend(|| writeln!(io::stderr(), "{line}"));
+            first.insert(report);
+        }
+        false
+    }
+
+    /// What could not be written so far: a report for each kind of file.
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.borrow().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_reported_once_for_each_kind_of_file() {
+        let log = Log::new(10);
+        let fails = |path: &str| {
+            let error = io::Error::other("no space");
+            log.check(Err(WriteError { path: path.into(), error }))
+        };
+        assert!(log.check(Ok(())));
+        assert!(!fails("run/fakes-000000320.png"));
+        assert!(!fails("run/fakes-000000640.png"));
+        assert!(!fails("run/stats.jsonl"));
+        let want = [
+            "cannot write run/fakes-000000320.png: no space",
+            "cannot write run/stats.jsonl: no space",
+        ];
+        assert_eq!(log.failures(), want);
     }
 }

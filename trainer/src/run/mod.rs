@@ -7,6 +7,7 @@ pub mod due;
 pub mod error;
 pub mod events;
 mod folder;
+mod lock;
 pub mod log;
 pub mod meter;
 pub mod page;
@@ -16,3 +17,4 @@ pub mod stats;
 pub mod verdict;
 
 pub use folder::Run;
+pub use lock::{Lock, LockError};

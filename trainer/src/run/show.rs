@@ -8,11 +8,11 @@ use burn::tensor::{Device, Tensor, activation};
 use image::RgbImage;
 
 use super::curves;
-use super::error::FitError;
-use super::events::Events;
 use super::folder::Run;
+use super::log::Log;
+use super::record::Record;
 use crate::config::{Config, Objective};
-use crate::data::{DataSet, sheet};
+use crate::data::{DataError, DataSet, sheet};
 use crate::file::{self, WriteError};
 use crate::networks::{Condition, State, finished, noise, signed};
 use crate::objective::{self, Metric};
@@ -24,10 +24,13 @@ const EACH: usize = 10;
 /// Latents over which batch norm's statistics are recomputed for a grid: enough for the eye.
 const STATISTICS: usize = 512;
 
-/// What the pictures are of and where they go.
+/// What the pictures are of and where they go. What cannot be written is reported by the [`Log`],
+/// and training goes on.
 pub struct Show<'a> {
     /// The folder that they are written into.
     pub run: &'a Run,
+    /// Where failures are reported.
+    pub log: &'a Log,
     /// Its settings.
     pub cfg: &'a Config,
     /// The training images.
@@ -42,31 +45,29 @@ impl Show<'_> {
     /// Real images, and what the untrained generator makes.
     ///
     /// # Errors
-    /// [`FitError`] names the image or the file.
-    pub fn first(&self, fresh: &State) -> Result<(), FitError> {
+    /// [`DataError`] if an image cannot be read any more.
+    pub fn first(&self, fresh: &State) -> Result<(), DataError> {
         let count = (GRID * GRID).min(self.data.len());
-        let reals: Vec<_> = (0..count)
-            .map(|i| self.data.picture(i))
-            .collect::<Result<_, _>>()
-            .map_err(FitError::Data)?;
-        sheet::write_sheet(&self.run.picture("reals"), &reals, GRID)?;
-        let fakes = self.grid(fresh);
-        sheet::write_sheet(&self.run.picture("fakes_init"), &fakes, self.columns())?;
+        let reals: Vec<_> = (0..count).map(|i| self.data.picture(i)).collect::<Result<_, _>>()?;
+        self.log.check(sheet::write_sheet(&self.run.picture("reals"), &reals, GRID));
+        let (fakes, columns) = (self.grid(fresh), self.columns());
+        self.log.check(sheet::write_sheet(&self.run.picture("fakes_init"), &fakes, columns));
         Ok(())
     }
 
     /// A grid of samples, what the objective shows beside it, and the curves.
     ///
     /// # Errors
-    /// [`FitError`] names the image or the file.
-    pub fn samples(&self, state: &State, events: &mut Events) -> Result<(), FitError> {
+    /// [`DataError`] if an image cannot be read any more.
+    pub fn samples(&self, state: &State, record: &mut Record<'_>) -> Result<(), DataError> {
         let tag = format!("-{:09}", state.images);
         let path = self.run.picture(&format!("fakes{tag}"));
         let (grid, columns) = (self.grid(state), self.columns());
-        sheet::write_sheet(&path, &grid, columns)?;
-        if let Ok(png) = fs::read(&path) {
+        if self.log.check(sheet::write_sheet(&path, &grid, columns))
+            && let Ok(png) = fs::read(&path)
+        {
             let sides = [columns, grid.len() / columns].map(|n| (n * self.cfg.size) as u32);
-            events.picture(state.images, "fakes", sides, &png)?;
+            record.picture(state.images, "fakes", sides, &png);
         }
         self.objective(state, &tag)
     }
@@ -75,11 +76,11 @@ impl Show<'_> {
     /// probabilities, in the grid's rows and columns.
     ///
     /// # Errors
-    /// [`FitError`] names the image or the file.
-    pub fn epoch(&self, state: &State, epoch: u64) -> Result<(), FitError> {
+    /// [`DataError`] if an image cannot be read any more.
+    pub fn epoch(&self, state: &State, epoch: u64) -> Result<(), DataError> {
         let (fakes, columns) = (self.fakes(state), self.columns());
         let path = self.run.picture(&format!("fake_images_epoch_{epoch:04}"));
-        sheet::write_sheet(&path, &sheet::pictures(fakes.clone()), columns)?;
+        self.log.check(sheet::write_sheet(&path, &sheet::pictures(fakes.clone()), columns));
         if self.cfg.objective == Objective::Gan {
             state.d.settle();
             let rows = fakes.dims()[0] / columns;
@@ -89,34 +90,33 @@ impl Show<'_> {
                 None => fakes,
             };
             let outputs = activation::sigmoid(state.d.valid().forward(seen));
-            sheet::write_square(&self.run.d_outputs(epoch), outputs.reshape([rows, columns]))?;
+            let outputs = outputs.reshape([rows, columns]);
+            self.log.check(sheet::write_square(&self.run.d_outputs(epoch), outputs));
         }
         self.objective(state, &format!("_epoch_{epoch:04}"))
     }
 
     /// The curves of everything logged so far.
-    ///
-    /// # Errors
-    /// [`WriteError`] names the file.
-    pub fn curves(&self, metrics: &[Metric]) -> Result<(), WriteError> {
+    pub fn curves(&self, metrics: &[Metric]) {
         let path = self.run.curves();
-        let text = curves::svg(&curves::rows(&self.run.stats()), metrics).map_err(|e| {
-            WriteError { path: path.clone(), error: io::Error::other(e.to_string()) }
-        })?;
-        file::write(&path, text.as_bytes())
+        let written = match curves::svg(&curves::rows(&self.run.stats()), metrics) {
+            Ok(text) => file::write(&path, text.as_bytes()),
+            Err(e) => Err(WriteError { path, error: io::Error::other(e.to_string()) }),
+        };
+        self.log.check(written);
     }
 
     /// What the objective shows: reconstructions, codes.
-    fn objective(&self, state: &State, tag: &str) -> Result<(), FitError> {
+    fn objective(&self, state: &State, tag: &str) -> Result<(), DataError> {
         let unseen = self.held.filter(|held| !held.is_empty()).unwrap_or(self.data);
         let pictures = objective::pictures(state, self.cfg, [self.data, unseen], self.device);
-        for picture in pictures.map_err(FitError::Data)? {
+        for picture in pictures? {
             let path = self.run.picture(&format!("{}{tag}", picture.name));
-            sheet::write_png(&path, &picture.image.into())?;
+            self.log.check(sheet::write_png(&path, &picture.image.into()));
             if let Some(page) = picture.page {
                 // Only the newest is kept: a page is large, and it differs from the last one only
                 // in its points.
-                file::write(&self.run.page(picture.name), page.as_bytes())?;
+                self.log.check(file::write(&self.run.page(picture.name), page.as_bytes()));
             }
         }
         Ok(())

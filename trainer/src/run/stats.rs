@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub fn clock(time: Duration) -> String {
     format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
-/// Appends a line to a file such as `stats.jsonl`.
+/// Appends a line to a file such as `stats.jsonl`, whole or not at all.
 ///
 /// # Errors
 /// [`WriteError`] names the file.
@@ -65,8 +65,7 @@ pub fn append(path: &Path, row: &impl Serialize) -> Result<(), WriteError> {
         let mut line = serde_json::to_vec(row)?;
         line.push(b'\n');
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        // One write per line, so that a killed process leaves whole lines.
-        file.write_all(&line)
+        file::append(&mut file, &line)
     };
     attempt().map_err(|error| WriteError { path: path.into(), error })
 }
@@ -76,7 +75,7 @@ pub fn append(path: &Path, row: &impl Serialize) -> Result<(), WriteError> {
 /// # Errors
 /// [`WriteError`] names the file.
 pub fn rewind(path: &Path, images: u64) -> Result<(), WriteError> {
-    let Ok(text) = fs::read_to_string(path) else {
+    let Ok(bytes) = fs::read(path) else {
         return Ok(());
     };
     /// What every line has in common.
@@ -84,14 +83,22 @@ pub fn rewind(path: &Path, images: u64) -> Result<(), WriteError> {
     struct At {
         images: u64,
     }
-    let kept: String = text
-        .lines()
-        .filter(|line| serde_json::from_str::<At>(line).is_ok_and(|row| row.images <= images))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    match kept == text {
-        true => Ok(()),
-        false => file::write(path, kept.as_bytes()),
+    let mut kept = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|&b| b == b'\n') {
+        let is_whole = line.ends_with(b"\n");
+        if is_whole && serde_json::from_slice::<At>(line).is_ok_and(|row| row.images <= images) {
+            kept.extend_from_slice(line);
+        }
+    }
+    match bytes.strip_prefix(&kept[..]) {
+        Some([]) => Ok(()),
+        // Needs no space, so it succeeds on a full disk.
+        Some(_) => OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_len(kept.len() as u64).and_then(|()| file.sync_all()))
+            .map_err(|error| WriteError { path: path.into(), error }),
+        None => file::write(path, &kept),
     }
 }
 
@@ -122,6 +129,11 @@ mod tests {
             .map(|l| serde_json::from_str(l).unwrap())
             .collect();
         assert_eq!(left, [row(10), row(20)]);
+        // A damaged line in the middle costs that line, not the file.
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, [b"\xff\xfe\n", &text[..]].concat()).unwrap();
+        rewind(&path, 20).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), text);
     }
 
     #[test]

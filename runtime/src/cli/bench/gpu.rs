@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use runtime::gpu::{Adapter, Gpu, GpuError};
 use runtime::record::Buffer;
-use runtime::{Latent, Model};
+use runtime::{Latent, Limits, Model};
 
 use super::args::Args;
 use crate::cli::{load, output};
@@ -24,11 +24,10 @@ struct Row {
 ///
 /// # Errors
 /// One that names the file or what the GPU lacks.
-pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
-    let mut graph = load::graph_or_built_in(args.model.as_deref())?;
-    graph.fold();
+pub fn bench(args: &Args, adapter: &Adapter, limits: &Limits) -> Result<(), Box<dyn Error>> {
+    let graph = load::graph_or_built_in(args.model.as_deref(), limits)?;
     let record = Buffer::from(&graph.to_record()?);
-    let model = Model::parse(record.bytes()).map_err(|e| e.to_string())?;
+    let model = Model::parse_within(record.bytes(), limits).map_err(|e| e.to_string())?;
     let start = Instant::now();
     let mut gpu = Gpu::new(&model, adapter, args.half)?;
     let ready = start.elapsed().as_secs_f64();
@@ -41,7 +40,7 @@ pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
     let latents = latents(args.batch);
     if args.sweep {
         let text = sweep(&mut gpu, &model, &latents)?;
-        return Ok(output::print(text.as_bytes())?);
+        return Ok(output::text(&text)?);
     }
     let mut layers = vec![f64::INFINITY; model.layers().len()];
     for _ in 0..3 {
@@ -55,7 +54,7 @@ pub fn bench(args: &Args, adapter: &Adapter) -> Result<(), Box<dyn Error>> {
         true => measured.json(&model, adapter, args),
         false => measured.table(&model, adapter, args)?,
     };
-    output::print(text.as_bytes())?;
+    output::text(&text)?;
     Ok(())
 }
 

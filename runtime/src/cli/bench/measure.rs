@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use runtime::simd::read_speed;
-use runtime::{Cpu, Crew, Isa, Latent, Model};
+use runtime::{Cpu, Crew, Isa, Latent, Limit, Limits, Model};
 
 use super::args::Args;
 
@@ -54,13 +54,13 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn of(args: &Args, size: usize) -> Result<Frame, Box<dyn Error>> {
+    pub fn of(args: &Args, size: usize, limits: &Limits) -> Result<Frame, Box<dyn Error>> {
         // First, because the other measurements take memory.
         let beside = memory("RssAnon:");
         Ok(Frame {
             size,
             read: read_speed(size),
-            cold: cold(args)?,
+            cold: cold(args, limits)?,
             most: memory("VmHWM:"),
             beside,
         })
@@ -68,7 +68,7 @@ impl Frame {
 }
 
 /// Median milliseconds from the start of this program to the PNG of one face of the file as stored.
-fn cold(args: &Args) -> Result<f64, Box<dyn Error>> {
+fn cold(args: &Args, limits: &Limits) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let program = std::env::current_exe()?;
     let mut times = Vec::new();
@@ -76,6 +76,9 @@ fn cold(args: &Args) -> Result<f64, Box<dyn Error>> {
         let mut command = Command::new(&program);
         command.arg("generate").args(&args.model);
         command.arg("--out").arg(folder.path().join("face.png"));
+        for limit in Limit::ALL {
+            command.arg("--limit").arg(format!("{}={}", limit.name(), limits.of(limit)));
+        }
         let start = Instant::now();
         let output = command.stdout(Stdio::null()).output()?;
         times.push(start.elapsed().as_secs_f64());

@@ -12,9 +12,10 @@ use std::error::Error;
 pub use args::Args;
 use runtime::record::Buffer;
 use runtime::simd::peak;
-use runtime::{Isa, Model, Precision};
+use runtime::{Isa, Limit, Limits, Model, Precision};
 
 use super::device::{Chosen, choose};
+use super::limits::Hint;
 use super::load::{self, Bytes};
 use super::output;
 use measure::{Frame, Row, batches, layers};
@@ -24,32 +25,35 @@ use text::{json, table};
 ///
 /// # Errors
 /// One that names the file.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let isa = Isa::from_env()?;
     match choose(args.device)? {
         Chosen::Cpu => {}
         #[cfg(feature = "gpu")]
-        Chosen::Gpu(adapter, _) => return gpu::bench(args, &adapter),
+        Chosen::Gpu(adapter, _) => return gpu::bench(args, &adapter, limits),
     }
     let converted;
     let loaded;
     let bytes = match args.precision {
         None => {
-            let stored = Bytes::load(args.model.as_deref())?;
+            let stored = Bytes::load(args.model.as_deref(), limits)?;
+            // An error here names the file.
+            stored.model(limits)?;
             loaded = match stored.is_made() {
-                true => stored.packed(),
+                true => stored.packed(limits),
                 false => stored,
             };
             loaded.bytes()
         }
         Some(precision) => {
-            let mut graph = load::graph_or_built_in(args.model.as_deref())?;
-            graph.fold();
+            let graph = load::graph_or_built_in(args.model.as_deref(), limits)?;
             converted = Buffer::from(precision.record(&graph)?);
             converted.bytes()
         }
     };
-    let model = Model::parse(bytes).map_err(|e| e.to_string())?;
+    let model = Model::parse_within(bytes, limits).map_err(|e| e.to_string())?;
+    let arenas = 4 * model.arena_len() as u64 * args.threads as u64;
+    limits.check(Limit::Arena, arenas).map_err(|e| Hint(&e).to_string())?;
     let isas: Vec<Isa> = match args.best || Isa::is_forced() {
         true => vec![isa],
         false => Isa::all().into_iter().flatten().collect(),
@@ -63,10 +67,10 @@ pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             layers: layers(&model, isa)?,
         });
     }
-    let frame = Frame::of(args, bytes.len())?;
+    let frame = Frame::of(args, bytes.len(), limits)?;
     let text = match args.json {
         true => json(&model, &frame, &rows, args)?,
         false => table(&model, &frame, &rows, args)?,
     };
-    Ok(output::print(text.as_bytes())?)
+    Ok(output::text(&text)?)
 }

@@ -1,0 +1,257 @@
+//! Runs that share a folder, damaged checkpoints, full disks, closed streams and hostile files, with
+//! the real program.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tests::{Ran, names, program, root, trainer};
+
+const SMALL: &str =
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=100 --set log_every=160";
+
+fn fit(dir: &Path, more: &str) -> Ran {
+    trainer(dir, &format!("fit {SMALL} {more}"))
+}
+
+/// `trainer` with the words of `line`, not started yet.
+fn command(dir: &Path, line: &str) -> Command {
+    let mut command = Command::new(program("trainer"));
+    command.args(line.split_whitespace()).current_dir(dir).stdin(Stdio::null());
+    command
+}
+
+/// Waits until `is_there`.
+fn wait_until(what: &str, is_there: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_there() {
+        assert!(began.elapsed() < Duration::from_secs(120), "{what} never came");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn checkpoints(dir: &Path) -> Vec<String> {
+    let path = dir.join("run/checkpoints");
+    if !path.exists() {
+        return Vec::new();
+    }
+    names(&path).into_iter().filter(|name| !name.starts_with('.')).collect()
+}
+
+#[test]
+fn one_process_trains_a_run_and_others_read_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let endless = format!("fit {SMALL} --images 100000000 --out run --set checkpoint_every=160");
+    let start = || -> Child {
+        command(at, &endless).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut first = start();
+    wait_until("a checkpoint", || !checkpoints(at).is_empty());
+    for line in ["fit --out run", &endless] {
+        let error = trainer(at, line).error();
+        let want = format!("process {} is training in run: wait for its end", first.id());
+        assert!(error.starts_with(&want), "{error}");
+    }
+    for line in ["export run", "sample run --out sheet.png --grid 2x2", "report run"] {
+        trainer(at, line).ok();
+    }
+    let plan = trainer(at, "fit --out run --dry-run").ok();
+    assert!(plan.contains("bytes of RAM"), "{plan}");
+    assert!(first.try_wait().unwrap().is_none(), "nothing disturbed it");
+    // The system releases the lock of a process that is killed.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let before = checkpoints(at);
+    let mut second = start();
+    wait_until("another checkpoint", || checkpoints(at) != before);
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
+
+#[test]
+fn runs_that_start_at_once_get_folders_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = format!("fit {SMALL} --images 16");
+    let all: Vec<Child> =
+        (0..4).map(|_| command(dir.path(), &line).stdout(Stdio::null()).spawn().unwrap()).collect();
+    for mut one in all {
+        assert!(one.wait().unwrap().success());
+    }
+    let want = ["00000-drawn", "00001-drawn", "00002-drawn", "00003-drawn"];
+    assert_eq!(names(&dir.path().join("runs")), want);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fit(at, "--images 320 --out whole --set checkpoint_every=160").ok();
+    let files = names(&at.join("whole/checkpoints/000000000320"));
+    assert_eq!(files.len(), 7, "{files:?}");
+    for (i, file) in files.iter().enumerate() {
+        let run = at.join(format!("run{i}"));
+        copy(&at.join("whole"), &run);
+        let path = run.join("checkpoints/000000000320").join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let sample = trainer(at, &format!("sample run{i} --out {i}.png --grid 1x1"));
+        assert!(sample.err.contains(file) && sample.err.contains("160 images"), "{}", sample.err);
+        sample.ok();
+        let text = trainer(at, &format!("fit --out run{i} --images 480")).ok();
+        assert!(text.contains("resuming from 160 images"), "{text}");
+        assert!(text.contains(file.as_str()) && text.contains("damaged-000000000320"), "{text}");
+        assert!(names(&run.join("checkpoints")).contains(&"damaged-000000000320".into()));
+    }
+    // None is whole: nothing starts over.
+    let run = at.join("whole/checkpoints");
+    for name in names(&run) {
+        fs::remove_file(run.join(name).join("g.bpk")).unwrap();
+    }
+    let error = trainer(at, "fit --out whole --images 480").error();
+    assert!(error.contains("000000000320/g.bpk"), "{error}");
+    assert!(trainer(at, "export whole").error().contains("000000000320/g.bpk"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for name in names(from) {
+        let (from, to) = (from.join(&name), to.join(&name));
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => _ = fs::copy(from, to).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn every_reader_refuses_another_layout() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fit(at, "--images 160 --out run").ok();
+    let newest = at.join("run/checkpoints/000000000160");
+    fs::remove_file(newest.join("checksums")).unwrap();
+    let facts = fs::read_to_string(newest.join("state.json")).unwrap();
+    let old = facts.replace("\"version\": 2", "\"version\": 1");
+    assert_ne!(facts, old);
+    fs::write(newest.join("state.json"), old).unwrap();
+    for line in ["fit --out run --images 320", "export run", "sample run --out x.png"] {
+        let error = trainer(at, line).error();
+        assert!(error.contains("has layout 1, this program reads layout 2"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn what_lies_among_checkpoints_does_not_end_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fit(at, "--images 160 --out run").ok();
+    let parent = at.join("run/checkpoints");
+    fs::write(parent.join("999999999999"), "mine").unwrap();
+    fs::write(parent.join("000000000320"), "mine, too").unwrap();
+    fs::create_dir(parent.join(".writing-old")).unwrap();
+    let text = trainer(at, "fit --out run --images 320").ok();
+    assert!(text.contains("resuming from 160 images"), "{text}");
+    let want = ["000000000160", "000000000320", "999999999999", "damaged-000000000320"];
+    assert_eq!(names(&parent), want);
+    assert_eq!(fs::read_to_string(parent.join("damaged-000000000320")).unwrap(), "mine, too");
+}
+
+#[test]
+fn outputs_that_cannot_be_written_do_not_end_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fs::create_dir_all(at.join("run")).unwrap();
+    fit(at, "--images 16 --out run").ok();
+    for name in ["curves.svg", "stats.jsonl", "report.html"] {
+        fs::remove_file(at.join("run").join(name)).unwrap();
+        fs::create_dir(at.join("run").join(name)).unwrap();
+    }
+    let ran = trainer(at, "fit --out run --images 640 --set grid_every=160");
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    for name in ["curves.svg", "stats.jsonl", "report.html"] {
+        let warning = format!("warning: cannot write run/{name}: ");
+        assert_eq!(ran.err.matches(&warning).count(), 1, "{}", ran.err);
+    }
+    let last = ran.err.lines().last().unwrap();
+    assert!(last.starts_with("error: the run is trained and exported, but cannot write"), "{last}");
+    assert!(checkpoints(at).contains(&"000000000640".into()));
+    assert!(at.join("run/export/generator.onnx").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_or_closed_output_does_not_end_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let line = |run: &str| format!("fit {SMALL} --images 160 --out {run}");
+    let done = |run: &str| {
+        assert!(at.join(run).join("checkpoints/000000000160").exists(), "{run}");
+        assert!(at.join(run).join("export/generator.bpk").exists(), "{run}");
+    };
+    let output = command(at, &line("full")).stdout(full()).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert_eq!(err.matches("warning: cannot write standard output: ").count(), 1, "{err}");
+    done("full");
+    let status = command(at, &line("both")).stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    done("both");
+    // `fit 2>&1 | head -0`: the reader is gone before the first line.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = || Stdio::from(writer.try_clone().unwrap());
+    let status = command(at, &line("closed")).stdout(closed()).stderr(closed()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    done("closed");
+    // An error that nobody can read is no panic.
+    let wrong = command(at, "fit --lr -1").stdout(closed()).stderr(closed()).status().unwrap();
+    assert_eq!(wrong.code(), Some(1));
+}
+
+#[test]
+fn unfinished_files_of_dead_processes_are_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fit(at, "--images 16 --out run").ok();
+    let left = ["run/.pocket-gan-writing-abc", "run/export/.pocket-gan-writing-def"];
+    for path in left {
+        fs::write(at.join(path), "half").unwrap();
+    }
+    trainer(at, "fit --out run --images 32").ok();
+    for path in left {
+        assert!(!at.join(path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn hostile_files_and_sizes_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    // A tensor of 9.2 GB that repeats 4 bytes, in a file of 1,641.
+    let small = root().join("tests/fixtures/stride0.pth");
+    let small = small.display();
+    let error = trainer(at, &format!("import {small} --out out")).error();
+    assert!(error.contains("too many for a file of 1641"), "{error}");
+    trainer(at, &format!("import {small} --list")).ok();
+    let error = trainer(at, "fit --set drawn=9000000000000").error();
+    assert_eq!(error, "drawn is 9000000000000: must be at most 10000000");
+    assert!(names(at).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    assert!(Command::new("mkfifo").arg(at.join("pipe")).status().unwrap().success());
+    for line in ["fit --data pipe", "data inspect pipe", "import pipe"] {
+        let error = trainer(at, line).error();
+        assert!(error.contains("pipe"), "{line}: {error}");
+    }
+}
