@@ -1,28 +1,35 @@
-"""onnxruntime, OpenVINO and PyTorch beside `runtime bench`, in turns, on one ONNX file: medians of milliseconds a face.
+"""onnxruntime, OpenVINO, ncnn and PyTorch beside `runtime bench`, in turns, on one ONNX file: medians of milliseconds per face.
 
     python compare.py path/to/runtime dcgan64.onnx [threads] [batch] [rounds] [path/to/engines]
 
-With the program of this folder, tract and rten too, which make one face at a time.
+With the program of this folder, tract and rten too. These and ncnn make one face at a time. Engines whose Python package is missing
+are left out: `pip install numpy onnx onnxruntime torch openvino ncnn pnnx`.
 """
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+
+from collections import defaultdict
+from importlib.util import find_spec
 
 import numpy as np
 import onnxruntime
 import torch
-
-from collections import defaultdict
 
 program, path = sys.argv[1:3]
 numbers = [int(a) for a in sys.argv[3:6]]
 threads, batch, rounds = numbers + [1, 1, 7][len(numbers) :]
 engines = sys.argv[6] if len(sys.argv) > 6 else None
 SECONDS = 0.6
+# That of the file, whose first axis may have a name.
+SHAPE = [batch, *onnxruntime.InferenceSession(path).get_inputs()[0].shape[1:]]
+LATENT = np.random.default_rng(0).standard_normal(SHAPE, np.float32)
 
 
 def timed(face) -> float:
@@ -41,13 +48,10 @@ def onnxruntime_face():
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    latent = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), np.float32)
-    return lambda: session.run(None, {session.get_inputs()[0].name: latent})
+    return lambda: session.run(None, {session.get_inputs()[0].name: LATENT})
 
 
 def openvino_face():
-    from importlib.util import find_spec
-
     if not find_spec("openvino"):
         return None
     import openvino
@@ -55,15 +59,42 @@ def openvino_face():
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     model = core.read_model(path)
-    model.reshape([batch, 100, 1, 1])
+    model.reshape(SHAPE)
     request = core.compile_model(model, "CPU", settings).create_infer_request()
-    latent = np.random.default_rng(0).standard_normal((batch, 100, 1, 1), np.float32)
-    return lambda: request.infer([latent])
+    return lambda: request.infer([LATENT])
+
+
+def ncnn_face():
+    if batch > 1 or not (find_spec("ncnn") and find_spec("pnnx")):
+        return None
+    import ncnn
+    import pnnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "model")
+        shutil.copy(path, model + ".onnx")
+        shape = ",".join(map(str, SHAPE))
+        convert = [pnnx.EXEC_PATH, model + ".onnx", f"inputshape=[{shape}]", "fp16=0"]
+        subprocess.run(convert, check=True, capture_output=True, cwd=folder)
+        net = ncnn.Net()
+        net.opt.num_threads = threads
+        net.opt.use_fp16_arithmetic = net.opt.use_fp16_storage = net.opt.use_fp16_packed = False
+        net.load_param(model + ".ncnn.param")
+        net.load_model(model + ".ncnn.bin")
+
+    def face():
+        with net.create_extractor() as extractor:
+            extractor.input("in0", ncnn.Mat(LATENT[0]))
+            return np.array(extractor.extract("out0")[1])
+
+    session = onnxruntime.InferenceSession(path)
+    want = session.run(None, {session.get_inputs()[0].name: LATENT})[0][0]
+    off = np.abs(face() - want).max()
+    assert off < 1e-4, f"ncnn's picture is off by {off}"
+    return face
 
 
 def torch_face():
-    from importlib.util import find_spec
-
     if not find_spec("onnx"):
         return None
     import onnx
@@ -80,7 +111,7 @@ def torch_face():
         stride = next(a.ints[0] for a in node.attribute if a.name == "strides")
         padding = next((a.ints[0] for a in node.attribute if a.name == "pads"), 0)
         layers.append((w, bias, stride, padding))
-    latent = torch.randn(batch, 100, 1, 1)
+    latent = torch.tensor(LATENT).reshape(batch, -1, 1, 1)
 
     @torch.inference_mode()
     def face():
@@ -100,7 +131,7 @@ def other(engine: str) -> float:
 
 
 def ours(precision: str) -> float:
-    command = [program, "bench", "--model", path, "--best", "--json", "--precision", precision]
+    command = [program, "bench", path, "--best", "--json", "--precision", precision]
     command += ["--threads", str(threads), "--batch", str(batch), "--seconds", str(SECONDS)]
     out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return out["rows"][0]["median_ms"] / batch
@@ -109,6 +140,7 @@ def ours(precision: str) -> float:
 others = {
     "onnxruntime " + onnxruntime.__version__: onnxruntime_face(),
     "OpenVINO": openvino_face(),
+    "ncnn": ncnn_face(),
     "PyTorch " + torch.__version__: torch_face(),
 }
 results = defaultdict(list)

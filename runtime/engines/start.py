@@ -17,12 +17,12 @@ rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 15
 with tempfile.TemporaryDirectory() as folder:
     out = str(Path(folder) / "face.png")
     commands = {name: [engines, name, onnx, out] for name in ("rten", "tract")}
-    commands["runtime, ONNX"] = [runtime, "generate", "--model", onnx, "--out", out]
+    commands["runtime, ONNX"] = [runtime, "generate", onnx, "--out", out]
     for precision in ("f32", "packed", "f16", "int8"):
         record = str(Path(folder) / f"{precision}.bpk")
         convert = [runtime, "convert", onnx, "--precision", precision, "--faces", "1", "--out", record]
         subprocess.run(convert, check=True, capture_output=True)
-        commands[f"runtime, {precision}"] = [runtime, "generate", "--model", record, "--out", out]
+        commands[f"runtime, {precision}"] = [runtime, "generate", record, "--out", out]
     commands["runtime, its own model"] = [runtime, "generate", "--out", out]
     times = defaultdict(list)
     for _ in range(rounds + 1):
