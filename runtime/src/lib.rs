@@ -76,6 +76,9 @@ pub mod plan;
 pub mod record;
 #[doc(hidden)]
 pub mod simd;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod stdout;
 
 pub use backend::Backend;
 pub use cpu::{ArenaTooSmall, Cpu};

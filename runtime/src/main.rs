@@ -24,7 +24,6 @@ mod cli {
     pub mod progress;
     pub mod psnr;
     pub mod shell;
-    pub mod stdout;
     pub mod terminal;
     pub mod threads;
 }

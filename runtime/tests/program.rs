@@ -138,3 +138,51 @@ fn a_wide_layer_is_packed_and_quantized() {
     let (ok, _, error) = run(folder.path(), "generate b.bpk --out b.png");
     assert!(ok, "{error}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn streams_that_are_closed_or_full_are_no_reason_to_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let shell = |line: &str| {
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .env("RUNTIME", env!("CARGO_BIN_EXE_runtime"))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let count = || std::fs::read_dir(folder.path()).unwrap().count();
+    let files = |name: &str| std::fs::read_dir(folder.path().join(name)).unwrap().count();
+    // The reader of standard error leaves after a line, or never was there, or has no room.
+    let many = "$RUNTIME generate --count 40 -v --out";
+    shell(&format!("{many} a/a.png 2>&1 >/dev/null | head -n 1"));
+    assert_eq!(files("a"), 40);
+    for (i, to) in ["2>/dev/full", "2>&-", ">&- 2>&-", "</dev/null >/dev/full"].iter().enumerate() {
+        let (code, error) = shell(&format!("{many} {i}/a.png {to}"));
+        assert_eq!(code, Some(0), "{to}: {error}");
+        assert_eq!(files(&i.to_string()), 40, "{to}");
+    }
+    // An error is still an error.
+    for to in ["2>/dev/full", "2>&-", ">&- 2>&-"] {
+        assert_eq!(
+            shell(&format!("$RUNTIME generate none.bpk --out b.png {to}")).0,
+            Some(1),
+            "{to}"
+        );
+    }
+    let before = count();
+    // What was asked for on standard output must arrive there.
+    let lost = [
+        ("$RUNTIME generate --out - >&-", "standard output is closed"),
+        ("$RUNTIME generate --out - >/dev/full", "cannot write standard output"),
+        ("$RUNTIME inspect >/dev/full", "cannot write standard output"),
+    ];
+    for (line, want) in lost {
+        let (code, error) = shell(line);
+        assert_eq!(code, Some(1), "{line}: {error}");
+        assert!(error.contains(want), "{line}: {error}");
+    }
+    assert_eq!(shell("$RUNTIME generate --out - | true").0, Some(0));
+    assert_eq!(count(), before);
+}

@@ -169,8 +169,14 @@ fn errors_are_one_line() {
     fs::write(dir.path().join("short"), "1234567").unwrap();
     fs::write(dir.path().join("face.bpk"), "no record").unwrap();
     fs::write(dir.path().join("net.onnx"), [8, 9]).unwrap();
-    let cases: [(&[&str], &str); 11] = [
+    // A hole takes no room on the disk.
+    fs::File::create(dir.path().join("long.bpk")).unwrap().set_len(1 << 30).unwrap();
+    let cases: [(&[&str], &str); 12] = [
         (&["--model=none.bpk"], "error: cannot read none.bpk: "),
+        (
+            &["--model=long.bpk"],
+            "error: cannot read long.bpk: the file has more than 536870912 bytes",
+        ),
         (&["--model=face.bpk"], "error: face.bpk: "),
         (&["--display=window"], "error: cannot open a window: "),
         (&["--display=terminal"], "error: standard output is not a terminal"),
@@ -364,6 +370,50 @@ fn a_damaged_position_file_starts_the_kiosk() {
     assert!(output.status.success(), "{text}");
     assert!(text.starts_with("cannot read place: "), "{text}");
     assert!(text.contains("cannot write place: "), "{text}");
+}
+
+#[test]
+fn names_that_are_not_unicode_are_used_exactly() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let flag = |flag: &[u8], name: &[u8]| OsStr::from_bytes(&[flag, name].concat()).to_owned();
+    let path = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
+    fs::write(path(b"k\xff"), "frames = 1\nsize = \"32x32\"\n").unwrap();
+    let args: [OsString; 4] = [
+        flag(b"--config=", b"k\xff"),
+        flag(b"--position=", b"p\xff"),
+        flag(b"--favorites=", b"f\xff"),
+        flag(b"--out=", b"a\xff.png"),
+    ];
+    let output = kiosk(dir.path(), &[]).args(args).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for name in [&b"p\xff"[..], b"a\xff.png"] {
+        assert!(path(name).exists(), "{name:?}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn streams_that_are_closed_or_full_are_no_reason_to_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = |line: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).current_dir(dir.path()).env_remove("DISPLAY");
+        let output = command.env("KIOSK", env!("CARGO_BIN_EXE_firmware-demo")).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let quick = "$KIOSK --frames 2 --size 32x32 --out";
+    for to in ["2>/dev/full", "2>&-", ">&- 2>&-"] {
+        assert_eq!(shell(&format!("{quick} a.gif {to}")).0, Some(0), "{to}");
+        assert!(fs::remove_file(dir.path().join("a.gif")).is_ok(), "{to}");
+        assert_eq!(shell(&format!("{quick} a.mp4 {to}")).0, Some(1), "{to}");
+    }
+    let (code, error) = shell(&format!("{quick} - >&-"));
+    assert_eq!((code, error.as_str()), (Some(1), "error: --out -: standard output is closed\n"));
+    let (code, error) = shell(&format!("{quick} - >/dev/full"));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.starts_with("error: cannot write standard output: "), "{error}");
 }
 
 #[test]

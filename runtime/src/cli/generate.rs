@@ -5,19 +5,19 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbImage};
-use runtime::{Cpu, Crew, Isa, Limits, Model};
+use runtime::{Cpu, Crew, Isa, Limits, Model, stdout};
 
 use super::args;
 use super::device::{Chosen, Device, choose};
 use super::error::chain;
 use super::faces::{Faces, Request};
 use super::load::Bytes;
+use super::npy;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::progress::Progress;
 use super::terminal::note;
 use super::threads::many;
-use super::{npy, stdout};
 
 const EXAMPLES: &str = "\
 Examples:

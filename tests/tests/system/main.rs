@@ -7,6 +7,9 @@ mod family;
 mod faults;
 mod fit;
 mod gpu;
+#[cfg(unix)]
+mod kills;
+mod network;
 mod no_alloc;
 mod pipeline;
 mod pytorch;

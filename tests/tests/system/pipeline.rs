@@ -28,7 +28,7 @@ fn start(dir: &Path, more: &str) -> Command {
 /// Every tensor of a checkpoint, by file and name, and the facts beside them. burn gives each
 /// parameter a random number when it is made and names the optimizers' tensors by it, so it is
 /// replaced with the parameter's path here.
-fn checkpoint(run: &Path, images: u64) -> BTreeMap<String, Vec<u8>> {
+pub fn checkpoint(run: &Path, images: u64) -> BTreeMap<String, Vec<u8>> {
     let dir = run.join("checkpoints").join(format!("{images:012}"));
     let mut all = BTreeMap::new();
     for net in ["g", "d", "ema"] {

@@ -2,6 +2,7 @@
 //! formats") and of the sets made after it: images in one file, their labels in another, each plain
 //! or packed by gzip.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -167,9 +168,19 @@ fn mark(path: &Path) -> Option<[u8; 4]> {
 fn labels_of(images: &Path) -> Option<PathBuf> {
     let name = name(images).replace("images", "labels").replace("idx3", "idx1");
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    let folder = images.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Looked for rather than composed: the rest of the name need not be Unicode.
+    let beside = |wanted: &str| match images.file_name().and_then(OsStr::to_str) {
+        Some(_) => Some(images.with_file_name(wanted)),
+        None => fs::read_dir(folder)
+            .ok()?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| self::name(path) == wanted),
+    };
     [name.clone(), plain.into(), format!("{plain}.gz")]
         .into_iter()
-        .map(|name| images.with_file_name(name))
+        .filter_map(|name| beside(&name))
         .find(|path| path != images && path.is_file())
 }
 
@@ -227,6 +238,18 @@ mod tests {
         // A file by its own name, and one without labels beside it.
         let data = DataSet::open(&dir.path().join("t10k-images-idx3-ubyte"), &FORM, 1).unwrap();
         assert_eq!((data.len(), data.labels().len(), data.label(0)), (1, 0, None));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn labels_beside_a_name_that_is_not_unicode() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = folder(&[]);
+        let path = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
+        fs::write(path(b"\xff-images-idx3-ubyte"), images(2)).unwrap();
+        fs::write(path(b"\xff-labels-idx1-ubyte.gz"), gz(&labels(&[0, 1]))).unwrap();
+        let data = DataSet::open(&path(b"\xff-images-idx3-ubyte"), &FORM, 1).unwrap();
+        assert_eq!((data.len(), data.labels().len()), (2, 2));
     }
 
     #[test]

@@ -83,6 +83,9 @@ fn form(out: &Path, fps: f64) -> Result<Form, Fault> {
                 "--out - writes a GIF, which a terminal cannot show: redirect standard output";
             return Err(Fault::Never(text.into()));
         }
+        if runtime::stdout::was_closed() {
+            return Err(Fault::Never("--out -: standard output is closed".into()));
+        }
         return gif(Output::Stdout(stdout()), out, fps);
     }
     let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::options::{Options, Start};
 use crate::output::{notice, replace};
@@ -31,7 +31,8 @@ impl std::error::Error for KeepError {}
 /// Saves the position.
 pub struct Keeper {
     file: Option<PathBuf>,
-    saved: Instant,
+    /// When, since the start of the program.
+    saved: Duration,
 }
 
 /// How often the position is written: flash memory wears out.
@@ -54,19 +55,20 @@ impl Keeper {
             }
             Start::File(path) => (Some(path.clone()), read(path)),
         };
-        let saved = Instant::now();
-        (Keeper { file, saved }, position)
+        (Keeper { file, saved: Duration::ZERO }, position)
     }
 
-    /// Saves a position: right away if `now`, otherwise if the last time is long enough ago.
+    /// Saves a position: right away if `now`, otherwise if the last time is long enough ago. `passed` is
+    /// the time since the start of the program.
     ///
     /// # Errors
     /// [`KeepError::Write`].
-    pub fn keep(&mut self, position: u64, now: bool) -> Result<(), KeepError> {
-        let Some(path) = self.file.as_ref().filter(|_| now || self.saved.elapsed() > PAUSE) else {
+    pub fn keep(&mut self, position: u64, now: bool, passed: Duration) -> Result<(), KeepError> {
+        let due = now || passed.saturating_sub(self.saved) > PAUSE;
+        let Some(path) = self.file.as_ref().filter(|_| due) else {
             return Ok(());
         };
-        self.saved = Instant::now();
+        self.saved = passed;
         replace(path, &position.to_le_bytes()).map_err(|e| KeepError::Write(path.clone(), e))
     }
 }

@@ -20,18 +20,20 @@ mod spi;
 mod stop;
 #[cfg(feature = "terminal")]
 mod terminal;
+mod time;
 #[cfg(feature = "window")]
 mod window;
 
 use std::error::Error;
-use std::io::{IsTerminal, Write, stdout};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use firmware_demo::Kiosk;
-use runtime::Model;
 use runtime::record::Buffer;
+use runtime::{Limit, Limits, Model};
 
 use crate::generator::Generator;
 use crate::keep::{Favorites, Keeper};
@@ -40,6 +42,7 @@ use crate::output::notice;
 use crate::run::Run;
 use crate::screen::{Fault, Screen};
 use crate::stop::Stop;
+use crate::time::System;
 
 fn main() -> ExitCode {
     match run(Options::parse()) {
@@ -64,7 +67,7 @@ fn with_config(options: Options) -> Result<Options, config::ConfigError> {
 }
 
 /// Prints what the hidden flags ask for. Returns whether there was any.
-fn print_reference(options: &Options) -> std::io::Result<bool> {
+fn print_reference(options: &Options) -> io::Result<bool> {
     let mut text = Vec::new();
     if let Some(shell) = options.completions {
         clap_complete::generate(shell, &mut Options::command(), "firmware-demo", &mut text);
@@ -93,6 +96,20 @@ fn hint(path: &Path) -> String {
     }
 }
 
+/// A file, if it is not longer than a model may be: a device may have no end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let within = |bytes| {
+        let checked = Limits::DEFAULT.check(Limit::File, bytes);
+        checked.map_err(|e| io::Error::new(io::ErrorKind::FileTooLarge, e.to_string()))
+    };
+    let file = File::open(path)?;
+    within(file.metadata()?.len())?;
+    let mut bytes = Vec::new();
+    file.take(Limits::DEFAULT.file + 1).read_to_end(&mut bytes)?;
+    within(bytes.len() as u64)?;
+    Ok(bytes)
+}
+
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let options = with_config(options)?;
     if print_reference(&options)? {
@@ -101,8 +118,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let hours = options.hours()?;
     let file = match &options.model {
         Some(path) => {
-            let bytes = std::fs::read(path);
-            let bytes = bytes.map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+            let bytes = read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
             Some(Buffer::from(bytes))
         }
         None => None,
@@ -137,6 +153,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         keeper,
         favorites: Favorites::open(&options.favorites),
         stop: &stop,
+        time: &System::start(),
         reversed: false,
         frames,
     };

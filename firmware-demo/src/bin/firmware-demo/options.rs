@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 use embedded_graphics::geometry::Size;
@@ -70,7 +71,7 @@ pub struct Options {
     ///
     /// `time` starts where the sequence would be had it been running forever, and writes nothing. A
     /// file holds the position in 8 bytes; it is written every ten minutes and at the end.
-    #[arg(long, value_name = "START", default_value = "start", help_heading = "Sequence")]
+    #[arg(long, value_name = "START", default_value = "start", value_parser = start(), help_heading = "Sequence")]
     pub position: Start,
     /// File with the favorites, one seed per line
     #[arg(long, value_name = "FILE", default_value = "favorites.txt", help_heading = "Sequence")]
@@ -294,17 +295,14 @@ pub enum Start {
     File(PathBuf),
 }
 
-impl FromStr for Start {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Start, String> {
-        match text {
-            "" => Err("expected `start`, `time` or the name of a file".into()),
-            "start" => Ok(Start::First),
-            "time" => Ok(Start::Time),
-            file => Ok(Start::File(file.into())),
-        }
-    }
+/// Parses a start. The name of a file need not be Unicode.
+fn start() -> impl TypedValueParser<Value = Start> {
+    OsStringValueParser::new().try_map(|text| match text.to_str() {
+        Some("") => Err("expected `start`, `time` or the name of a file"),
+        Some("start") => Ok(Start::First),
+        Some("time") => Ok(Start::Time),
+        _ => Ok(Start::File(text.into())),
+    })
 }
 
 /// Parses a number from `low` to `high`, both included.

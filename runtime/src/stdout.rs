@@ -1,10 +1,10 @@
-//! Whether the program was started with a standard output.
+//! Whether a program was started with a standard output.
 //!
 //! Before `main`, Rust opens `/dev/null` in place of a closed standard output, so that a picture
 //! written there would seem to succeed. This looks earlier, where the system allows it.
 #![allow(unsafe_code, reason = "a function that runs before main, and a call into libc")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
@@ -16,8 +16,8 @@ pub fn was_closed() -> bool {
 
 #[cfg(target_os = "linux")]
 mod early {
-    use std::ffi::c_int;
-    use std::sync::atomic::Ordering;
+    use core::ffi::c_int;
+    use core::sync::atomic::Ordering;
 
     unsafe extern "C" {
         fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
