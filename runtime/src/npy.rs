@@ -87,24 +87,7 @@ impl<'a> Array<'a> {
     /// # Errors
     /// [`NpyError`] if they are not a supported array.
     pub fn parse(bytes: &'a [u8]) -> Result<Array<'a>, NpyError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
-        let &[version, _minor, ref rest @ ..] = rest else {
-            return Err(NpyError::Magic);
-        };
-        let (length, rest) = match (version, rest) {
-            (1, &[a, b, ref rest @ ..]) => (usize::from(u16::from_le_bytes([a, b])), rest),
-            (2 | 3, &[a, b, c, d, ref rest @ ..]) => {
-                (u32::from_le_bytes([a, b, c, d]) as usize, rest)
-            }
-            (1..=3, _) => return Err(NpyError::Magic),
-            _ => return Err(NpyError::Version(version)),
-        };
-        if length > LONGEST_HEADER || length > rest.len() {
-            return Err(NpyError::HeaderLength(length));
-        }
-        let (header, data) = rest.split_at(length);
-        let header = str::from_utf8(header).map_err(|e| NpyError::Header(format!("{e}")))?;
-        let Header { descr, fortran, shape } = Header::parse(header).map_err(NpyError::Header)?;
+        let (Header { descr, fortran, shape }, data) = Header::split(bytes)?;
         let (order, kind) =
             descr.split_at(descr.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0));
         let (kind, size) = match kind {
@@ -175,13 +158,45 @@ pub fn write(shape: &[usize], values: impl IntoIterator<Item = f32>) -> Vec<u8> 
     bytes
 }
 
-struct Header<'a> {
-    descr: &'a str,
-    fortran: bool,
-    shape: Vec<usize>,
+/// What a file begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Byte order and type of the values as NumPy writes them: `<f4`.
+    pub descr: &'a str,
+    /// Whether the first axis is the innermost one in memory.
+    pub fortran: bool,
+    /// Length of each axis.
+    pub shape: Vec<usize>,
 }
 
 impl<'a> Header<'a> {
+    /// Splits a file, or its first [`LONGEST_HEADER`] + 12 bytes, into its header and the bytes of
+    /// the values.
+    ///
+    /// # Errors
+    /// [`NpyError::Magic`], [`NpyError::Version`], [`NpyError::HeaderLength`] or
+    /// [`NpyError::Header`].
+    pub fn split(bytes: &'a [u8]) -> Result<(Header<'a>, &'a [u8]), NpyError> {
+        let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
+        let &[version, _minor, ref rest @ ..] = rest else {
+            return Err(NpyError::Magic);
+        };
+        let (length, rest) = match (version, rest) {
+            (1, &[a, b, ref rest @ ..]) => (usize::from(u16::from_le_bytes([a, b])), rest),
+            (2 | 3, &[a, b, c, d, ref rest @ ..]) => {
+                (u32::from_le_bytes([a, b, c, d]) as usize, rest)
+            }
+            (1..=3, _) => return Err(NpyError::Magic),
+            _ => return Err(NpyError::Version(version)),
+        };
+        if length > LONGEST_HEADER || length > rest.len() {
+            return Err(NpyError::HeaderLength(length));
+        }
+        let (header, data) = rest.split_at(length);
+        let header = str::from_utf8(header).map_err(|e| NpyError::Header(format!("{e}")))?;
+        Ok((Header::parse(header).map_err(NpyError::Header)?, data))
+    }
+
     /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, with keys in any order and
     /// spaces between any tokens.
     fn parse(text: &'a str) -> Result<Header<'a>, String> {

@@ -9,7 +9,7 @@ use trainer::data::{Crop, DataSet, Form};
 use crate::bytes::Choices;
 use crate::place;
 
-const FORM: Form = Form { size: 16, channels: 3, crop: Crop::Center };
+const FORM: Form = Form { size: 16, channels: 3, crop: Crop::Center, transpose: false };
 
 /// IDX files, plain or packed: the first byte chooses, and with a second file the next two bytes
 /// are the length of the first.

@@ -174,6 +174,36 @@ fn data_is_inspected() {
 }
 
 #[test]
+fn data_is_used_as_it_is_downloaded() {
+    let dir = tempfile::tempdir().unwrap();
+    // A picture of each letter whose rows are its number: transposed, its columns are.
+    let row = |letter: usize, n: usize| {
+        let pixels = (0..64).map(|i| (20 * letter + 20 * (i / 8) + n).to_string());
+        format!("{letter},{}\n", pixels.collect::<Vec<_>>().join(","))
+    };
+    let rows = |count| (0..count).map(|n| row(1 + n % 3, n)).collect::<String>();
+    fs::create_dir(dir.path().join("set")).unwrap();
+    fs::write(dir.path().join("set/emnist-letters-test.csv"), rows(3)).unwrap();
+    fs::write(dir.path().join("set/emnist-letters-train.csv"), rows(24)).unwrap();
+    let text = trainer(dir.path(), "data inspect set").ok();
+    for want in ["images        24", "classes       1 8, 2 8, 3 8", "--transpose"] {
+        assert!(text.contains(want), "{want} is missing in\n{text}");
+    }
+    let text = trainer(dir.path(), "data show set --transpose --size 8 --count 1 --out a.png").ok();
+    assert!(!text.contains("--transpose"), "{text}");
+    let picture = image::open(dir.path().join("a.png")).unwrap().into_luma8();
+    assert_eq!([picture.get_pixel(0, 0)[0], picture.get_pixel(7, 0)[0]], [20, 160]);
+    let line = "fit --data set --transpose --recipe cgan-mnist --batch 8 --images 16 --size 16 \
+                --set log_every=16 --out run";
+    trainer(dir.path(), line).ok();
+    let options = fs::read_to_string(dir.path().join("run/options.json")).unwrap();
+    assert!(options.contains("\"transpose\": true"), "{options}");
+    assert!(options.contains("\"3\""), "{options}");
+    let error = trainer(dir.path(), "data inspect run/export/generator.onnx").error();
+    assert!(error.contains("an ONNX model, not images"), "{error}");
+}
+
+#[test]
 fn somebody_elses_weights_are_imported() {
     let dir = tempfile::tempdir().unwrap();
     let weights = root().join("trainer/tests/golden/nested.tar").display().to_string();

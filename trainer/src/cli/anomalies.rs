@@ -23,7 +23,7 @@ Examples:
 pub struct Args {
     /// Folder of an autoencoder's run
     run: PathBuf,
-    /// Folder, zip archive or IDX files of images
+    /// Folder, archive or arrays of images: anything that `trainer fit --data` takes
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Folder for anomalies.csv, every image with the most unusual first, and anomalies.png

@@ -63,6 +63,17 @@ struct Written {
     verbose: bool,
 }
 
+/// What is taken of each image.
+#[derive(clap::Args)]
+struct Taken {
+    /// Square cut out of each image: center, a size in pixels (CelebA: 108, 140, 178), celeba128
+    #[arg(long, default_value = "center")]
+    crop: Crop,
+    /// Exchange rows and columns: EMNIST's images lie transposed
+    #[arg(long)]
+    transpose: bool,
+}
+
 #[derive(clap::Args)]
 struct Draw {
     #[command(flatten)]
@@ -74,18 +85,17 @@ struct Draw {
 
 #[derive(clap::Args)]
 struct Show {
-    /// Folder, zip archive or IDX files of images; `--count` of them are taken evenly spread
+    /// Folder, archive or arrays of images; `--count` of them are taken evenly spread
     path: PathBuf,
     #[command(flatten)]
     written: Written,
-    /// Square cut out of each image: center, a size in pixels (CelebA: 108, 140, 178), celeba128
-    #[arg(long, default_value = "center")]
-    crop: Crop,
+    #[command(flatten)]
+    taken: Taken,
 }
 
 #[derive(clap::Args)]
 struct Inspect {
-    /// Folder, zip archive or IDX files of images
+    /// Folder, archive or arrays of images
     path: PathBuf,
     /// Folder for sheet.png and mean.png
     #[arg(long, value_name = "DIR")]
@@ -93,9 +103,8 @@ struct Inspect {
     /// Size in pixels at which images are compared, averaged and shown
     #[arg(long, default_value_t = 64, value_parser = whole::<u32>(8..=1024))]
     size: u32,
-    /// Square cut out of each image: center, a size in pixels (CelebA: 108, 140, 178), celeba128
-    #[arg(long, default_value = "center")]
-    crop: Crop,
+    #[command(flatten)]
+    taken: Taken,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -109,13 +118,13 @@ pub fn run(args: &Args) -> Ended {
     match &args.verb {
         Verb::Draw(Draw { written, seed }) => {
             refuse_run(&written.out)?;
-            let form = written.form(Crop::Center);
+            let form = written.form(&Taken { crop: Crop::Center, transpose: false });
             let data = images::drawn(Drawing::Faces, written.count, *seed, &form, workers());
             write(&data, written)
         }
-        Verb::Show(Show { path, written, crop }) => {
+        Verb::Show(Show { path, written, taken }) => {
             refuse_run(&written.out)?;
-            let data = images::from(path, &written.form(*crop), workers())?;
+            let data = images::from(path, &written.form(taken), workers())?;
             print(images::describe(&data) + "\n")?;
             write(&data, written)
         }
@@ -124,9 +133,9 @@ pub fn run(args: &Args) -> Ended {
 }
 
 impl Written {
-    fn form(&self, crop: Crop) -> Form {
+    fn form(&self, &Taken { crop, transpose }: &Taken) -> Form {
         let channels = if self.channels == "1" { 1 } else { 3 };
-        Form { size: self.size, channels, crop }
+        Form { size: self.size, channels, crop, transpose }
     }
 }
 
@@ -156,7 +165,8 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
 }
 
 fn look(args: &Inspect) -> Ended {
-    let form = Form { size: args.size, channels: 3, crop: args.crop };
+    let Taken { crop, transpose } = args.taken;
+    let form = Form { size: args.size, channels: 3, crop, transpose };
     let found = inspect::inspect(&args.path, &form, workers())?;
     match args.json {
         true => print(serde_json::to_string(&found)? + "\n")?,
@@ -223,6 +233,9 @@ fn text(found: &Inspection) -> String {
     let _ = writeln!(out, "unreadable    {}", found.unreadable.len());
     for file in found.unreadable.iter().take(SHOWN) {
         let _ = writeln!(out, "  {}: {}", file.name, file.reason);
+    }
+    for note in &found.notes {
+        let _ = writeln!(out, "note          {note}");
     }
     if found.images > 1 && found.duplicates.first().is_some_and(|g| g.len() == found.images) {
         let _ = writeln!(out, "all images are the same: there is nothing to learn from them");

@@ -26,7 +26,7 @@ const SHOWN: [usize; 2] = [32, 8];
 pub struct Args {
     /// Folder of an autoencoder's run, best of the recipe duplicates
     run: PathBuf,
-    /// Folder, zip archive or IDX files of images
+    /// Folder, archive or arrays of images: anything that `trainer fit --data` takes
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// Folder for duplicates.csv, one image per line, and duplicates.png, one group per row

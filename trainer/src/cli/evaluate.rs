@@ -27,13 +27,16 @@ pub struct Args {
     /// Folder of a run, or a burn record or ONNX model
     #[arg(value_name = "RUN|MODEL", required_unless_present = "features_fake")]
     target: Option<PathBuf>,
-    /// Real images: folder, zip archive or IDX files [default: the run's]
+    /// Real images: folder, archive or arrays [default: the run's]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Square cut out of real images: center, a size in pixels, celeba128 [default: the run's, or
     /// center]
     #[arg(long)]
     crop: Option<Crop>,
+    /// Exchange rows and columns of real images, as the run's own data may ask for
+    #[arg(long)]
+    transpose: bool,
     /// Number of samples, and at most as many real images
     #[arg(long, default_value_t = 10_000, value_parser = whole::<usize>(4..=1_000_000))]
     count: usize,
@@ -92,6 +95,7 @@ pub fn run(args: &Args) -> Ended {
     let options = Options {
         data: args.data.clone(),
         crop: args.crop,
+        transpose: args.transpose,
         count: args.count,
         seed: args.seed,
         held_out: args.held_out.clone(),

@@ -29,7 +29,17 @@ Examples:
   trainer fit --data mnist/ --recipe gan-mnist     a dense GAN on the IDX files of MNIST
   trainer fit --out runs/00000-drawn               resume a run
   trainer fit --out runs/00000-drawn --images 500000   train it for longer
-  trainer fit --set ema=0 --beta2 0.99             any setting by name";
+  trainer fit --set ema=0 --beta2 0.99             any setting by name
+
+Data that --data takes, with labels if there are any:
+  a folder of images, flat or with a folder for each class
+  an archive of them: zip, tar, tar.gz, tgz, also one that is inside another or in a folder
+  IDX files (MNIST, Fashion-MNIST, EMNIST, QMNIST), with or without .gz
+  NumPy arrays, .npy or .npz: N x height x width, channels first, last or none
+  the binary versions of CIFAR-10, CIFAR-100 and STL-10
+  CSV files with a column for each pixel, or with all pixels in one column (FER-2013)
+Of parts for training and testing, those for training are taken. `trainer data inspect PATH`
+says what was found; docs/data.md has the details.";
 
 /// Set by Ctrl-C and SIGTERM, read after every step.
 static STOP: AtomicBool = AtomicBool::new(false);

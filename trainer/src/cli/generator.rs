@@ -34,6 +34,7 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
         record: Buffer::from(&graph.pack()?),
         data: cfg.data,
         crop: cfg.crop,
+        transpose: cfg.transpose,
     })
 }
 

@@ -17,14 +17,15 @@ const LISTED: usize = 10;
 /// # Errors
 /// One that names the path.
 pub fn of_run(cfg: &Config, channels: usize) -> Result<DataSet, Box<dyn Error>> {
-    let form = Form { size: cfg.size as u32, channels, crop: cfg.crop };
+    let (size, crop, transpose) = (cfg.size as u32, cfg.crop, cfg.transpose);
+    let form = Form { size, channels, crop, transpose };
     match &cfg.data {
         Some(path) => from(path, &form, cfg.threads()),
         None => Ok(drawn(cfg.draw, cfg.drawn, cfg.seed, &form, cfg.threads())),
     }
 }
 
-/// The images of a folder, a zip archive or IDX files.
+/// The images of a folder, an archive or arrays.
 ///
 /// # Errors
 /// One that names the path.
@@ -52,9 +53,12 @@ pub fn drawn(draw: Drawing, count: usize, seed: u64, form: &Form, workers: usize
     data
 }
 
-/// Lines about what there is, and what cannot be decoded.
+/// Lines about what there is, what was chosen, and what cannot be decoded.
 pub fn describe(data: &DataSet) -> String {
     let mut text = data.describe();
+    for note in data.notes() {
+        text += &format!("\n  {note}");
+    }
     for skipped in data.skipped().iter().take(LISTED) {
         text += &format!("\n  skipped {skipped}");
     }

@@ -21,7 +21,7 @@ Examples:
 pub struct Args {
     /// Folder of an autoencoder's run
     run: PathBuf,
-    /// Folder, zip archive, IDX files or one image [default: the run's held-out images]
+    /// Folder, archive or arrays of images, or one image [default: the run's held-out images]
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Where to write originals above their reconstructions

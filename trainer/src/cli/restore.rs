@@ -24,7 +24,7 @@ Examples:
 pub struct Args {
     /// Folder of a run of the recipe denoising-autoencoder or colorize
     run: PathBuf,
-    /// An image, or a folder, zip archive or IDX files of images; resized to the run's size
+    /// An image, or a folder, archive or arrays of images; resized to the run's size
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
     /// FILE.png for one image, otherwise a folder

@@ -13,10 +13,15 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
     (
         "Data",
         &[
-            ("data", "PATH", "Folder, zip archive or IDX files of images [default: drawn faces]"),
+            (
+                "data",
+                "PATH",
+                "Folder, archive or arrays of images, see below [default: drawn faces]",
+            ),
             ("size", "PIXELS", "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks"),
             ("channels", "1|3", "1 for gray, 3 for color [default: what the images have]"),
             ("crop", "CROP", "Square cut out of each image: center, a size in pixels, celeba128"),
+            ("transpose", "BOOL", "Exchange rows and columns: EMNIST's images lie transposed"),
             ("mirror", "BOOL", "Mirror every other image at random"),
             (
                 "augment",
@@ -100,7 +105,7 @@ impl clap::Args for Settings {
             for &(key, value, help) in settings {
                 let mut arg =
                     Arg::new(key).long(key).value_name(value).help(help).help_heading(heading);
-                if key == "mirror" {
+                if ["mirror", "transpose"].contains(&key) {
                     arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
                 }
                 if key == "epochs" {

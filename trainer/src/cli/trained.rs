@@ -53,8 +53,8 @@ impl Trained {
     /// # Errors
     /// One that names the path.
     pub fn data(&self, path: &Path) -> Result<DataSet, Box<dyn Error>> {
-        let form =
-            Form { size: self.cfg.size as u32, channels: self.cfg.channels, crop: self.cfg.crop };
+        let Config { size, channels, crop, transpose, .. } = self.cfg;
+        let form = Form { size: size as u32, channels, crop, transpose };
         let data = images::from(path, &form, self.cfg.threads())?;
         print(images::describe(&data) + "\n")?;
         Ok(data)

@@ -201,7 +201,7 @@ impl Config {
         if self.conditional && labels.len() < 2 {
             let got = format!("true, and the data has {} classes", labels.len());
             let want =
-                "false, unless images are in a folder for each class or in IDX files with labels";
+                "false, unless images are in a folder for each class or in arrays with labels";
             return Err(ConfigError::Range("conditional", got, want));
         }
         self.check()?;

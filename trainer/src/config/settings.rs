@@ -22,7 +22,7 @@ use crate::objective::loss::Loss;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder, zip archive or IDX files of images; none: the built-in drawn faces.
+    /// Folder, archive or arrays of images (docs/data.md); none: the built-in drawn faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Number of images to draw without `data`: enough that each is seen only a few times.
@@ -34,8 +34,8 @@ pub struct Config {
     pub objective: Objective,
     /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers).
     pub network: Network,
-    /// Condition both networks of a `gan` on the class of each image: one folder per class, or IDX
-    /// files with labels.
+    /// Condition both networks of a `gan` on the class of each image: one folder per class, or
+    /// arrays with labels.
     pub conditional: bool,
     /// The classes of a conditional run; found in the data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -136,6 +136,8 @@ pub struct Config {
     /// Square cut out of each image: `center` (the largest square), a number of pixels (CelebA:
     /// 108, 140 or 178), `celeba128`.
     pub crop: Crop,
+    /// Exchange rows and columns of each image: EMNIST's lie transposed.
+    pub transpose: bool,
     /// Share of the images that is held out, by content, to detect overfitting; 0: none.
     pub held_out: f64,
     /// Number of images between two scores of the samples (SWD, MS-SSIM); 0: none.
@@ -215,6 +217,7 @@ impl Default for Config {
             augment_p_end: None,
             ema: 5_000,
             crop: Crop::Center,
+            transpose: false,
             held_out: 0.0,
             score_every: 0,
             mirror: false,

@@ -144,13 +144,14 @@ mod tests {
     use super::*;
     use crate::data::{Form, Open};
 
-    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Center };
+    const FORM: Form =
+        Form { size: 2, channels: 1, crop: crate::data::Crop::Center, transpose: false };
 
     fn faces(count: usize) -> Arc<DataSet> {
         Arc::new(DataSet::drawn(
             count,
             0,
-            &Form { size: 8, channels: 3, crop: crate::data::Crop::Center },
+            &Form { size: 8, channels: 3, crop: crate::data::Crop::Center, transpose: false },
             1,
         ))
     }

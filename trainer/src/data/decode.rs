@@ -12,8 +12,10 @@ use image::{
 
 use super::crop::Crop;
 use super::error::Reason;
+use super::foreign::{Foreign, HEAD};
 use super::form::Form;
 use super::formats::{Claim, claim};
+use super::jpeg;
 use super::room::{Budget, Room};
 
 /// Bytes of pixels of the largest image, which is the default of `image`'s limits.
@@ -26,7 +28,7 @@ const _: () = assert!(COPIES * LARGEST <= 2 << 30);
 
 /// Decodes a file and brings it to `form`: the shorter side is resized to the form's size, the
 /// center is cut out. Returns planes of bytes. An animation gives its first frame; a photograph is
-/// rotated by its EXIF orientation.
+/// rotated by its EXIF orientation, in whichever format it is.
 ///
 /// Transparent images are composited over white: most are cut-outs for a page, with dark outlines.
 ///
@@ -66,13 +68,18 @@ fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
     let extension = Path::new(name).extension().unwrap_or_default();
     let extension = extension.to_string_lossy().to_ascii_lowercase();
+    let foreign = || Foreign::of(&bytes[..bytes.len().min(HEAD)], name).map(Reason::Foreign);
     match guess_format(bytes) {
         // Camera raw files are TIFF files whose first image is a thumbnail.
-        Ok(Tiff) | Err(_) if claim(name) == Claim::Foreign => Err(Reason::Format(extension)),
+        Ok(Tiff) | Err(_) if claim(name) == Claim::Foreign => {
+            Err(foreign().unwrap_or(Reason::Format(extension)))
+        }
         Ok(format @ (Jpeg | Png | WebP | Bmp | Pnm | Gif | Tiff)) => Ok(format),
-        Ok(other) => Err(Reason::Format(other.extensions_str()[0].into())),
+        Ok(other) => {
+            Err(foreign().unwrap_or_else(|| Reason::Format(other.extensions_str()[0].into())))
+        }
         Err(_) if extension == "tga" => Ok(Tga),
-        Err(_) => Err(Reason::NotAnImage),
+        Err(_) => Err(foreign().unwrap_or(Reason::NotAnImage)),
     }
 }
 
@@ -90,30 +97,14 @@ fn pixels(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Room<'stat
     decoder.set_limits(limits).map_err(failed)?;
     let most = decoder.total_bytes().saturating_mul(COPIES);
     let room = DECODING.take(most.min(COPIES * LARGEST));
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
     // A photograph with damaged EXIF is still a photograph.
-    let orientation = exif(bytes).and_then(Orientation::from_exif_chunk);
-    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
-    Ok((image, room))
-}
-
-/// The EXIF data of a JPEG, which is what cameras write: the segment APP1 that begins with `Exif`.
-fn exif(bytes: &[u8]) -> Option<&[u8]> {
-    let mut rest = bytes.strip_prefix(b"\xff\xd8")?;
-    loop {
-        let [0xff, mark, high, low, ..] = *rest else {
-            return None;
-        };
-        // The length counts its own two bytes.
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let segment = rest.get(4..2 + length)?;
-        match (mark, segment.strip_prefix(b"Exif\0\0")) {
-            (0xe1, Some(exif)) => return Some(exif),
-            // The picture itself: no more segments before it.
-            (0xda, _) => return None,
-            _ => rest = rest.get(2 + length..)?,
-        }
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    if format == ImageFormat::Jpeg && jpeg::is_cut(bytes, &image) {
+        return Err(Reason::Truncated);
     }
+    image.apply_orientation(orientation);
+    Ok((image, room))
 }
 
 /// An image as planes of `form`.
@@ -122,13 +113,14 @@ pub(super) fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
         true => over_white(image),
         false => image,
     };
-    if form.planes() == 1 || !image.color().has_color() {
+    let planes = if form.planes() == 1 || !image.color().has_color() {
         let gray = DynamicImage::ImageLuma8(image.into_luma8());
         form.planar(square(gray, form).as_bytes(), 1)
     } else {
         let rgb = DynamicImage::ImageRgb8(image.into_rgb8());
         form.planar(square(rgb, form).as_bytes(), 3)
-    }
+    };
+    form.turned(planes)
 }
 
 /// Before resizing, because the hidden colors of transparent pixels would bleed into visible ones.
@@ -181,8 +173,10 @@ mod tests {
 
     use image::{DynamicImage as D, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 
-    const COLOR: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Center };
-    const GRAY: Form = Form { size: 8, channels: 1, crop: crate::data::Crop::Center };
+    const COLOR: Form =
+        Form { size: 8, channels: 3, crop: crate::data::Crop::Center, transpose: false };
+    const GRAY: Form =
+        Form { size: 8, channels: 1, crop: crate::data::Crop::Center, transpose: false };
 
     fn write(image: &D, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -302,7 +296,8 @@ mod tests {
         let tall = image::imageops::rotate90(&wide);
         for (name, image) in [("wide", wide), ("tall", tall)] {
             for size in [4, 8, 16, 32] {
-                let form = Form { size, channels: 3, crop: crate::data::Crop::Center };
+                let form =
+                    Form { size, channels: 3, crop: crate::data::Crop::Center, transpose: false };
                 let planes =
                     decode(&write(&D::ImageRgb8(image.clone()), ImageFormat::Png), "", &form)
                         .unwrap();
@@ -361,6 +356,46 @@ mod tests {
         let turned = [&plain[..2], exif, &plain[2..]].concat();
         let left = |bytes: &[u8]| decode(bytes, "a.jpg", &GRAY).unwrap()[8 * 4];
         assert!(left(&plain) < 20 && left(&turned) > 235, "{} {}", left(&plain), left(&turned));
+        // The same data as a chunk of a PNG, before the pixels, and of a WebP, behind them.
+        let tiff = &exif[10..];
+        let png = write(&halves, ImageFormat::Png);
+        let data = [b"eXIf", tiff].concat();
+        let length = (tiff.len() as u32).to_be_bytes();
+        let chunk = [&length[..], &data, &crc32(&data).to_be_bytes()].concat();
+        let turned = [&png[..33], &chunk, &png[33..]].concat();
+        assert!(left(&png) < 20 && left(&turned) > 235, "png: {} {}", left(&png), left(&turned));
+        let webp = write(&D::ImageRgb8(halves.into_rgb8()), ImageFormat::WebP);
+        // The extended header: bit 3 of the flags says EXIF; then width and height, less 1.
+        let header = b"VP8X\x0a\0\0\0\x08\0\0\0\x0f\0\0\x0f\0\0";
+        let length = (tiff.len() as u32).to_le_bytes();
+        let chunks = [&b"WEBP"[..], header, &webp[12..], b"EXIF", &length, tiff].concat();
+        let length = (chunks.len() as u32).to_le_bytes();
+        let turned = [&b"RIFF"[..], &length, &chunks].concat();
+        assert!(left(&webp) < 20 && left(&turned) > 235, "webp: {} {}", left(&webp), left(&turned));
+    }
+
+    #[test]
+    fn transposed() {
+        let image = RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8, y as u8, 0]));
+        let form = Form { transpose: true, ..COLOR };
+        let planes = decode(&write(&D::ImageRgb8(image), ImageFormat::Png), "", &form).unwrap();
+        for (at, pixel) in (0..64).map(|at| (at, [planes[at], planes[64 + at]])) {
+            assert_eq!(pixel, [at as u8 / 8, at as u8 % 8]);
+        }
+    }
+
+    #[test]
+    fn half_an_image_is_refused_in_every_format() {
+        let image = RgbImage::from_fn(64, 64, |x, y| {
+            Rgb([(x * 4) as u8, (y * 4) as u8, (x ^ y) as u8 * 4])
+        });
+        use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tga, Tiff, WebP};
+        for format in [Jpeg, Png, WebP, Bmp, Pnm, Gif, Tiff, Tga] {
+            let whole = write(&D::ImageRgb8(image.clone()), format);
+            decode(&whole, "a.tga", &COLOR).unwrap();
+            let half = decode(&whole[..whole.len() / 2], "a.tga", &COLOR);
+            assert!(half.is_err(), "{format:?}");
+        }
     }
 
     #[test]
@@ -374,11 +409,14 @@ mod tests {
             bytes[29..33].copy_from_slice(&crc.to_be_bytes());
             bytes
         };
-        let cases: [(&str, &[u8], &str); 7] = [
+        let cases: [(&str, &[u8], &str); 10] = [
             ("a.jpg", b"just text", "not an image despite its name"),
             ("a.jpg", b"", "not an image despite its name"),
             ("a.heic", b"\0\0\0\x18ftypheic", "heic is not supported"),
             ("a.nef", b"MM\0*rest of it", "nef is not supported"),
+            ("a.jpg", b"\0\0\0\x18ftypheic\0\0\0\0", "heic is not supported: convert it"),
+            ("a.jpg", b"\0\0\0\x1cftypavif\0\0\0\0", "avif is not supported: convert it"),
+            ("a.png", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
             ("a.png", &png[..png.len() / 2], "unexpected end of file"),
             ("a.tga", b"just text that is no tga at all", "tga"),
             ("a.png", &bomb, "too many pixels"),

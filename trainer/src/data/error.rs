@@ -5,9 +5,10 @@ use std::io;
 use std::path::PathBuf;
 
 use image::ImageError;
-use zip::result::ZipError;
+use runtime::npy::NpyError;
 
 use super::crop::Crop;
+use super::foreign::Foreign;
 use super::formats::{FORMATS, MOST_BYTES};
 
 /// Why images cannot be read.
@@ -17,20 +18,30 @@ pub enum DataError {
     Missing(PathBuf),
     /// A file or folder that cannot be read.
     Read(PathBuf, io::Error),
-    /// A file that is not a zip archive.
-    NotAnArchive(PathBuf),
-    /// A zip archive that is truncated or damaged.
-    Archive(PathBuf, ZipError),
+    /// A file that is nothing that can hold images.
+    NotImages(PathBuf),
+    /// A file in a known format that is not supported.
+    Foreign(PathBuf, Foreign),
+    /// An archive that is truncated or damaged.
+    Archive(PathBuf, io::Error),
     /// An archive, and the first entry in it that needs a password.
     Encrypted(PathBuf, String),
-    /// An IDX file (the format of MNIST) and what is wrong with it.
-    Idx(PathBuf, IdxFault),
+    /// An archive that would unpack to more than this number of bytes.
+    Unpacked(PathBuf, u64),
+    /// An archive that cannot be unpacked to a temporary file.
+    Temporary(PathBuf, io::Error),
+    /// A file of arrays of images, or of their labels, and what is wrong with it.
+    Array(PathBuf, ArrayFault),
+    /// A folder or archive of several data sets.
+    Several(PathBuf, Vec<String>),
     /// No file could be decoded.
     NoImages {
         /// The folder or archive.
         path: PathBuf,
         /// What it holds.
         found: String,
+        /// What a file of a known format in it is.
+        advice: Option<(String, Foreign)>,
     },
     /// A folder of class folders, and the first of them that is empty.
     EmptyClass(PathBuf, String),
@@ -63,14 +74,18 @@ pub struct Skipped {
 pub enum Reason {
     /// It cannot be read.
     Read(io::Error),
-    /// The archive's entry cannot be read.
-    Entry(ZipError),
+    /// It is compressed by a method that is not supported.
+    Method(String),
     /// It is longer than 256 MiB.
     Long,
     /// It has the name of an image but not the content.
     NotAnImage,
     /// An image in an unsupported format.
     Format(String),
+    /// A file in a known format that is not supported.
+    Foreign(Foreign),
+    /// A JPEG without its end.
+    Truncated,
     /// Its content does not decode.
     Broken(ImageError),
     /// Its pixels would need too much memory: a gigapixel photograph, or a decompression bomb.
@@ -88,28 +103,59 @@ impl fmt::Display for DataError {
         match self {
             DataError::Missing(path) => write!(f, "{}: no such file or folder", path.display()),
             DataError::Read(path, _) => write!(f, "cannot read {}", path.display()),
-            DataError::NotAnArchive(path) => {
+            DataError::NotImages(path) => write!(
+                f,
+                "{} is neither a folder nor an archive (zip, tar, tar.gz) nor a file of images \
+                 (IDX, NumPy, CIFAR's binary version, CSV)",
+                path.display()
+            ),
+            DataError::Foreign(path, foreign) => write!(f, "{}: {foreign}", path.display()),
+            DataError::Archive(path, _) => {
                 write!(
                     f,
-                    "{} is neither a folder nor a zip archive nor an IDX file",
+                    "{} is a truncated or damaged archive: download or copy it again",
                     path.display()
                 )
-            }
-            DataError::Archive(path, _) => {
-                write!(f, "{} is a truncated or damaged zip archive", path.display())
             }
             DataError::Encrypted(path, entry) => write!(
                 f,
                 "{} is encrypted ({entry} needs a password): unpack it and give the folder",
                 path.display()
             ),
-            DataError::Idx(path, fault) => write!(f, "{} {fault}", path.display()),
-            DataError::NoImages { path, found } => write!(
+            DataError::Unpacked(path, limit) => write!(
                 f,
-                "no image could be decoded in {}: supported are {}; found {found}",
+                "{} unpacks to more than {} MiB: unpack it yourself and give the folder",
                 path.display(),
-                FORMATS.join(", ")
+                limit >> 20
             ),
+            DataError::Temporary(path, _) => write!(
+                f,
+                "{} cannot be unpacked to a temporary file in {}: set TMPDIR to a folder with more \
+                 room, or unpack it yourself and give the folder",
+                path.display(),
+                std::env::temp_dir().display()
+            ),
+            DataError::Array(path, fault) => write!(f, "{} {fault}", path.display()),
+            DataError::Several(path, names) => {
+                const SHOWN: usize = 8;
+                let (path, shown) = (path.display(), names[..names.len().min(SHOWN)].join(", "));
+                write!(f, "{path} holds several data sets: give one of {shown}")?;
+                match names.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            DataError::NoImages { path, found, advice } => {
+                let (path, formats) = (path.display(), FORMATS.join(", "));
+                write!(
+                    f,
+                    "no image could be decoded in {path}: supported are {formats}; found {found}"
+                )?;
+                match advice {
+                    Some((name, foreign)) => write!(f, "; {name}: {foreign}"),
+                    None => Ok(()),
+                }
+            }
             DataError::EmptyClass(path, class) => write!(
                 f,
                 "{}: the class folder {class} is empty: fill it or remove it",
@@ -133,11 +179,14 @@ impl std::error::Error for DataError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             DataError::Read(_, error) | DataError::Worker(error) => Some(error),
-            DataError::Archive(_, error) => Some(error),
+            DataError::Archive(_, error) | DataError::Temporary(_, error) => Some(error),
             DataError::Missing(_)
-            | DataError::NotAnArchive(_)
+            | DataError::NotImages(_)
+            | DataError::Foreign(..)
             | DataError::Encrypted(..)
-            | DataError::Idx(..)
+            | DataError::Unpacked(..)
+            | DataError::Array(..)
+            | DataError::Several(..)
             | DataError::NoImages { .. }
             | DataError::EmptyClass(..)
             | DataError::Identical(..)
@@ -157,10 +206,16 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Read(error) => write!(f, "cannot be read: {error}"),
-            Reason::Entry(error) => write!(f, "cannot be read: {error}"),
+            Reason::Method(method) => write!(
+                f,
+                "compressed by method {method}, which is not supported: unpack the archive and \
+                 give the folder"
+            ),
             Reason::Long => write!(f, "longer than {} MiB", MOST_BYTES >> 20),
             Reason::NotAnImage => write!(f, "not an image despite its name"),
             Reason::Format(format) => write!(f, "{format} is not supported"),
+            Reason::Foreign(foreign) => write!(f, "{foreign}"),
+            Reason::Truncated => write!(f, "cut off: a part of the image is missing"),
             Reason::Broken(error) => write!(f, "{error}"),
             Reason::Large => write!(f, "too many pixels to decode"),
             Reason::Small(width, height, crop) => {
@@ -172,10 +227,10 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What is wrong with an IDX file.
-#[derive(Debug, PartialEq, Eq)]
-pub enum IdxFault {
-    /// Neither images nor labels: its first four bytes.
+/// What is wrong with a file of arrays.
+#[derive(Debug, PartialEq)]
+pub enum ArrayFault {
+    /// Neither IDX images nor labels: its first four bytes.
     Mark([u8; 4]),
     /// A file of labels instead of images.
     IsLabels,
@@ -189,29 +244,59 @@ pub enum IdxFault {
     Count(usize, usize),
     /// It would need this much memory, and its length: bytes.
     Expands(u64, u64),
+    /// Not a `.npy` file.
+    Npy(NpyError),
+    /// Values of a type that is not supported.
+    Type(String),
+    /// Not a shape of images.
+    Shape(Vec<usize>),
+    /// Smallest and largest value, which are not those of images.
+    Values(f64, f64),
+    /// A line of a CSV file, and what is wrong with it.
+    Line(u64, String),
 }
 
-impl fmt::Display for IdxFault {
+impl fmt::Display for ArrayFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            IdxFault::Mark(got) => {
+            ArrayFault::Mark(got) => {
                 write!(f, "starts with {got:?}, which is neither IDX images nor labels")
             }
-            IdxFault::IsLabels => write!(f, "holds labels: give the file of images"),
-            IdxFault::IsImages => write!(f, "holds images but has the name of a file of labels"),
-            IdxFault::Length(want, got) if got > want => {
+            ArrayFault::IsLabels => write!(f, "holds labels: give the file of images"),
+            ArrayFault::IsImages => {
+                write!(f, "holds images but has the name of a file of labels")
+            }
+            ArrayFault::Length(want, got) if got > want => {
                 write!(f, "should have {want} bytes and has more")
             }
-            IdxFault::Length(want, got) => write!(f, "should have {want} bytes and has {got}"),
-            IdxFault::Size(count, rows, columns) => {
+            ArrayFault::Length(want, got) => {
+                write!(f, "should have {want} bytes and has {got}: download or copy it again")
+            }
+            ArrayFault::Size(count, rows, columns) => {
                 write!(f, "holds {count} images of {rows} x {columns}")
             }
-            IdxFault::Expands(memory, length) => {
+            ArrayFault::Expands(memory, length) => {
                 write!(f, "would need {} MiB of memory and has {length} bytes", memory >> 20)
             }
-            IdxFault::Count(labels, images) => {
+            ArrayFault::Count(labels, images) => {
                 write!(f, "holds {labels} labels for {images} images")
             }
+            ArrayFault::Npy(error) => write!(f, "cannot be used: {error}"),
+            ArrayFault::Type(got) => write!(
+                f,
+                "holds values of type {got}: save images with astype(\"uint8\"), labels with \
+                 astype(\"int64\")"
+            ),
+            ArrayFault::Shape(shape) => write!(
+                f,
+                "has the shape {shape:?}: images are N x height x width, with 1, 3 or 4 channels \
+                 first or last, or N x a square number of gray pixels"
+            ),
+            ArrayFault::Values(least, most) => write!(
+                f,
+                "has values from {least} to {most}: pixels are 0 to 255, 0 to 1 or -1 to 1"
+            ),
+            ArrayFault::Line(line, what) => write!(f, "cannot be used: line {line}: {what}"),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The files of a folder.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archive::is_hidden;
 use super::error::{DataError, Reason, Skipped};
 
 /// The files of a folder.
@@ -20,7 +21,7 @@ pub(super) struct Walk {
     pub empty: Vec<String>,
 }
 
-/// All files below `root`; names that start with a dot are hidden. Links are followed, but no
+/// All files below `root`; hidden ones are counted. Links are followed, but no
 /// folder is entered twice, so a link to a parent is harmless.
 ///
 /// # Errors
@@ -62,7 +63,7 @@ fn list(path: &Path, entered: &mut HashSet<PathBuf>) -> io::Result<Vec<PathBuf>>
 
 fn place(parent: &str, path: PathBuf, walk: &mut Walk, folders: &mut VecDeque<(String, PathBuf)>) {
     let own = path.file_name().unwrap_or_default().to_string_lossy();
-    if own.starts_with('.') {
+    if is_hidden(&own) {
         walk.hidden += 1;
         return;
     }
@@ -77,15 +78,6 @@ fn place(parent: &str, path: PathBuf, walk: &mut Walk, folders: &mut VecDeque<(S
         Ok(_) => {}
         Err(error) => walk.skipped.push(Skipped { name, reason: Reason::Read(error) }),
     }
-}
-
-/// The first `most` bytes of a file.
-pub(super) fn head(path: &Path, most: u64) -> Result<Vec<u8>, Reason> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(Reason::Read)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -108,7 +100,6 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["a/b/c.png", "a/z.png", "b.png"]);
         assert_eq!(walk.hidden, 3);
-        assert_eq!(head(&walk.files[0].1, 3).unwrap().len(), 3);
     }
 
     #[cfg(unix)]

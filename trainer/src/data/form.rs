@@ -11,6 +11,8 @@ pub struct Form {
     pub channels: usize,
     /// The part of an image that is kept before it is resized.
     pub crop: Crop,
+    /// Whether rows become columns: EMNIST's images lie that way.
+    pub transpose: bool,
 }
 
 impl Form {
@@ -30,6 +32,16 @@ impl Form {
     /// Values of an image, all planes.
     pub fn values(&self) -> usize {
         self.planes() * self.pixels()
+    }
+
+    /// Planes with rows and columns exchanged, if the form asks for it.
+    pub(super) fn turned(&self, planes: Box<[u8]>) -> Box<[u8]> {
+        if !self.transpose {
+            return planes;
+        }
+        let (side, plane) = (self.size as usize, self.pixels());
+        let from = |at: usize| at / plane * plane + at % side * side + at % plane / side;
+        (0..planes.len()).map(|at| planes[from(at)]).collect()
     }
 
     /// Interleaved pixels of `step` bytes, 1 or 3, as planes of this form. A gray picture fills all

@@ -2,201 +2,250 @@
 //! formats") and of the sets made after it: images in one file, their labels in another, each plain
 //! or packed by gzip.
 
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-use image::GrayImage;
+use super::error::{ArrayFault, DataError, Reason};
+use super::splits::split;
+use super::stack::{Size, Stack, check, exactly};
+use super::tree::Entry;
 
-use super::decode::fit;
-use super::error::{DataError, IdxFault};
-use super::form::Form;
+/// The first two bytes of every file are 0; then come the type of the values and the number of
+/// dimensions.
+const BYTES: u8 = 8;
+/// Big-endian integers of 32 bits.
+const INTEGERS: u8 = 12;
 
-/// First four bytes of a file of images: unsigned bytes, three dimensions.
-const IMAGES: [u8; 4] = [0, 0, 8, 3];
-/// First four bytes of a file of labels: unsigned bytes, one dimension.
-const LABELS: [u8; 4] = [0, 0, 8, 1];
-/// Largest number of bytes of pixels that is read: no such data set is larger.
-const MOST_BYTES: u64 = 2 << 30;
-/// Bytes of memory, images and what is kept for each of them, for each byte of the file: MNIST
-/// needs 17.
-const EXPANSION: u64 = 256;
-/// Bytes that a data set keeps for each image beside its pixels.
-pub(super) const PER_IMAGE: u64 = 128;
-/// Bytes of memory that a file may need whatever its length.
-const FREE: u64 = 256 << 20;
-
-/// Images and their labels.
-#[derive(Debug)]
-pub(super) struct Idx {
-    /// Pixels of all images, one after the other.
-    pub pixels: Vec<u8>,
-    /// Rows of an image.
-    pub rows: usize,
-    /// Pixels of a row.
-    pub columns: usize,
-    /// The class of each image; none without a file of labels.
-    pub labels: Option<Vec<u8>>,
+/// What an IDX file holds, by its first four bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// Bytes, with or without channels.
+    Images,
+    /// Numbers of this many bytes; if there are several for an image, the class is the first
+    /// (QMNIST).
+    Labels(u64),
 }
 
-/// The file of images at `path` or in the folder `path`; the training images if there are several.
-pub(super) fn find(path: &Path) -> Option<PathBuf> {
-    if path.is_dir() {
-        let mut files: Vec<PathBuf> = fs::read_dir(path)
-            .ok()?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| name(path).contains("idx3-ubyte") && path.is_file())
-            .collect();
-        files.sort_by_key(|path| (!name(path).starts_with("train"), name(path)));
-        return files.into_iter().next();
+fn holds(mark: [u8; 4]) -> Option<Holds> {
+    match mark {
+        [0, 0, BYTES, 3 | 4] => Some(Holds::Images),
+        [0, 0, BYTES, 1] => Some(Holds::Labels(1)),
+        [0, 0, INTEGERS, 1 | 2] => Some(Holds::Labels(4)),
+        _ => None,
     }
-    // Opening a pipe would block.
-    if !path.is_file() {
-        return None;
-    }
-    let is =
-        name(path).contains("-ubyte") || mark(path).is_some_and(|m| [IMAGES, LABELS].contains(&m));
-    is.then(|| path.into())
 }
 
-/// Reads a file of images, and the file of labels with the matching name beside it.
+/// Whether a name is that of an IDX file of images.
+pub(super) fn names_images(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let idx = name.contains("ubyte") || name.contains("idx");
+    name.contains("idx3") || name.contains("idx4") || (idx && name.contains("images"))
+}
+
+/// Whether a name is that of an IDX file.
+pub(super) fn names_idx(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    names_images(&name)
+        || name.contains("-ubyte")
+        || name.contains("idx1-")
+        || name.contains("idx2-")
+}
+
+/// Whether a file begins as one of images or labels.
+pub(super) fn begins_as_idx(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|&mark| holds(mark).is_some())
+}
+
+/// Whether a file begins as one of images.
+pub(super) fn begins_as_images(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|&mark| holds(mark) == Some(Holds::Images))
+}
+
+/// Which of `images` to read: those to train on, if there are parts for other purposes. Copies in a
+/// folder of their own name, as Kaggle has them, and compressed ones are not other files.
 ///
 /// # Errors
-/// [`DataError::Idx`] names the file and what is wrong with it, [`DataError::Read`] one that cannot
-/// be read.
-pub(super) fn read(path: &Path) -> Result<Idx, DataError> {
-    let ([count, rows, columns], pixels) = body(path, IMAGES)?;
-    let labels = match labels_of(path) {
-        Some(beside) => {
-            let ([count], labels) = body(&beside, LABELS)?;
-            if count != pixels.len() as u64 / (rows * columns) {
-                let fault = IdxFault::Count(labels.len(), pixels.len() / (rows * columns) as usize);
-                return Err(DataError::Idx(beside, fault));
-            }
-            Some(labels)
+/// The names of the files if there are several and no name tells which one to use.
+pub(super) fn choose(images: &[Entry]) -> Result<&Entry, Vec<String>> {
+    let best = images.iter().map(|e| split(e.file_name())).min();
+    let mut likely: Vec<&Entry> =
+        images.iter().filter(|e| Some(split(e.file_name())) == best).collect();
+    likely.sort_by_key(|e| (e.name.ends_with(".gz"), e.name.matches('/').count(), &e.name));
+    let place = |entry: &Entry| {
+        let own = spelling(entry.file_name());
+        let folders = entry.folder().split('/').filter(|part| spelling(part) != own);
+        (folders.collect::<Vec<_>>().join("/"), own)
+    };
+    let places: BTreeSet<_> = likely.iter().map(|entry| place(entry)).collect();
+    match likely[..] {
+        [first, ..] if places.len() == 1 => Ok(first),
+        _ => Err(likely.iter().map(|e| e.name.clone()).collect()),
+    }
+}
+
+/// `train-images.idx3-ubyte.gz` and `train-images-idx3-ubyte` are spelled the same.
+fn spelling(name: &str) -> String {
+    name.strip_suffix(".gz").unwrap_or(name).replace('.', "-")
+}
+
+/// Reads a file of images, and the file of labels with the matching name among `beside`.
+///
+/// # Errors
+/// [`DataError::Array`] names the file below `root` and what is wrong with it, [`DataError::Read`]
+/// one that cannot be read.
+pub(super) fn read(images: &Entry, beside: &[Entry], root: &Path) -> Result<Stack, DataError> {
+    let fault = |of: &Entry, fault| DataError::Array(root.join(&of.name), fault);
+    let (sides, pixels, kind) = body(images, root)?;
+    if kind != Holds::Images {
+        return Err(fault(images, ArrayFault::IsLabels));
+    }
+    let (size, pixels) = arrange(&sides, pixels).map_err(|e| fault(images, e))?;
+    let mut stack = Stack {
+        pixels,
+        size,
+        labels: Vec::new(),
+        classes: Vec::new(),
+        name: images.file_name().into(),
+        format: "idx",
+        notes: Vec::new(),
+    };
+    if let Some(labels) = labels_of(images, beside) {
+        let (sides, bytes, kind) = body(labels, root)?;
+        let Holds::Labels(width) = kind else {
+            return Err(fault(labels, ArrayFault::IsImages));
+        };
+        let each = sides.get(1).copied().unwrap_or(1).max(1) * width;
+        let number =
+            |bytes: &[u8]| bytes[..width as usize].iter().fold(0, |n, &b| n << 8 | i64::from(b));
+        let numbers: Vec<i64> = bytes.chunks_exact(each as usize).map(number).collect();
+        let names = mapping(images, beside);
+        stack.label(&numbers, &names).map_err(|e| fault(labels, e))?;
+    }
+    Ok(stack)
+}
+
+/// The size of images of these dimensions, and their values with channels interleaved.
+fn arrange(sides: &[u64], pixels: Vec<u8>) -> Result<(Size, Vec<u8>), ArrayFault> {
+    let side = |i: usize| sides[i] as usize;
+    match *sides {
+        [_, _, _] => Ok((Size { rows: side(1), columns: side(2), channels: 1 }, pixels)),
+        [_, _, _, 1 | 3 | 4] => {
+            Ok((Size { rows: side(1), columns: side(2), channels: side(3) }, pixels))
         }
-        None => None,
+        [_, 1 | 3 | 4, _, _] => {
+            let size = Size { rows: side(2), columns: side(3), channels: side(1) };
+            Ok((size, interleaved(&pixels, size)))
+        }
+        _ => Err(ArrayFault::Shape(sides.iter().map(|&side| side as usize).collect())),
+    }
+}
+
+/// Images of planes, one after the other, with channels interleaved.
+pub(super) fn interleaved(planes: &[u8], size: Size) -> Vec<u8> {
+    let plane = size.rows * size.columns;
+    let image = |image: &[u8]| -> Vec<u8> {
+        (0..plane)
+            .flat_map(|at| (0..size.channels).map(move |c| c * plane + at))
+            .map(|i| image[i])
+            .collect()
     };
-    debug_assert_eq!(count * rows * columns, pixels.len() as u64);
-    Ok(Idx { pixels, rows: rows as usize, columns: columns as usize, labels })
+    planes.chunks_exact(size.values()).flat_map(image).collect()
 }
 
-impl Idx {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.pixels.len() / (self.rows * self.columns)
-    }
-
-    /// The pixels of image `i`, row by row.
-    pub fn raw(&self, i: usize) -> &[u8] {
-        let image = self.rows * self.columns;
-        &self.pixels[i * image..][..image]
-    }
-
-    /// Image `i` as planes of `form`.
-    pub fn image(&self, i: usize, form: &Form) -> Box<[u8]> {
-        let (width, height) = (self.columns as u32, self.rows as u32);
-        let gray = GrayImage::from_raw(width, height, self.raw(i).to_vec());
-        fit(gray.expect("a byte for each pixel").into(), form)
-    }
-}
-
-/// The dimensions and bytes of a file that must start with `want`.
-fn body<const D: usize>(path: &Path, want: [u8; 4]) -> Result<([u64; D], Vec<u8>), DataError> {
-    let failed = |e| DataError::Read(path.into(), e);
-    let fault = |fault| DataError::Idx(path.into(), fault);
-    let mut file = open(path).map_err(failed)?;
+/// The dimensions and bytes of a file, and what they are.
+fn body(entry: &Entry, root: &Path) -> Result<(Vec<u64>, Vec<u8>, Holds), DataError> {
+    let path = || root.join(&entry.name);
+    let failed = |e| DataError::Read(path(), e);
+    let fault = |fault| DataError::Array(path(), fault);
+    let mut file = entry.plain().map_err(|reason| unreadable(path().as_path(), reason))?;
+    let mut mark = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut mark).map_err(failed)?;
+    let Some(mark) = mark.first_chunk::<4>() else {
+        return Err(fault(ArrayFault::Length(16, mark.len() as u64)));
+    };
+    let Some(kind) = holds(*mark) else {
+        return Err(match entry.foreign() {
+            Some(foreign) => DataError::Foreign(path(), foreign),
+            None => fault(ArrayFault::Mark(*mark)),
+        });
+    };
+    let dimensions = u64::from(mark[3]);
+    let length = 4 + 4 * dimensions;
     let mut head = Vec::new();
-    let length = 4 + 4 * D as u64;
-    file.by_ref().take(length).read_to_end(&mut head).map_err(failed)?;
-    match head.first_chunk::<4>() {
-        Some(mark) if *mark == want => {}
-        Some(&LABELS) => return Err(fault(IdxFault::IsLabels)),
-        Some(&IMAGES) => return Err(fault(IdxFault::IsImages)),
-        Some(mark) => return Err(fault(IdxFault::Mark(*mark))),
-        None => return Err(fault(IdxFault::Length(length, head.len() as u64))),
+    file.by_ref().take(4 * dimensions).read_to_end(&mut head).map_err(failed)?;
+    if (head.len() as u64) < 4 * dimensions {
+        return Err(fault(ArrayFault::Length(length, 4 + head.len() as u64)));
     }
-    if (head.len() as u64) < length {
-        return Err(fault(IdxFault::Length(length, head.len() as u64)));
-    }
-    let mut sides = [0; D];
-    for (side, bytes) in sides.iter_mut().zip(head[4..].chunks_exact(4)) {
-        *side = bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b));
-    }
-    let size = sides.iter().try_fold(1u64, |n, &side| n.checked_mul(side));
-    let Some(size) = size.filter(|size| (1..=MOST_BYTES).contains(size)) else {
-        let side = |i: usize| sides.get(i).copied().unwrap_or(1);
-        return Err(fault(IdxFault::Size(side(0), side(1), side(2))));
+    let (sides, _) = head.as_chunks::<4>();
+    let sides: Vec<u64> = sides.iter().map(|&side| u64::from(u32::from_be_bytes(side))).collect();
+    let side = |i: usize| sides.get(i).copied().unwrap_or(1);
+    let of = match kind {
+        Holds::Images => [side(1), side(2), side(3)],
+        Holds::Labels(width) => [side(1), width, 1],
     };
-    let on_disk = fs::metadata(path).map_err(failed)?.len();
-    // One byte of a file may expand to a thousand, and each may be an image.
-    let images = if want == IMAGES { sides[0] } else { 0 };
-    let memory = size.saturating_add(images.saturating_mul(PER_IMAGE));
-    if memory > on_disk.saturating_mul(EXPANSION).max(FREE) {
-        return Err(fault(IdxFault::Expands(memory, on_disk)));
-    }
-    let mut bytes = Vec::new();
-    // One byte more, to detect excess.
-    file.take(size + 1).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 == size {
-        true => Ok((sides, bytes)),
-        false => Err(fault(IdxFault::Length(length + size, length + bytes.len() as u64))),
-    }
+    let size = check(side(0), of, entry.stored()).map_err(fault)?;
+    let bytes = exactly(&mut file, size, length).map_err(failed)?.map_err(fault)?;
+    Ok((sides, bytes, kind))
 }
 
-/// A file's bytes, decompressed if it is compressed.
-fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let mut first = [0; 2];
-    let packed = File::open(path)?.read_exact(&mut first).is_ok() && first == [0x1f, 0x8b];
-    let file = BufReader::new(File::open(path)?);
-    Ok(match packed {
-        true => Box::new(MultiGzDecoder::new(file)),
-        false => Box::new(file),
-    })
-}
-
-fn mark(path: &Path) -> Option<[u8; 4]> {
-    let mut mark = [0; 4];
-    open(path).ok()?.read_exact(&mut mark).ok()?;
-    Some(mark)
-}
-
-/// `train-labels-idx1-ubyte` beside `train-images-idx3-ubyte`, with `.gz` or without.
-fn labels_of(images: &Path) -> Option<PathBuf> {
-    let name = name(images).replace("images", "labels").replace("idx3", "idx1");
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    let folder = images.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Looked for rather than composed: the rest of the name need not be Unicode.
-    let beside = |wanted: &str| match images.file_name().and_then(OsStr::to_str) {
-        Some(_) => Some(images.with_file_name(wanted)),
-        None => fs::read_dir(folder)
-            .ok()?
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| self::name(path) == wanted),
+/// A file that cannot be opened, as an error of the data set.
+pub(super) fn unreadable(path: &Path, reason: Reason) -> DataError {
+    let error = match reason {
+        Reason::Read(error) => error,
+        other => std::io::Error::other(other.to_string()),
     };
-    [name.clone(), plain.into(), format!("{plain}.gz")]
-        .into_iter()
-        .filter_map(|name| beside(&name))
-        .find(|path| path != images && path.is_file())
+    DataError::Read(path.into(), error)
 }
 
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// `train-labels-idx1-ubyte` beside `train-images-idx3-ubyte`, with `.gz` or without; QMNIST's ends
+/// in `-idx2-int`. In the same folder, or, as Kaggle has them, each in one of its own name.
+fn labels_of<'a>(images: &Entry, beside: &'a [Entry]) -> Option<&'a Entry> {
+    let name = spelling(images.file_name());
+    let at = name.find("idx").unwrap_or(name.len());
+    let stem = name[..at].replace("images", "labels");
+    let other = |entry: &&Entry| {
+        let own = spelling(entry.file_name());
+        let rest = own.strip_prefix(&stem);
+        entry.name != images.name
+            && (rest.is_some_and(|r| ["idx1-ubyte", "idx2-int", "idx1-int"].contains(&r))
+                || (at == name.len() && own == stem && own != name))
+    };
+    let distance = |entry: &&Entry| {
+        (entry.folder() != images.folder(), entry.name.ends_with(".gz"), entry.name.clone())
+    };
+    beside.iter().filter(other).min_by_key(distance)
+}
+
+/// EMNIST's names of classes: lines of a label and the codes of the characters that it stands for,
+/// in `emnist-letters-mapping.txt` for `emnist-letters-train-images-idx3-ubyte`.
+fn mapping(images: &Entry, beside: &[Entry]) -> BTreeMap<i64, String> {
+    const LONGEST: u64 = 1 << 16;
+    let name = images.file_name();
+    let set =
+        ["-train-", "-test-"].iter().find_map(|part| name.split_once(part)).map(|(set, _)| set);
+    let file = set.map(|set| format!("{set}-mapping.txt"));
+    let found = beside.iter().find(|e| Some(e.file_name()) == file.as_deref());
+    let text = found.and_then(|e| e.head(LONGEST).ok()).unwrap_or_default();
+    let line = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        let (label, code) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some((label, char::from_u32(u32::try_from(code).ok()?)?.to_string()))
+    };
+    String::from_utf8_lossy(&text).lines().filter_map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::data::{DataSet, Open};
+    use crate::data::{Crop, DataSet, Form, Open};
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use std::fs;
     use std::io::Write;
 
-    const FORM: Form = Form { size: 2, channels: 1, crop: crate::data::Crop::Center };
+    const FORM: Form = Form { size: 2, channels: 1, crop: Crop::Center, transpose: false };
+    const IMAGES: [u8; 4] = [0, 0, 8, 3];
+    const LABELS: [u8; 4] = [0, 0, 8, 1];
 
     fn images(count: u32) -> Vec<u8> {
         let head = [IMAGES, count.to_be_bytes(), [0, 0, 0, 2], [0, 0, 0, 2]].concat();
@@ -217,7 +266,9 @@ mod tests {
     fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
-            fs::write(dir.path().join(name), bytes).unwrap();
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
         }
         dir
     }
@@ -231,18 +282,133 @@ mod tests {
         ]);
         let data = DataSet::open(dir.path(), &FORM, 1).unwrap();
         assert_eq!(data.len(), 3);
-        assert_eq!(data.labels(), ["0", "1", "2", "3"]);
+        assert_eq!(data.labels(), ["0", "1", "3"]);
         let of: Vec<_> = (0..3).map(|i| data.label(i).unwrap()).collect();
-        assert_eq!(of, [1, 0, 3]);
+        assert_eq!(of, [1, 0, 2]);
         assert_eq!(data.with(1, <[u8]>::to_vec).unwrap(), [4, 5, 6, 7]);
-        // A file by its own name, and one without labels beside it.
+        // A file by its own name, with and without labels beside it.
         let data = DataSet::open(&dir.path().join("t10k-images-idx3-ubyte"), &FORM, 1).unwrap();
         assert_eq!((data.len(), data.labels().len(), data.label(0)), (1, 0, None));
+        let data = DataSet::open(&dir.path().join("train-images-idx3-ubyte.gz"), &FORM, 1).unwrap();
+        assert_eq!((data.len(), data.labels().len()), (3, 3));
+    }
+
+    #[test]
+    fn the_training_images_wherever_they_lie() {
+        struct Case {
+            files: &'static [(&'static str, u32)],
+            want: u32,
+        }
+        let cases = [
+            // EMNIST and QMNIST sort their test files first.
+            Case {
+                files: &[
+                    ("emnist-balanced-test-images-idx3-ubyte", 2),
+                    ("emnist-balanced-train-images-idx3-ubyte", 5),
+                ],
+                want: 5,
+            },
+            Case {
+                files: &[
+                    ("qmnist-test-images-idx3-ubyte", 2),
+                    ("qmnist-train-images-idx3-ubyte", 4),
+                ],
+                want: 4,
+            },
+            // torchvision.
+            Case {
+                files: &[
+                    ("MNIST/raw/t10k-images-idx3-ubyte", 2),
+                    ("MNIST/raw/train-images-idx3-ubyte", 6),
+                ],
+                want: 6,
+            },
+            // Kaggle.
+            Case {
+                files: &[
+                    ("t10k-images.idx3-ubyte", 2),
+                    ("train-images.idx3-ubyte", 7),
+                    ("train-images-idx3-ubyte/train-images-idx3-ubyte", 7),
+                ],
+                want: 7,
+            },
+        ];
+        for Case { files, want } in cases {
+            let files: Vec<_> = files.iter().map(|&(name, n)| (name, images(n))).collect();
+            let data = DataSet::open(folder(&files).path(), &FORM, 1).unwrap();
+            assert_eq!(data.len(), want as usize, "{}", files[0].0);
+        }
+    }
+
+    #[test]
+    fn several_sets_are_a_question() {
+        let dir = folder(&[
+            ("emnist-digits-train-images-idx3-ubyte", images(2)),
+            ("emnist-letters-train-images-idx3-ubyte", images(3)),
+        ]);
+        let error = DataSet::open(dir.path(), &FORM, 1).unwrap_err().to_string();
+        let want = "holds several data sets: give one of emnist-digits-train-images-idx3-ubyte, \
+                    emnist-letters-train-images-idx3-ubyte";
+        assert!(error.ends_with(want), "{error}");
+    }
+
+    #[test]
+    fn labels_of_other_kinds() {
+        // QMNIST: eight integers for each image, the first is the class.
+        let integers = |rows: &[[u32; 8]]| {
+            let head =
+                [[0, 0, 12, 2], (rows.len() as u32).to_be_bytes(), 8u32.to_be_bytes()].concat();
+            let numbers = rows.iter().flatten().flat_map(|n| n.to_be_bytes());
+            head.into_iter().chain(numbers).collect::<Vec<u8>>()
+        };
+        let dir = folder(&[
+            ("qmnist-train-images-idx3-ubyte.gz", gz(&images(2))),
+            (
+                "qmnist-train-labels-idx2-int.gz",
+                gz(&integers(&[[5; 8], [300, 1, 0, 0, 0, 0, 0, 0]])),
+            ),
+        ]);
+        let data = DataSet::open(dir.path(), &FORM, 1).unwrap();
+        assert_eq!((data.labels(), data.label(1)), (&["5".into(), "300".into()][..], Some(1)));
+        // EMNIST: letters count from 1, and their names lie beside.
+        let files = [
+            ("emnist-letters-train-images-idx3-ubyte", images(2)),
+            ("emnist-letters-train-labels-idx1-ubyte", labels(&[1, 26])),
+            ("emnist-letters-mapping.txt", b"1 65 97\n26 90 122\n".to_vec()),
+        ];
+        let data = DataSet::open(folder(&files).path(), &FORM, 1).unwrap();
+        assert_eq!(data.labels(), ["A", "Z"]);
+        let data = DataSet::open(folder(&files[..2]).path(), &FORM, 1).unwrap();
+        assert_eq!(data.labels(), ["1", "26"]);
+        assert!(data.notes()[0].contains("--transpose"), "{:?}", data.notes());
+        let form = Form { transpose: true, ..FORM };
+        let data = DataSet::open(folder(&files[..2]).path(), &form, 1).unwrap();
+        assert_eq!(data.notes(), [""; 0]);
+        assert_eq!(data.with(0, <[u8]>::to_vec).unwrap(), [0, 2, 1, 3]);
+    }
+
+    #[test]
+    fn channels_first_and_last() {
+        let head = |sides: [u32; 4]| {
+            let sides = sides.iter().flat_map(|side| side.to_be_bytes());
+            [0, 0, 8, 4].into_iter().chain(sides).collect::<Vec<u8>>()
+        };
+        let pixels = [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3];
+        let first = [head([1, 3, 2, 2]), pixels.to_vec()].concat();
+        let last = [head([1, 2, 2, 3]), [1, 2, 3].repeat(4)].concat();
+        let form = Form { channels: 3, ..FORM };
+        for bytes in [first, last] {
+            let dir = folder(&[("train-images-idx4-ubyte", bytes)]);
+            let data = DataSet::open(dir.path(), &form, 1).unwrap();
+            assert_eq!(data.with(0, <[u8]>::to_vec).unwrap(), pixels);
+            assert!(!data.is_gray().unwrap());
+        }
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn labels_beside_a_name_that_is_not_unicode() {
+        use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let dir = folder(&[]);
         let path = |name: &[u8]| dir.path().join(OsStr::from_bytes(name));
@@ -255,7 +421,7 @@ mod tests {
     #[test]
     fn brought_to_a_form() {
         let dir = folder(&[("train-images-idx3-ubyte", images(2))]);
-        let form = Form { size: 4, channels: 3, crop: crate::data::Crop::Center };
+        let form = Form { size: 4, channels: 3, ..FORM };
         let data = DataSet::open(dir.path(), &form, 1).unwrap();
         assert_eq!(data.with(0, <[u8]>::len).unwrap(), 48);
     }
@@ -281,7 +447,7 @@ mod tests {
         let long = [images(1), vec![0]].concat();
         let none = images(0);
         type Files<'a> = Vec<(&'a str, Vec<u8>)>;
-        let cases: [(Files, &str); 10] = [
+        let cases: [(Files, &str); 11] = [
             (vec![(name, cut)], "should have 28 bytes and has 20"),
             (vec![(name, long)], "should have 20 bytes and has more"),
             (vec![(name, images(1)[..9].to_vec())], "should have 16 bytes and has 9"),
@@ -290,6 +456,7 @@ mod tests {
             (vec![(name, huge)], "holds 4294967295 images of 4294967295 x 4294967295"),
             (vec![(name, labels(&[1]))], "holds labels: give the file of images"),
             (vec![(name, b"text and so on and on".to_vec())], "starts with [116, 101, 120, 116]"),
+            (vec![(name, b"<!DOCTYPE html>".to_vec())], ": a web page"),
             (vec![(name, images(2)), (beside, labels(&[1]))], "holds 1 labels for 2 images"),
             (
                 vec![(name, images(2)), (beside, images(2))],
@@ -324,7 +491,7 @@ mod tests {
         let mut bytes = [IMAGES, 1_000_000u32.to_be_bytes(), [0, 0, 0, 1], [0, 0, 0, 1]].concat();
         bytes.extend((0..1_000_000).map(|i| u8::from(i == 7)));
         let dir = folder(&[(name, gz(&bytes))]);
-        let form = Form { size: 64, channels: 3, crop: crate::data::Crop::Center };
+        let form = Form { size: 64, channels: 3, ..FORM };
         let open = Open { budget: 1 << 20, ..Open::new(&form) };
         let data = open.path(dir.path()).unwrap();
         assert_eq!(data.len(), 1_000_000);

@@ -1,4 +1,4 @@
-//! What is in a folder, archive or IDX file, before anything is trained on it.
+//! What is in a folder, an archive or a file of arrays, before anything is trained on it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -11,11 +11,12 @@ use serde::Serialize;
 use super::decode::{fit, open};
 use super::error::{DataError, Skipped};
 use super::form::Form;
-use super::idx;
 use super::labels::classes;
-use super::open::on_threads;
+use super::open::{notes, on_threads};
 use super::set::{SEED, hash};
-use super::source;
+use super::source::{Found, find};
+use super::stack::Stack;
+use super::tree::Entry;
 
 /// What is in a data set.
 #[derive(Debug, Default, Serialize)]
@@ -49,6 +50,8 @@ pub struct Inspection {
     pub mean: Vec<f32>,
     /// Mean and deviation of all values, from 0 to 255.
     pub value: [f64; 2],
+    /// Lines about choices that were made.
+    pub notes: Vec<String>,
 }
 
 /// A file that does not decode.
@@ -97,13 +100,13 @@ impl Sums {
 /// # Errors
 /// [`DataError`], as for opening a set for training. Files that do not decode are not an error.
 pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, DataError> {
-    if let Some(file) = idx::find(path) {
-        return of_idx(&file, form);
-    }
-    let mut found = source::find(path)?;
+    let mut found = match find(path)? {
+        Found::Files(files) => files,
+        Found::Stack(stack) => return Ok(of_stack(&stack, path, form)),
+    };
     let entries = std::mem::take(&mut found.entries);
     let sums = Mutex::new(Sums::new(form));
-    let look = |entry: source::Entry| {
+    let look = |entry: Entry| {
         let looked = entry.read().and_then(|bytes| {
             let (image, format, _room) = open(&bytes, &entry.name)?;
             let color = image.color();
@@ -148,21 +151,25 @@ pub fn inspect(path: &Path, form: &Form, workers: usize) -> Result<Inspection, D
         .iter()
         .map(|s| Unreadable { name: s.name.clone(), reason: s.reason.to_string() })
         .collect();
-    (result.other, result.hidden) = (found.other, found.hidden);
+    (result.other, result.hidden, result.notes) = (found.other, found.hidden, found.notes);
     Ok(result)
 }
 
-fn of_idx(path: &Path, form: &Form) -> Result<Inspection, DataError> {
-    let idx = idx::read(path)?;
-    let size = (idx.columns as u32, idx.rows as u32);
+fn of_stack(stack: &Stack, path: &Path, form: &Form) -> Inspection {
+    let size = (stack.size.columns as u32, stack.size.rows as u32);
+    let kind = match stack.size.channels {
+        1 => "gray",
+        3 => "color",
+        _ => "color with transparency",
+    };
     // Equal images are brought to the form once: a kilobyte of gzip can hold a million of them.
     let mut distinct: HashMap<&[u8], Vec<usize>> = HashMap::new();
-    for i in 0..idx.len() {
-        distinct.entry(idx.raw(i)).or_default().push(i);
+    for i in 0..stack.len() {
+        distinct.entry(stack.raw(i)).or_default().push(i);
     }
-    let (mut sums, mut hashes) = (Sums::new(form), vec![0; idx.len()]);
+    let (mut sums, mut hashes) = (Sums::new(form), vec![0; stack.len()]);
     for same in distinct.values() {
-        let pixels = idx.image(same[0], form);
+        let pixels = stack.image(same[0], form);
         sums.add(&pixels, same.len() as u64);
         let pixels = hash(SEED, &pixels);
         same.iter().for_each(|&i| hashes[i] = pixels);
@@ -172,18 +179,19 @@ fn of_idx(path: &Path, form: &Form) -> Result<Inspection, DataError> {
         .enumerate()
         .map(|(i, pixels)| Looked {
             name: format!("image {i}"),
-            format: "idx".into(),
-            kind: "gray",
+            format: stack.format.into(),
+            kind,
             size,
-            content: hash(SEED, idx.raw(i)),
+            content: hash(SEED, stack.raw(i)),
             pixels,
         })
         .collect();
     let mut result = summary(&images, &sums);
-    for label in idx.labels.iter().flatten() {
-        *result.classes.entry(label.to_string()).or_default() += 1;
+    for &label in &stack.labels {
+        *result.classes.entry(stack.classes[usize::from(label)].clone()).or_default() += 1;
     }
-    Ok(result)
+    result.notes = notes(stack, path, form);
+    result
 }
 
 fn summary(images: &[Looked], sums: &Sums) -> Inspection {
@@ -262,7 +270,7 @@ mod tests {
         save("dog/d.png", 200, 12);
         fs::write(dir.path().join("dog/broken.png"), b"no").unwrap();
         fs::write(dir.path().join("dog/notes.txt"), b"no").unwrap();
-        let form = Form { size: 8, channels: 3, crop: Crop::Center };
+        let form = Form { size: 8, channels: 3, crop: Crop::Center, transpose: false };
         let got = inspect(dir.path(), &form, 2).unwrap();
         assert_eq!(got.images, 4);
         assert_eq!(got.formats, BTreeMap::from([("bmp".into(), 1), ("png".into(), 3)]));

@@ -1,27 +1,49 @@
 //! Classes from folders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The names of the classes, sorted, and the class of each file. A class is the first folder below
-/// the folders that all files share (an archive often holds one folder with everything in it). If
-/// some files are outside such a folder, there are no classes.
-pub(super) fn classes(files: &[&str]) -> (Vec<String>, Vec<usize>) {
-    let folders: Vec<Vec<&str>> = files
-        .iter()
-        .map(|file| {
-            let mut parts: Vec<&str> = file.split('/').collect();
-            parts.pop();
-            parts
-        })
-        .collect();
-    let shared = folders.first().map_or(0, |first| {
+use super::splits::are_splits;
+use super::tree::is_archive;
+
+/// The folders that each file is in.
+pub(super) fn folders<'a>(files: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let parts = |file: &&'a str| {
+        let mut parts: Vec<&str> = file.split('/').collect();
+        parts.pop();
+        parts
+    };
+    files.iter().map(parts).collect()
+}
+
+/// Number of outer folders that all files share: an archive often holds one folder with everything
+/// in it.
+pub(super) fn shared(folders: &[Vec<&str>]) -> usize {
+    folders.first().map_or(0, |first| {
         let same = |d: usize| folders.iter().all(|folder| folder.get(d) == first.get(d));
         (0..first.len()).take_while(|&d| same(d)).count()
-    });
-    let own: Option<Vec<&str>> = folders.iter().map(|folder| folder.get(shared).copied()).collect();
-    let Some(own) = own else {
-        return (Vec::new(), Vec::new());
+    })
+}
+
+/// The names of the classes, sorted, and the class of each file. A class is the first folder below
+/// those that all files share and those that are the parts of a data set. If some files are outside
+/// such a folder, there are no classes.
+pub(super) fn classes(files: &[&str]) -> (Vec<String>, Vec<usize>) {
+    let mut folders = folders(files);
+    let shared = loop {
+        let shared = shared(&folders);
+        let level: Option<BTreeSet<&str>> =
+            folders.iter().map(|folder| folder.get(shared).copied()).collect();
+        let Some(level) = level.filter(|level| !level.is_empty()) else {
+            return (Vec::new(), Vec::new());
+        };
+        if !are_splits(level.iter().copied()) && !level.iter().all(|name| is_archive(name)) {
+            break shared;
+        }
+        // Parts may have more folders in common: `train/images/cat`.
+        folders.iter_mut().for_each(|folder| _ = folder.drain(..=shared));
     };
+    let own: Option<Vec<&str>> = folders.iter().map(|folder| folder.get(shared).copied()).collect();
+    let own = own.unwrap_or_default();
     let mut numbers: BTreeMap<&str, usize> = own.iter().map(|&class| (class, 0)).collect();
     numbers.values_mut().enumerate().for_each(|(i, number)| *number = i);
     let of = own.iter().map(|class| numbers[class]).collect();
@@ -55,6 +77,18 @@ mod tests {
             },
             Case { files: &["dog/x.png", "cat/y.png", "stray.png"], labels: &[], of: &[] },
             Case { files: &["s/dog/x.png", "s/stray.png"], labels: &[], of: &[] },
+            Case {
+                files: &["s/test/dog/x.png", "s/val/cat/y.png", "s/val/dog/z.png"],
+                labels: &["cat", "dog"],
+                of: &[1, 0, 1],
+            },
+            Case {
+                files: &["a_test/a_test/dog/x.png", "a_val/a_val/cat/y.png"],
+                labels: &["cat", "dog"],
+                of: &[1, 0],
+            },
+            Case { files: &["test/x.png", "val/y.png"], labels: &[], of: &[] },
+            Case { files: &["000.tar/x.png", "001.tar/y.png"], labels: &[], of: &[] },
         ];
         for Case { files, labels, of } in cases {
             let (got, got_of) = classes(files);

@@ -1,5 +1,5 @@
-//! Images to batches: a folder, a zip archive, IDX files or the built-in drawn faces, as numbers in
-//! [-1, 1].
+//! Images to batches: folders, archives and arrays of images, or the built-in drawn faces, as
+//! numbers in [-1, 1].
 //!
 //! In the order that an image passes through them: [`DataSet::open`] finds and decodes files,
 //! [`Order`] shuffles them, [`Batches`] prepares batches on worker threads ahead of the training
@@ -8,17 +8,24 @@
 
 mod archive;
 mod batches;
+mod blob;
+mod choice;
+mod cifar;
 mod crop;
 mod decode;
 pub mod digits;
 pub mod drawn;
+mod dtype;
 mod error;
 mod folder;
+mod foreign;
 mod form;
 mod formats;
 mod idx;
 pub mod inspect;
+mod jpeg;
 mod labels;
+mod numpy;
 mod open;
 mod order;
 mod rng;
@@ -26,10 +33,16 @@ mod room;
 mod set;
 pub mod sheet;
 mod source;
+mod splits;
+mod stack;
+mod table;
+mod tar;
+mod tree;
 
 pub use batches::{Batches, Ready};
 pub use crop::{Crop, UnknownCrop};
-pub use error::{DataError, IdxFault, Reason, Skipped};
+pub use error::{ArrayFault, DataError, Reason, Skipped};
+pub use foreign::Foreign;
 pub use form::Form;
 pub use formats::FORMATS;
 pub use open::Open;

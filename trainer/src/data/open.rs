@@ -1,4 +1,4 @@
-//! The ways to a [`DataSet`]: a folder or archive of files, IDX files, drawn faces, drawn digits.
+//! The ways to a [`DataSet`]: image files, arrays of images, drawn faces, drawn digits.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +11,14 @@ use super::digits;
 use super::drawn;
 use super::error::{DataError, Skipped};
 use super::form::Form;
-use super::idx;
 use super::labels::classes;
 use super::set::{BUDGET, DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};
-use super::source::{self, Entry};
+use super::source::{Files, Found, find};
+use super::splits::{Split, split};
+use super::stack::Stack;
+use super::tree::Entry;
 
-/// Largest number of values that a pixel of an IDX file becomes for its images to be kept in memory:
+/// Largest number of values that a pixel of an array becomes for its images to be kept in memory:
 /// MNIST at 128 x 128 in color has 63.
 const ENLARGED: usize = 256;
 
@@ -39,19 +41,22 @@ impl<'a> Open<'a> {
         Open { form, workers: 1, budget: BUDGET, progress: &|_, _| () }
     }
 
-    /// The images of a folder (flat, or a folder per class), a zip archive or an IDX file (or a
-    /// folder of them).
+    /// The images of a folder (flat, or a folder per class), an archive, or a file of arrays. Of parts
+    /// for training and for testing beside each other, only those for training.
     ///
     /// # Errors
-    /// [`DataError`]: the path is missing, unreadable, neither folder nor archive, damaged or
-    /// encrypted, or none of its files could be decoded. Single files that cannot be decoded are
-    /// [`DataSet::skipped`].
+    /// [`DataError`]: the path is missing, unreadable, damaged, encrypted, not in a supported format,
+    /// holds several data sets, or none of its files could be decoded. Single files that
+    /// cannot be decoded are [`DataSet::skipped`].
     pub fn path(&self, path: &Path) -> Result<DataSet, DataError> {
-        let Open { form, workers, budget, progress } = *self;
-        if let Some(file) = idx::find(path) {
-            return self.idx(&file);
+        match find(path)? {
+            Found::Files(files) => self.files(files, path),
+            Found::Stack(stack) => self.stack(*stack, path),
         }
-        let mut found = source::find(path)?;
+    }
+
+    fn files(&self, mut found: Files, path: &Path) -> Result<DataSet, DataError> {
+        let Open { form, workers, budget, progress } = *self;
         let entries = std::mem::take(&mut found.entries);
         let fit = budget / form.values().max(1);
         let (done, all) = (AtomicUsize::new(0), entries.len());
@@ -84,18 +89,24 @@ impl<'a> Open<'a> {
             }
         }
         if images.is_empty() {
-            return Err(DataError::NoImages { path: path.into(), found: found.inventory() });
+            return Err(found.no_images(path));
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Digit(_) | Origin::Idx(..) => "",
+            Origin::Drawn(_) | Origin::Digit(_) | Origin::Stack(..) => "",
         });
-        let (labels, of) = classes(&names.collect::<Vec<_>>());
+        let names: Vec<&str> = names.collect();
+        let (labels, of) = classes(&names);
+        // An empty folder is a class if those of the classes lie beside it.
+        let outer = names[0].split('/').next().unwrap_or_default();
+        let beside = labels.iter().any(|label| label == outer);
+        let empty =
+            found.empty.iter().find(|name| beside && split(name) == Split::Unknown).cloned();
         for (image, label) in images.iter_mut().zip(of) {
             image.label = Some(label);
         }
-        if let (false, Some(class)) = (labels.is_empty(), found.empty.first()) {
-            return Err(DataError::EmptyClass(path.into(), class.clone()));
+        if let Some(class) = empty {
+            return Err(DataError::EmptyClass(path.into(), class));
         }
         different(path, &images)?;
         let name = path.file_name().map_or(path.as_os_str(), |name| name);
@@ -107,45 +118,46 @@ impl<'a> Open<'a> {
             skipped: found.skipped,
             fingerprint,
             description,
+            notes: found.notes,
         })
     }
 
-    /// The images of an IDX file with the labels of the file beside it, named by their numbers.
-    fn idx(&self, path: &Path) -> Result<DataSet, DataError> {
+    /// The images of an array, named by their numbers.
+    fn stack(&self, stack: Stack, path: &Path) -> Result<DataSet, DataError> {
         let Open { form, workers, budget, progress } = *self;
-        let idx = Arc::new(idx::read(path)?);
-        let (done, all) = (AtomicUsize::new(0), idx.len());
+        let stack = Arc::new(stack);
+        let (done, all) = (AtomicUsize::new(0), stack.len());
         // Images that are enlarged beyond measure are made when they are needed.
-        let enlarged = form.values() / (idx.rows * idx.columns).max(1) > ENLARGED;
+        let enlarged = form.values() / stack.size.values().max(1) > ENLARGED;
         let fit = if enlarged { 0 } else { budget / form.values().max(1) };
         let make = |i: usize| {
-            let pixels = (i < fit).then(|| idx.image(i, form));
+            let pixels = (i < fit).then(|| stack.image(i, form));
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             Image {
                 pixels,
-                origin: Origin::Idx(idx.clone(), i),
-                label: idx.labels.as_ref().map(|labels| labels[i].into()),
-                content: hash(SEED, idx.raw(i)),
+                origin: Origin::Stack(stack.clone(), i),
+                label: stack.labels.get(i).map(|&label| label.into()),
+                content: hash(SEED, stack.raw(i)),
             }
         };
         let images: Vec<Image> =
             on_threads(workers, || (0..all).into_par_iter().map(make).collect());
         different(path, &images)?;
-        let labels = idx.labels.as_deref().unwrap_or_default();
-        let classes = labels.iter().max().map_or(0, |&most| usize::from(most) + 1);
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        let name = name.to_string_lossy();
+        let (name, classes) = (&stack.name, stack.classes.len());
         let description = match classes {
             0 => format!("{} images from {name}", images.len()),
             n => format!("{} images from {name}, {n} classes", images.len()),
         };
+        let notes = notes(&stack, path, form);
+        let labels: Vec<u8> = stack.labels.iter().map(|&label| label as u8).collect();
         Ok(DataSet {
             form: *form,
             images,
-            labels: (0..classes).map(|class| class.to_string()).collect(),
+            labels: stack.classes.clone(),
             skipped: Vec::new(),
-            fingerprint: hash(hash(SEED, &idx.pixels), labels),
+            fingerprint: hash(hash(SEED, &stack.pixels), &labels),
             description,
+            notes,
         })
     }
 
@@ -174,6 +186,7 @@ impl<'a> Open<'a> {
             skipped: Vec::new(),
             fingerprint: hash(SEED, &numbers.concat()),
             description: format!("{count} drawn faces"),
+            notes: Vec::new(),
         }
     }
 
@@ -203,6 +216,7 @@ impl<'a> Open<'a> {
             skipped: Vec::new(),
             fingerprint: hash(hash(SEED, b"digits"), &numbers.concat()),
             description: format!("{count} drawn digits"),
+            notes: Vec::new(),
         }
     }
 }
@@ -225,6 +239,17 @@ impl DataSet {
     pub fn digits(count: usize, seed: u64, form: &Form, workers: usize) -> DataSet {
         Open { workers, ..Open::new(form) }.digits(count, seed)
     }
+}
+
+/// Lines about the images of an array at `path`.
+pub(super) fn notes(stack: &Stack, path: &Path, form: &Form) -> Vec<String> {
+    let mut notes = stack.notes.clone();
+    // FEMNIST is another set, and lies upright.
+    let name = path.join(&stack.name).to_string_lossy().to_lowercase().replace("femnist", "");
+    if name.contains("emnist") && !form.transpose {
+        notes.push("EMNIST's images lie transposed: turn them with --transpose".into());
+    }
+    notes
 }
 
 /// Refuses a set of identical images.
@@ -251,7 +276,8 @@ mod tests {
     use std::fs;
     use std::io::{Cursor, Write};
 
-    const FORM: Form = Form { size: 8, channels: 3, crop: crate::data::Crop::Center };
+    const FORM: Form =
+        Form { size: 8, channels: 3, crop: crate::data::Crop::Center, transpose: false };
 
     fn png(v: u8) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -357,7 +383,7 @@ mod tests {
             base,
             print(
                 &[("a.png", png(1)), ("b.png", png(2))],
-                &Form { size: 4, channels: 1, crop: crate::data::Crop::Center }
+                &Form { size: 4, channels: 1, crop: crate::data::Crop::Center, transpose: false }
             )
         );
         assert_ne!(base, print(&[("a.png", png(1)), ("b.png", png(3))], &FORM));
@@ -428,7 +454,10 @@ mod tests {
         let dir = folder(&[("note.txt", b"hello".to_vec())]);
         let cases = [
             ("nowhere", "nowhere: no such file or folder"),
-            ("note.txt", "note.txt is neither a folder nor a zip archive"),
+            (
+                "note.txt",
+                "note.txt is neither a folder nor an archive (zip, tar, tar.gz) nor a file of images",
+            ),
             ("note.txt/x", "cannot read "),
         ];
         for (name, want) in cases {
@@ -445,7 +474,7 @@ mod tests {
         let gray = DataSet::drawn(
             3,
             5,
-            &Form { size: 8, channels: 1, crop: crate::data::Crop::Center },
+            &Form { size: 8, channels: 1, crop: crate::data::Crop::Center, transpose: false },
             1,
         );
         assert_eq!(gray.with(0, <[u8]>::len).unwrap(), 64);

@@ -10,8 +10,8 @@ use super::digits;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
-use super::idx::{Idx, PER_IMAGE};
-use super::source::Entry;
+use super::stack::{PER_IMAGE, Stack};
+use super::tree::Entry;
 
 /// Memory for decoded images: 4 GiB, or 300,000 color images of 64 x 64. The rest is decoded each
 /// time.
@@ -26,6 +26,7 @@ pub struct DataSet {
     pub(super) skipped: Vec<Skipped>,
     pub(super) fingerprint: u64,
     pub(super) description: String,
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -44,8 +45,8 @@ const _: () = assert!(size_of::<Image>() as u64 <= PER_IMAGE);
 #[derive(Debug)]
 pub(super) enum Origin {
     File(Entry),
-    /// An image of an IDX file, by number: the file's pixels are always in memory.
-    Idx(Arc<Idx>, usize),
+    /// An image of an array, by number: the array's pixels are always in memory.
+    Stack(Arc<Stack>, usize),
     /// A face, by seed.
     Drawn(u64),
     /// A digit, by seed.
@@ -73,7 +74,7 @@ impl DataSet {
         &self.skipped
     }
 
-    /// The names of the classes; empty if the images are not in class folders.
+    /// The names of the classes; empty if the images have no labels.
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
@@ -117,6 +118,7 @@ impl DataSet {
             skipped: Vec::new(),
             fingerprint: hash(self.fingerprint, b"held out"),
             description: format!("held out of {}", self.description),
+            notes: Vec::new(),
         }
     }
 
@@ -134,7 +136,9 @@ impl DataSet {
         let plane = self.form.pixels();
         for i in 0..self.len() {
             // Gray by its format, and there may be a million.
-            if let Origin::Idx(..) = self.images[i].origin {
+            if let Origin::Stack(stack, _) = &self.images[i].origin
+                && stack.is_gray()
+            {
                 continue;
             }
             let gray = self.with(i, |pixels| {
@@ -157,13 +161,18 @@ impl DataSet {
     pub fn name(&self, i: usize) -> Option<&str> {
         match &self.images.get(i)?.origin {
             Origin::File(entry) => Some(&entry.name),
-            Origin::Idx(..) | Origin::Drawn(_) | Origin::Digit(_) => None,
+            Origin::Stack(..) | Origin::Drawn(_) | Origin::Digit(_) => None,
         }
     }
 
     /// One line: `25000 images from faces64.zip, 3 skipped`.
     pub fn describe(&self) -> String {
         self.description.clone()
+    }
+
+    /// Lines about choices that were made, and what may have to be set otherwise.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// A hash of the images, their names and their order. It does not depend on the form.
@@ -197,7 +206,7 @@ impl DataSet {
             return Ok(use_(pixels));
         }
         let pixels = match &image.origin {
-            Origin::Idx(idx, number) => idx.image(*number, &self.form),
+            Origin::Stack(stack, number) => stack.image(*number, &self.form),
             Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
             Origin::Digit(seed) => digit_pixels(*seed, &self.form),
             Origin::File(entry) => entry

@@ -244,7 +244,7 @@ mod tests {
     use toml::Table;
 
     fn digits(size: u32) -> Arc<DataSet> {
-        let form = Form { size, channels: 1, crop: Crop::Center };
+        let form = Form { size, channels: 1, crop: Crop::Center, transpose: false };
         Arc::new(DataSet::digits(200, 0, &form, 1))
     }
 

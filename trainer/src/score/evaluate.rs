@@ -29,6 +29,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// What is cut out of real images; none: what was in training.
     pub crop: Option<Crop>,
+    /// Whether rows and columns of real images are exchanged, also if they were not in training.
+    pub transpose: bool,
     /// Number of samples, and at most as many real images.
     pub count: usize,
     /// Seed of the first sample, and of what the scores draw at random.
@@ -107,7 +109,8 @@ fn compare(
     let fakes = target
         .samples(options.count, options.seed, &|done| progress("samples", done, options.count))?;
     let crop = options.crop.unwrap_or(target.crop);
-    let form = Form { size: fakes.size(), channels: fakes.planes(), crop };
+    let transpose = options.transpose || target.transpose;
+    let form = Form { size: fakes.size(), channels: fakes.planes(), crop, transpose };
     let workers = rayon::current_num_threads();
     let data = DataSet::open(path, &form, workers)?;
     let (train, held) = match &options.held_out {

@@ -26,6 +26,8 @@ pub struct Target {
     pub data: Option<PathBuf>,
     /// The crop of the data.
     pub crop: Crop,
+    /// Whether rows and columns of the data were exchanged.
+    pub transpose: bool,
 }
 
 impl Target {
@@ -58,6 +60,7 @@ impl Target {
             record: Buffer::from(&record),
             data: None,
             crop: Crop::Center,
+            transpose: false,
         })
     }
 
@@ -88,7 +91,8 @@ impl Target {
         if shape.h != shape.w || ![1, 3].contains(&shape.c) {
             return Err(failed(&format!("images of {shape:?} cannot be scored")).into());
         }
-        let form = Form { size: shape.w as u32, channels: shape.c, crop: Crop::Center };
+        let form =
+            Form { size: shape.w as u32, channels: shape.c, crop: Crop::Center, transpose: false };
         let done = AtomicUsize::new(0);
         const PART: usize = 32;
         let parts: Vec<Vec<u8>> = (0..count.div_ceil(PART))

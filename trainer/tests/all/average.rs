@@ -23,8 +23,12 @@ fn an_average_wants_statistics_of_its_own() {
         "size = 16\nngf = 8\nndf = 8\nnz = 8\nbatch = 16\nlr = 2e-3\nema = 500".parse().unwrap();
     let cfg = Config::new(None, &flags).unwrap();
     let device = cfg.device.open();
-    let data =
-        Arc::new(DataSet::drawn(64, 0, &Form { size: 16, channels: 3, crop: Crop::Center }, 1));
+    let data = Arc::new(DataSet::drawn(
+        64,
+        0,
+        &Form { size: 16, channels: 3, crop: Crop::Center, transpose: false },
+        1,
+    ));
     let mut state = fresh(&cfg, &device).unwrap();
     let mut batches = Batches::new(data, cfg.batch, 0, 0, 1);
     for _ in 0..120 {

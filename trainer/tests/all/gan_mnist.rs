@@ -64,7 +64,8 @@ fn record(end: End, cfg: &Config, dir: &Path) -> Vec<u8> {
 fn epochs_are_shown_and_a_run_resumes_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
-    let form = Form { size: SIDE, channels: 1, crop: trainer::data::Crop::Center };
+    let form =
+        Form { size: SIDE, channels: 1, crop: trainer::data::Crop::Center, transpose: false };
     let set = Arc::new(DataSet::open(dir.path(), &form, 1).unwrap());
     assert_eq!(set.labels().len(), SIDE as usize);
     let (whole, halves) = (dir.path().join("whole"), dir.path().join("halves"));
