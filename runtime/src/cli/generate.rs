@@ -17,7 +17,7 @@ use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::progress::Progress;
 use super::terminal::note;
 use super::threads::many;
-use super::{npy, stdout};
+use super::{npy, reading, stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +38,8 @@ Environment:
 pub struct Args {
     /// Burn record or ONNX file [default: the built-in face generator]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    reading: reading::Args,
     /// Picture to write; - writes a PNG to standard output
     ///
     /// The extension selects the format. Missing folders are created. With --count, the files are
@@ -140,7 +142,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     if on_cpu && args.half {
         return Err("--half is for a GPU; the CPU uses the precision of the record".into());
     }
-    let mut bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let mut bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
     let model = bytes.model(limits)?;
     let output = model.output();
     picture::size(args.grid.unwrap_or((1, 1)), [output.w, output.h], args.scale, limits)?;

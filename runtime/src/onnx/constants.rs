@@ -1,4 +1,5 @@
-//! Nodes that the data does not pass through: integers with which exporters compute shapes.
+//! Nodes that the data does not pass through: integers with which exporters compute shapes, and
+//! whatever is computed from a label, which is evaluated for all classes at once.
 
 use alloc::format;
 use alloc::vec;
@@ -11,32 +12,76 @@ use super::chain::Chain;
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};
+use super::view::View;
+use crate::op::{Activation, LARGEST};
 
-impl Chain {
+/// Most axes of a constant that is computed.
+const AXES: usize = 8;
+
+impl Chain<'_> {
     /// Evaluates a node of constants.
     pub fn constant(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let value = match node.0.op_type.as_str() {
-            "Constant" => {
-                let value = value(node)?;
-                self.budget.take(value.size(), 1)?;
-                value
-            }
-            "Identity" => self.copied(node)?.clone(),
-            "Gather" => self.gather(node)?,
-            "Unsqueeze" | "Squeeze" => Constant::list(self.copied(node)?.values.clone()),
-            "Cast" => self.cast(node)?,
-            "Concat" => self.concat(node)?,
-            _ => {
-                return Err(node.fail(
-                    "is not on the single chain from the latent to the image; only such chains are \
-                     supported",
-                ));
-            }
-        };
+        let mut value = self.evaluate(node)?;
+        let inputs = node.0.input.iter().filter_map(|n| self.constants.get(n));
+        value.by_class |= inputs.into_iter().any(|c| c.by_class) && node.0.op_type != "Shape";
         if let Some(output) = node.0.output.first() {
             self.constants.insert(output.clone(), value);
         }
         Ok(())
+    }
+
+    fn evaluate(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let op = node.0.op_type.as_str();
+        match op {
+            "Constant" => {
+                let value = self.value(node)?;
+                self.budget.take(value.size(), 1)?;
+                Ok(value)
+            }
+            "Identity" | "Dropout" => Ok(self.copied(node)?.clone()),
+            "Cast" => self.cast(node),
+            "Shape" => {
+                let from = self.input(node, 0)?;
+                let mut dims: Vec<i64> = from.dims.iter().map(|d| *d as i64).collect();
+                if from.by_class
+                    && let Some(batch) = dims.first_mut()
+                {
+                    *batch = 1;
+                }
+                self.budget.take(dims.len(), size_of::<i64>())?;
+                Ok(Constant::list(Values::Ints(dims)))
+            }
+            "Gather" => self.gather(node),
+            "Slice" => self.slice_of_constant(node),
+            "Concat" => self.concat(node),
+            "Unsqueeze" | "Squeeze" | "Reshape" | "Flatten" => self.redimensioned(node),
+            "Transpose" => self.transposed(node),
+            "Tile" | "Expand" => self.repeated(node),
+            "ConstantOfShape" => {
+                let dims = self.sizes(node, 0)?;
+                let n = self.room(node, &dims)?;
+                let value = match node.attribute("value").filter(|a| a.t.is_some()) {
+                    Some(a) => self.tensor(&a.t)?.values,
+                    None => Values::Floats(vec![0.0]),
+                };
+                Ok(match value {
+                    Values::Floats(v) => Constant::of(dims, Values::Floats(vec![first(&v); n])),
+                    Values::Ints(v) => Constant::of(dims, Values::Ints(vec![first(&v); n])),
+                })
+            }
+            "Range" => self.range_of(node),
+            "OneHot" => self.one_hot(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Min" | "Max" | "Equal" | "Where" => {
+                self.arithmetic(node)
+            }
+            "Neg" | "Abs" | "Floor" | "Ceil" | "Sqrt" | "Relu" | "LeakyRelu" | "Tanh"
+            | "Sigmoid" | "Elu" | "Softplus" => self.mapped(node),
+            "Gemm" | "MatMul" => self.product(node),
+            _ => Err(node.fail(
+                "is not on the chain from the latent to the image, and is no constant; only such \
+                 chains are supported",
+            )),
+        }
     }
 
     /// The first input, of which a copy of the same size is about to be made.
@@ -46,37 +91,102 @@ impl Chain {
         Ok(from)
     }
 
-    fn gather(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
-        let from = self.integers(node, 0)?;
-        let scalar = self.input(node, 1)?.dims.is_empty();
-        let pick = |i: &i64| {
-            let i = if *i < 0 { i + from.len() as i64 } else { *i };
-            usize::try_from(i).ok().and_then(|i| from.get(i).copied())
-        };
-        let indices = self.integers(node, 1)?;
-        self.budget.take(indices.len(), size_of::<i64>())?;
-        let picked: Option<Vec<i64>> = indices.iter().map(pick).collect();
-        let picked = picked.ok_or_else(|| node.fail("an index is out of range"))?;
-        Ok(Constant {
-            dims: if scalar { vec![] } else { vec![picked.len()] },
-            values: Values::Ints(picked),
-        })
+    /// The number of values of `dims`, within the budget.
+    fn room(&self, node: &Node<'_>, dims: &[usize]) -> Result<usize, OnnxError> {
+        let n = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let n = n.filter(|n| *n <= LARGEST && dims.len() <= AXES);
+        let n = n.ok_or_else(|| node.fail(format!("dimensions {dims:?} are not supported")))?;
+        // With the places that are computed on the way.
+        self.budget.take(n, 2 * size_of::<usize>() + size_of::<i64>())?;
+        Ok(n)
     }
 
-    fn cast(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
-        let from = self.copied(node)?;
-        let to = DataType::from_i32(node.int("to", 0) as i32);
-        let values = match (&from.values, to) {
-            (Values::Floats(v), Some(DataType::FLOAT)) => Values::Floats(v.clone()),
-            (Values::Ints(v), Some(DataType::FLOAT)) => {
-                Values::Floats(v.iter().map(|v| *v as f32).collect())
+    /// Integers as sizes.
+    fn sizes(&self, node: &Node<'_>, i: usize) -> Result<Vec<usize>, OnnxError> {
+        let sizes = self.integers(node, i)?;
+        let size = |n: &i64| usize::try_from(*n).ok();
+        sizes
+            .iter()
+            .map(size)
+            .collect::<Option<_>>()
+            .ok_or_else(|| node.fail(format!("sizes {sizes:?} are not supported")))
+    }
+
+    /// Axis `a` of `rank`.
+    fn axis(&self, node: &Node<'_>, a: i64, rank: usize) -> Result<usize, OnnxError> {
+        let place = if a < 0 { a.saturating_add(rank as i64) } else { a };
+        let place = usize::try_from(place).ok().filter(|p| *p < rank);
+        place.ok_or_else(|| node.fail(format!("axis {a} does not fit {rank} axes")))
+    }
+
+    /// The values of a constant at `places`, with dimensions `dims`.
+    fn picked(&self, from: &Constant, dims: Vec<usize>, places: &[usize]) -> Constant {
+        let values = match &from.values {
+            Values::Floats(v) => Values::Floats(places.iter().map(|p| v[*p]).collect()),
+            Values::Ints(v) => Values::Ints(places.iter().map(|p| v[*p]).collect()),
+        };
+        Constant::of(dims, values)
+    }
+
+    fn gather(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.input(node, 0)?;
+        let indices = self.input(node, 1)?;
+        let axis = self.axis(node, node.int("axis", 0), from.dims.len())?;
+        let n = from.dims[axis] as i64;
+        let index = |i: &i64| {
+            let i = if *i < 0 { i.saturating_add(n) } else { *i };
+            usize::try_from(i).ok().filter(|i| *i < n as usize)
+        };
+        let chosen: Option<Vec<usize>> = self.integers(node, 1)?.iter().map(index).collect();
+        let chosen = chosen.ok_or_else(|| node.fail("an index is out of range"))?;
+        let inner: usize = from.dims[axis + 1..].iter().product();
+        let outer: usize = from.dims[..axis].iter().product();
+        let dims = [&from.dims[..axis], &indices.dims, &from.dims[axis + 1..]].concat();
+        let total = self.room(node, &dims)?;
+        let mut places = Vec::with_capacity(total);
+        for o in 0..outer {
+            for i in &chosen {
+                let start = (o * n as usize + i) * inner;
+                places.extend(start..start + inner);
             }
-            (Values::Ints(v), Some(DataType::INT64 | DataType::INT32)) => Values::Ints(v.clone()),
-            (Values::Floats(_) | Values::Ints(_), to) => {
-                return Err(node.fail(format!("a cast to {to:?} is not supported")));
+        }
+        Ok(self.picked(from, dims, &places))
+    }
+
+    fn slice_of_constant(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let list = |i: usize, name: &str| -> Result<Option<Vec<i64>>, OnnxError> {
+            match (node.ints(name), node.input(i)) {
+                (Some(values), _) => Ok(Some(values.to_vec())),
+                (None, Some(_)) => Ok(Some(self.integers(node, i)?.to_vec())),
+                (None, None) => Ok(None),
             }
         };
-        Ok(Constant { dims: from.dims.clone(), values })
+        let from = self.input(node, 0)?;
+        let starts = list(1, "starts")?.unwrap_or_default();
+        let ends = list(2, "ends")?.unwrap_or_default();
+        let axes = list(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+        let steps = list(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
+        if [ends.len(), axes.len(), steps.len()].iter().any(|n| *n != starts.len())
+            || steps.iter().any(|s| *s < 1)
+        {
+            return Err(node.fail("this slice is not supported"));
+        }
+        let mut chosen: Vec<(usize, usize, usize)> = from.dims.iter().map(|d| (0, *d, 1)).collect();
+        for i in 0..starts.len() {
+            let axis = self.axis(node, axes[i], from.dims.len())?;
+            let n = from.dims[axis] as i64;
+            let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
+            chosen[axis] = (place(starts[i]), place(ends[i]), steps[i] as usize);
+        }
+        let dims: Vec<usize> =
+            chosen.iter().map(|(a, b, s)| b.saturating_sub(*a).div_ceil(*s)).collect();
+        self.room(node, &dims)?;
+        let whole = View::of(&from.dims);
+        let first: usize = chosen.iter().zip(&whole.steps).map(|((a, ..), step)| a * step).sum();
+        let steps = chosen.iter().zip(&whole.steps).map(|((.., s), step)| s * step).collect();
+        let view = View { dims: dims.clone(), steps };
+        let places: Vec<usize> = view.order().into_iter().map(|at| at + first).collect();
+        Ok(self.picked(from, dims, &places))
     }
 
     fn concat(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
@@ -85,28 +195,440 @@ impl Chain {
         for input in &inputs {
             self.budget.take(input.size(), 1)?;
         }
+        let first = inputs.first().ok_or_else(|| node.fail("has no inputs"))?;
+        let axis = self.axis(node, node.int("axis", 0), first.dims.len().max(1))?;
+        let others = |c: &Constant| {
+            let mut dims = c.dims.clone();
+            (axis < dims.len()).then(|| dims.remove(axis));
+            dims
+        };
+        if inputs.iter().any(|c| others(c) != others(first) || c.dims.len() != first.dims.len()) {
+            return Err(node.fail("the dimensions of its inputs do not fit each other"));
+        }
+        let outer: usize = first.dims.iter().take(axis).product();
+        let mut dims = first.dims.clone();
+        if let Some(dim) = dims.get_mut(axis) {
+            *dim = inputs.iter().map(|c| c.dims[axis]).sum();
+        }
         let floats: Option<Vec<&[f32]>> = inputs.iter().map(|c| c.floats()).collect();
         let ints: Option<Vec<&[i64]>> = inputs.iter().map(|c| c.as_ints()).collect();
-        Ok(Constant::list(match (floats, ints) {
-            (Some(floats), _) => Values::Floats(floats.concat()),
-            (None, Some(ints)) => Values::Ints(ints.concat()),
+        let values = match (floats, ints) {
+            (Some(floats), _) => Values::Floats(joined(&floats, outer)),
+            (None, Some(ints)) => Values::Ints(joined(&ints, outer)),
             (None, None) => return Err(node.fail("mixes floats and integers")),
-        }))
+        };
+        Ok(Constant::of(dims, values))
+    }
+
+    /// The same values with other dimensions.
+    fn redimensioned(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.copied(node)?;
+        let count = from.values.len();
+        let axes = match (node.ints("axes"), node.input(1)) {
+            (Some(axes), _) => axes.to_vec(),
+            (None, Some(_)) => self.integers(node, 1)?.to_vec(),
+            (None, None) => vec![],
+        };
+        let rank = from.dims.len();
+        let mut dims = from.dims.clone();
+        match node.0.op_type.as_str() {
+            "Unsqueeze" => {
+                let all = rank + axes.len();
+                let places: Result<Vec<usize>, _> =
+                    axes.iter().map(|a| self.axis(node, *a, all)).collect();
+                let mut places = places?;
+                places.sort_unstable();
+                for place in places {
+                    if place > dims.len() {
+                        return Err(node.fail("axes out of order"));
+                    }
+                    dims.insert(place, 1);
+                }
+            }
+            "Squeeze" => {
+                let places: Result<Vec<usize>, _> =
+                    axes.iter().map(|a| self.axis(node, *a, rank)).collect();
+                let places = places?;
+                let removed = |i: usize| {
+                    if axes.is_empty() { from.dims[i] == 1 } else { places.contains(&i) }
+                };
+                if (0..rank).any(|i| removed(i) && from.dims[i] != 1) {
+                    return Err(node.fail(format!("axes {axes:?} do not have a length of 1")));
+                }
+                dims = (0..rank).filter(|i| !removed(*i)).map(|i| from.dims[i]).collect();
+            }
+            "Flatten" => {
+                let axis = usize::try_from(node.int("axis", 1)).unwrap_or(0).min(rank);
+                let both = [from.dims[..axis].iter().product(), from.dims[axis..].iter().product()];
+                dims = both.to_vec();
+            }
+            _ => {
+                let target = match node.ints("shape") {
+                    Some(shape) => shape.to_vec(),
+                    None => axes,
+                };
+                let refuse = || node.fail(format!("a reshape to {target:?} is not supported"));
+                let mut sides: Vec<i64> = target.clone();
+                for (i, side) in sides.iter_mut().enumerate() {
+                    if *side == 0 {
+                        *side = from.dims.get(i).map_or(0, |d| *d as i64);
+                    }
+                }
+                // The classes take the place of the batch.
+                if from.by_class
+                    && let (Some(batch), Some(classes)) = (sides.first_mut(), from.dims.first())
+                    && (*batch == 1 || sides_open(&target) > 1)
+                {
+                    *batch = *classes as i64;
+                }
+                let known = sides
+                    .iter()
+                    .filter(|n| **n != -1)
+                    .try_fold(1i64, |p, n| p.checked_mul(*n))
+                    .filter(|n| *n > 0)
+                    .ok_or_else(refuse)?;
+                match sides_open(&sides) {
+                    0 if known == count as i64 => {}
+                    1 if count as i64 % known == 0 => {
+                        for side in sides.iter_mut().filter(|n| **n == -1) {
+                            *side = count as i64 / known;
+                        }
+                    }
+                    _ => return Err(refuse()),
+                }
+                dims = sides.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
+                if dims.iter().product::<usize>() != count {
+                    return Err(refuse());
+                }
+            }
+        }
+        if dims.len() > AXES {
+            return Err(node.fail("more than 8 axes"));
+        }
+        Ok(Constant::of(dims, from.values.clone()))
+    }
+
+    fn transposed(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.input(node, 0)?;
+        let rank = from.dims.len();
+        let axes: Vec<i64> = match node.ints("perm") {
+            Some(axes) => axes.to_vec(),
+            None => (0..rank as i64).rev().collect(),
+        };
+        let mut sorted = axes.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..rank as i64) {
+            return Err(node.fail(format!("perm {axes:?} does not fit {rank} axes")));
+        }
+        let axes: Vec<usize> = axes.iter().map(|a| *a as usize).collect();
+        let view = View::of(&from.dims).transposed(&axes);
+        self.room(node, &view.dims)?;
+        let places = view.order();
+        Ok(self.picked(from, view.dims, &places))
+    }
+
+    fn repeated(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.input(node, 0)?;
+        let to = self.integers(node, 1)?;
+        if node.0.op_type == "Expand" {
+            // A batch that is not known leaves the axis as it is.
+            let keep = |n: &i64| usize::try_from(*n).unwrap_or(1);
+            let to: Vec<usize> = to.iter().map(keep).collect();
+            let dims = broadcast(&from.dims, &to);
+            let dims = dims.ok_or_else(|| node.fail("the dimensions do not fit each other"))?;
+            self.room(node, &dims)?;
+            let places = spread(&from.dims, &dims);
+            return Ok(self.picked(from, dims, &places));
+        }
+        let keep = |n: &i64| usize::try_from(*n).unwrap_or(1);
+        let times: Vec<usize> = to.iter().map(keep).collect();
+        if times.len() != from.dims.len() {
+            return Err(node.fail("the number of repeats differs from that of the axes"));
+        }
+        let dims: Vec<usize> =
+            from.dims.iter().zip(&times).map(|(d, t)| d.saturating_mul(*t)).collect();
+        self.room(node, &dims)?;
+        let view = View::of(&from.dims);
+        let mut places = vec![0];
+        for ((dim, step), times) in from.dims.iter().zip(&view.steps).zip(&times) {
+            let along = || (0..*times).flat_map(move |_| (0..*dim).map(move |i| i * step));
+            places = places.iter().flat_map(|at| along().map(move |i| at + i)).collect();
+        }
+        Ok(self.picked(from, dims, &places))
+    }
+
+    fn range_of(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let one = |i: usize| -> Result<i64, OnnxError> {
+            let values = self.integers(node, i)?;
+            values.first().copied().ok_or_else(|| node.fail("has an empty input"))
+        };
+        let (start, end, step) = (one(0)?, one(1)?, one(2)?);
+        if step <= 0 {
+            return Err(node.fail(format!("a step of {step} is not supported")));
+        }
+        let n = (end.saturating_sub(start).max(0) as u64).div_ceil(step as u64);
+        let n = self.room(node, &[usize::try_from(n).unwrap_or(usize::MAX)])?;
+        let values = (0..n as i64).map(|i| start + i * step).collect();
+        Ok(Constant::list(Values::Ints(values)))
+    }
+
+    fn one_hot(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let indices = self.input(node, 0)?;
+        let depth = match &self.input(node, 1)?.values {
+            Values::Ints(v) => first(v),
+            Values::Floats(v) => first(v) as i64,
+        };
+        let depth = usize::try_from(depth).ok().filter(|d| *d > 0);
+        let depth = depth.ok_or_else(|| node.fail("a depth of 0 is not supported"))?;
+        if ![-1, indices.dims.len() as i64].contains(&node.int("axis", -1)) {
+            return Err(node.fail("only the last axis is supported"));
+        }
+        let dims = [&indices.dims[..], &[depth]].concat();
+        self.room(node, &dims)?;
+        let index = |i: i64| if i < 0 { i.saturating_add(depth as i64) } else { i };
+        let hot: Vec<i64> = match &indices.values {
+            Values::Ints(v) => v.iter().map(|i| index(*i)).collect(),
+            Values::Floats(v) => v.iter().map(|i| index(*i as i64)).collect(),
+        };
+        let hot = hot.iter().flat_map(|i| (0..depth as i64).map(move |d| d == *i));
+        let values = match &self.input(node, 2)?.values {
+            Values::Ints(v) => match v[..] {
+                [off, on] => Values::Ints(hot.map(|h| if h { on } else { off }).collect()),
+                _ => return Err(node.fail("needs two values")),
+            },
+            Values::Floats(v) => match v[..] {
+                [off, on] => Values::Floats(hot.map(|h| if h { on } else { off }).collect()),
+                _ => return Err(node.fail("needs two values")),
+            },
+        };
+        Ok(Constant::of(dims, values))
+    }
+
+    fn cast(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.copied(node)?;
+        let to = DataType::from_i32(node.int("to", 0) as i32);
+        let values = match (&from.values, to) {
+            (Values::Floats(v), Some(DataType::FLOAT | DataType::DOUBLE | DataType::FLOAT16)) => {
+                Values::Floats(v.clone())
+            }
+            (Values::Ints(v), Some(DataType::FLOAT | DataType::DOUBLE | DataType::FLOAT16)) => {
+                Values::Floats(v.iter().map(|v| *v as f32).collect())
+            }
+            (Values::Ints(v), Some(DataType::INT64 | DataType::INT32)) => Values::Ints(v.clone()),
+            (Values::Floats(v), Some(DataType::INT64 | DataType::INT32)) => {
+                Values::Ints(v.iter().map(|v| *v as i64).collect())
+            }
+            (Values::Ints(v), Some(DataType::BOOL)) => {
+                Values::Ints(v.iter().map(|v| i64::from(*v != 0)).collect())
+            }
+            (Values::Floats(_) | Values::Ints(_), to) => {
+                return Err(node.fail(format!("a cast to {to:?} is not supported")));
+            }
+        };
+        Ok(Constant::of(from.dims.clone(), values))
+    }
+
+    /// Operations on values at the same place of two or three constants.
+    fn arithmetic(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let inputs = (0..node.0.input.len()).map(|i| self.input(node, i));
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let mut dims = vec![];
+        for input in &inputs {
+            let both = broadcast(&dims, &input.dims);
+            dims = both.ok_or_else(|| node.fail("the dimensions do not fit each other"))?;
+        }
+        let n = self.room(node, &dims)?;
+        let op = node.0.op_type.as_str();
+        self.budget.take(n, inputs.len() * size_of::<usize>())?;
+        let places: Vec<Vec<usize>> = inputs.iter().map(|c| spread(&c.dims, &dims)).collect();
+        let ints: Option<Vec<&[i64]>> = inputs.iter().map(|c| c.as_ints()).collect();
+        if let Some(ints) = ints {
+            let of = |i: usize| -> Option<i64> {
+                let v = |j: usize| Some(ints.get(j)?[places[j][i]]);
+                let (a, b) = (v(0)?, v(1)?);
+                match op {
+                    "Add" => a.checked_add(b),
+                    "Sub" => a.checked_sub(b),
+                    "Mul" => a.checked_mul(b),
+                    "Div" => a.checked_div(b),
+                    // The sign of the divisor, unlike Rust's.
+                    "Mod" => a
+                        .checked_rem(b)
+                        .map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }),
+                    "Pow" => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
+                    "Min" => Some(a.min(b)),
+                    "Max" => Some(a.max(b)),
+                    "Equal" => Some(i64::from(a == b)),
+                    _ => Some(if a != 0 { b } else { v(2)? }),
+                }
+            };
+            let values: Option<Vec<i64>> = (0..n).map(of).collect();
+            let values = values.ok_or_else(|| node.fail("the integers do not fit"))?;
+            return Ok(Constant::of(dims, Values::Ints(values)));
+        }
+        let value = |j: usize, i: usize| -> Option<f32> {
+            let at = places.get(j)?[i];
+            Some(match &inputs[j].values {
+                Values::Floats(v) => v[at],
+                Values::Ints(v) => v[at] as f32,
+            })
+        };
+        let of = |i: usize| -> Option<f32> {
+            let (a, b) = (value(0, i)?, value(1, i)?);
+            Some(match op {
+                "Add" => a + b,
+                "Sub" => a - b,
+                "Mul" => a * b,
+                "Div" => a / b,
+                "Mod" => a % b,
+                "Pow" => a.powf(b),
+                "Min" => a.min(b),
+                "Max" => a.max(b),
+                "Equal" => return None,
+                _ => {
+                    if a != 0.0 {
+                        b
+                    } else {
+                        value(2, i)?
+                    }
+                }
+            })
+        };
+        let values: Option<Vec<f32>> = (0..n).map(of).collect();
+        let values = values.ok_or_else(|| node.fail("is not supported for these inputs"))?;
+        Ok(Constant::of(dims, Values::Floats(values)))
+    }
+
+    /// Functions of one value.
+    fn mapped(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.copied(node)?;
+        let op = node.0.op_type.as_str();
+        let values = match &from.values {
+            Values::Ints(v) => {
+                let of = |v: &i64| match op {
+                    "Neg" => v.checked_neg(),
+                    "Abs" => v.checked_abs(),
+                    "Relu" => Some((*v).max(0)),
+                    _ => None,
+                };
+                let all: Option<Vec<i64>> = v.iter().map(of).collect();
+                Values::Ints(all.ok_or_else(|| node.fail("is not supported for integers"))?)
+            }
+            Values::Floats(v) => {
+                let activation = match op {
+                    "Relu" => Activation::Relu,
+                    "LeakyRelu" => Activation::LeakyRelu(node.float("alpha", 0.01)),
+                    "Tanh" => Activation::Tanh,
+                    "Sigmoid" => Activation::Sigmoid,
+                    "Elu" => Activation::Elu(node.float("alpha", 1.0)),
+                    "Softplus" => Activation::Softplus,
+                    _ => Activation::None,
+                };
+                let of = |v: &f32| match op {
+                    "Neg" => -v,
+                    "Abs" => v.abs(),
+                    "Floor" => v.floor(),
+                    "Ceil" => v.ceil(),
+                    "Sqrt" => v.sqrt(),
+                    _ => activation.of(*v),
+                };
+                Values::Floats(v.iter().map(of).collect())
+            }
+        };
+        Ok(Constant::of(from.dims.clone(), values))
+    }
+
+    /// A matrix product of what is computed from a label, and a weight.
+    fn product(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
+        let (x, w) = (self.floats(node, 0)?, self.floats(node, 1)?);
+        let transposed = node.int("transB", 0) != 0;
+        let (inputs, out) = match (b.dims[..].as_ref(), transposed) {
+            (&[i, o], false) | (&[o, i], true) => (i, o),
+            _ => return Err(node.fail("the weight is no matrix")),
+        };
+        if a.dims.last() != Some(&inputs) || inputs == 0 || node.int("transA", 0) != 0 {
+            return Err(node.fail("the weight does not fit the data"));
+        }
+        let mut dims = a.dims.clone();
+        if let Some(last) = dims.last_mut() {
+            *last = out;
+        }
+        let n = self.room(node, &dims)?;
+        // A product takes time for each of its terms.
+        self.budget.take(n, inputs / 16)?;
+        let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
+        let bias = match node.input(2) {
+            Some(_) => self.floats(node, 2)?,
+            None => &[],
+        };
+        if !bias.is_empty() && ![1, out].contains(&bias.len()) {
+            return Err(node.fail("the bias does not fit the weight"));
+        }
+        let weight =
+            |i: usize, o: usize| if transposed { w[o * inputs + i] } else { w[i * out + o] };
+        let of = |at: usize| {
+            let (row, o) = (at / out, at % out);
+            let sum: f64 =
+                (0..inputs).map(|i| f64::from(x[row * inputs + i]) * f64::from(weight(i, o))).sum();
+            let b = bias.get(o % bias.len().max(1)).copied().unwrap_or(0.0);
+            (f64::from(alpha) * sum + f64::from(beta * b)) as f32
+        };
+        Ok(Constant::of(dims, Values::Floats((0..n).map(of).collect())))
+    }
+
+    /// The value of a `Constant` node.
+    fn value(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        Ok(match node.0.attribute.first() {
+            Some(a) if a.name == "value" && a.t.is_some() => self.tensor(&a.t)?,
+            Some(a) if a.name == "value_int" => Constant::of(vec![], Values::Ints(vec![a.i])),
+            Some(a) if a.name == "value_ints" => Constant::list(Values::Ints(a.ints.clone())),
+            Some(a) if a.name == "value_float" => Constant::of(vec![], Values::Floats(vec![a.f])),
+            Some(a) if a.name == "value_floats" => Constant::list(Values::Floats(a.floats.clone())),
+            _ => return Err(node.fail("constants of this kind are not supported")),
+        })
     }
 }
 
-/// The value of a `Constant` node.
-fn value(node: &Node<'_>) -> Result<Constant, OnnxError> {
-    Ok(match node.0.attribute.first() {
-        Some(a) if a.name == "value" && a.t.is_some() => Constant::read(&a.t)?,
-        Some(a) if a.name == "value_int" => {
-            Constant { dims: vec![], values: Values::Ints(vec![a.i]) }
+fn first<T: Copy + Default>(values: &[T]) -> T {
+    values.first().copied().unwrap_or_default()
+}
+
+fn sides_open(sides: &[i64]) -> usize {
+    sides.iter().filter(|n| **n == -1).count()
+}
+
+/// Lists of `outer` rows side by side.
+fn joined<T: Copy>(lists: &[&[T]], outer: usize) -> Vec<T> {
+    let mut all = Vec::new();
+    for row in 0..outer {
+        for list in lists {
+            let wide = list.len() / outer;
+            all.extend_from_slice(&list[row * wide..][..wide]);
         }
-        Some(a) if a.name == "value_ints" => Constant::list(Values::Ints(a.ints.clone())),
-        Some(a) if a.name == "value_float" => {
-            Constant { dims: vec![], values: Values::Floats(vec![a.f]) }
-        }
-        Some(a) if a.name == "value_floats" => Constant::list(Values::Floats(a.floats.clone())),
-        _ => return Err(node.fail("constants of this kind are not supported")),
-    })
+    }
+    all
+}
+
+/// The dimensions that two tensors have together; those of length 1 are repeated.
+fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let of = |dims: &[usize], i: usize| (i + dims.len()).checked_sub(rank).map_or(1, |i| dims[i]);
+    let both = |i: usize| match (of(a, i), of(b, i)) {
+        (a, b) if a == b => Some(a),
+        (1, n) | (n, 1) => Some(n),
+        _ => None,
+    };
+    (rank <= AXES).then(|| (0..rank).map(both).collect())?
+}
+
+/// For each value of dimensions `to`, its place in a tensor of dimensions `from`.
+fn spread(from: &[usize], to: &[usize]) -> Vec<usize> {
+    let view = View::of(from);
+    let more = to.len() - from.len();
+    let step = |i: usize| match i.checked_sub(more) {
+        Some(i) if from[i] != 1 => view.steps[i],
+        _ => 0,
+    };
+    View { dims: to.to_vec(), steps: (0..to.len()).map(step).collect() }.order()
 }

@@ -3,15 +3,21 @@
 
 mod budget;
 mod chain;
+mod condition;
 mod constants;
+mod elementwise;
 mod error;
+mod external;
 mod layers;
 mod node;
+mod range;
 mod read;
-mod shapes;
+mod refused;
 mod tensor;
+mod view;
+mod window;
 mod write;
 
 pub use error::OnnxError;
-pub use read::{read, read_within};
+pub use read::{Import, Options, import, read, read_within};
 pub use write::{write, write_bytes};
