@@ -88,7 +88,7 @@ fn compare(
     note(format_args!("{report}"));
     if let (Some(path), Some(format)) = (&args.compare, format) {
         let sheet = report.side_by_side(before.bytes(), after.bytes(), limits)?;
-        output::write(path, &output::encode(sheet, false, format, path)?)?;
+        output::write(path, &output::encode(sheet, 3, format, path)?)?;
         note(format_args!("{}: f32 above, {} below", path.display(), args.precision));
     }
     Ok(())

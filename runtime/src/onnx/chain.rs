@@ -41,10 +41,12 @@ pub(super) struct Chain<'a> {
     pub at: String,
     pub view: View,
     pub shape: Shape,
-    /// Earlier tensors of the chain: using one again would be a branch.
-    pub used: BTreeSet<String>,
+    /// Earlier tensors of the chain with their dimensions: using one again would be a branch.
+    pub used: BTreeMap<String, Vec<usize>>,
     /// Zeros around the image that the next convolution takes: begin and end of rows and columns.
     pub pad: Option<[[usize; 2]; 2]>,
+    /// Rows and columns to cut off, begin and end of both: exporters slice them one after the other.
+    pub cut: Option<[[usize; 2]; 2]>,
     /// A function of several nodes that has begun.
     pub functions: Option<Functions>,
     pub label: Option<Label>,
@@ -70,28 +72,33 @@ const NODES: usize = 8 * LAYERS;
 impl Chain<'_> {
     /// Follows the data through a node, or evaluates a node of constants.
     pub fn node(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        if let Some(name) = node.0.input.iter().find(|n| self.used.contains(*n)) {
+        if node.0.op_type == "Shape" && self.shape_of(node)? {
+            return Ok(());
+        }
+        if let Some(name) = node.0.input.iter().find(|n| self.used.contains_key(*n)) {
             return Err(node
                 .fail(format!("uses {name:?}, as another node does; branches are not supported")));
         }
+        let op = node.0.op_type.as_str();
         if self.is_function(node) {
-            if self.pad.is_some() {
-                self.flush_pad(node)?;
-            }
+            self.flush_pad(node)?;
+            self.flush_cut(node)?;
             return self.function(node);
         }
         let uses = node.0.input.iter().filter(|n| **n == self.at).count();
-        let op = node.0.op_type.as_str();
-        match (uses, op) {
-            (0, _) => return self.constant(node),
-            (1, "Shape") => return self.shape_of(node),
-            (1, _) => {}
+        match uses {
+            0 => return self.constant(node),
+            1 => {}
             _ => return Err(node.fail("uses one tensor twice")),
         }
         self.no_function(node)?;
-        if self.pad.is_some() && op != "Conv" {
+        if op != "Conv" {
             self.flush_pad(node)?;
         }
+        if op != "Slice" {
+            self.flush_cut(node)?;
+        }
+        let dims = self.view.dims.clone();
         match (self.is_join(node), op) {
             (true, _) => self.join(node)?,
             (false, op) => self.data(node, op)?,
@@ -99,14 +106,14 @@ impl Chain<'_> {
         let Some(output) = node.0.output.first() else {
             return Err(node.fail("has no output"));
         };
-        self.advance(output.clone());
+        self.advance(output.clone(), dims);
         Ok(())
     }
 
     /// Makes `output` the current tensor.
-    pub fn advance(&mut self, output: String) {
+    pub fn advance(&mut self, output: String, dims: Vec<usize>) {
         let before = core::mem::replace(&mut self.at, output);
-        self.used.insert(before);
+        self.used.insert(before, dims);
     }
 
     /// Follows the data through a node.
@@ -150,17 +157,26 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn shape_of(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let mut shape = vec![BATCH];
-        shape.extend(self.view.dims.iter().map(|d| *d as i64));
+    /// The shape of the data as it is or was; `false` for that of a constant.
+    fn shape_of(&mut self, node: &Node<'_>) -> Result<bool, OnnxError> {
+        let Some(name) = node.0.input.first() else { return Ok(false) };
+        let dims = match *name == self.at {
+            true => &self.view.dims,
+            false => match self.used.get(name) {
+                Some(dims) => dims,
+                None => return Ok(false),
+            },
+        };
+        self.budget.take(dims.len() + 1, size_of::<i64>())?;
+        let shape = [BATCH].into_iter().chain(dims.iter().map(|d| *d as i64)).collect();
         if let Some(output) = node.0.output.first() {
             self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
         }
         // It does not use the values.
-        if let Some(uses) = self.uses.get_mut(&self.at) {
+        if let Some(uses) = self.uses.get_mut(name) {
             *uses = uses.saturating_sub(1);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A constant input.

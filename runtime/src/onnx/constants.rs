@@ -77,6 +77,8 @@ impl Chain<'_> {
             "Neg" | "Abs" | "Floor" | "Ceil" | "Sqrt" | "Relu" | "LeakyRelu" | "Tanh"
             | "Sigmoid" | "Elu" | "Softplus" => self.mapped(node),
             "Gemm" | "MatMul" => self.product(node),
+            "ConvTranspose" => self.pixel_product(node),
+            "BatchNormalization" => self.normalized(node),
             _ => Err(node.fail(
                 "is not on the chain from the latent to the image, and is no constant; only such \
                  chains are supported",
@@ -166,26 +168,35 @@ impl Chain<'_> {
         let ends = list(2, "ends")?.unwrap_or_default();
         let axes = list(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
         let steps = list(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
-        if [ends.len(), axes.len(), steps.len()].iter().any(|n| *n != starts.len())
-            || steps.iter().any(|s| *s < 1)
-        {
+        let same = [ends.len(), axes.len(), steps.len()].iter().all(|n| *n == starts.len());
+        if !same || steps.contains(&0) {
             return Err(node.fail("this slice is not supported"));
         }
-        let mut chosen: Vec<(usize, usize, usize)> = from.dims.iter().map(|d| (0, *d, 1)).collect();
+        // Start, end and step of each axis; backwards, the end may be one before the first.
+        let mut chosen: Vec<[i64; 3]> = from.dims.iter().map(|d| [0, *d as i64, 1]).collect();
         for i in 0..starts.len() {
             let axis = self.axis(node, axes[i], from.dims.len())?;
             let n = from.dims[axis] as i64;
-            let place = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
-            chosen[axis] = (place(starts[i]), place(ends[i]), steps[i] as usize);
+            let place = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
+            chosen[axis] = match steps[i] > 0 {
+                true => [place(starts[i]).clamp(0, n), place(ends[i]).clamp(0, n), steps[i]],
+                false => {
+                    [place(starts[i]).clamp(0, n - 1), place(ends[i]).clamp(-1, n - 1), steps[i]]
+                }
+            };
         }
-        let dims: Vec<usize> =
-            chosen.iter().map(|(a, b, s)| b.saturating_sub(*a).div_ceil(*s)).collect();
+        let count = |[a, b, s]: &[i64; 3]| {
+            let far = if *s > 0 { b - a } else { a - b };
+            (far.max(0) as u64).div_ceil(s.unsigned_abs()) as usize
+        };
+        let dims: Vec<usize> = chosen.iter().map(count).collect();
         self.room(node, &dims)?;
-        let whole = View::of(&from.dims);
-        let first: usize = chosen.iter().zip(&whole.steps).map(|((a, ..), step)| a * step).sum();
-        let steps = chosen.iter().zip(&whole.steps).map(|((.., s), step)| s * step).collect();
-        let view = View { dims: dims.clone(), steps };
-        let places: Vec<usize> = view.order().into_iter().map(|at| at + first).collect();
+        let mut places = vec![0i64];
+        for (([a, _, s], dim), step) in chosen.iter().zip(&dims).zip(&View::of(&from.dims).steps) {
+            let along = |i: usize| (a + s * i as i64) * *step as i64;
+            places = places.iter().flat_map(|p| (0..*dim).map(move |i| p + along(i))).collect();
+        }
+        let places: Vec<usize> = places.into_iter().map(|p| p as usize).collect();
         Ok(self.picked(from, dims, &places))
     }
 
@@ -577,6 +588,63 @@ impl Chain<'_> {
         Ok(Constant::of(dims, Values::Floats((0..n).map(of).collect())))
     }
 
+    /// A transposed convolution of one pixel, computed from a label: a matrix product.
+    fn pixel_product(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let [a, b] = [self.input(node, 0)?, self.input(node, 1)?];
+        let (x, w) = (self.floats(node, 0)?, self.floats(node, 1)?);
+        let plain =
+            |name: &str, value: i64| node.ints(name).is_none_or(|v| v.iter().all(|v| *v == value));
+        let (&[classes, n, 1, 1], &[rows, out, high, wide]) = (&a.dims[..], &b.dims[..]) else {
+            return Err(node.fail("is not supported for a label of more than one pixel"));
+        };
+        let simple = plain("pads", 0) && plain("output_padding", 0) && node.int("group", 1) == 1;
+        if rows != n
+            || !simple
+            || !plain("dilations", 1)
+            || node.attribute("output_shape").is_some()
+        {
+            return Err(node.fail("is not supported for a label in this form"));
+        }
+        let bias = match node.input(2) {
+            Some(_) => self.floats(node, 2)?,
+            None => &[],
+        };
+        let taps = high * wide;
+        let row = out * taps;
+        let total = self.room(node, &[classes, out, high, wide])?;
+        self.budget.take(total, n / 16)?;
+        let of = |at: usize| {
+            let (class, o) = (at / row, at % row);
+            let sum: f64 =
+                (0..n).map(|i| f64::from(x[class * n + i]) * f64::from(w[i * row + o])).sum();
+            (sum + f64::from(bias.get(o / taps).copied().unwrap_or(0.0))) as f32
+        };
+        let values = (0..total).map(of).collect();
+        Ok(Constant::of(vec![classes, out, high, wide], Values::Floats(values)))
+    }
+
+    /// Batch norm of what is computed from a label.
+    fn normalized(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
+        let from = self.copied(node)?;
+        let x = self.floats(node, 0)?;
+        let mut four = [&[][..]; 4];
+        for (i, values) in four.iter_mut().enumerate() {
+            *values = self.floats(node, i + 1)?;
+        }
+        let channels = from.dims.get(1).copied().unwrap_or(0);
+        if channels == 0 || four.iter().any(|v| v.len() != channels) {
+            return Err(node.fail("its statistics do not fit the data"));
+        }
+        let plane: usize = from.dims[2..].iter().product();
+        let epsilon = node.float("epsilon", 1e-5);
+        let of = |(at, x): (usize, &f32)| {
+            let [gamma, beta, mean, variance] = four.map(|v| v[at / plane.max(1) % channels]);
+            (x - mean) / (variance + epsilon).sqrt() * gamma + beta
+        };
+        let values = x.iter().enumerate().map(of).collect();
+        Ok(Constant::of(from.dims.clone(), Values::Floats(values)))
+    }
+
     /// The value of a `Constant` node.
     fn value(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
         Ok(match node.0.attribute.first() {
@@ -630,5 +698,5 @@ fn spread(from: &[usize], to: &[usize]) -> Vec<usize> {
         Some(i) if from[i] != 1 => view.steps[i],
         _ => 0,
     };
-    View { dims: to.to_vec(), steps: (0..to.len()).map(step).collect() }.order()
+    View::new(to.to_vec(), (0..to.len()).map(step).collect()).order()
 }

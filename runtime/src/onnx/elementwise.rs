@@ -125,9 +125,6 @@ impl Chain<'_> {
         if functions.values.len() >= 64 {
             return Err(node.fail("is part of a function of more than 64 nodes"));
         }
-        if node.0.op_type == "Shape" {
-            return Err(node.fail("reads the shape of a function of several nodes"));
-        }
         let mut inputs = Vec::new();
         for name in &node.0.input {
             let number = self.constants.get(name).and_then(|c| match &c.values {
@@ -170,7 +167,8 @@ impl Chain<'_> {
         match found {
             Some(found) => {
                 self.recognized(node, found)?;
-                self.advance(output.clone());
+                let dims = self.view.dims.clone();
+                self.advance(output.clone(), dims);
             }
             None => self.functions = Some(functions),
         }

@@ -120,8 +120,7 @@ impl Chain<'_> {
         let epsilon = node.float("epsilon", 1e-5);
         let layer = Layer::batch_norm(self.name(node), gamma, beta, mean, variance, epsilon);
         // Channels of a tensor that is not the layer's own lie elsewhere.
-        let own = channels == self.shape.c && self.view.steps[0] == self.shape.plane();
-        if !own {
+        if !self.view.has_channels_first(self.shape) {
             self.settle(node)?;
         }
         self.add(node, layer)

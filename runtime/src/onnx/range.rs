@@ -87,8 +87,8 @@ fn bounds(activation: Activation) -> Option<(f64, f64)> {
         Activation::Tanh => Some((-1.0, 1.0)),
         Activation::Sigmoid => Some((0.0, 1.0)),
         Activation::Clip(least, most) => Some((f64::from(least), f64::from(most))),
+        Activation::Relu => Some((0.0, f64::from(f32::MAX))),
         Activation::None
-        | Activation::Relu
         | Activation::LeakyRelu(_)
         | Activation::Elu(_)
         | Activation::Selu
@@ -117,7 +117,7 @@ impl Bounds {
             }
             if let Some((least, most)) = bounds(layer.activation) {
                 match layer.activation {
-                    Activation::Clip(..) => found.cut(least, most),
+                    Activation::Clip(..) | Activation::Relu => found.cut(least, most),
                     _ => found = Bounds { channels: vec![(least, most)], clip: None },
                 }
             }
@@ -181,6 +181,11 @@ impl Bounds {
         let least = self.channels.iter().map(|b| b.0).fold(f64::MAX, f64::min);
         let most = self.channels.iter().map(|b| b.1).fold(f64::MIN, f64::max);
         let same = self.channels.windows(2).all(|w| near(w[0], w[1], 1e-3));
+        if least > -OPEN && most > OPEN && !self.channels.is_empty() {
+            let note = "nothing in the file bounds its output above; black is assumed to be 0 and \
+                        white 1: --range 0,1 or 0,255 decides";
+            return Ok(((0.0, 1.0), Some(note.into())));
+        }
         if self.channels.is_empty() || least < -OPEN || most > OPEN {
             let note = "nothing in the file bounds its output; black is assumed to be -1 and white \
                         1: --range -1,1, 0,1 or 0,255 decides";
@@ -243,6 +248,9 @@ fn strip(graph: &mut Graph, (mut black, mut white): (f64, f64)) -> (f64, f64) {
                 graph.layers.remove(i);
             }
             // Half a step for values that were rounded down.
+            (Op::Activate, Activation::Relu) if black.min(white) >= 0.0 => {
+                graph.layers.remove(i);
+            }
             (Op::Activate, Activation::Clip(least, most))
                 if f64::from(least) <= black.min(white) + 0.002 * (white - black).abs()
                     && f64::from(most) >= black.max(white) - 0.002 * (white - black).abs() =>

@@ -134,8 +134,9 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         shape: Shape::new(latent, 1, 1),
         names: BTreeSet::new(),
         budget,
-        used: BTreeSet::new(),
+        used: BTreeMap::new(),
         pad: None,
+        cut: None,
         functions: None,
         label: None,
         rounded: None,
@@ -189,6 +190,7 @@ fn finish(
     };
     chain.no_function(&last)?;
     chain.flush_pad(&last)?;
+    chain.flush_cut(&last)?;
     let dims = image(&chain.view.dims, options.image, &mut assumed)?;
     chain.reshape_to(&last, &dims)?;
     let image = |c: usize| [1, 3, 4].contains(&c);
@@ -352,7 +354,12 @@ fn label(
     let (one_hot, classes) = match sides[..] {
         [_] | [_, Some(1)] | [_, None] => {
             let dims = |n: &str| constants.get(n).map(|c| c.dims.clone());
-            let number = |n: &str| match &constants.get(n)?.values {
+            let own = |n: &str| {
+                let node = graph.node.iter().find(|node| node.output.iter().any(|o| o == n))?;
+                let tensor = node.attribute.first()?.t.as_ref()?;
+                Constant::read(tensor, None, &Budget::new(0, &Limits::DEFAULT)).ok()
+            };
+            let number = |n: &str| match &constants.get(n).cloned().or_else(|| own(n))?.values {
                 Values::Ints(v) => usize::try_from(*v.first()?).ok(),
                 Values::Floats(v) => Some(*v.first()? as usize),
             };

@@ -16,6 +16,8 @@ use crate::op::{Activation, Op, Shape, Window};
 pub(super) struct View {
     pub dims: Vec<usize>,
     pub steps: Vec<usize>,
+    /// What the steps lead through, if it is not the output itself: places in it.
+    places: Option<Vec<usize>>,
 }
 
 impl View {
@@ -25,7 +27,27 @@ impl View {
         for i in (1..dims.len()).rev() {
             steps[i - 1] = steps[i] * dims[i];
         }
-        View { dims: dims.to_vec(), steps }
+        View::new(dims.to_vec(), steps)
+    }
+
+    pub fn new(dims: Vec<usize>, steps: Vec<usize>) -> View {
+        View { dims, steps, places: None }
+    }
+
+    /// Row by row through a list of places.
+    fn listed(dims: &[usize], places: Vec<usize>) -> View {
+        View { places: Some(places), ..View::of(dims) }
+    }
+
+    /// Whether the channels of an output of `shape` are an axis.
+    fn is_channel(&self, axis: usize, shape: Shape) -> bool {
+        let same = self.dims[axis] == shape.c && self.steps[axis] == shape.plane();
+        self.places.is_none() && same
+    }
+
+    /// Whether the first axis is the channels of an output of `shape`.
+    pub fn has_channels_first(&self, shape: Shape) -> bool {
+        !self.dims.is_empty() && self.is_channel(0, shape)
     }
 
     /// Axis `i` becomes the former axis `axes[i]`.
@@ -33,6 +55,7 @@ impl View {
         View {
             dims: axes.iter().map(|a| self.dims[*a]).collect(),
             steps: axes.iter().map(|a| self.steps[*a]).collect(),
+            places: self.places.clone(),
         }
     }
 
@@ -40,7 +63,7 @@ impl View {
     pub fn is_plain(&self) -> bool {
         let plain = View::of(&self.dims);
         let same = |i: usize| self.dims[i] == 1 || self.steps[i] == plain.steps[i];
-        (0..self.dims.len()).all(same)
+        self.places.is_none() && (0..self.dims.len()).all(same)
     }
 
     /// For each value of the tensor, row by row, its place in the output of the last layer.
@@ -48,6 +71,9 @@ impl View {
         let mut order = vec![0];
         for (dim, step) in self.dims.iter().zip(&self.steps) {
             order = order.iter().flat_map(|at| (0..*dim).map(move |i| at + i * step)).collect();
+        }
+        if let Some(places) = &self.places {
+            order.iter_mut().for_each(|at| *at = places[*at]);
         }
         order
     }
@@ -64,7 +90,8 @@ impl View {
         let same = dims.iter().filter(|d| **d != 1).eq(long.iter().map(|(dim, _)| dim));
         let mut steps = long.iter().map(|(_, step)| *step);
         let step = |d: &usize| if *d == 1 { 1 } else { steps.next().unwrap_or(1) };
-        same.then(|| View { dims: dims.to_vec(), steps: dims.iter().map(step).collect() })
+        let steps = dims.iter().map(step).collect();
+        same.then(|| View { dims: dims.to_vec(), steps, places: self.places.clone() })
     }
 }
 
@@ -253,8 +280,8 @@ impl Chain<'_> {
         } else if let Some(view) = self.view.with_ones(dims) {
             self.view = view;
         } else if !self.pixel_shuffle(node, dims)? {
-            self.lay_out(node)?;
-            self.view = View::of(dims);
+            // A dense layer that follows takes any order.
+            self.view = View::listed(dims, self.order()?);
         }
         Ok(())
     }
@@ -470,13 +497,12 @@ impl Chain<'_> {
         let (n, c, plane) = (self.shape.values(), self.shape.c, self.shape.plane());
         if let Some(axis) = varies().next()
             && varies().count() == 1
-            && view.dims[axis] == c
-            && view.steps[axis] == plane
+            && view.is_channel(axis, self.shape)
         {
             self.budget.floats(2 * c)?;
             return Ok(values.to_vec());
         }
-        let from = View { dims: view.dims.clone(), steps };
+        let from = View::new(view.dims.clone(), steps);
         // Two orders while they are made, and a value per value.
         self.budget.take(n, 4 * size_of::<usize>() + 2 * size_of::<f32>())?;
         let mut all = vec![0.0; n];

@@ -431,19 +431,36 @@ impl Chain<'_> {
         if cut.iter().all(|c| *c == [0, 0]) {
             return Ok(());
         }
-        match cut[..] {
-            [[0, 0], rows, columns] => {
-                self.settle_image(node)?;
-                self.cut(node, [rows, columns])
-            }
-            [rows, columns, [0, 0]] => {
-                self.view = self.view.transposed(&[2, 0, 1]);
-                self.settle_image(node)?;
-                self.cut(node, [rows, columns])?;
-                self.view = self.view.transposed(&[1, 2, 0]);
-                Ok(())
-            }
-            _ => Err(refuse()),
+        let last = match cut[..] {
+            [[0, 0], _, _] => false,
+            [_, _, [0, 0]] => true,
+            _ => return Err(refuse()),
+        };
+        if last {
+            self.view = self.view.transposed(&[2, 0, 1]);
+        }
+        // What is cut is not gone yet: the view does not see it.
+        if self.cut.is_none() {
+            self.settle_image(node)?;
+        }
+        let sides = if last { [cut[0], cut[1]] } else { [cut[1], cut[2]] };
+        let before = self.cut.unwrap_or([[0; 2]; 2]);
+        let all = [0, 1].map(|i| [0, 1].map(|j| before[i][j] + sides[i][j]));
+        self.cut = Some(all);
+        let s = self.shape;
+        self.view = View::of(&[s.c, s.h - all[0][0] - all[0][1], s.w - all[1][0] - all[1][1]]);
+        if last {
+            self.flush_cut(node)?;
+            self.view = self.view.transposed(&[1, 2, 0]);
+        }
+        Ok(())
+    }
+
+    /// Cuts what slices have left over.
+    pub fn flush_cut(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        match self.cut.take() {
+            Some(cut) => self.cut(node, cut),
+            None => Ok(()),
         }
     }
 
