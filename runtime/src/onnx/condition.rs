@@ -16,7 +16,7 @@ use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};
 use super::view::View;
-use crate::graph::Layer;
+use crate::graph::{Layer, scaled_by_label};
 use crate::op::{Activation, Op, Shape};
 
 /// The label of a conditional generator.
@@ -30,10 +30,6 @@ pub(super) struct Label {
 
 /// Most classes.
 const CLASSES: usize = 10_000;
-
-/// Latents beyond this are clamped where a label scales them; seeds give less than 10, and a
-/// truncation of 10 times that.
-const LARGEST_LATENT: f32 = 128.0;
 
 /// The number of classes of an input of indices: that of the rows of the table it selects from.
 pub(super) fn classes(
@@ -366,8 +362,7 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// `latent * row`: for each class the latent passes through a pair of rectifiers that are 0
-    /// unless the class is chosen, and their difference is scaled by the row.
+    /// See [`scaled_by_label`].
     fn scale_by_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let (_, table) = self.table(node)?;
         let (n, classes) = (self.graph.latent, self.classes());
@@ -381,37 +376,10 @@ impl Chain<'_> {
             return Err(node.fail("multiplies by a label of another length than the latent"));
         }
         let hidden = 2 * n * classes;
-        let wide = n + classes;
-        self.budget.floats(hidden.saturating_mul(wide + n + 1))?;
-        let mut gates = vec![0.0; hidden * wide];
-        let mut scales = vec![0.0; n * hidden];
-        for k in 0..classes {
-            for i in 0..n {
-                for (j, sign) in [1.0, -1.0].into_iter().enumerate() {
-                    let at = 2 * (k * n + i) + j;
-                    gates[at * wide + i] = sign;
-                    gates[at * wide + n + k] = LARGEST_LATENT;
-                    scales[i * hidden + at] = sign * table[k * n + i];
-                }
-            }
-        }
-        let name = self.name(node);
-        let layer = |part: &str, op, activation, weight, bias| Layer {
-            name: format!("{name}.{part}"),
-            op,
-            activation,
-            weight,
-            bias,
-        };
-        let none = Activation::None;
-        // 0 for the chosen class, and below every latent for the others.
-        let bias = vec![-LARGEST_LATENT; hidden];
-        let gate = layer("gate", Op::Dense { out: hidden }, none, gates, bias);
-        let rectify = layer("rectify", Op::Activate, Activation::Relu, vec![], vec![]);
-        let scale = layer("scale", Op::Dense { out: n }, none, scales, vec![]);
+        self.budget.floats(hidden.saturating_mul(2 * n + classes + 1))?;
         let dims = self.view.dims.clone();
         self.graph.layers.clear();
-        for layer in [gate, rectify, scale] {
+        for layer in scaled_by_label(n, &table, &self.name(node)) {
             self.add(node, layer)?;
         }
         self.shape = Shape::new(n, 1, 1);

@@ -23,7 +23,8 @@ fn floats(name: &str) -> Vec<f32> {
 
 fn graph(name: &str) -> Result<Graph, import::ImportError> {
     let path = golden(name);
-    import::graph(&path, &import::load(&path)?, &Assumed::default(), Facts::default())
+    let state = import::load(&path)?;
+    import::graph(&path, &state, &Assumed::default(), Facts::default()).map(|i| i.graph)
 }
 
 /// The largest difference from PyTorch's images.
