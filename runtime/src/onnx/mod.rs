@@ -13,6 +13,7 @@ mod node;
 mod range;
 mod read;
 mod refused;
+mod scan;
 mod tensor;
 mod view;
 mod window;

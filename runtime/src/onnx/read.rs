@@ -24,6 +24,7 @@ use super::external;
 use super::node::Node;
 use super::range::{self, Known};
 use super::refused;
+use super::scan::scan;
 use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::graph::{Facts, Graph};
@@ -84,6 +85,7 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
+    scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
     let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
         let what = e.to_string();
         OnnxError::NotOnnx(what)
