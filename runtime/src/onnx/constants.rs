@@ -95,12 +95,14 @@ impl Chain<'_> {
 
     /// The number of values of `dims`, within the budget.
     fn room(&self, node: &Node<'_>, dims: &[usize]) -> Result<usize, OnnxError> {
-        let n = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        let n = n.filter(|n| *n <= LARGEST && dims.len() <= AXES);
-        let n = n.ok_or_else(|| node.fail(format!("dimensions {dims:?} are not supported")))?;
+        // Places are computed axis by axis: a last axis of length 0 does not undo the others.
+        let most = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d.max(&1)));
+        let most = most.filter(|n| *n <= LARGEST && dims.len() <= AXES);
+        let most =
+            most.ok_or_else(|| node.fail(format!("dimensions {dims:?} are not supported")))?;
         // With the places that are computed on the way.
-        self.budget.take(n, 2 * size_of::<usize>() + size_of::<i64>())?;
-        Ok(n)
+        self.budget.take(most, 2 * size_of::<usize>() + size_of::<i64>())?;
+        Ok(dims.iter().product())
     }
 
     /// Integers as sizes.

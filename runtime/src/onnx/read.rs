@@ -118,7 +118,7 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         constants.insert(name, constant);
     }
     graph.node = nodes;
-    let inputs = inputs(&graph, &constants)?;
+    let inputs = inputs(&graph, &constants, &budget)?;
     let mut uses = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
@@ -333,7 +333,7 @@ fn inputs(graph: &GraphProto, constants: &BTreeMap<String, Constant>) -> Result<
             Ok(Inputs {
                 latent: z.name.clone(),
                 dims: latent(z)?,
-                label: Some(self::label(graph, label, whole(label), constants)?),
+                label: Some(self::label(graph, label, whole(label), constants, budget)?),
             })
         }
         _ => Err(OnnxError::Model(format!(
@@ -349,6 +349,7 @@ fn label(
     input: &ValueInfoProto,
     whole: bool,
     constants: &BTreeMap<String, Constant>,
+    budget: &Budget,
 ) -> Result<(Label, Constant), OnnxError> {
     let sides = sides(input).unwrap_or_default();
     let name = &input.name;
@@ -376,6 +377,8 @@ fn label(
         }
     };
     let classes = condition::checked(classes, name)?;
+    let values = if one_hot { classes * classes } else { classes };
+    budget.take(values, 2 * size_of::<i64>())?;
     let constant = condition::labels(classes, rank, one_hot, !whole);
     Ok((Label { name: name.clone(), classes, met: false }, constant))
 }

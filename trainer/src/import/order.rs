@@ -33,6 +33,10 @@ enum At {
 /// Steps of the search for an order, after which it is given up.
 const STEPS: usize = 20_000;
 
+/// Most layers of a network, and the side of the largest kernel.
+const LAYERS: usize = 256;
+const LARGEST_KERNEL: usize = 64;
+
 /// The side of the square image in `values` values of `channels` channels.
 pub(super) fn side(values: usize, channels: usize) -> Option<usize> {
     let plane = values.checked_div(channels).filter(|p| p * channels == values)?;
@@ -87,6 +91,10 @@ fn links(parts: &[Part]) -> Result<Vec<Link>, ImportError> {
             Kind::Dense { out, inputs } => {
                 links.push(Link { part, role: Role::Dense, inputs, out, kernel: 0 });
             }
+            Kind::Kernel { k, .. } if !(1..=LARGEST_KERNEL).contains(&k) => {
+                let what = format!("a kernel of {k}: from 1 to {LARGEST_KERNEL}");
+                return Err(ImportError::Layer(tensor_name(name, "weight"), what));
+            }
             Kind::Kernel { a, b, k } => {
                 let role = Role::Transposed;
                 links.push(Link { part, role, inputs: a, out: b, kernel: k });
@@ -97,7 +105,13 @@ fn links(parts: &[Part]) -> Result<Vec<Link>, ImportError> {
             Kind::Norm(_) | Kind::Slopes | Kind::Embedding { .. } => {}
         }
     }
-    Ok(links)
+    match links.len() <= LAYERS {
+        true => Ok(links),
+        false => Err(ImportError::Unclear(format!(
+            "{} layers; at most {LAYERS} are read: choose a network with --key",
+            links.len()
+        ))),
+    }
 }
 
 struct Search<'a> {

@@ -164,7 +164,7 @@ fn parse_line(words: &[&str]) -> Option<Step> {
         |key: &str| rest.iter().find_map(|w| w.strip_prefix(key).and_then(|w| w.strip_prefix('=')));
     let number = |key: &str, default: usize| match value(key) {
         None => Some(default),
-        Some(text) => text.parse().ok().filter(|n| *n <= 4096),
+        Some(text) => text.parse().ok().filter(|n| *n <= 64),
     };
     let known = |keys: &[&str]| {
         rest.iter().all(|w| w.split_once('=').is_some_and(|(key, _)| keys.contains(&key)))
@@ -329,6 +329,7 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
                         slopes.shape, input.c
                     )));
                 }
+                room(&named("weight"), 2 * input.c, input.c)?;
                 layers.extend(prelu(&slopes.values, input.c, number));
             }
             What::Reshape(to) => layers.push(layer(Op::Reshape { to }, vec![], vec![])),
@@ -339,6 +340,7 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
                     let what = format!("a pixel shuffle by {r} does not fit {} channels", input.c);
                     return Err(ImportError::Layer("pixel_shuffle".into(), what));
                 }
+                room("pixel_shuffle", input.c, input.c)?;
                 let mut weight = vec![0.0; input.c * out * r * r];
                 for at in 0..out * r * r {
                     // Channel (o, y, x) becomes pixel (y, x) of channel o.
@@ -367,6 +369,18 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
         shapes.push(now);
     }
     Ok(Built { graph: Graph { latent, layers, facts }, shapes })
+}
+
+/// Checks that a matrix that is made, rather than read, is no larger than networks have.
+fn room(name: &str, rows: usize, columns: usize) -> Result<(), ImportError> {
+    const MOST: usize = 1 << 26;
+    match rows.checked_mul(columns).is_some_and(|n| n <= MOST) {
+        true => Ok(()),
+        false => {
+            let what = format!("would become a matrix of {rows} x {columns}, which is too large");
+            Err(ImportError::Layer(name.into(), what))
+        }
+    }
 }
 
 /// What a first layer reads.
@@ -408,6 +422,7 @@ fn start(
             let what = format!("rows of {width} values for a latent of {inputs}");
             return Err(ImportError::Layer(name, what));
         }
+        room(&name, 2 * inputs * classes, 2 * inputs + classes)?;
         let layers = runtime::graph::scaled_by_label(inputs, &table.values, "label");
         return Ok(Start { latent: inputs + classes, layers });
     }
@@ -416,6 +431,7 @@ fn start(
         return Err(ImportError::Layer(name, what));
     };
     let wide = nz + classes;
+    room(&name, inputs, wide)?;
     let mut weight = vec![0.0; inputs * wide];
     let (z, rows) = match meeting {
         Meeting::First => (width, 0),
