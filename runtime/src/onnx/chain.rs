@@ -149,6 +149,7 @@ impl Chain<'_> {
             "DepthToSpace" => self.depth_to_space(node)?,
             "Pad" => self.pad(node)?,
             "Slice" => self.slice(node)?,
+            "Tile" | "Expand" => self.tile(node)?,
             _ => match activation(node, op) {
                 Some(activation) => self.activation(node, activation)?,
                 None => return Err(refused::operation(node, op)),

@@ -45,9 +45,12 @@ pub(super) fn classes(
         match (node.op_type.as_str(), position) {
             ("Gather", Some(1)) => return input(0).and_then(&dims)?.first().copied(),
             ("OneHot", Some(0)) => return input(1).and_then(&number),
-            ("Cast" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten", Some(0)) => {
-                names.extend(node.output.first().map(String::as_str));
-            }
+            // Exporters also replace negative indices: `index + classes * (index < 0)`.
+            (
+                "Cast" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Add"
+                | "Sub" | "Mul" | "Less" | "Not" | "Where" | "Clip",
+                Some(_),
+            ) => names.extend(node.output.first().map(String::as_str)),
             _ => {}
         }
     }

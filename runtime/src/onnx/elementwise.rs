@@ -23,19 +23,29 @@ fn samples() -> impl Iterator<Item = f64> {
     [-300.5, -40.5].into_iter().chain(near).chain([40.5, 300.5])
 }
 
-/// Tensors that are functions of one tensor, by the values at [`samples`].
+/// The values of a function at [`samples`]: `own + k by`, with a constant `k` that has a value per
+/// channel.
+#[derive(Clone, Debug)]
+struct Value {
+    own: Vec<f64>,
+    by: Option<Vec<f64>>,
+}
+
+/// Tensors that are functions of one tensor.
 pub(super) struct Functions {
     /// The tensor that they are functions of.
     base: String,
-    values: BTreeMap<String, Vec<f64>>,
+    /// The constant `k` of [`Value`].
+    constant: Option<String>,
+    values: BTreeMap<String, Value>,
     /// How many nodes still use each of them, and the base.
     left: BTreeMap<String, usize>,
 }
 
 impl Functions {
-    fn get(&self, name: &str) -> Option<Vec<f64>> {
+    fn get(&self, name: &str) -> Option<Value> {
         match name == self.base {
-            true => Some(samples().collect()),
+            true => Some(Value { own: samples().collect(), by: None }),
             false => self.values.get(name).cloned(),
         }
     }
@@ -117,6 +127,7 @@ impl Chain<'_> {
         let mut functions = self.functions.take().unwrap_or_else(|| Functions {
             left: [(base.clone(), uses)].into(),
             base,
+            constant: None,
             values: BTreeMap::new(),
         });
         let Some(output) = node.0.output.first() else {
@@ -139,8 +150,18 @@ impl Chain<'_> {
                     }
                     Some(values)
                 }
-                (None, Some(number)) => Some(samples().map(|_| number).collect()),
+                (None, Some(number)) => {
+                    Some(Value { own: samples().map(|_| number).collect(), by: None })
+                }
                 (None, None) if name.is_empty() => None,
+                (None, None)
+                    if self.constants.get(name).is_some_and(|c| !c.by_class)
+                        && functions.constant.as_ref().is_none_or(|k| k == name) =>
+                {
+                    functions.constant = Some(name.clone());
+                    let zero = samples().map(|_| 0.0).collect();
+                    Some(Value { own: zero, by: Some(samples().map(|_| 1.0).collect()) })
+                }
                 (None, None) => {
                     return Err(node.fail(format!(
                         "combines a function of {:?} with {name:?}; only single numbers are \
@@ -150,7 +171,7 @@ impl Chain<'_> {
                 }
             });
         }
-        let values = apply(node, &inputs).ok_or_else(|| {
+        let values = linear(node, &inputs).ok_or_else(|| {
             node.fail(
                 "is not a function of single values; branches of other operations are not \
                        supported",
@@ -162,11 +183,11 @@ impl Chain<'_> {
         let open = functions.left.iter().any(|(name, left)| name != output && *left > 0);
         let found = match open {
             true => None,
-            false => functions.values.get(output).and_then(|values| recognize(values)),
+            false => functions.values.get(output).and_then(recognize_value),
         };
         match found {
             Some(found) => {
-                self.recognized(node, found)?;
+                self.recognized(node, found, functions.constant.as_deref())?;
                 let dims = self.view.dims.clone();
                 self.advance(output.clone(), dims);
             }
@@ -175,8 +196,22 @@ impl Chain<'_> {
         Ok(())
     }
 
-    fn recognized(&mut self, node: &Node<'_>, found: Found) -> Result<(), OnnxError> {
+    fn recognized(
+        &mut self,
+        node: &Node<'_>,
+        found: Found,
+        constant: Option<&str>,
+    ) -> Result<(), OnnxError> {
         match found {
+            Found::Slopes(sign) => {
+                self.repeat(node)?;
+                let Some(constant) = constant.and_then(|name| self.constants.get(name)) else {
+                    return Err(node.fail("has no slopes"));
+                };
+                let mut slopes = self.spread_over_channels(node, constant)?;
+                slopes.iter_mut().for_each(|s| *s *= sign);
+                self.slopes(node, &slopes)
+            }
             Found::Activation(activation) => self.activation(node, activation),
             Found::Affine(scale, shift) => {
                 let c = self.shape.c;
@@ -336,6 +371,46 @@ enum Found {
     Activation(Activation),
     /// Factor and what is added.
     Affine(f32, f32),
+    /// PReLU with the constant, times this sign, as its slopes.
+    Slopes(f32),
+}
+
+/// A node's function of its inputs, at most one of which may vary with the constant.
+fn linear(node: &Node<'_>, inputs: &[Option<Value>]) -> Option<Value> {
+    let own: Vec<Option<Vec<f64>>> =
+        inputs.iter().map(|v| v.as_ref().map(|v| v.own.clone())).collect();
+    let varies: Vec<usize> =
+        (0..inputs.len()).filter(|i| inputs[*i].as_ref().is_some_and(|v| v.by.is_some())).collect();
+    let by = match varies[..] {
+        [] => return Some(Value { own: apply(node, &own)?, by: None }),
+        [one] => one,
+        _ => return None,
+    };
+    let factor = inputs[by].as_ref()?.by.clone()?;
+    let other = |f: &dyn Fn(f64, f64) -> f64| -> Option<Vec<f64>> {
+        let other = inputs.get(1 - by)?.as_ref()?;
+        Some(factor.iter().zip(&other.own).map(|(a, b)| f(*a, *b)).collect())
+    };
+    let by = match (node.0.op_type.as_str(), by) {
+        ("Identity", 0) | ("Add", 0 | 1) | ("Sub", 0) => factor,
+        ("Neg", 0) | ("Sub", 1) => factor.iter().map(|v| -v).collect(),
+        ("Mul", 0 | 1) => other(&|a, b| a * b)?,
+        ("Div", 0) => other(&|a, b| a / b)?,
+        _ => return None,
+    };
+    Some(Value { own: apply(node, &own)?, by: Some(by) })
+}
+
+fn recognize_value(value: &Value) -> Option<Found> {
+    let Some(by) = &value.by else { return recognize(&value.own) };
+    let is = |values: &[f64], f: &dyn Fn(f64) -> f64| {
+        samples().zip(values).all(|(x, y)| (f(x) - y).abs() <= 1e-9 * (1.0 + y.abs()))
+    };
+    let positive = is(&value.own, &|x| x.max(0.0));
+    if positive && is(by, &|x| x.min(0.0)) {
+        return Some(Found::Slopes(1.0));
+    }
+    (positive && is(by, &|x| (-x).max(0.0))).then_some(Found::Slopes(-1.0))
 }
 
 fn recognize(values: &[f64]) -> Option<Found> {
@@ -406,6 +481,18 @@ mod tests {
         assert_eq!(of(|x| x / (1.0 + x.abs())), None);
         // The sum of an image and its activation is a branch of another kind.
         assert_eq!(of(|x| x + x.tanh()), None);
+    }
+
+    #[test]
+    fn slopes_per_channel_are_recognized() {
+        let of = |own: fn(f64) -> f64, by: fn(f64) -> f64| {
+            let by = Some(samples().map(by).collect());
+            recognize_value(&Value { own: samples().map(own).collect(), by })
+        };
+        assert_eq!(of(|x| x.max(0.0), |x| x.min(0.0)), Some(Found::Slopes(1.0)));
+        assert_eq!(of(|x| x.max(0.0), |x| (-x).max(0.0)), Some(Found::Slopes(-1.0)));
+        assert_eq!(of(|x| x.max(0.0), |x| x), None);
+        assert_eq!(of(|x| x, |x| x.min(0.0)), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ impl Chain<'_> {
         if node.input(0) != Some(&self.at) || node.int("transA", 0) != 0 {
             return Err(node.fail("the data must be the first operand, not transposed"));
         }
+        self.repeat(node)?;
         let weight = self.matrix(node, node.int("transB", 0) != 0)?;
         let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
         let out = weight.len() / self.shape.values();
@@ -40,6 +41,7 @@ impl Chain<'_> {
         if node.input(0) != Some(&self.at) {
             return Err(node.fail("the data must be the first operand"));
         }
+        self.repeat(node)?;
         let weight = self.matrix(node, false)?;
         let out = weight.len() / self.shape.values();
         self.dense(node, out, weight, vec![])
@@ -100,6 +102,7 @@ impl Chain<'_> {
         if node.int("training_mode", 0) != 0 {
             return Err(node.fail("training_mode 1 is not supported: export after model.eval()"));
         }
+        self.repeat(node)?;
         let Some(channels) = self.view.dims.first().copied() else {
             return Err(node.fail("has no channels"));
         };
@@ -170,16 +173,22 @@ impl Chain<'_> {
         }
     }
 
-    /// `PRelu`. Slopes that differ become two convolutions around a rectifier: x is
-    /// `max(x, 0) - max(-x, 0)`, and the slope scales the second part.
     pub fn prelu(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         if node.input(0) != Some(&self.at) {
             return Err(node.fail("the data is not the first input"));
         }
+        self.repeat(node)?;
         let slopes = match self.floats(node, 1)? {
             [one] => vec![*one],
             _ => self.by_channel(node, 1)?,
         };
+        self.slopes(node, &slopes)
+    }
+
+    /// PReLU of slopes per channel of the last layer, or per value. If they differ, it becomes two
+    /// convolutions around a rectifier: x is `max(x, 0) - max(-x, 0)`, and the slope scales the
+    /// second part.
+    pub fn slopes(&mut self, node: &Node<'_>, slopes: &[f32]) -> Result<(), OnnxError> {
         if slopes.windows(2).all(|w| w[0] == w[1]) {
             return self.activation(node, Activation::LeakyRelu(slopes[0]));
         }

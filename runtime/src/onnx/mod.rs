@@ -1,6 +1,8 @@
 //! ONNX, the interchange format: written so that any other runtime runs it, read so that other
 //! people's generators run here.
 
+mod affine;
+mod arithmetic;
 mod budget;
 mod chain;
 mod condition;
@@ -10,6 +12,7 @@ mod error;
 mod external;
 mod layers;
 mod node;
+mod pixels;
 mod range;
 mod read;
 mod refused;

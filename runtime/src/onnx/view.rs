@@ -9,7 +9,7 @@ use super::chain::Chain;
 use super::error::OnnxError;
 use super::node::Node;
 use crate::graph::Layer;
-use crate::op::{Activation, Op, Shape, Window};
+use crate::op::{Activation, Op, Shape};
 
 /// The axes of a tensor without the batch, as steps through the output of the last layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,12 +35,12 @@ impl View {
     }
 
     /// Row by row through a list of places.
-    fn listed(dims: &[usize], places: Vec<usize>) -> View {
+    pub fn listed(dims: &[usize], places: Vec<usize>) -> View {
         View { places: Some(places), ..View::of(dims) }
     }
 
     /// Whether the channels of an output of `shape` are an axis.
-    fn is_channel(&self, axis: usize, shape: Shape) -> bool {
+    pub fn is_channel(&self, axis: usize, shape: Shape) -> bool {
         let same = self.dims[axis] == shape.c && self.steps[axis] == shape.plane();
         self.places.is_none() && same
     }
@@ -62,8 +62,14 @@ impl View {
     /// Whether the values lie row by row.
     pub fn is_plain(&self) -> bool {
         let plain = View::of(&self.dims);
+        // An axis that repeats has a step of 0.
         let same = |i: usize| self.dims[i] == 1 || self.steps[i] == plain.steps[i];
         self.places.is_none() && (0..self.dims.len()).all(same)
+    }
+
+    /// Number of values: more than the last layer has, if it repeats them.
+    pub fn len(&self) -> usize {
+        self.dims.iter().product()
     }
 
     /// For each value of the tensor, row by row, its place in the output of the last layer.
@@ -132,6 +138,7 @@ impl Chain<'_> {
 
     /// Makes the values lie row by row.
     fn lay_out(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        self.repeat(node)?;
         if !self.view.is_plain() {
             let order = self.order()?;
             self.reorder(node, &order)?;
@@ -142,7 +149,7 @@ impl Chain<'_> {
 
     /// [`View::order`], within the budget.
     pub fn order(&self) -> Result<Vec<usize>, OnnxError> {
-        self.budget.take(2 * self.shape.values(), size_of::<usize>())?;
+        self.budget.take(2 * self.view.len(), size_of::<usize>())?;
         Ok(self.view.order())
     }
 
@@ -230,7 +237,7 @@ impl Chain<'_> {
     pub fn flatten(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         match node.int("axis", 1) {
             1 => {
-                let n = self.shape.values();
+                let n = self.view.len();
                 self.reshape_to(node, &[n])
             }
             axis => Err(node.fail(format!("axis {axis} is not supported: only 1 is"))),
@@ -242,7 +249,7 @@ impl Chain<'_> {
             Some(shape) => shape.to_vec(),
             None => self.integers(node, 1)?.to_vec(),
         };
-        let values = self.shape.values() as i64;
+        let values = self.view.len() as i64;
         let refuse = || node.fail(format!("a reshape to {target:?} is not supported"));
         let [batch, rest @ ..] = &target[..] else {
             return Err(refuse());
@@ -328,192 +335,6 @@ impl Chain<'_> {
             return Err(refuse());
         }
         self.reshape_to(node, &dims)
-    }
-
-    /// `DepthToSpace`, the operation behind PyTorch's `PixelShuffle`.
-    pub fn depth_to_space(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        self.settle_image(node)?;
-        let r = usize::try_from(node.int("blocksize", 0)).unwrap_or(0);
-        let s = self.shape;
-        if r == 0 || r > 64 || !s.c.is_multiple_of(r * r) {
-            return Err(node.fail(format!("blocksize {r} does not fit {s} values")));
-        }
-        let c = s.c / (r * r);
-        let first = node.string("mode", "DCR") == "DCR";
-        let channel = |o: usize, y: usize, x: usize| match first {
-            true => (y * r + x) * c + o,
-            false => (o * r + y) * r + x,
-        };
-        self.shuffle(node, r, &channel)
-    }
-
-    /// Adds a pixel shuffle if a reshape of transposed data to `dims` is one.
-    fn pixel_shuffle(&mut self, node: &Node<'_>, dims: &[usize]) -> Result<bool, OnnxError> {
-        let s = self.shape;
-        let &[c, h, w] = dims else { return Ok(false) };
-        let r = h / s.h.max(1);
-        if r < 2 || r > 64 || [s.h * r, s.w * r] != [h, w] || c * r * r != s.c {
-            return Ok(false);
-        }
-        let order = self.order()?;
-        let channel = |o: usize, y: usize, x: usize| order[(o * h + y) * w + x] / s.plane();
-        for (at, from) in order.iter().enumerate() {
-            let (o, y, x) = (at / (h * w), at / w % h, at % w);
-            let want = channel(o, y % r, x % r) * s.plane() + y / r * s.w + x / r;
-            if *from != want {
-                return Ok(false);
-            }
-        }
-        self.shuffle(node, r, &channel)?;
-        Ok(true)
-    }
-
-    /// Adds a pixel shuffle by `r`: a transposed convolution of kernel and stride `r` whose weights
-    /// are 0 and 1, or, after a convolution of stride 1, that convolution as a transposed one.
-    fn shuffle(
-        &mut self,
-        node: &Node<'_>,
-        r: usize,
-        channel: &dyn Fn(usize, usize, usize) -> usize,
-    ) -> Result<(), OnnxError> {
-        let s = self.shape;
-        let out = s.c / (r * r);
-        let dims = [out, s.h * r, s.w * r];
-        if let Some(Layer { op: Op::Conv { window, .. }, .. }) = self.graph.layers.last()
-            && window.stride == 1
-            && window.padding < window.kernel
-        {
-            let (k, p) = (window.kernel, window.padding);
-            let wide = k * r;
-            let Some(conv) = self.graph.layers.pop() else { return Ok(()) };
-            let inputs = conv.weight.len() / (s.c * k * k);
-            self.budget.floats(conv.weight.len() + out)?;
-            let mut weight = vec![0.0; conv.weight.len()];
-            // Each output pixel of a channel needs a bias of its own, unless they are equal.
-            let bias = |o: usize, i: usize| conv.bias.get(channel(o, i / r, i % r)).copied();
-            let even = (0..out).all(|o| (0..r * r).all(|i| bias(o, i) == bias(o, 0)));
-            if even {
-                for o in 0..out {
-                    for i in 0..inputs {
-                        for at in 0..wide * wide {
-                            let (y, x) = (at / wide, at % wide);
-                            let (ky, kx) = (k - 1 - y / r, k - 1 - x / r);
-                            let from = (channel(o, y % r, x % r) * inputs + i) * k * k;
-                            weight[(i * out + o) * wide * wide + at] =
-                                conv.weight[from + ky * k + kx];
-                        }
-                    }
-                }
-                self.shape = Shape::new(inputs, s.h + k - 1 - 2 * p, s.w + k - 1 - 2 * p);
-                let bias = (0..out).filter_map(|o| bias(o, 0)).collect();
-                let window = Window { kernel: wide, stride: r, padding: (k - 1 - p) * r };
-                self.push(node, Op::ConvTranspose { out, window }, weight, bias)?;
-                self.view = View::of(&dims);
-                return Ok(());
-            }
-            self.graph.layers.push(conv);
-        }
-        self.budget.floats(s.c * out * r * r)?;
-        let mut weight = vec![0.0; s.c * out * r * r];
-        for o in 0..out {
-            for at in 0..r * r {
-                weight[(channel(o, at / r, at % r) * out + o) * r * r + at] = 1.0;
-            }
-        }
-        let window = Window { kernel: r, stride: r, padding: 0 };
-        self.push(node, Op::ConvTranspose { out, window }, weight, vec![])?;
-        self.view = View::of(&dims);
-        Ok(())
-    }
-
-    /// A sum, difference, product or quotient with a constant.
-    pub fn affine(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let data = usize::from(node.input(0) != Some(&self.at));
-        let c = self.shape.c;
-        let values = self.floats(node, 1 - data)?;
-        let values = match values {
-            [one] => {
-                self.budget.floats(2 * c)?;
-                vec![*one; c]
-            }
-            _ => self.by_channel(node, 1 - data)?,
-        };
-        let ones = || vec![1.0; values.len()];
-        let (scale, shift) = match (node.0.op_type.as_str(), data) {
-            ("Add", _) => (ones(), values),
-            ("Sub", 0) => (ones(), values.iter().map(|v| -v).collect()),
-            ("Sub", _) => (vec![-1.0; values.len()], values),
-            ("Mul", _) => (values, vec![]),
-            ("Div", 0) => (values.iter().map(|v| 1.0 / v).collect(), vec![]),
-            _ => return Err(node.fail("the data as a divisor is not supported")),
-        };
-        self.scaled(node, scale, shift)
-    }
-
-    /// Adds a scale and shift of a value per channel, or per value.
-    pub fn scaled(
-        &mut self,
-        node: &Node<'_>,
-        scale: Vec<f32>,
-        shift: Vec<f32>,
-    ) -> Result<(), OnnxError> {
-        if scale.len() != self.shape.c {
-            self.shaped(node, Shape::new(scale.len(), 1, 1))?;
-        }
-        self.push(node, Op::Affine, scale, shift)
-    }
-
-    /// Input `i`, a constant, as a value per channel of the last layer, or, if it varies otherwise,
-    /// a value per value.
-    pub fn by_channel(&self, node: &Node<'_>, i: usize) -> Result<Vec<f32>, OnnxError> {
-        let constant = self.input(node, i)?;
-        let values = self.floats(node, i)?;
-        let (dims, view) = (&constant.dims, &self.view);
-        let refuse = || {
-            node.fail(format!(
-                "a constant of dimensions {dims:?} does not fit data of dimensions {:?} besides \
-                 the batch",
-                view.dims
-            ))
-        };
-        // Dimensions are matched from the last; the batch may be one of them.
-        let dims = match dims.len().checked_sub(view.dims.len()) {
-            None | Some(0) => &dims[..],
-            Some(1) if dims[0] == 1 => &dims[1..],
-            Some(_) => return Err(refuse()),
-        };
-        let more = view.dims.len() - dims.len();
-        let mut steps = vec![0; view.dims.len()];
-        let mut step = 1;
-        for (i, dim) in dims.iter().enumerate().rev() {
-            match (*dim, view.dims[more + i]) {
-                (1, _) => {}
-                (a, b) if a == b => steps[more + i] = step,
-                _ => return Err(refuse()),
-            }
-            step *= dim;
-        }
-        let varies = || (0..steps.len()).filter(|i| steps[*i] != 0);
-        let (n, c, plane) = (self.shape.values(), self.shape.c, self.shape.plane());
-        if let Some(axis) = varies().next()
-            && varies().count() == 1
-            && view.is_channel(axis, self.shape)
-        {
-            self.budget.floats(2 * c)?;
-            return Ok(values.to_vec());
-        }
-        let from = View::new(view.dims.clone(), steps);
-        // Two orders while they are made, and a value per value.
-        self.budget.take(n, 4 * size_of::<usize>() + 2 * size_of::<f32>())?;
-        let mut all = vec![0.0; n];
-        for (from, to) in from.order().into_iter().zip(view.order()) {
-            all[to] = values[from];
-        }
-        let even = all.chunks_exact(plane).all(|p| p.iter().all(|v| *v == p[0]));
-        Ok(match even {
-            true => (0..c).map(|c| all[c * plane]).collect(),
-            false => all,
-        })
     }
 
     /// Adds an activation.
