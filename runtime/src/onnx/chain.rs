@@ -10,9 +10,8 @@ use std::path::Path;
 use onnx_protobuf::{NodeProto, TensorProto};
 
 use super::budget::Budget;
-use super::condition::Label;
-use super::elementwise::Functions;
 use super::error::OnnxError;
+use super::functions::Functions;
 use super::node::Node;
 use super::refused;
 use super::tensor::{Constant, Values};
@@ -53,6 +52,15 @@ pub(super) struct Chain<'a> {
     /// How values were rounded, and whether to bytes.
     pub rounded: Option<Rounded>,
     pub bytes: bool,
+}
+
+/// The label of a conditional generator.
+pub(super) struct Label {
+    /// The name of the input.
+    pub name: String,
+    pub classes: usize,
+    /// Whether the data depends on it yet.
+    pub met: bool,
 }
 
 /// How values became integers.

@@ -11,22 +11,13 @@ use alloc::vec::Vec;
 
 use onnx_protobuf::GraphProto;
 
-use super::chain::Chain;
+use super::chain::{Chain, Label};
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::graph::{Layer, scaled_by_label};
 use crate::op::{Activation, Op, Shape};
-
-/// The label of a conditional generator.
-pub(super) struct Label {
-    /// The name of the input.
-    pub name: String,
-    pub classes: usize,
-    /// Whether the data depends on it yet.
-    pub met: bool,
-}
 
 /// Most classes.
 const CLASSES: usize = 10_000;

@@ -3,6 +3,7 @@
 
 mod affine;
 mod arithmetic;
+mod axes;
 mod budget;
 mod chain;
 mod condition;
@@ -10,6 +11,7 @@ mod constants;
 mod elementwise;
 mod error;
 mod external;
+mod functions;
 mod layers;
 mod node;
 mod pixels;

@@ -17,8 +17,8 @@ use onnx_protobuf::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 use protobuf::Message;
 
 use super::budget::Budget;
-use super::chain::Chain;
-use super::condition::{self, Label};
+use super::chain::{Chain, Label};
+use super::condition;
 use super::error::OnnxError;
 use super::external;
 use super::node::Node;

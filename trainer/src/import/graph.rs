@@ -4,59 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use runtime::graph::{Facts, Graph};
-use runtime::op::Activation;
 
+use super::assumed::Assumed;
 use super::error::ImportError;
 use super::guess::{self, Guess};
 use super::parts::{Kind, Part, effective, parts, tensor_name};
 use super::state::State;
-use super::steps::{self, Meeting, Step};
-
-/// What a state dict does not contain.
-#[derive(Clone, Debug)]
-pub struct Assumed {
-    /// Activation after every layer but the last; `None` is that of a known network, or ReLU.
-    pub inner: Option<Activation>,
-    /// Activation after the last layer.
-    pub output: Activation,
-    /// Epsilon of batch norm: one for all, or one for each; empty is that of a known network, or
-    /// 1e-5.
-    pub epsilons: Vec<f32>,
-    /// Part of the names of the wanted network, if there are several.
-    pub key: Option<String>,
-    /// Rows of the image.
-    pub size: Option<usize>,
-    /// Strides of the convolutions: one for all, or one for each.
-    pub strides: Vec<usize>,
-    /// Their paddings.
-    pub paddings: Vec<usize>,
-    /// Their output paddings.
-    pub output_paddings: Vec<usize>,
-    /// Channels, height and width of an image that is made as a vector.
-    pub image: Option<[usize; 3]>,
-    /// Where the row of a label meets the latent.
-    pub label: Option<Meeting>,
-    /// All steps, instead of guesses.
-    pub layers: Option<Vec<Step>>,
-}
-
-impl Default for Assumed {
-    fn default() -> Self {
-        Assumed {
-            inner: None,
-            output: Activation::Tanh,
-            epsilons: Vec::new(),
-            key: None,
-            size: None,
-            strides: Vec::new(),
-            paddings: Vec::new(),
-            output_paddings: Vec::new(),
-            image: None,
-            label: None,
-            layers: None,
-        }
-    }
-}
+use super::steps;
 
 /// An imported generator.
 #[derive(Debug)]
@@ -263,6 +217,7 @@ fn leftover(parts: &[Part], own: &BTreeSet<String>) -> Result<Vec<String>, Impor
 #[cfg(test)]
 mod tests {
     use super::super::state::Tensor;
+    use super::super::steps::Meeting;
     use super::*;
 
     fn state(tensors: &[(&str, &[usize])]) -> State {

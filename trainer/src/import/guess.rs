@@ -2,8 +2,8 @@
 
 use runtime::op::{Activation, Shape};
 
+use super::assumed::Assumed;
 use super::error::ImportError;
-use super::graph::Assumed;
 use super::order::{self, Link, Role, side};
 use super::parts::{Kind, Part, tensor_name};
 use super::state::State;

@@ -6,6 +6,7 @@
 //! knows tensors and containers and executes nothing.
 
 mod archive;
+mod assumed;
 mod error;
 mod graph;
 mod guess;
@@ -15,7 +16,8 @@ mod state;
 mod steps;
 mod windows;
 
+pub use assumed::Assumed;
 pub use error::ImportError;
-pub use graph::{Assumed, Imported, graph};
+pub use graph::{Imported, graph};
 pub use state::{State, Tensor, load, shapes};
 pub use steps::{Meeting, Step, What, activation, activation_name, parse};
