@@ -51,7 +51,7 @@ impl<'a> Image<'a> {
         self.shape.h
     }
 
-    /// 1 for gray, 3 for color.
+    /// 1 for gray, 3 for color, 4 for color and alpha.
     pub fn channels(&self) -> usize {
         self.shape.c
     }
@@ -74,7 +74,8 @@ impl<'a> Image<'a> {
         ((value - black) / (white - black) * 255.0 + 0.5) as u8
     }
 
-    /// The pixel in column `x` of row `y` as red, green and blue, which are equal in a gray image.
+    /// The pixel in column `x` of row `y` as red, green and blue, which are equal in a gray image. An
+    /// image with alpha lies on white.
     ///
     /// # Panics
     /// If it lies outside the image.
@@ -84,12 +85,32 @@ impl<'a> Image<'a> {
     }
 
     fn at(&self, at: usize) -> [u8; 3] {
-        if !self.bytes.is_empty() {
-            let c = self.shape.c;
-            return [0, 1, 2].map(|i| self.bytes[at * c + i.min(c - 1)]);
+        match (self.shape.c, self.rgba_at(at)) {
+            (4, rgba) => on_white(rgba),
+            (_, [r, g, b, _]) => [r, g, b],
         }
-        let plane = self.shape.plane();
-        [0, 1, 2].map(|c| self.byte(self.values[c.min(self.shape.c - 1) * plane + at]))
+    }
+
+    fn rgba_at(&self, at: usize) -> [u8; 4] {
+        let (c, plane) = (self.shape.c, self.shape.plane());
+        let channel = |i: usize| match self.bytes {
+            [] => self.byte(self.values[i * plane + at]),
+            bytes => bytes[at * c + i],
+        };
+        match c {
+            1 => {
+                let gray = channel(0);
+                [gray, gray, gray, 255]
+            }
+            4 => [channel(0), channel(1), channel(2), channel(3)],
+            _ => [channel(0), channel(1), channel(2), 255],
+        }
+    }
+
+    /// All pixels, row by row, as red, green, blue and alpha, which is 255 in an image without it.
+    pub fn rgba(&self) -> impl ExactSizeIterator<Item = [u8; 4]> + use<'a> {
+        let image = *self;
+        (0..self.shape.plane()).map(move |at| image.rgba_at(at))
     }
 
     /// All pixels, row by row, as red, green and blue.
@@ -99,9 +120,25 @@ impl<'a> Image<'a> {
     }
 }
 
+/// A pixel with alpha, not premultiplied, as it looks on white.
+pub fn on_white([r, g, b, a]: [u8; 4]) -> [u8; 3] {
+    let a = u32::from(a);
+    [r, g, b].map(|v| ((u32::from(v) * a + 255 * (255 - a) + 127) / 255) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn alpha_lies_on_white() {
+        let values = [0.0, 1.0, 0.5, 0.0, 1.0, 0.0, 1.0, 0.2]; // two pixels
+        let image = Image::new(&values, Shape::new(4, 1, 2), (0.0, 1.0));
+        assert!(image.rgba().eq([[0, 128, 255, 255], [255, 0, 0, 51]]));
+        assert_eq!(image.pixel(0, 0), [0, 128, 255]);
+        assert_eq!(image.pixel(1, 0), [255, 204, 204]);
+        assert!(Image::from_bytes(&[1, 2, 3, 0], Shape::new(4, 1, 1)).pixels().eq([[255; 3]]));
+    }
 
     #[test]
     fn bytes_of_values() {

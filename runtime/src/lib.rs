@@ -49,6 +49,8 @@ pub mod cpu;
 pub mod crew;
 #[cfg(feature = "std")]
 pub mod embed;
+#[cfg(feature = "std")]
+pub mod file_kind;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(feature = "alloc")]

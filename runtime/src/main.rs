@@ -23,6 +23,7 @@ mod cli {
     pub mod precision;
     pub mod progress;
     pub mod psnr;
+    pub mod reading;
     pub mod shell;
     pub mod terminal;
     pub mod threads;

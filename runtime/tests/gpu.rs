@@ -134,6 +134,21 @@ const RELU: Activation = Activation::Relu;
 const LEAKY: Activation = Activation::LeakyRelu(0.2);
 const TANH: Activation = Activation::Tanh;
 const SIGMOID: Activation = Activation::Sigmoid;
+const ALL: [Activation; 13] = [
+    NONE,
+    RELU,
+    LEAKY,
+    TANH,
+    SIGMOID,
+    Activation::Elu(0.7),
+    Activation::Selu,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::Silu,
+    Activation::Mish,
+    Activation::Softplus,
+    Activation::Clip(-0.5, 0.5),
+];
 
 #[test]
 fn single_layers() {
@@ -167,7 +182,7 @@ fn single_layers() {
     ];
     for adapter in found() {
         for (at, (input, op)) in cases.into_iter().enumerate() {
-            let activation = [NONE, RELU, LEAKY, TANH, SIGMOID][at % 5];
+            let activation = ALL[at % ALL.len()];
             let row = op.output(input).unwrap().values();
             let ops =
                 [(to(input.c, input.h, input.w), NONE), (op, activation), (to(1, 1, row), NONE)];

@@ -26,7 +26,8 @@ fn import(path: &Path) {
     for tensor in state.values() {
         assert_eq!(tensor.values.len(), tensor.shape.iter().product::<usize>());
     }
-    let Ok(mut graph) = graph(path, &state, &Assumed::default(), Facts::default()) else { return };
+    let Ok(found) = graph(path, &state, &Assumed::default(), Facts::default()) else { return };
+    let mut graph = found.graph;
     graph.fold();
     if graph.check(&LIMITS).is_err() {
         return;

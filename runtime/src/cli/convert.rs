@@ -10,13 +10,15 @@ use runtime::{Limits, onnx};
 
 use super::precision::Precision;
 use super::terminal::note;
-use super::{args, load, output, psnr};
+use super::{args, load, output, psnr, reading};
 
 /// Arguments of `convert`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Burn record or ONNX file
     model: PathBuf,
+    #[command(flatten)]
+    reading: reading::Args,
     /// File to write: .bpk for a burn record, .onnx for ONNX
     ///
     /// Batch norm is folded into the layers before it. Missing folders are created.
@@ -57,7 +59,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         return Err("--compare needs another precision than f32".into());
     }
     let format = args.compare.as_deref().map(output::format).transpose()?;
-    let graph = load::graph(model, limits)?;
+    let graph = load::graph(model, &args.reading, limits)?;
     let failed = |e: &dyn Display| format!("{}: {e}", model.display());
     let bytes = match to_onnx {
         true if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
@@ -86,7 +88,7 @@ fn compare(
     note(format_args!("{report}"));
     if let (Some(path), Some(format)) = (&args.compare, format) {
         let sheet = report.side_by_side(before.bytes(), after.bytes(), limits)?;
-        output::write(path, &output::encode(sheet, false, format, path)?)?;
+        output::write(path, &output::encode(sheet, 3, format, path)?)?;
         note(format_args!("{}: f32 above, {} below", path.display(), args.precision));
     }
     Ok(())

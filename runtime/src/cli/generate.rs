@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use image::{ImageFormat, RgbImage};
+use image::{ImageFormat, RgbaImage};
 use runtime::{Cpu, Crew, Isa, Limits, Model, stdout};
 
 use super::args;
@@ -18,6 +18,7 @@ use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::progress::Progress;
 use super::terminal::note;
 use super::threads::many;
+use super::{npy, reading};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +39,8 @@ Environment:
 pub struct Args {
     /// Burn record or ONNX file [default: the built-in face generator]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    reading: reading::Args,
     /// Picture to write; - writes a PNG to standard output
     ///
     /// The extension selects the format. Missing folders are created. With --count, the files are
@@ -112,7 +115,7 @@ pub struct Args {
 const MANY: usize = 8;
 
 /// Makes faces in order.
-type OneByOne<'a> = dyn FnMut(usize) -> Result<RgbImage, Box<dyn Error>> + 'a;
+type OneByOne<'a> = dyn FnMut(usize) -> Result<RgbaImage, Box<dyn Error>> + 'a;
 
 /// Where pictures go.
 struct Target<'a> {
@@ -121,7 +124,8 @@ struct Target<'a> {
     format: ImageFormat,
     /// To standard output.
     pipe: bool,
-    gray: bool,
+    /// Of the image.
+    channels: usize,
 }
 
 /// Generates faces and writes them.
@@ -140,7 +144,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     if on_cpu && args.half {
         return Err("--half is for a GPU; the CPU uses the precision of the record".into());
     }
-    let mut bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let mut bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
     let model = bytes.model(limits)?;
     let output = model.output();
     picture::size(args.grid.unwrap_or((1, 1)), [output.w, output.h], args.scale, limits)?;
@@ -152,7 +156,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         bytes = bytes.packed(limits);
     }
     let model = bytes.model(limits)?;
-    let target = Target { args, limits, format, pipe, gray: model.output().c == 1 };
+    let target = Target { args, limits, format, pipe, channels: model.output().c };
     #[cfg(feature = "gpu")]
     let mut spare = vec![0.0; model.arena_len()];
     let mut gpu: Option<Box<OneByOne<'_>>> = match chosen {
@@ -223,14 +227,14 @@ impl Args {
             .min(affordable(limits.arena, 4 * model.arena_len() as u64))
     }
 
-    fn enlarge(&self, face: RgbImage) -> RgbImage {
+    fn enlarge(&self, face: RgbaImage) -> RgbaImage {
         enlarge(face, self.scale, self.filter)
     }
 }
 
 impl Target<'_> {
-    fn write(&self, picture: RgbImage, path: &Path) -> Result<(), Box<dyn Error>> {
-        let bytes = output::encode(picture, self.gray, self.format, path)?;
+    fn write(&self, picture: RgbaImage, path: &Path) -> Result<(), Box<dyn Error>> {
+        let bytes = output::encode(picture, self.channels, self.format, path)?;
         match self.pipe {
             true => output::print(&bytes)?,
             false => output::write_one_of_many(path, &bytes)?,
@@ -259,7 +263,7 @@ impl Target<'_> {
         let mut sheet =
             Sheet::new(grid, [model.output().w, model.output().h], args.scale, self.limits)?;
         let progress = Progress::new(faces.count, false);
-        let mut put = |i: usize, face: RgbImage| {
+        let mut put = |i: usize, face: RgbaImage| {
             sheet.put(i, &args.enlarge(face));
             progress.step(format_args!(""));
         };
@@ -270,7 +274,7 @@ impl Target<'_> {
                 }
             }
             None => {
-                let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<RgbImage, String> {
+                let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<RgbaImage, String> {
                     let image = cpu.generate(&faces.latent(i)).map_err(|e| e.to_string())?;
                     Ok(picture(&image))
                 };

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use image::RgbImage;
+use image::RgbaImage;
 use runtime::gpu::{Gpu, GpuError};
 use runtime::{Cpu, Latent};
 
@@ -22,7 +22,7 @@ pub struct GpuFaces<'a> {
     /// Number of faces in total.
     count: usize,
     /// Number of the first face that is ready, and the faces.
-    ready: (usize, Vec<RgbImage>),
+    ready: (usize, Vec<RgbaImage>),
     /// The batch that the GPU computes meanwhile.
     ahead: Option<Range>,
 }
@@ -41,7 +41,7 @@ impl<'a> GpuFaces<'a> {
         &mut self,
         i: usize,
         latent: impl Fn(usize) -> Latent<'l>,
-    ) -> Result<RgbImage, Box<dyn Error>> {
+    ) -> Result<RgbaImage, Box<dyn Error>> {
         let (first, faces) = &self.ready;
         if let Some(face) = i.checked_sub(*first).and_then(|at| faces.get(at)) {
             return Ok(face.clone());
@@ -76,7 +76,7 @@ fn next<'l>(
     i: usize,
     ahead: Option<Range>,
     batch: impl Fn(usize) -> Vec<Latent<'l>>,
-) -> Result<(Vec<RgbImage>, Option<Range>), GpuError> {
+) -> Result<(Vec<RgbaImage>, Option<Range>), GpuError> {
     let count = match ahead {
         Some((first, count)) if first == i => count,
         _ => {

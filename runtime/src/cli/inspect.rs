@@ -9,6 +9,7 @@ use runtime::{Limits, plan};
 
 use super::load::Bytes;
 use super::output;
+use super::reading;
 use super::terminal::escaped;
 
 /// Arguments of `inspect`.
@@ -16,6 +17,8 @@ use super::terminal::escaped;
 pub struct Args {
     /// Burn record or ONNX file [default: the built-in face generator]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    reading: reading::Args,
 }
 
 /// Prints the layers and facts of a model.
@@ -23,7 +26,7 @@ pub struct Args {
 /// # Errors
 /// One that names the file.
 pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
-    let bytes = Bytes::load(args.model.as_deref(), limits)?;
+    let bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
     let text = describe(&bytes.model(limits)?, bytes.len())?;
     output::text(&text)?;
     Ok(())

@@ -5,14 +5,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use runtime::file_kind::FileKind;
 use runtime::graph::{Graph, GraphError};
 use runtime::limits::Exceeded;
 use runtime::model::ModelError;
-use runtime::onnx::{self, OnnxError};
+use runtime::onnx::{self, Import, OnnxError, Options};
 use runtime::record::Buffer;
 use runtime::{Limit, Limits, Model, Precision};
 
 use super::limits::Hint;
+use super::reading;
+use super::terminal::note;
 
 /// Why a model cannot be loaded.
 #[derive(Debug)]
@@ -29,8 +32,10 @@ pub enum LoadError {
     Graph(PathBuf, GraphError),
     /// The record cannot be converted to another precision.
     Final(PathBuf, Precision),
-    /// The file is neither a record nor ONNX.
-    Unknown(PathBuf),
+    /// The file is neither a record nor ONNX: what it is instead, if that is known.
+    Unknown(PathBuf, Option<FileKind>),
+    /// `--range` or `--image` for a record, which has its own.
+    Known(PathBuf),
 }
 
 impl fmt::Display for LoadError {
@@ -50,9 +55,18 @@ impl fmt::Display for LoadError {
                 path.display(),
                 precision.name()
             ),
-            LoadError::Unknown(path) => {
-                write!(f, "{} is neither a burn record nor an ONNX model", path.display())
+            LoadError::Unknown(path, kind) => {
+                write!(f, "{} is neither a burn record nor an ONNX model", path.display())?;
+                match kind {
+                    Some(kind) => write!(f, " but {}: {}", kind.name(), kind.advice(false)),
+                    None => write!(f, ": export the generator with torch.onnx.export"),
+                }
             }
+            LoadError::Known(path) => write!(
+                f,
+                "{} is a burn record, which knows its range and image: leave out --range and --image",
+                path.display()
+            ),
         }
     }
 }
@@ -66,7 +80,8 @@ impl std::error::Error for LoadError {
             LoadError::Record(..)
             | LoadError::Limit(..)
             | LoadError::Final(..)
-            | LoadError::Unknown(_) => None,
+            | LoadError::Unknown(..)
+            | LoadError::Known(_) => None,
         }
     }
 }
@@ -95,16 +110,23 @@ impl Bytes {
     ///
     /// # Errors
     /// [`LoadError`] names the file.
-    pub fn load(path: Option<&Path>, limits: &Limits) -> Result<Bytes, LoadError> {
+    pub fn load(
+        path: Option<&Path>,
+        reading: &reading::Args,
+        limits: &Limits,
+    ) -> Result<Bytes, LoadError> {
         let Some(path) = path else {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
         let bytes = Bytes::open(path, limits)?;
         if is_record(bytes.bytes()) {
-            return Ok(bytes);
+            return match reading.is_given() {
+                true => Err(LoadError::Known(path.into())),
+                false => Ok(bytes),
+            };
         }
-        let graph = from_onnx(path, bytes.bytes(), limits)?;
+        let graph = from_onnx(path, bytes.bytes(), reading, limits)?;
         let record = graph.to_buffer();
         let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
         Ok(Bytes::Made(path.into(), record))
@@ -204,10 +226,13 @@ pub fn read_all(file: File, limits: &Limits) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`LoadError`] names the file.
-pub fn graph(path: &Path, limits: &Limits) -> Result<Graph, LoadError> {
+pub fn graph(path: &Path, reading: &reading::Args, limits: &Limits) -> Result<Graph, LoadError> {
     let bytes = Bytes::open(path, limits)?;
     if !is_record(bytes.bytes()) {
-        return from_onnx(path, bytes.bytes(), limits);
+        return from_onnx(path, bytes.bytes(), reading, limits);
+    }
+    if reading.is_given() {
+        return Err(LoadError::Known(path.into()));
     }
     let model = bytes.model(limits)?;
     match model.precision() {
@@ -226,26 +251,48 @@ pub fn graph(path: &Path, limits: &Limits) -> Result<Graph, LoadError> {
 ///
 /// # Errors
 /// [`LoadError`] names the file.
-pub fn graph_or_built_in(path: Option<&Path>, limits: &Limits) -> Result<Graph, LoadError> {
+pub fn graph_or_built_in(
+    path: Option<&Path>,
+    reading: &reading::Args,
+    limits: &Limits,
+) -> Result<Graph, LoadError> {
     let Some(path) = path else {
-        let mut graph = Graph::from_model(&Bytes::load(None, limits)?.model(limits)?);
+        let mut graph = Graph::from_model(&Bytes::load(None, reading, limits)?.model(limits)?);
         graph.fold();
         return Ok(graph);
     };
-    graph(path, limits)
+    graph(path, reading, limits)
 }
+
+/// Bytes by which the kind of a file is found: the names in an archive are among its first.
+const KIND: usize = 1 << 16;
 
 /// Whether the bytes begin as a burn record does.
 fn is_record(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRUB")
 }
 
-fn from_onnx(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Graph, LoadError> {
-    let mut graph = onnx::read_within(bytes, limits).map_err(|error| match error {
-        OnnxError::NotOnnx(_) => LoadError::Unknown(path.into()),
+fn from_onnx(
+    path: &Path,
+    bytes: &[u8],
+    reading: &reading::Args,
+    limits: &Limits,
+) -> Result<Graph, LoadError> {
+    // Files of other kinds may pass for a model without anything in it.
+    let kind = FileKind::of(&bytes[..bytes.len().min(KIND)]);
+    if let Some(kind) = kind.filter(|kind| *kind != FileKind::Onnx) {
+        return Err(LoadError::Unknown(path.into(), Some(kind)));
+    }
+    let folder = path.parent();
+    let options = Options { limits: *limits, folder, range: reading.range, image: reading.image };
+    let Import { mut graph, assumed } = onnx::import(bytes, &options).map_err(|e| match e {
+        OnnxError::NotOnnx(_) => LoadError::Unknown(path.into(), kind),
         OnnxError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
         error => LoadError::Onnx(path.into(), error),
     })?;
+    for sentence in assumed {
+        note(format_args!("{}: {sentence}", path.display()));
+    }
     graph.fold();
     match graph.check(limits) {
         Ok(()) => Ok(graph),
@@ -265,7 +312,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.bpk");
         std::fs::write(&path, RECORD).unwrap();
-        let bytes = Bytes::load(Some(&path), &Limits::DEFAULT).unwrap();
+        let bytes = Bytes::load(Some(&path), &reading::Args::default(), &Limits::DEFAULT).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         assert_eq!(bytes.bytes(), RECORD);
         assert!(bytes.model(&Limits::DEFAULT).is_ok());
@@ -276,7 +323,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.bpk");
         std::fs::write(&path, RECORD).unwrap();
-        let of = |file| Bytes::load(Some(&path), &Limits { file, ..Limits::DEFAULT });
+        let of = |file| {
+            Bytes::load(Some(&path), &reading::Args::default(), &Limits { file, ..Limits::DEFAULT })
+        };
         assert!(of(RECORD.len() as u64).is_ok());
         let error = of(RECORD.len() as u64 - 1).err().unwrap().to_string();
         assert!(error.contains("model.bpk: the file has more than"), "{error}");
@@ -287,7 +336,9 @@ mod tests {
     #[test]
     fn a_device_without_an_end_is_refused() {
         let limits = Limits { file: 1 << 20, ..Limits::DEFAULT };
-        let error = Bytes::load(Some(Path::new("/dev/zero")), &limits).err().unwrap();
+        let error = Bytes::load(Some(Path::new("/dev/zero")), &reading::Args::default(), &limits)
+            .err()
+            .unwrap();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.starts_with("the file has more than 1048576 bytes"), "{cause}");
     }
@@ -299,6 +350,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(std::ffi::OsStr::from_bytes(b"m\xff.bpk"));
         std::fs::write(&path, RECORD).unwrap();
-        assert!(Bytes::load(Some(&path), &Limits::DEFAULT).is_ok());
+        assert!(Bytes::load(Some(&path), &reading::Args::default(), &Limits::DEFAULT).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use image::{DynamicImage, ImageFormat, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
 
 use super::terminal::escaped_lines;
 
@@ -87,20 +87,28 @@ fn folder(path: &Path) -> Result<&Path, OutputError> {
     Ok(parent)
 }
 
-/// The bytes of a picture, which may be gray.
+/// The bytes of a picture of 1 (gray), 3 or 4 (with alpha) channels. In a format without alpha, it
+/// lies on white.
 ///
 /// # Errors
 /// [`OutputError::Encode`].
 pub fn encode(
-    picture: RgbImage,
-    gray: bool,
+    picture: RgbaImage,
+    channels: usize,
     format: ImageFormat,
     path: &Path,
 ) -> Result<Vec<u8>, OutputError> {
-    let picture = DynamicImage::ImageRgb8(picture);
-    let picture = match gray {
-        true => DynamicImage::ImageLuma8(picture.to_luma8()),
-        false => picture,
+    let picture = match (channels, format) {
+        (1, _) => DynamicImage::ImageLuma8(DynamicImage::ImageRgba8(picture).to_luma8()),
+        (4, ImageFormat::Jpeg | ImageFormat::Pnm) => {
+            let mut opaque = RgbImage::new(picture.width(), picture.height());
+            for (to, from) in opaque.pixels_mut().zip(picture.pixels()) {
+                *to = Rgb(runtime::image::on_white(from.0));
+            }
+            DynamicImage::ImageRgb8(opaque)
+        }
+        (4, _) => DynamicImage::ImageRgba8(picture),
+        _ => DynamicImage::ImageRgb8(DynamicImage::ImageRgba8(picture).into_rgb8()),
     };
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).map_err(|e| OutputError::Encode(path.into(), e))?;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
+use image::{Rgba, RgbaImage};
 use runtime::limits::Exceeded;
 use runtime::{Image, Limit, Limits};
 
@@ -17,17 +17,17 @@ pub enum Filter {
     Smooth,
 }
 
-/// An image as a picture.
-pub fn picture(image: &Image<'_>) -> RgbImage {
-    let mut picture = RgbImage::new(image.width() as u32, image.height() as u32);
-    for (to, pixel) in picture.pixels_mut().zip(image.pixels()) {
-        *to = Rgb(pixel);
+/// An image as a picture, opaque unless it has an alpha channel.
+pub fn picture(image: &Image<'_>) -> RgbaImage {
+    let mut picture = RgbaImage::new(image.width() as u32, image.height() as u32);
+    for (to, pixel) in picture.pixels_mut().zip(image.rgba()) {
+        *to = Rgba(pixel);
     }
     picture
 }
 
 /// A picture `scale` times as wide and high.
-pub fn enlarge(picture: RgbImage, scale: u32, filter: Filter) -> RgbImage {
+pub fn enlarge(picture: RgbaImage, scale: u32, filter: Filter) -> RgbaImage {
     if scale == 1 {
         return picture;
     }
@@ -40,7 +40,7 @@ pub fn enlarge(picture: RgbImage, scale: u32, filter: Filter) -> RgbImage {
 
 /// Faces in a grid, row by row.
 pub struct Sheet {
-    pub picture: RgbImage,
+    pub picture: RgbaImage,
     columns: usize,
     /// Width and height of a face.
     size: [u32; 2],
@@ -84,14 +84,14 @@ impl Sheet {
     ) -> Result<Sheet, String> {
         let [width, height] = size(grid, face, scale, limits)?;
         Ok(Sheet {
-            picture: RgbImage::new(width, height),
+            picture: RgbaImage::new(width, height),
             columns: grid.1,
             size: face.map(|side| side as u32 * scale),
         })
     }
 
     /// Puts face `i` into its place.
-    pub fn put(&mut self, i: usize, face: &RgbImage) {
+    pub fn put(&mut self, i: usize, face: &RgbaImage) {
         let [w, h] = self.size.map(i64::from);
         let (x, y) = ((i % self.columns) as i64, (i / self.columns) as i64);
         imageops::replace(&mut self.picture, face, x * w, y * h);

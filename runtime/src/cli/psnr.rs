@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use image::{Rgb, RgbImage, imageops};
+use image::{Rgba, RgbaImage, imageops};
 use runtime::{Cpu, Image, Latent, Limits, Model};
 
 use super::picture;
@@ -76,19 +76,22 @@ impl Report {
         before: &[u8],
         after: &[u8],
         limits: &Limits,
-    ) -> Result<RgbImage, Box<dyn Error>> {
+    ) -> Result<RgbaImage, Box<dyn Error>> {
         let models = [model(before, limits)?, model(after, limits)?];
         let shape = models[0].output();
         picture::size((2, 8), [shape.w, shape.h], 1, limits)?;
         let (w, h) = (shape.w as u32, shape.h as u32);
-        let mut sheet = RgbImage::new(8 * w, 2 * h);
+        let mut sheet = RgbaImage::new(8 * w, 2 * h);
         for (row, model) in models.iter().enumerate() {
             let mut arena = vec![0.0; model.arena_len()];
             let mut cpu = Cpu::new(model, &mut arena)?;
             for column in 0..8 {
                 let seed = if column == 7 { self.worst().0 as u64 } else { column };
                 let pixels = face(&mut cpu, seed)?;
-                let face = RgbImage::from_fn(w, h, |x, y| Rgb(pixels[(y * w + x) as usize]));
+                let face = RgbaImage::from_fn(w, h, |x, y| {
+                    let [r, g, b] = pixels[(y * w + x) as usize];
+                    Rgba([r, g, b, 255])
+                });
                 let (x, y) = (column as i64 * w as i64, row as i64 * h as i64);
                 imageops::replace(&mut sheet, &face, x, y);
             }

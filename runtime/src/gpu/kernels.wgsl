@@ -25,7 +25,7 @@ struct Layer {
     lanes: u32,
     step: u32,
     by: u32,
-    // The activation (see below) and its slope; for layers that move values, which one, and its
+    // The activation (see below) and its first number; for layers that move values, which one, and its
     // factor.
     activation: u32,
     slope: f32,
@@ -35,7 +35,8 @@ struct Layer {
     black: f32,
     contrast: f32,
     words: u32,
-    none: u32,
+    // The second number of the activation.
+    most: f32,
 }
 
 struct Group {
@@ -130,6 +131,29 @@ fn products(w: mat4x4<f32>, x: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {
     return fma(w[3], vec4<f32>(x.w), fma(w[2], vec4<f32>(x.z), ab));
 }
 
+// Those of op/activation.rs. Drivers may overflow in exp, so its argument is limited.
+fn bounded_exp(x: vec4<f32>) -> vec4<f32> {
+    return exp(clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0)));
+}
+
+fn bounded_tanh(x: vec4<f32>) -> vec4<f32> {
+    return 1.0 - 2.0 / (exp(2.0 * clamp(x, vec4<f32>(-10.0), vec4<f32>(10.0))) + 1.0);
+}
+
+fn elu(x: vec4<f32>, alpha: f32) -> vec4<f32> {
+    return select(alpha * (bounded_exp(x) - 1.0), x, x > vec4<f32>());
+}
+
+fn softplus(x: vec4<f32>) -> vec4<f32> {
+    return max(x, vec4<f32>()) + log(1.0 + bounded_exp(-abs(x)));
+}
+
+fn erf(x: vec4<f32>) -> vec4<f32> {
+    let t = 1.0 / (1.0 + 0.3275911 * abs(x));
+    let p = ((((1.0614054 * t - 1.453152) * t + 1.4214137) * t - 0.28449674) * t + 0.2548296) * t;
+    return sign(x) * (1.0 - p * bounded_exp(-x * x));
+}
+
 fn activation(x: vec4<f32>) -> vec4<f32> {
     switch layer.activation {
         case 1u: {
@@ -144,6 +168,30 @@ fn activation(x: vec4<f32>) -> vec4<f32> {
         }
         case 4u: {
             return 1.0 / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+        }
+        case 5u: {
+            return elu(x, layer.slope);
+        }
+        case 6u: {
+            return 1.050701 * elu(x, 1.6732632);
+        }
+        case 7u: {
+            return 0.5 * x * (1.0 + erf(x * 0.70710678));
+        }
+        case 8u: {
+            return 0.5 * x * (1.0 + bounded_tanh(0.7978846 * (x + 0.044715 * x * x * x)));
+        }
+        case 9u: {
+            return x / (1.0 + bounded_exp(-x));
+        }
+        case 10u: {
+            return x * bounded_tanh(softplus(x));
+        }
+        case 11u: {
+            return softplus(x);
+        }
+        case 12u: {
+            return clamp(x, vec4<f32>(layer.slope), vec4<f32>(layer.most));
         }
         default: {
             return x;

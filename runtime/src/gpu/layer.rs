@@ -234,13 +234,22 @@ fn moved(layer: &layer::Layer<'_>) -> Numbers {
 fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>) -> [u32; 20] {
     let (input, output) = (layer.input, layer.output);
     let (black, white) = range.unwrap_or((0.0, 1.0));
-    let (activation, slope) = match layer.activation {
-        Activation::None => (0, 0.0),
-        Activation::Relu => (1, 0.0),
-        Activation::LeakyRelu(slope) => (2, slope),
-        Activation::Tanh => (3, 0.0),
-        Activation::Sigmoid => (4, 0.0),
+    let activation = match layer.activation {
+        Activation::None => 0,
+        Activation::Relu => 1,
+        Activation::LeakyRelu(_) => 2,
+        Activation::Tanh => 3,
+        Activation::Sigmoid => 4,
+        Activation::Elu(_) => 5,
+        Activation::Selu => 6,
+        Activation::Gelu => 7,
+        Activation::GeluTanh => 8,
+        Activation::Silu => 9,
+        Activation::Mish => 10,
+        Activation::Softplus => 11,
+        Activation::Clip(..) => 12,
     };
+    let [slope, most] = layer.activation.numbers().map(|number| number.unwrap_or(0.0));
     let (reshape, factor) = match layer.op {
         Op::Reshape { .. } => (1, 1),
         Op::Resize { factor } => (0, factor),
@@ -275,7 +284,7 @@ fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>)
         black.to_bits() as usize,
         (1.0 / (white - black)).to_bits() as usize,
         words(output),
-        0,
+        most.to_bits() as usize,
     ];
     facts.map(|n| n as u32)
 }

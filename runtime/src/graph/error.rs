@@ -37,7 +37,7 @@ pub enum GraphError {
     Beyond(usize, String, f32),
     /// A name is empty, contains whitespace or is not unique.
     Name(usize, String),
-    /// The output of the last layer is not an image of 1 or 3 channels.
+    /// The output of the last layer is not an image of 1, 3 or 4 channels.
     NoImage(Shape),
     /// Int8 and packed records do not support something in a layer: what.
     Blocks(usize, String, &'static str),
@@ -73,7 +73,10 @@ impl fmt::Display for GraphError {
                 write!(f, "layer {i}: {name:?} is not a unique name without whitespace")
             }
             GraphError::NoImage(shape) => {
-                write!(f, "the output has shape {shape}, not that of an image of 1 or 3 channels")
+                write!(
+                    f,
+                    "the output has shape {shape}, not that of an image of 1, 3 or 4 channels"
+                )
             }
             GraphError::Blocks(i, name, what) => {
                 write!(f, "layer {i} ({name}): not supported in int8 and packed records: {what}")

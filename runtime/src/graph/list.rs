@@ -156,10 +156,8 @@ impl Graph {
         for (i, layer) in self.layers.iter().enumerate() {
             let named = |error| GraphError::Shape(i, layer.name.clone(), error);
             let next = layer.op.output(shape).map_err(named)?;
-            if let Activation::LeakyRelu(slope) = layer.activation
-                && !slope.is_finite()
-            {
-                return Err(GraphError::NotFinite(i, layer.name.clone(), "slope"));
+            if !layer.activation.is_valid() {
+                return Err(GraphError::NotFinite(i, layer.name.clone(), "activation"));
             }
             let dims = layer.op.weight(shape).unwrap_or([0; 4]);
             let weight = dims.into_iter().try_fold(1usize, usize::checked_mul);
@@ -184,7 +182,7 @@ impl Graph {
             shapes.push(shape);
         }
         match shape.c {
-            1 | 3 => Ok(shapes),
+            1 | 3 | 4 => Ok(shapes),
             _ => Err(GraphError::NoImage(shape)),
         }
     }

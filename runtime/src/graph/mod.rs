@@ -4,6 +4,7 @@
 
 mod error;
 mod fold;
+mod label;
 mod list;
 mod pack;
 mod quantize;
@@ -12,4 +13,5 @@ mod spread;
 mod write;
 
 pub use error::GraphError;
+pub use label::scaled_by_label;
 pub use list::{Facts, Graph, Layer};

@@ -169,9 +169,17 @@ fn integers(
     let reach = match layer.activation {
         Activation::Tanh => 4.0,
         Activation::Sigmoid => 8.0,
-        Activation::None | Activation::Relu | Activation::LeakyRelu(_) => {
+        Activation::None | Activation::Relu | Activation::LeakyRelu(_) | Activation::Clip(..) => {
             spread.reach(layer.activation, range)
         }
+        // Below -8 they are flat; above 0 they nearly equal their input.
+        Activation::Elu(_)
+        | Activation::Selu
+        | Activation::Gelu
+        | Activation::GeluTanh
+        | Activation::Silu
+        | Activation::Mish
+        | Activation::Softplus => spread.reach(layer.activation, range).max(8.0),
     };
     let tabled =
         range.is_some() || !matches!(layer.activation, Activation::None | Activation::Relu);

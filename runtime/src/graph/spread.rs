@@ -51,7 +51,15 @@ impl Spread {
             | Activation::None
             | Activation::Relu
             | Activation::Tanh
-            | Activation::Sigmoid => 1.0,
+            | Activation::Sigmoid
+            | Activation::Elu(_)
+            | Activation::Selu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::Silu
+            | Activation::Mish
+            | Activation::Softplus
+            | Activation::Clip(..) => 1.0,
         };
         let far = self.most.max(-self.least / slope).max(1e-9);
         let seen = range.map_or(f64::MAX, |(a, b)| a.abs().max(b.abs()) as f64 / slope);

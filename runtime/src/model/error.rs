@@ -47,7 +47,7 @@ pub enum ModelError<'a> {
     Blocks(usize, &'a str, &'static str),
     /// An int8 layer's shift and zero point are missing or cannot be parsed.
     Zero(usize, &'a str),
-    /// The output of the last layer is not an image of 1 or 3 channels.
+    /// The output of the last layer is not an image of 1, 3 or 4 channels.
     NoImage(Shape),
     /// The weights are damaged: stored checksum, computed checksum.
     Checksum(u32, u32),
@@ -93,7 +93,10 @@ impl fmt::Display for ModelError<'_> {
                 write!(f, "layer {i} ({name}): {:?} lacks its shift and zero point", key::INT8)
             }
             ModelError::NoImage(shape) => {
-                write!(f, "the output has shape {shape}, not that of an image of 1 or 3 channels")
+                write!(
+                    f,
+                    "the output has shape {shape}, not that of an image of 1, 3 or 4 channels"
+                )
             }
             ModelError::Checksum(want, got) => {
                 write!(f, "the weights are damaged: their checksum is {got:08x}, not {want:08x}")

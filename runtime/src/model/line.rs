@@ -49,17 +49,27 @@ pub(super) fn parse_line(text: &str) -> Option<(&str, Op, Activation)> {
         "Activate" => Op::Activate,
         _ => return None,
     };
-    let activation = match words.next()? {
+    let name_of = words.next()?;
+    let mut number = || words.next()?.parse::<f32>().ok();
+    let activation = match name_of {
         "None" => Activation::None,
         "Relu" => Activation::Relu,
-        "LeakyRelu" => {
-            let slope = words.next()?.parse().ok().filter(|slope: &f32| slope.is_finite())?;
-            Activation::LeakyRelu(slope)
-        }
+        "LeakyRelu" => Activation::LeakyRelu(number()?),
         "Tanh" => Activation::Tanh,
         "Sigmoid" => Activation::Sigmoid,
+        "Elu" => Activation::Elu(number()?),
+        "Selu" => Activation::Selu,
+        "Gelu" => Activation::Gelu,
+        "GeluTanh" => Activation::GeluTanh,
+        "Silu" => Activation::Silu,
+        "Mish" => Activation::Mish,
+        "Softplus" => Activation::Softplus,
+        "Clip" => Activation::Clip(number()?, number()?),
         _ => return None,
     };
+    if !activation.is_valid() {
+        return None;
+    }
     words.next().is_none().then_some((name, op, activation))
 }
 
@@ -83,11 +93,6 @@ pub fn write_line(
         Op::Reshape { to: s } => write!(to, " {} {} {}", s.c, s.h, s.w)?,
         Op::Affine | Op::Activate => {}
     }
-    match activation {
-        Activation::None => write!(to, " None"),
-        Activation::Relu => write!(to, " Relu"),
-        Activation::LeakyRelu(slope) => write!(to, " LeakyRelu {slope}"),
-        Activation::Tanh => write!(to, " Tanh"),
-        Activation::Sigmoid => write!(to, " Sigmoid"),
-    }
+    write!(to, " {}", activation.name())?;
+    activation.numbers().into_iter().flatten().try_for_each(|number| write!(to, " {number}"))
 }

@@ -165,7 +165,7 @@ impl<'a> Model<'a> {
         }
         self.len = count;
         match reader.shape.c {
-            1 | 3 if count > 0 => {}
+            1 | 3 | 4 if count > 0 => {}
             _ => return Err(ModelError::NoImage(reader.shape)),
         }
         Ok(self.check(limits)?)

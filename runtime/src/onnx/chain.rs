@@ -5,34 +5,69 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use std::path::Path;
+
+use onnx_protobuf::{NodeProto, TensorProto};
 
 use super::budget::Budget;
 use super::error::OnnxError;
+use super::functions::Functions;
 use super::node::Node;
+use super::refused;
 use super::tensor::{Constant, Values};
+use super::view::View;
 use crate::graph::{Graph, Layer};
 use crate::layer::LAYERS;
 use crate::op::{Activation, Op, Shape};
 
 /// The chain as far as it has been walked.
-pub(super) struct Chain {
+pub(super) struct Chain<'a> {
+    /// The operation set.
+    pub opset: i64,
+    /// Where tensors outside the file lie.
+    pub folder: Option<&'a Path>,
     pub constants: BTreeMap<String, Constant>,
     /// How often each tensor is an input of a node.
     pub uses: BTreeMap<String, usize>,
+    /// The nodes from the current one on.
+    pub ahead: &'a [NodeProto],
     pub graph: Graph,
     /// Names of the graph's layers.
     pub names: BTreeSet<String>,
     /// For every copy of a constant.
     pub budget: Budget,
-    /// The current tensor, the shape of one sample of it, and its number of axes, including the
-    /// batch.
+    /// The current tensor, how it sees the output of the last layer, and the shape of that.
     pub at: String,
+    pub view: View,
     pub shape: Shape,
-    pub rank: usize,
-    /// Earlier tensors of the chain: using one again would be a branch.
-    pub used: BTreeSet<String>,
-    /// The limits of a clip, which is only supported on the image.
-    pub clipped: Option<(f32, f32)>,
+    /// Earlier tensors of the chain with their dimensions: using one again would be a branch.
+    pub used: BTreeMap<String, Vec<usize>>,
+    /// Zeros around the image that the next convolution takes: begin and end of rows and columns.
+    pub pad: Option<[[usize; 2]; 2]>,
+    /// Rows and columns to cut off, begin and end of both: exporters slice them one after the other.
+    pub cut: Option<[[usize; 2]; 2]>,
+    /// A function of several nodes that has begun.
+    pub functions: Option<Functions>,
+    pub label: Option<Label>,
+    /// How values were rounded, and whether to bytes.
+    pub rounded: Option<Rounded>,
+    pub bytes: bool,
+}
+
+/// The label of a conditional generator.
+pub(super) struct Label {
+    /// The name of the input.
+    pub name: String,
+    pub classes: usize,
+    /// Whether the data depends on it yet.
+    pub met: bool,
+}
+
+/// How values became integers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Rounded {
+    Down,
+    Nearest,
 }
 
 /// The batch axis in an evaluated shape.
@@ -42,79 +77,124 @@ const BATCH: i64 = -1;
 /// an activation.
 const NODES: usize = 8 * LAYERS;
 
-impl Chain {
+impl Chain<'_> {
     /// Follows the data through a node, or evaluates a node of constants.
     pub fn node(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        if let Some(name) = node.0.input.iter().find(|n| self.used.contains(*n)) {
+        if node.0.op_type == "Shape" && self.shape_of(node)? {
+            return Ok(());
+        }
+        if let Some(name) = node.0.input.iter().find(|n| self.used.contains_key(*n)) {
             return Err(node
                 .fail(format!("uses {name:?}, as another node does; branches are not supported")));
         }
-        let uses = node.0.input.iter().filter(|n| **n == self.at).count();
         let op = node.0.op_type.as_str();
-        match (uses, op) {
-            (0, _) => return self.constant(node),
-            (1, "Shape") => return self.shape_of(node),
-            (1, _) => {}
+        if self.is_function(node) {
+            self.flush_pad(node)?;
+            self.flush_cut(node)?;
+            return self.function(node);
+        }
+        let uses = node.0.input.iter().filter(|n| **n == self.at).count();
+        match uses {
+            0 => return self.constant(node),
+            1 => {}
             _ => return Err(node.fail("uses one tensor twice")),
         }
-        if self.clipped.is_some() {
-            return Err(node.fail("follows a Clip, which is only supported at the end"));
+        self.no_function(node)?;
+        if op != "Conv" {
+            self.flush_pad(node)?;
+        }
+        if op != "Slice" {
+            self.flush_cut(node)?;
+        }
+        let dims = self.view.dims.clone();
+        match (self.is_join(node), op) {
+            (true, _) => self.join(node)?,
+            (false, op) => self.data(node, op)?,
+        }
+        let Some(output) = node.0.output.first() else {
+            return Err(node.fail("has no output"));
+        };
+        self.advance(output.clone(), dims);
+        Ok(())
+    }
+
+    /// Makes `output` the current tensor.
+    pub fn advance(&mut self, output: String, dims: Vec<usize>) {
+        let before = core::mem::replace(&mut self.at, output);
+        self.used.insert(before, dims);
+    }
+
+    /// Follows the data through a node.
+    fn data(&mut self, node: &Node<'_>, op: &str) -> Result<(), OnnxError> {
+        if self.rounded.is_some() && !moves(op) {
+            return Err(node.fail(
+                "computes with integers, which is not supported: round to bytes last, or export \
+                 without it",
+            ));
         }
         match op {
-            "Identity" | "Dropout" | "Cast" => {}
+            "Identity" | "Dropout" => {}
+            "Cast" => self.cast_data(node)?,
+            "Round" => self.rounded = Some(Rounded::Nearest),
+            "Floor" => self.rounded = Some(Rounded::Down),
             "Gemm" => self.gemm(node)?,
             "MatMul" => self.matmul(node)?,
             "Conv" | "ConvTranspose" => self.convolution(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
             "Add" | "Sub" | "Mul" | "Div" => self.affine(node)?,
-            "Relu" => self.activation(node, Activation::Relu)?,
-            "LeakyRelu" => {
-                let slope = node.float("alpha", 0.01);
-                self.activation(node, Activation::LeakyRelu(slope))?;
+            "Neg" => {
+                let c = self.shape.c;
+                self.budget.floats(c)?;
+                self.scaled(node, vec![-1.0; c], vec![])?;
             }
-            "Tanh" => self.activation(node, Activation::Tanh)?,
-            "Sigmoid" => self.activation(node, Activation::Sigmoid)?,
-            "Clip" => self.clip(node)?,
+            "Clip" | "Max" | "Min" => self.clip(node)?,
+            "PRelu" => self.prelu(node)?,
             "Reshape" => self.reshape(node)?,
-            "Flatten" => {
-                if node.int("axis", 1) != 1 {
-                    return Err(node.fail("only axis 1 is supported"));
-                }
-                let to = Shape::new(self.shape.values(), 1, 1);
-                self.push(node, Op::Reshape { to }, vec![], vec![])?;
-                self.rank = 2;
-            }
+            "Flatten" => self.flatten(node)?,
+            "Transpose" => self.transpose(node)?,
             "Squeeze" | "Unsqueeze" => self.squeeze(node)?,
-            "Resize" => self.resize(node)?,
-            _ => return Err(node.fail("this operation is not supported")),
+            "Resize" | "Upsample" => self.resize(node)?,
+            "DepthToSpace" => self.depth_to_space(node)?,
+            "Pad" => self.pad(node)?,
+            "Slice" => self.slice(node)?,
+            "Tile" | "Expand" => self.tile(node)?,
+            _ => match activation(node, op) {
+                Some(activation) => self.activation(node, activation)?,
+                None => return Err(refused::operation(node, op)),
+            },
         }
-        let Some(output) = node.0.output.first() else {
-            return Err(node.fail("has no output"));
-        };
-        let before = core::mem::replace(&mut self.at, output.clone());
-        self.used.insert(before);
         Ok(())
     }
 
-    fn shape_of(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let s = self.shape;
-        let all = [BATCH, s.c as i64, s.h as i64, s.w as i64];
-        let shape = match self.rank {
-            2 => vec![BATCH, s.values() as i64],
-            _ => all.to_vec(),
+    /// The shape of the data as it is or was; `false` for that of a constant.
+    fn shape_of(&mut self, node: &Node<'_>) -> Result<bool, OnnxError> {
+        let Some(name) = node.0.input.first() else { return Ok(false) };
+        let dims = match *name == self.at {
+            true => &self.view.dims,
+            false => match self.used.get(name) {
+                Some(dims) => dims,
+                None => return Ok(false),
+            },
         };
+        self.budget.take(dims.len() + 1, size_of::<i64>())?;
+        let shape = [BATCH].into_iter().chain(dims.iter().map(|d| *d as i64)).collect();
         if let Some(output) = node.0.output.first() {
             self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
         }
-        Ok(())
+        // It does not use the values.
+        if let Some(uses) = self.uses.get_mut(name) {
+            *uses = uses.saturating_sub(1);
+        }
+        Ok(true)
     }
 
     /// A constant input.
     pub fn input(&self, node: &Node<'_>, i: usize) -> Result<&Constant, OnnxError> {
         let name = node.input(i).ok_or_else(|| node.fail(format!("has no input {i}")))?;
-        self.constants
-            .get(name)
-            .ok_or_else(|| node.fail(format!("input {name:?} is not a constant")))
+        self.constants.get(name).ok_or_else(|| match name == self.at {
+            true => node.fail("needs constants in place of the data"),
+            false => node.fail(format!("input {name:?} is not a constant")),
+        })
     }
 
     pub fn integers(&self, node: &Node<'_>, i: usize) -> Result<&[i64], OnnxError> {
@@ -127,6 +207,11 @@ impl Chain {
         self.input(node, i)?
             .floats()
             .ok_or_else(|| node.fail(format!("input {i} does not have floats")))
+    }
+
+    /// The constant of a tensor of the file.
+    pub fn tensor(&self, tensor: &TensorProto) -> Result<Constant, OnnxError> {
+        Constant::read(tensor, self.folder, &self.budget)
     }
 
     /// Floats that the layer will own; those of a constant that nothing else uses are not copied.
@@ -177,4 +262,40 @@ impl Chain {
             false => name,
         }
     }
+}
+
+/// Whether an operation leaves values as they are.
+fn moves(op: &str) -> bool {
+    matches!(
+        op,
+        "Identity"
+            | "Cast"
+            | "Clip"
+            | "Reshape"
+            | "Flatten"
+            | "Transpose"
+            | "Squeeze"
+            | "Unsqueeze"
+    )
+}
+
+/// The activation of a node that is one.
+fn activation(node: &Node<'_>, op: &str) -> Option<Activation> {
+    Some(match op {
+        "Relu" => Activation::Relu,
+        "LeakyRelu" => Activation::LeakyRelu(node.float("alpha", 0.01)),
+        "Tanh" => Activation::Tanh,
+        "Sigmoid" => Activation::Sigmoid,
+        "Elu" => Activation::Elu(node.float("alpha", 1.0)),
+        "Selu" => {
+            let near = |name: &str, own: f32| (node.float(name, own) - own).abs() < 1e-4;
+            (near("alpha", 1.673_263_2) && near("gamma", 1.050_701)).then_some(Activation::Selu)?
+        }
+        "Gelu" if node.string("approximate", "none") == "tanh" => Activation::GeluTanh,
+        "Gelu" => Activation::Gelu,
+        "Softplus" => Activation::Softplus,
+        "Mish" => Activation::Mish,
+        "Swish" => (node.float("alpha", 1.0) == 1.0).then_some(Activation::Silu)?,
+        _ => return None,
+    })
 }

@@ -1,27 +1,25 @@
-//! Nodes that become layers with weights, and activations.
+//! Nodes that become layers with weights, and what bounds values.
 
 use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::chain::Chain;
+use onnx_protobuf::tensor_proto::DataType;
+use protobuf::Enum;
+
+use super::chain::{Chain, Rounded};
 use super::error::OnnxError;
 use super::node::Node;
+use super::view::View;
 use crate::graph::Layer;
 use crate::op::{Activation, Op, Window};
 
-impl Chain {
-    pub fn activation(&mut self, node: &Node<'_>, activation: Activation) -> Result<(), OnnxError> {
-        let name = self.name(node);
-        let layer = Layer { name, op: Op::Activate, activation, weight: vec![], bias: vec![] };
-        self.add(node, layer)
-    }
-
+impl Chain<'_> {
     pub fn gemm(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         if node.input(0) != Some(&self.at) || node.int("transA", 0) != 0 {
             return Err(node.fail("the data must be the first operand, not transposed"));
         }
+        self.repeat(node)?;
         let weight = self.matrix(node, node.int("transB", 0) != 0)?;
         let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
         let out = weight.len() / self.shape.values();
@@ -36,192 +34,179 @@ impl Chain {
             },
         };
         let weight = weight.iter().map(|w| w * alpha).collect();
-        self.push(node, Op::Dense { out }, weight, bias)?;
-        self.rank = 2;
-        Ok(())
+        self.dense(node, out, weight, bias)
     }
 
     pub fn matmul(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         if node.input(0) != Some(&self.at) {
             return Err(node.fail("the data must be the first operand"));
         }
+        self.repeat(node)?;
         let weight = self.matrix(node, false)?;
         let out = weight.len() / self.shape.values();
-        self.push(node, Op::Dense { out }, weight, vec![])?;
-        self.rank = 2;
+        self.dense(node, out, weight, vec![])
+    }
+
+    fn dense(
+        &mut self,
+        node: &Node<'_>,
+        out: usize,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+    ) -> Result<(), OnnxError> {
+        let mut dims = self.view.dims.clone();
+        self.push(node, Op::Dense { out }, weight, bias)?;
+        if let Some(last) = dims.last_mut() {
+            *last = out;
+        }
+        self.view = View::of(&dims);
         Ok(())
     }
 
-    /// The second input as `[out, in]`; it is stored like that if `transposed`, otherwise as `[in,
-    /// out]`.
+    /// The second input as `[out, in]`, its columns in the order of the last layer's output; it is
+    /// stored as `[out, in]` if `transposed`, otherwise as `[in, out]`.
     fn matrix(&self, node: &Node<'_>, transposed: bool) -> Result<Vec<f32>, OnnxError> {
-        if self.rank != 2 {
-            return Err(node.fail("the data has more than two axes"));
+        let n = self.shape.values();
+        if self.view.dims.last() != Some(&n) {
+            return Err(node.fail(format!(
+                "multiplies data of dimensions {:?} besides the batch: only vectors are supported",
+                self.view.dims
+            )));
         }
         let values = self.floats(node, 1)?;
         let dims = &self.input(node, 1)?.dims;
         let [rows, columns] = dims[..] else {
             return Err(node.fail(format!("the weight has dimensions {dims:?}, not two")));
         };
-        let inputs = if transposed { columns } else { rows };
-        if inputs != self.shape.values() || values.is_empty() {
-            return Err(node.fail(format!(
-                "the weight has dimensions {dims:?}, the data {} values",
-                self.shape.values()
-            )));
-        }
-        self.budget.floats(values.len())?;
-        Ok(match transposed {
-            true => values.to_vec(),
-            false => {
-                (0..columns).flat_map(|o| (0..rows).map(move |i| values[i * columns + o])).collect()
-            }
-        })
-    }
-
-    pub fn convolution(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let transposed = node.0.op_type == "ConvTranspose";
-        if node.input(0) != Some(&self.at) {
-            return Err(node.fail("the data is not the first input"));
-        }
-        let dims = &self.input(node, 1)?.dims;
-        let [a, b, kh, kw] = dims[..] else {
-            return Err(node.fail(format!("the weight has dimensions {dims:?}, not four")));
-        };
-        if kh != kw {
-            return Err(node.fail(format!(
-                "a kernel of {kh} x {kw} is not supported: only square kernels are"
-            )));
-        }
-        let (inputs, out) = if transposed { (a, b) } else { (b, a) };
-        if inputs != self.shape.c {
-            return Err(node.fail(format!(
-                "the weight has dimensions {dims:?}, the data {} channels",
-                self.shape.c
-            )));
-        }
-        let window = self.window(node, kh)?;
-        let weight = self.take(node, 1)?;
-        let bias = match node.input(2) {
-            Some(_) => {
-                let bias = self.floats(node, 2)?;
-                self.budget.floats(bias.len())?;
-                bias.to_vec()
-            }
-            None => vec![],
-        };
-        let op = match transposed {
-            true => Op::ConvTranspose { out, window },
-            false => Op::Conv { out, window },
-        };
-        self.push(node, op, weight, bias)?;
-        self.rank = 4;
-        Ok(())
-    }
-
-    /// Kernel, stride and padding; whatever else a convolution can have is refused.
-    fn window(&self, node: &Node<'_>, kernel: usize) -> Result<Window, OnnxError> {
-        let refuse =
-            |name: &str, value: String| Err(node.fail(format!("{name} {value} is not supported")));
-        let same = |name: &str, default: usize| -> Result<usize, OnnxError> {
-            let Some(values) = node.ints(name) else {
-                return Ok(default);
-            };
-            match values {
-                [first, rest @ ..] if rest.iter().all(|v| v == first) => {
-                    usize::try_from(*first).map_err(|_| node.fail(format!("{name} {values:?}")))
-                }
-                _ => {
-                    Err(node
-                        .fail(format!("{name} {values:?} is not supported: only equal values are")))
-                }
-            }
-        };
-        if same("kernel_shape", kernel)? != kernel {
-            return refuse("kernel_shape", format!("{:?}", node.ints("kernel_shape")));
-        }
-        if same("dilations", 1)? != 1 {
-            return refuse(
-                "dilations",
-                format!("{:?}", node.ints("dilations").unwrap_or_default()),
+        let (inputs, out) = if transposed { (columns, rows) } else { (rows, columns) };
+        if inputs != n || values.is_empty() {
+            return Err(
+                node.fail(format!("the weight has dimensions {dims:?}, the data {n} values"))
             );
         }
-        if same("output_padding", 0)? != 0 {
-            let value = node.ints("output_padding").unwrap_or_default();
-            return refuse("output_padding", format!("{value:?}"));
+        self.budget.floats(values.len())?;
+        if transposed && self.view.is_plain() {
+            return Ok(values.to_vec());
         }
-        if let Some(shape) = node.ints("output_shape") {
-            return refuse("output_shape", format!("{shape:?}"));
+        let mut weight = vec![0.0; values.len()];
+        for (i, place) in self.order()?.into_iter().enumerate() {
+            for o in 0..out {
+                let from = if transposed { o * n + i } else { i * out + o };
+                weight[o * n + place] = values[from];
+            }
         }
-        if node.int("group", 1) != 1 {
-            return refuse("group", node.int("group", 1).to_string());
-        }
-        let padding = match node.string("auto_pad", "NOTSET").as_str() {
-            "NOTSET" => same("pads", 0)?,
-            "VALID" => 0,
-            other => return refuse("auto_pad", other.into()),
-        };
-        Ok(Window { kernel, stride: same("strides", 1)?, padding })
+        Ok(weight)
     }
 
     pub fn batch_norm(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         if node.int("training_mode", 0) != 0 {
-            return Err(node.fail("training_mode 1 is not supported: export for inference"));
+            return Err(node.fail("training_mode 1 is not supported: export after model.eval()"));
         }
+        self.repeat(node)?;
+        let Some(channels) = self.view.dims.first().copied() else {
+            return Err(node.fail("has no channels"));
+        };
         let mut four = [&[][..]; 4];
         for (i, values) in four.iter_mut().enumerate() {
             *values = self.floats(node, i + 1)?;
-            if values.len() != self.shape.c {
+            if values.len() != channels {
                 return Err(node.fail(format!(
-                    "input {} has {} values, the data {} channels",
+                    "input {} has {} values, the data {channels} channels",
                     i + 1,
                     values.len(),
-                    self.shape.c
                 )));
             }
         }
         // A scale and a shift.
-        self.budget.floats(2 * self.shape.c)?;
+        self.budget.floats(2 * channels)?;
         let [gamma, beta, mean, variance] = four;
         let epsilon = node.float("epsilon", 1e-5);
         let layer = Layer::batch_norm(self.name(node), gamma, beta, mean, variance, epsilon);
+        // Channels of a tensor that is not the layer's own lie elsewhere.
+        if !self.view.has_channels_first(self.shape) {
+            self.settle(node)?;
+        }
         self.add(node, layer)
     }
 
-    /// A sum, difference, product or quotient with a constant of one value, or of one per channel.
-    pub fn affine(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let data = usize::from(node.input(0) != Some(&self.at));
-        let constant = self.input(node, 1 - data)?;
-        let values = self.floats(node, 1 - data)?;
-        let c = self.shape.c;
-        // Dimensions broadcast from the last: the channel is the third last, or the last of a flat
-        // tensor.
-        let behind = if self.rank == 2 { 0 } else { 2 };
-        let dims = &constant.dims;
-        let channel = dims.len().checked_sub(behind + 1);
-        let by_channel = values.len() == c
-            && channel.is_some_and(|at| dims[at] == c)
-            && dims.iter().filter(|s| **s != 1).count() <= 1;
-        // A scale and a shift.
-        self.budget.floats(2 * c)?;
-        let values = match values {
-            [one] => vec![*one; c],
-            _ if by_channel => values.to_vec(),
-            _ => {
-                return Err(node.fail(format!(
-                    "a constant of dimensions {dims:?} is not supported: only one value, or one for each of {c} channels"
-                )));
+    pub fn cast_data(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let to = DataType::from_i32(node.int("to", 0) as i32);
+        match to {
+            Some(DataType::FLOAT | DataType::FLOAT16 | DataType::DOUBLE | DataType::BFLOAT16) => {}
+            Some(DataType::UINT8 | DataType::INT32 | DataType::INT64) => {
+                self.rounded = self.rounded.or(Some(Rounded::Down));
+                self.bytes |= to == Some(DataType::UINT8);
+            }
+            other => return Err(node.fail(format!("a cast to {other:?} is not supported"))),
+        }
+        Ok(())
+    }
+
+    /// `Clip`, or `Max` or `Min` with a number.
+    pub fn clip(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let one = |i: usize| match self.floats(node, i)? {
+            [one] => Ok(*one),
+            _ => Err(node.fail("limits that are not one number are not supported")),
+        };
+        let limit = |i: usize, name: &str, open: f32| match (node.input(i), node.attribute(name)) {
+            (Some(_), _) => one(i),
+            (None, Some(a)) => Ok(a.f),
+            (None, None) => Ok(open),
+        };
+        let (low, high) = match node.0.op_type.as_str() {
+            "Clip" => (limit(1, "min", f32::MIN)?, limit(2, "max", f32::MAX)?),
+            _ if node.0.input.len() != 2 => return Err(node.fail("only two inputs are supported")),
+            other => {
+                let number = one(usize::from(node.input(0) == Some(&self.at)))?;
+                match other {
+                    "Max" => (number, f32::MAX),
+                    _ => (f32::MIN, number),
+                }
             }
         };
-        let ones = vec![1.0; c];
-        let (scale, shift) = match (node.0.op_type.as_str(), data) {
-            ("Add", _) => (ones, values),
-            ("Sub", 0) => (ones, values.iter().map(|v| -v).collect()),
-            ("Sub", _) => (vec![-1.0; c], values),
-            ("Mul", _) => (values, vec![]),
-            ("Div", 0) => (values.iter().map(|v| 1.0 / v).collect(), vec![]),
-            _ => return Err(node.fail("the data as a divisor is not supported")),
+        let (low, high) = (low.max(f32::MIN), high.min(f32::MAX));
+        match (low, high) {
+            (f32::MIN, f32::MAX) => Ok(()),
+            (0.0, f32::MAX) => self.activation(node, Activation::Relu),
+            (low, high) if low < high => self.activation(node, Activation::Clip(low, high)),
+            _ => Err(node.fail(format!("clips to {low} and {high}"))),
+        }
+    }
+
+    pub fn prelu(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        if node.input(0) != Some(&self.at) {
+            return Err(node.fail("the data is not the first input"));
+        }
+        self.repeat(node)?;
+        let slopes = match self.floats(node, 1)? {
+            [one] => vec![*one],
+            _ => self.by_channel(node, 1)?,
         };
-        self.push(node, Op::Affine, scale, shift)
+        self.slopes(node, &slopes)
+    }
+
+    /// PReLU of slopes per channel of the last layer, or per value. If they differ, it becomes two
+    /// convolutions around a rectifier: x is `max(x, 0) - max(-x, 0)`, and the slope scales the
+    /// second part.
+    pub fn slopes(&mut self, node: &Node<'_>, slopes: &[f32]) -> Result<(), OnnxError> {
+        if slopes.windows(2).all(|w| w[0] == w[1]) {
+            return self.activation(node, Activation::LeakyRelu(slopes[0]));
+        }
+        let c = slopes.len();
+        if c != self.shape.c {
+            self.shaped(node, crate::op::Shape::new(c, 1, 1))?;
+        }
+        self.budget.floats((4 * c).saturating_mul(c))?;
+        let (mut split, mut joined) = (vec![0.0; 2 * c * c], vec![0.0; 2 * c * c]);
+        for (i, slope) in slopes.iter().enumerate() {
+            split[i * c + i] = 1.0;
+            split[(c + i) * c + i] = -1.0;
+            joined[i * 2 * c + i] = 1.0;
+            joined[i * 2 * c + c + i] = -slope;
+        }
+        let window = Window { kernel: 1, stride: 1, padding: 0 };
+        self.push(node, Op::Conv { out: 2 * c, window }, split, vec![])?;
+        self.activation(node, Activation::Relu)?;
+        self.push(node, Op::Conv { out: c, window }, joined, vec![])
     }
 }

@@ -1,18 +1,29 @@
 //! ONNX, the interchange format: written so that any other runtime runs it, read so that other
 //! people's generators run here.
 
+mod affine;
+mod arithmetic;
+mod axes;
 mod budget;
 mod chain;
+mod condition;
 mod constants;
+mod elementwise;
 mod error;
+mod external;
+mod functions;
 mod layers;
 mod node;
+mod pixels;
+mod range;
 mod read;
+mod refused;
 mod scan;
-mod shapes;
 mod tensor;
+mod view;
+mod window;
 mod write;
 
 pub use error::OnnxError;
-pub use read::{read, read_within};
+pub use read::{Import, Options, import, read, read_within};
 pub use write::{write, write_bytes};

@@ -41,6 +41,10 @@ impl Node<'_> {
         self.attribute(name).map(|a| &a.ints[..])
     }
 
+    pub fn floats(&self, name: &str) -> Option<&[f32]> {
+        self.attribute(name).map(|a| &a.floats[..])
+    }
+
     /// The name of input `i`; an empty name means that the input is absent.
     pub fn input(&self, i: usize) -> Option<&str> {
         let name = self.0.input.get(i)?;

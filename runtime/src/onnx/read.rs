@@ -1,36 +1,68 @@
 //! Other people's generators: a chain of nodes from one latent to one image becomes a graph.
 //!
 //! The chain is walked once, tracking the current tensor and its shape. Constants may be
-//! initializers or nodes; the few integer operations with which exporters compute the target of a
-//! reshape are evaluated along the way.
+//! initializers or nodes; what exporters compute from them is evaluated along the way.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
+use std::path::Path;
 
+use onnx_protobuf::tensor_proto::DataType;
 use onnx_protobuf::tensor_shape_proto::dimension;
 use onnx_protobuf::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 use protobuf::Message;
 
 use super::budget::Budget;
-use super::chain::Chain;
+use super::chain::{Chain, Label};
+use super::condition;
 use super::error::OnnxError;
+use super::external;
 use super::node::Node;
+use super::range::{self, Known};
+use super::refused;
 use super::scan::scan;
-use super::tensor::Constant;
+use super::tensor::{Constant, Values};
+use super::view::View;
 use crate::graph::{Facts, Graph};
 use crate::limits::Limits;
 use crate::model::key;
-use crate::op::{Activation, LARGEST, Shape};
+use crate::op::{LARGEST, Shape};
 
-/// The oldest operation set whose rules are implemented.
-const OLDEST: i64 = 11;
+/// The oldest operation set whose rules are implemented: since it, constants are broadcast from
+/// their last dimension.
+const OLDEST: i64 = 7;
+
+/// What an ONNX file does not say, and how much it may ask for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// How much the file may ask for.
+    pub limits: Limits,
+    /// The folder of the file, in which the values of its tensors may lie in other files; without
+    /// it, such a file is an error.
+    pub folder: Option<&'a Path>,
+    /// Output values of black and white; without them they follow from the file.
+    pub range: Option<(f32, f32)>,
+    /// Dimensions of the image of a generator whose output is a vector: channels, height, width,
+    /// or height, width, channels. Without them a square is assumed.
+    pub image: Option<[usize; 3]>,
+}
+
+/// A generator that was read.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The generator.
+    pub graph: Graph,
+    /// What the file does not say and was assumed: sentences for the user.
+    pub assumed: Vec<String>,
+}
 
 /// Reads a generator from an ONNX file of any exporter: a chain of supported operations from a
-/// latent `[N, n]` or `[N, n, 1, 1]` to an image. Batch norm becomes a scale and shift per channel;
-/// see [`Graph::fold`].
+/// latent `[N, n]` or `[N, n, 1, 1]`, and possibly a label, to an image. Batch norm becomes a scale
+/// and shift per channel; see [`Graph::fold`].
 ///
 /// # Errors
 /// [`OnnxError`] names the unsupported node or tensor.
@@ -44,8 +76,16 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
-    scan(bytes, &Budget::of_fields(bytes.len(), limits))?;
-    let budget = Budget::new(bytes.len(), limits);
+    let options = Options { limits: *limits, ..Options::default() };
+    import(bytes, &options).map(|found| found.graph)
+}
+
+/// [`read`] with what the file does not say.
+///
+/// # Errors
+/// As [`read`].
+pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
+    scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
     let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
         let what = e.to_string();
         OnnxError::NotOnnx(what)
@@ -58,40 +98,78 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
     let opset = opset.map_or(1, |o| o.version);
     if opset < OLDEST {
         return Err(OnnxError::Model(format!(
-            "operation set {opset} is not supported: export with {OLDEST} or newer"
+            "operation set {opset} is not supported: export with opset_version={OLDEST} or newer"
         )));
     }
-    let (name, latent, rank) = input(&graph)?;
+    if let Some(error) = refused::model(&graph) {
+        return Err(error);
+    }
+    let nodes = core::mem::take(&mut graph.node);
+    let folder = options.folder;
+    let values = nodes.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
+    let outside = external::length(graph.initializer.iter().chain(values), folder);
+    let budget = Budget::new(bytes.len().saturating_add(outside as usize), &options.limits);
+    let mut constants = BTreeMap::new();
+    // Each is freed once it is read, to make room for the next.
+    for mut tensor in core::mem::take(&mut graph.initializer) {
+        let constant = Constant::read(&tensor, folder, &budget)?;
+        budget.take(constant.size(), 1)?;
+        let name = core::mem::take(&mut tensor.name);
+        constants.insert(name, constant);
+    }
+    graph.node = nodes;
+    let inputs = inputs(&graph, &constants, &budget)?;
     let mut uses = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
     }
+    let latent = inputs.dims.iter().product();
     let mut chain = Chain {
-        constants: BTreeMap::new(),
+        opset,
+        folder,
+        constants,
         uses,
+        ahead: &graph.node,
         graph: Graph { latent, layers: Vec::new(), facts: facts(&model, &graph.name) },
-        at: name,
+        at: inputs.latent,
+        view: View::of(&inputs.dims),
         shape: Shape::new(latent, 1, 1),
-        rank,
         names: BTreeSet::new(),
         budget,
-        used: BTreeSet::new(),
-        clipped: None,
+        used: BTreeMap::new(),
+        pad: None,
+        cut: None,
+        functions: None,
+        label: None,
+        rounded: None,
+        bytes: false,
     };
-    // Each is freed once it is read, to make room for the next.
-    for mut tensor in core::mem::take(&mut graph.initializer) {
-        let constant = Constant::read(&tensor)?;
+    if let Some((label, constant)) = inputs.label {
         chain.budget.take(constant.size(), 1)?;
-        let name = core::mem::take(&mut tensor.name);
-        chain.constants.insert(name, constant);
+        chain.constants.insert(label.name.clone(), constant);
+        chain.label = Some(label);
     }
-    for node in &graph.node {
+    for (i, node) in graph.node.iter().enumerate() {
         if !standard(&node.domain) {
-            let what = format!("operations of {:?} are not supported", node.domain);
+            let what = format!(
+                "operations of {:?} are not supported: export without optimizing for one runtime",
+                node.domain
+            );
             return Err(Node(node).fail(what));
         }
+        chain.ahead = &graph.node[i..];
         chain.node(&Node(node))?;
     }
+    finish(chain, &model, &graph, options)
+}
+
+/// What the walk has found as a generator of images.
+fn finish(
+    mut chain: Chain<'_>,
+    model: &ModelProto,
+    graph: &GraphProto,
+    options: &Options<'_>,
+) -> Result<Import, OnnxError> {
     match graph.output.iter().any(|o| o.name == chain.at) {
         true if graph.output.len() == 1 => {}
         true => return Err(OnnxError::Model("the model has more than one output".into())),
@@ -102,15 +180,78 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
             )));
         }
     }
-    if let Some(range) = chain.clipped {
-        chain.graph.facts.range = range;
-    } else if chain.graph.layers.last().map(|l| l.activation) == Some(Activation::Sigmoid)
-        && !has(&model, key::RANGE)
+    let mut assumed = Vec::new();
+    if let Some(label) = &chain.label
+        && !label.met
     {
-        chain.graph.facts.range = (0.0, 1.0);
+        let name = &label.name;
+        assumed.push(format!("the input {name:?} does not change the picture and is left out"));
     }
+    let Some(last) = graph.node.last().map(Node) else {
+        return Err(OnnxError::Model("the model has no nodes".into()));
+    };
+    chain.no_function(&last)?;
+    chain.flush_pad(&last)?;
+    chain.flush_cut(&last)?;
+    let dims = image(&chain.view.dims, options.image, &mut assumed)?;
+    chain.reshape_to(&last, &dims)?;
+    let image = |c: usize| [1, 3, 4].contains(&c);
+    if let [first, _, c] = dims[..]
+        && image(c)
+        && !image(first)
+    {
+        chain.view = chain.view.transposed(&[2, 0, 1]);
+    }
+    chain.settle(&last)?;
+    let stated = has(model, key::RANGE).then_some(chain.graph.facts.range);
+    let known = Known { given: options.range, stated, rounded: chain.rounded, bytes: chain.bytes };
+    let channels = chain.shape.c;
+    let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
+    assumed.extend(note);
     chain.graph.shapes()?;
-    Ok(chain.graph)
+    Ok(Import { graph: chain.graph, assumed })
+}
+
+/// The dimensions of the image in an output of `dims` besides the batch.
+fn image(
+    dims: &[usize],
+    given: Option<[usize; 3]>,
+    assumed: &mut Vec<String>,
+) -> Result<Vec<usize>, OnnxError> {
+    let n: usize = dims.iter().product();
+    if let Some(given) = given {
+        let product = given.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        return match product == Some(n) {
+            true => Ok(given.to_vec()),
+            false => Err(OnnxError::Model(format!(
+                "--image {}x{}x{} has another number of values than the output, {n}",
+                given[0], given[1], given[2]
+            ))),
+        };
+    }
+    match dims {
+        [_, _, _] => Ok(dims.to_vec()),
+        [h, w] if *h > 1 && *w > 1 => Ok(vec![1, *h, *w]),
+        _ => {
+            let square = |n: usize| (4..=4096).find(|side| side * side == n);
+            let shape = match (square(n), n.is_multiple_of(3).then(|| square(n / 3)).flatten()) {
+                (Some(side), _) => [1, side, side],
+                (None, Some(side)) => [3, side, side],
+                (None, None) => {
+                    return Err(OnnxError::Model(format!(
+                        "the output is a vector of {n} values, which is no square: give its \
+                         channels, height and width as --image CxHxW"
+                    )));
+                }
+            };
+            let [c, h, w] = shape;
+            assumed.push(format!(
+                "the output is a vector of {n} values; an image of {c}x{h}x{w} is assumed: --image \
+                 CxHxW decides"
+            ));
+            Ok(shape.to_vec())
+        }
+    }
 }
 
 fn has(model: &ModelProto, key: &str) -> bool {
@@ -156,33 +297,107 @@ fn sides(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     Some(tensor.shape.dim.iter().map(side).collect())
 }
 
-fn the_input(graph: &GraphProto) -> Result<&ValueInfoProto, OnnxError> {
+/// The inputs of a generator.
+struct Inputs {
+    /// The name of the latent, and its dimensions besides the batch.
+    latent: String,
+    dims: Vec<usize>,
+    /// The label, and the values that stand for all classes.
+    label: Option<(Label, Constant)>,
+}
+
+fn inputs(graph: &GraphProto, constants: &BTreeMap<String, Constant>) -> Result<Inputs, OnnxError> {
     // Old exporters list initializers among the inputs.
-    let initializers: BTreeSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
-    let is_free = |i: &&ValueInfoProto| !initializers.contains(&i.name[..]);
-    let inputs: Vec<_> = graph.input.iter().filter(is_free).collect();
-    match inputs[..] {
-        [input] => Ok(input),
+    let is_free = |i: &&ValueInfoProto| !constants.contains_key(&i.name[..]);
+    let free: Vec<_> = graph.input.iter().filter(is_free).collect();
+    match free[..] {
+        [one] => Ok(Inputs { latent: one.name.clone(), dims: latent(one)?, label: None }),
+        [a, b] => {
+            let whole = |v: &ValueInfoProto| {
+                let kind = match &v.type_.value {
+                    Some(type_proto::Value::TensorType(t)) => t.elem_type,
+                    _ => 0,
+                };
+                [DataType::INT64, DataType::INT32].map(|k| k as i32).contains(&kind)
+            };
+            let length = |v: &ValueInfoProto| -> usize {
+                let sides = sides(v).unwrap_or_default();
+                sides.iter().skip(1).map(|s| s.unwrap_or(1).max(1) as usize).product()
+            };
+            let second = match (whole(a), whole(b)) {
+                (true, false) => false,
+                (false, true) => true,
+                _ => condition::is_second([&a.name, &b.name], [length(a), length(b)])?,
+            };
+            let (z, label) = if second { (a, b) } else { (b, a) };
+            Ok(Inputs {
+                latent: z.name.clone(),
+                dims: latent(z)?,
+                label: Some(self::label(graph, label, whole(label), constants, budget)?),
+            })
+        }
         _ => Err(OnnxError::Model(format!(
-            "a generator has one input; this model has {}: {:?}",
-            inputs.len(),
-            inputs.iter().map(|i| &i.name).collect::<Vec<_>>()
+            "a generator has one input, and possibly a label; this model has {}: {:?}",
+            free.len(),
+            free.iter().map(|i| &i.name).collect::<Vec<_>>()
         ))),
     }
 }
 
-/// The input's name, the length of the latent, and the number of axes.
-fn input(graph: &GraphProto) -> Result<(String, usize, usize), OnnxError> {
-    let input = the_input(graph)?;
+fn label(
+    graph: &GraphProto,
+    input: &ValueInfoProto,
+    whole: bool,
+    constants: &BTreeMap<String, Constant>,
+    budget: &Budget,
+) -> Result<(Label, Constant), OnnxError> {
+    let sides = sides(input).unwrap_or_default();
+    let name = &input.name;
+    let rank = sides.len();
+    let (one_hot, classes) = match sides[..] {
+        [_] | [_, Some(1)] | [_, None] => {
+            let dims = |n: &str| constants.get(n).map(|c| c.dims.clone());
+            let own = |n: &str| {
+                let node = graph.node.iter().find(|node| node.output.iter().any(|o| o == n))?;
+                let tensor = node.attribute.first()?.t.as_ref()?;
+                Constant::read(tensor, None, &Budget::new(0, &Limits::DEFAULT)).ok()
+            };
+            let number = |n: &str| match &constants.get(n).cloned().or_else(|| own(n))?.values {
+                Values::Ints(v) => usize::try_from(*v.first()?).ok(),
+                Values::Floats(v) => Some(*v.first()? as usize),
+            };
+            (false, condition::classes(graph, name, dims, number))
+        }
+        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => (true, usize::try_from(n).ok()),
+        _ => {
+            return Err(OnnxError::Model(format!(
+                "the label {name:?} has shape {}; only [N], [N, 1] and [N, classes] are supported",
+                show(&sides)
+            )));
+        }
+    };
+    let classes = condition::checked(classes, name)?;
+    let values = if one_hot { classes * classes } else { classes };
+    budget.take(values, 2 * size_of::<i64>())?;
+    let constant = condition::labels(classes, rank, one_hot, !whole);
+    Ok((Label { name: name.clone(), classes, met: false }, constant))
+}
+
+/// The dimensions of the latent besides the batch.
+fn latent(input: &ValueInfoProto) -> Result<Vec<usize>, OnnxError> {
     let sides = sides(input).unwrap_or_default();
     let latent = match sides[..] {
-        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => usize::try_from(n).ok(),
+        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] | [_, Some(1), Some(1), Some(n)] => {
+            usize::try_from(n).ok()
+        }
         _ => None,
     };
     match latent {
-        Some(n) if (1..=LARGEST).contains(&n) => Ok((input.name.clone(), n, sides.len())),
+        Some(n) if (1..=LARGEST).contains(&n) => {
+            Ok(sides[1..].iter().map(|s| s.unwrap_or(1) as usize).collect())
+        }
         _ => Err(OnnxError::Model(format!(
-            "the input {:?} has shape {}; only [N, n] and [N, n, 1, 1] are supported",
+            "the input {:?} has shape {}; only [N, n] and [N, n, 1, 1] are supported, with n fixed",
             input.name,
             show(&sides)
         ))),
@@ -318,7 +533,10 @@ mod tests {
         // A constant of 3 values and one dimension, which are copied, and a scale and shift of 3.
         let nodes = vec![node("Identity", &["c"], "d"), node("Add", &["z", "d"], "y")];
         let bytes = file(3, vec![tensor("c", &[1.0; 3])], nodes);
-        let within = |constants| read_within(&bytes, &Limits { constants, ..Limits::DEFAULT });
+        let within = |constants| {
+            let limits = Limits { constants, ..Limits::DEFAULT };
+            import(&bytes, &Options { limits, image: Some([3, 1, 1]), ..Options::default() })
+        };
         let needs = 4 * (3 + 3 + 2 * 3) + 2 * size_of::<usize>() as u64;
         assert!(within(needs).is_ok(), "{:?}", within(needs));
         assert!(matches!(within(needs - 1), Err(OnnxError::Limit(_))));
@@ -331,7 +549,8 @@ mod tests {
                 let from = if i == 0 { "z".into() } else { format!("x{i}") };
                 node("Relu", &[&from], &format!("x{}", i + 1))
             });
-            read(&file(3, vec![], nodes.collect()))
+            let options = Options { image: Some([3, 1, 1]), ..Options::default() };
+            import(&file(3, vec![], nodes.collect()), &options)
         };
         assert!(chain(256).is_ok());
         let error = chain(257).unwrap_err().to_string();

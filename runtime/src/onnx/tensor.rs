@@ -4,11 +4,14 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use std::path::Path;
 
 use onnx_protobuf::TensorProto;
 use onnx_protobuf::tensor_proto::{DataLocation, DataType};
 
+use super::budget::Budget;
 use super::error::OnnxError;
+use super::external;
 use crate::op::LARGEST;
 
 /// A constant.
@@ -17,6 +20,8 @@ pub(super) struct Constant {
     /// Dimensions; none for a scalar.
     pub dims: Vec<usize>,
     pub values: Values,
+    /// Whether the first dimension is the class: what is computed from a label.
+    pub by_class: bool,
 }
 
 /// Numbers of the two kinds that generators use.
@@ -27,7 +32,7 @@ pub(super) enum Values {
 }
 
 impl Values {
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
             Values::Floats(values) => values.len(),
             Values::Ints(values) => values.len(),
@@ -38,15 +43,21 @@ impl Values {
 impl Constant {
     /// A list.
     pub fn list(values: Values) -> Constant {
-        Constant { dims: [values.len()].to_vec(), values }
+        Constant::of([values.len()].to_vec(), values)
     }
 
-    /// The constant of a tensor.
-    pub fn read(tensor: &TensorProto) -> Result<Constant, OnnxError> {
+    /// Values with dimensions.
+    pub fn of(dims: Vec<usize>, values: Values) -> Constant {
+        Constant { dims, values, by_class: false }
+    }
+
+    /// The constant of a tensor, whose values may lie in a file of `folder`.
+    pub fn read(
+        tensor: &TensorProto,
+        folder: Option<&Path>,
+        budget: &Budget,
+    ) -> Result<Constant, OnnxError> {
         let fail = |what: String| Err(OnnxError::Tensor(tensor.name.clone(), what));
-        if tensor.data_location.enum_value_or_default() == DataLocation::EXTERNAL {
-            return fail("its values are in another file, which is not supported".into());
-        }
         let mut dims = Vec::new();
         let mut count = 1usize;
         for dim in &tensor.dims {
@@ -59,12 +70,17 @@ impl Constant {
                 _ => return fail(format!("its dimensions {:?} are not supported", tensor.dims)),
             }
         }
-        let values = match self::values(tensor) {
+        let outside = tensor.data_location.enum_value_or_default() == DataLocation::EXTERNAL;
+        let values = match outside {
+            true => self::values(tensor, &external::read(tensor, folder, budget)?),
+            false => self::values(tensor, &tensor.raw_data),
+        };
+        let values = match values {
             Ok(values) => values,
             Err(what) => return fail(what),
         };
         match values.len() == count {
-            true => Ok(Constant { dims, values }),
+            true => Ok(Constant::of(dims, values)),
             false => fail(format!("it has {} values for dimensions {dims:?}", values.len())),
         }
     }
@@ -95,10 +111,10 @@ impl Constant {
     }
 }
 
-fn values(tensor: &TensorProto) -> Result<Values, String> {
+/// The values in `raw`, or, if that is empty, in a list.
+fn values(tensor: &TensorProto, raw: &[u8]) -> Result<Values, String> {
     use protobuf::Enum;
     let kind = DataType::from_i32(tensor.data_type);
-    let raw = &tensor.raw_data[..];
     match kind {
         Some(DataType::FLOAT) => Ok(Values::Floats(match raw {
             [] => tensor.float_data.clone(),
@@ -120,11 +136,17 @@ fn values(tensor: &TensorProto) -> Result<Values, String> {
             [] => tensor.int32_data.iter().map(|v| *v as i64).collect(),
             raw => whole(raw, |b| i32::from_le_bytes(b) as i64)?,
         })),
+        Some(DataType::BOOL) => Ok(Values::Ints(match raw {
+            [] => tensor.int32_data.iter().map(|v| *v as i64).collect(),
+            raw => raw.iter().map(|b| i64::from(*b)).collect(),
+        })),
+        Some(DataType::BFLOAT16) => Ok(Values::Floats(match raw {
+            [] => tensor.int32_data.iter().map(|v| f32::from_bits((*v as u32) << 16)).collect(),
+            raw => whole(raw, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))?,
+        })),
         kind => {
             let name = kind.map_or_else(|| tensor.data_type.to_string(), |k| format!("{k:?}"));
-            Err(format!(
-                "values of type {name}; only FLOAT, DOUBLE, FLOAT16, INT64 and INT32 are supported"
-            ))
+            Err(format!("values of type {name} are not supported; export the model in float32"))
         }
     }
 }
@@ -152,6 +174,7 @@ fn half(bits: u16) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     #[test]
     fn halves() {
@@ -178,7 +201,10 @@ mod tests {
             float_data: [1.0, 2.0].to_vec(),
             ..TensorProto::default()
         };
-        let floats = |t: &TensorProto| Constant::read(t).map(|c| c.floats().unwrap().to_vec());
+        let budget = Budget::new(0, &Limits::DEFAULT);
+        let floats = |t: &TensorProto| {
+            Constant::read(t, None, &budget).map(|c| c.floats().unwrap().to_vec())
+        };
         assert_eq!(floats(&tensor).unwrap(), [1.0, 2.0]);
         tensor.raw_data = [3.0f32.to_le_bytes(), 4.0f32.to_le_bytes()].concat();
         assert_eq!(floats(&tensor).unwrap(), [3.0, 4.0]);

@@ -36,7 +36,7 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
 }
 
 /// [`write()`] with images of bytes, 0 for black and 255 for white, as evaluation tools such as
-/// torch-fidelity expect. [`super::read()`] does not support the result.
+/// torch-fidelity expect.
 ///
 /// # Errors
 /// As [`write()`].
@@ -202,7 +202,56 @@ impl Nodes {
             }
             Activation::Tanh => self.node("Tanh", &activated, &[], vec![]),
             Activation::Sigmoid => self.node("Sigmoid", &activated, &[], vec![]),
+            Activation::Elu(alpha) => {
+                self.node("Elu", &activated, &[], vec![float("alpha", alpha)]);
+            }
+            Activation::Selu => self.node("Selu", &activated, &[], vec![]),
+            Activation::Softplus => self.node("Softplus", &activated, &[], vec![]),
+            Activation::Clip(least, most) => {
+                let least = self.floats(name, "least", &[], &[least]);
+                let most = self.floats(name, "most", &[], &[most]);
+                self.node("Clip", &activated, &[least, most], vec![]);
+            }
+            Activation::Silu => {
+                let x = self.at.clone();
+                self.node("Sigmoid", &format!("{name}.gate"), &[], vec![]);
+                self.node("Mul", &activated, &[x], vec![]);
+            }
+            Activation::Mish => {
+                let x = self.at.clone();
+                self.node("Softplus", &format!("{name}.softplus"), &[], vec![]);
+                self.node("Tanh", &format!("{name}.gate"), &[], vec![]);
+                self.node("Mul", &activated, &[x], vec![]);
+            }
+            Activation::Gelu => {
+                let x = self.at.clone();
+                let root = self.floats(name, "root", &[], &[core::f32::consts::FRAC_1_SQRT_2]);
+                self.node("Mul", &format!("{name}.narrow"), &[root], vec![]);
+                self.node("Erf", &format!("{name}.erf"), &[], vec![]);
+                self.half_gate(name, x);
+            }
+            Activation::GeluTanh => {
+                let x = self.at.clone();
+                let three = self.floats(name, "three", &[], &[3.0]);
+                let part = self.floats(name, "part", &[], &[0.044_715]);
+                let root = self.floats(name, "root", &[], &[0.797_884_6]);
+                self.node("Pow", &format!("{name}.cube"), &[three], vec![]);
+                self.node("Mul", &format!("{name}.part_of_cube"), &[part], vec![]);
+                self.node("Add", &format!("{name}.sum"), core::slice::from_ref(&x), vec![]);
+                self.node("Mul", &format!("{name}.scaled_sum"), &[root], vec![]);
+                self.node("Tanh", &format!("{name}.tanh"), &[], vec![]);
+                self.half_gate(name, x);
+            }
         }
+    }
+
+    /// `0.5 * x * (1 + current)`, the end of both forms of GELU.
+    fn half_gate(&mut self, name: &str, x: String) {
+        let one = self.floats(name, "one", &[], &[1.0]);
+        let half = self.floats(name, "half", &[], &[0.5]);
+        self.node("Add", &format!("{name}.gate"), &[one], vec![]);
+        self.node("Mul", &format!("{name}.gated"), &[x], vec![]);
+        self.node("Mul", &format!("{name}.activated"), &[half], vec![]);
     }
 
     /// Maps black and white to 0 and 255 and rounds: a cast truncates.

@@ -210,7 +210,9 @@ fn somebody_elses_weights_are_imported() {
     let import = |more: &str| trainer(dir.path(), &format!("import {weights} {more}"));
     let text = import("--out in --name g").ok();
     assert!(
-        text.contains("latent of 6 values") && text.contains("kernel 4, stride 2, padding 1"),
+        text.contains("latent of 6 values")
+            && text.contains("conv_transpose stride=2 padding=1")
+            && text.contains("(the DCGAN tutorial)"),
         "{text}"
     );
     run("runtime", dir.path(), &["generate", "in/g.bpk", "--out", "face.png"]).ok();

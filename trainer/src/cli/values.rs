@@ -109,14 +109,19 @@ fn numbers(text: &str) -> Option<Vec<f32>> {
 
 /// An activation function by name.
 pub fn activation(text: &str) -> Result<Activation, String> {
-    match (text, text.strip_prefix("leaky:").map(str::parse::<f32>)) {
-        ("relu", _) => Ok(Activation::Relu),
-        ("tanh", _) => Ok(Activation::Tanh),
-        ("sigmoid", _) => Ok(Activation::Sigmoid),
-        ("none", _) => Ok(Activation::None),
-        (_, Some(Ok(slope))) if slope.is_finite() => Ok(Activation::LeakyRelu(slope)),
-        _ => Err("relu, leaky:SLOPE, tanh, sigmoid or none".into()),
-    }
+    trainer::import::activation(text).ok_or_else(|| {
+        "relu, leaky:SLOPE, tanh, sigmoid, elu:ALPHA, selu, gelu, gelutanh, silu, mish, softplus, \
+         relu6 or none"
+            .into()
+    })
+}
+
+/// Channels, height and width of an image.
+pub fn image(text: &str) -> Result<[usize; 3], String> {
+    let side = |text: &str| text.parse().ok().filter(|n| (1..=4096).contains(n));
+    let sides: Option<Vec<usize>> = text.split('x').map(side).collect();
+    let sides = sides.and_then(|sides| sides.try_into().ok());
+    sides.ok_or_else(|| "channels, height and width, such as 1x28x28".into())
 }
 
 #[cfg(test)]

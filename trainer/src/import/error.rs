@@ -3,16 +3,24 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use runtime::file_kind::FileKind;
+
 /// Why a file cannot be imported.
 #[derive(Debug)]
 pub enum ImportError {
+    /// A file of another kind: which, and what to do.
+    Kind(PathBuf, FileKind),
+    /// What cannot be decided from the file, and what decides it.
+    Unclear(String),
+    /// Weights that belong to no layer of the generator: some of their names.
+    LeftOver(Vec<String>),
     /// A file that cannot be read.
     Read(PathBuf, std::io::Error),
     /// Not a file of tensors, and the error of the parser.
     Parse(PathBuf, String),
     /// A tensor that cannot be read.
     Tensor(PathBuf, String, String),
-    /// There are no names such as `main.0.weight`; the names there are.
+    /// There are no layers; the names there are.
     NoLayers(PathBuf, String),
     /// No network makes an image; the networks and why they do not.
     NoGenerator(PathBuf, String),
@@ -31,6 +39,20 @@ pub enum ImportError {
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ImportError::Kind(path, kind) => write!(
+                f,
+                "{} is {}, not a PyTorch checkpoint: {}",
+                path.display(),
+                kind.name(),
+                kind.advice(true)
+            ),
+            ImportError::Unclear(what) => write!(f, "{what}"),
+            ImportError::LeftOver(names) => write!(
+                f,
+                "{} would be left over: choose the networks with --key, or list all layers in a \
+                 file for --layers",
+                names.join(", ")
+            ),
             ImportError::Read(path, _) => write!(f, "cannot read {}", path.display()),
             ImportError::Parse(path, what) => write!(
                 f,
@@ -40,11 +62,9 @@ impl fmt::Display for ImportError {
             ImportError::Tensor(path, name, what) => {
                 write!(f, "{}: tensor {name}: {what}", path.display())
             }
-            ImportError::NoLayers(path, found) => write!(
-                f,
-                "{}: no weights with names such as main.0.weight; it holds {found}",
-                path.display()
-            ),
+            ImportError::NoLayers(path, found) => {
+                write!(f, "{}: no weights of layers; it holds {found}", path.display())
+            }
             ImportError::NoGenerator(path, why) => {
                 write!(f, "{}: no generator in it: {why}", path.display())
             }

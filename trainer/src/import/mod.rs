@@ -1,15 +1,23 @@
-//! The state dict of a PyTorch DCGAN to a burn record and ONNX.
+//! The state dict of a PyTorch generator to a burn record and ONNX.
 //!
-//! A state dict has weights but no network: the layers follow from the numbers in the names, and
-//! strides, padding and activations from the pattern of the DCGAN tutorial, which is printed.
-//! Pickles are read by a parser that knows tensors and containers and executes nothing.
+//! A state dict has weights but no network: the layers follow from names and shapes, strides,
+//! paddings and activations from networks that are known, or from guesses that are printed as such
+//! and that `--size`, `--strides`, `--layers` and others correct. Pickles are read by a parser that
+//! knows tensors and containers and executes nothing.
 
+mod archive;
+mod assumed;
 mod error;
 mod graph;
-mod layers;
+mod guess;
+mod order;
+mod parts;
 mod state;
+mod steps;
+mod windows;
 
+pub use assumed::Assumed;
 pub use error::ImportError;
-pub use graph::graph;
-pub use layers::Assumed;
+pub use graph::{Imported, graph};
 pub use state::{State, Tensor, load, shapes};
+pub use steps::{Meeting, Step, What, activation, activation_name, parse};

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
-use pytorch_reader::{DType, PytorchReader};
+use pytorch_reader::{DType, PytorchError, PytorchReader};
+use runtime::file_kind::FileKind;
 use safetensors::{Dtype, SafeTensors};
+use tempfile::NamedTempFile;
 
+use super::archive;
 use super::error::ImportError;
 
 /// A state dict: tensors by name.
@@ -33,10 +36,10 @@ const EXPANSION: u64 = 8;
 /// [`ImportError`] names the file, and the tensor.
 pub fn load(path: &Path) -> Result<State, ImportError> {
     let length = length(path)?;
-    if is_safetensors(path) {
+    if is_safetensors(path)? {
         return load_safetensors(path);
     }
-    let floats = floats(path)?;
+    let (floats, _kept) = floats(path)?;
     let mut total = 0u64;
     for (name, (tensor, _)) in &floats {
         total = total.saturating_add(tensor.byte_len() as u64);
@@ -63,11 +66,11 @@ pub fn load(path: &Path) -> Result<State, ImportError> {
 /// As [`load`].
 pub fn shapes(path: &Path) -> Result<BTreeMap<String, Vec<usize>>, ImportError> {
     length(path)?;
-    if is_safetensors(path) {
+    if is_safetensors(path)? {
         let state = load_safetensors(path)?;
         return Ok(state.into_iter().map(|(name, tensor)| (name, tensor.shape)).collect());
     }
-    let floats = floats(path)?;
+    let (floats, _kept) = floats(path)?;
     Ok(floats.into_iter().map(|(name, (tensor, _))| (name, tensor.shape().to_vec())).collect())
 }
 
@@ -82,18 +85,46 @@ fn length(path: &Path) -> Result<u64, ImportError> {
     }
 }
 
-fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"))
+/// Whether a file is safetensors rather than of `torch.save`, by its extension or first bytes.
+///
+/// # Errors
+/// [`ImportError::Kind`] if it is another kind of file.
+fn is_safetensors(path: &Path) -> Result<bool, ImportError> {
+    let failed = |e| ImportError::Read(path.into(), e);
+    let mut head = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(HEAD).read_to_end(&mut head).map_err(failed)?;
+    let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    match FileKind::of(&head) {
+        Some(FileKind::Safetensors) => Ok(true),
+        // A zip archive whose pickle lies farther back, a pickle in a tar.
+        None | Some(FileKind::PyTorch | FileKind::Pickle | FileKind::Zip) => Ok(named),
+        Some(kind) => Err(ImportError::Kind(path.into(), kind)),
+    }
 }
+
+/// Bytes by which the kind of a file is found.
+const HEAD: u64 = 1 << 16;
 
 /// The tensors of floats in a file of `torch.save`, not read yet. Integers, such as a count of
 /// batches, are not weights.
-fn floats(path: &Path) -> Result<BTreeMap<String, (pytorch_reader::Tensor, Decode)>, ImportError> {
-    let reader =
-        PytorchReader::new(path).map_err(|e| ImportError::Parse(path.into(), e.to_string()))?;
+/// Also returns the copy of the file that they are read from, if there is one.
+fn floats(path: &Path) -> Result<(Floats, Option<NamedTempFile>), ImportError> {
+    let parse = |e: PytorchError| ImportError::Parse(path.into(), e.to_string());
+    let (reader, copy) = match PytorchReader::new(path) {
+        Ok(reader) => (reader, None),
+        // An archive whose directory the `zip` crate takes for something else.
+        Err(PytorchError::Zip(error)) => match archive::copied(path) {
+            Ok(copy) => (PytorchReader::new(copy.path()).map_err(parse)?, Some(copy)),
+            Err(_) => return Err(parse(PytorchError::Zip(error))),
+        },
+        Err(error) => return Err(parse(error)),
+    };
     let tensors = reader.into_tensors().into_iter();
-    Ok(tensors.filter_map(|(name, t)| decoder(t.dtype()).map(|d| (name, (t, d)))).collect())
+    let floats = tensors.filter_map(|(name, t)| decoder(t.dtype()).map(|d| (name, (t, d))));
+    Ok((floats.collect(), copy))
 }
+
+type Floats = BTreeMap<String, (pytorch_reader::Tensor, Decode)>;
 
 type Decode = fn(&[u8]) -> Vec<f32>;
 

@@ -41,7 +41,8 @@ impl Target {
         let is_onnx = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
         let record = match is_onnx {
             true => {
-                let mut graph = onnx::read(&bytes).map_err(|e| failed(&e))?;
+                let options = onnx::Options { folder: path.parent(), ..onnx::Options::default() };
+                let mut graph = onnx::import(&bytes, &options).map_err(|e| failed(&e))?.graph;
                 graph.fold();
                 graph.pack().map_err(|e| failed(&e))?
             }

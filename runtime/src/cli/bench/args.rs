@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use crate::cli::args;
 use crate::cli::device::Device;
 use crate::cli::precision::Precision;
+use crate::cli::reading;
 
 /// Arguments of `bench`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Burn record or ONNX file [default: the built-in face generator]
     pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: reading::Args,
     /// Precision to measure [default: as stored; packed for ONNX]
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,

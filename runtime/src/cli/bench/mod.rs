@@ -36,7 +36,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let loaded;
     let bytes = match args.precision {
         None => {
-            let stored = Bytes::load(args.model.as_deref(), limits)?;
+            let stored = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
             // An error here names the file.
             stored.model(limits)?;
             loaded = match stored.is_made() {
@@ -46,7 +46,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
             loaded.bytes()
         }
         Some(precision) => {
-            let graph = load::graph_or_built_in(args.model.as_deref(), limits)?;
+            let graph = load::graph_or_built_in(args.model.as_deref(), &args.reading, limits)?;
             converted = Buffer::from(precision.record(&graph)?);
             converted.bytes()
         }

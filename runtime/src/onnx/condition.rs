@@ -1,0 +1,437 @@
+//! Conditional generators: a second input, the label, which is an index or one-hot.
+//!
+//! The runtime's conditional models have one input, whose last values select the class. Whatever a
+//! file computes from the label alone is evaluated for every class; the resulting table becomes a
+//! matrix where it meets the data.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use onnx_protobuf::GraphProto;
+
+use super::chain::{Chain, Label};
+use super::error::OnnxError;
+use super::node::Node;
+use super::tensor::{Constant, Values};
+use super::view::View;
+use crate::graph::{Layer, scaled_by_label};
+use crate::op::{Activation, Op, Shape};
+
+/// Most classes.
+const CLASSES: usize = 10_000;
+
+/// The number of classes of an input of indices: that of the rows of the table it selects from.
+pub(super) fn classes(
+    graph: &GraphProto,
+    name: &str,
+    dims: impl Fn(&str) -> Option<Vec<usize>>,
+    number: impl Fn(&str) -> Option<usize>,
+) -> Option<usize> {
+    let mut names = vec![name];
+    for node in &graph.node {
+        let input = |i: usize| node.input.get(i).map(String::as_str);
+        let position = node.input.iter().position(|n| names.contains(&n.as_str()));
+        match (node.op_type.as_str(), position) {
+            ("Gather", Some(1)) => return input(0).and_then(&dims)?.first().copied(),
+            ("OneHot", Some(0)) => return input(1).and_then(&number),
+            // Exporters also replace negative indices: `index + classes * (index < 0)`.
+            (
+                "Cast" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Add"
+                | "Sub" | "Mul" | "Less" | "Not" | "Where" | "Clip",
+                Some(_),
+            ) => names.extend(node.output.first().map(String::as_str)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The label input as a constant: the indices of all classes, or their one-hot rows.
+pub(super) fn labels(classes: usize, rank: usize, one_hot: bool, floats: bool) -> Constant {
+    let n = classes as i64;
+    let ints: Vec<i64> = match one_hot {
+        true => (0..n * n).map(|i| i64::from(i / n == i % n)).collect(),
+        false => (0..n).collect(),
+    };
+    let mut dims = vec![1; rank];
+    dims[0] = classes;
+    if one_hot {
+        dims[1] = classes;
+    }
+    let values = match floats {
+        true => Values::Floats(ints.iter().map(|v| *v as f32).collect()),
+        false => Values::Ints(ints),
+    };
+    Constant { by_class: true, ..Constant::of(dims, values) }
+}
+
+/// Which of two inputs is the label: `true` for the second.
+///
+/// # Errors
+/// If names and lengths do not say.
+pub(super) fn is_second(names: [&str; 2], lengths: [usize; 2]) -> Result<bool, OnnxError> {
+    let hints = |name: &str| {
+        let name = name.to_lowercase();
+        ["label", "class", "cond", "hot", "digit", "target"].iter().any(|h| name.contains(h))
+            || ["y", "c"].contains(&name.as_str())
+    };
+    match names.map(hints) {
+        [true, false] => Ok(false),
+        [false, true] => Ok(true),
+        _ if lengths[0] != lengths[1] => Ok(lengths[1] < lengths[0]),
+        _ => Err(OnnxError::Model(format!(
+            "the inputs {:?} and {:?} both have {} values; name the one-hot label \"label\" when \
+             exporting",
+            names[0], names[1], lengths[0]
+        ))),
+    }
+}
+
+impl Chain<'_> {
+    /// Whether a node joins the data and what was computed from the label.
+    pub fn is_join(&self, node: &Node<'_>) -> bool {
+        let by_class = |n: &String| self.constants.get(n).is_some_and(|c| c.by_class);
+        node.0.input.iter().any(by_class)
+    }
+
+    /// Joins the data and the label.
+    pub fn join(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        if self.label.as_ref().is_none_or(|l| l.met) {
+            return Err(node.fail("uses the label a second time, which is not supported"));
+        }
+        match node.0.op_type.as_str() {
+            "Concat" => self.concat_label(node)?,
+            "Mul" => self.scale_by_label(node)?,
+            "Add" => self.add_label(node)?,
+            _ => {
+                return Err(node.fail(
+                    "joins the data and the label in a way that is not supported: only Concat, \
+                     Mul and Add are",
+                ));
+            }
+        }
+        if let Some(label) = &mut self.label {
+            label.met = true;
+            self.graph.latent += label.classes;
+            self.graph.facts.labels = (0..label.classes).map(|i| i.to_string()).collect();
+        }
+        Ok(())
+    }
+
+    fn classes(&self) -> usize {
+        self.label.as_ref().map_or(0, |l| l.classes)
+    }
+
+    /// The other input of a join: a row for each class.
+    fn table(&self, node: &Node<'_>) -> Result<(Vec<usize>, Vec<f32>), OnnxError> {
+        let other = node.0.input.iter().position(|n| *n != self.at);
+        let i = other.ok_or_else(|| node.fail("has no second input"))?;
+        let constant = self.input(node, i)?;
+        let values = self.floats(node, i)?;
+        if constant.dims.first() != Some(&self.classes()) || node.0.input.len() != 2 {
+            return Err(node.fail("what is computed from the label does not have a row per class"));
+        }
+        self.budget.floats(values.len())?;
+        Ok((constant.dims[1..].to_vec(), values.to_vec()))
+    }
+
+    fn concat_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let (dims, table) = self.table(node)?;
+        let view = self.view.dims.clone();
+        let axis = node.int("axis", 1);
+        let axis = if axis < 0 { axis + view.len() as i64 + 1 } else { axis };
+        let axis = usize::try_from(axis - 1).ok().filter(|a| *a < view.len());
+        let fits = axis.is_some_and(|a| {
+            dims.len() == view.len() && (0..view.len()).all(|i| i == a || dims[i] == view[i])
+        });
+        let Some(axis) = axis.filter(|_| fits) else {
+            return Err(node.fail(format!(
+                "joins data of dimensions {view:?} and {dims:?} besides the batch, which do not fit"
+            )));
+        };
+        // Values of the data and of the label in one step of the axes before it.
+        let data: usize = view[axis..].iter().product();
+        let more: usize = dims[axis..].iter().product();
+        let outer: usize = view[..axis].iter().product();
+        self.settle_flat(node)?;
+        let n = self.shape.values();
+        self.extend(node, &table)?;
+        let total = n + outer * more;
+        self.budget.take(total, size_of::<usize>())?;
+        let order: Vec<usize> = (0..outer)
+            .flat_map(|o| {
+                let own = o * data..(o + 1) * data;
+                own.chain(n + o * more..n + (o + 1) * more)
+            })
+            .collect();
+        let data_first = node.input(0) == Some(&self.at);
+        let order = match data_first {
+            true => order,
+            false => (0..outer)
+                .flat_map(|o| {
+                    let label = n + o * more..n + (o + 1) * more;
+                    label.chain(o * data..(o + 1) * data)
+                })
+                .collect(),
+        };
+        if !order.iter().copied().eq(0..total) {
+            self.reorder(node, &order)?;
+        }
+        let mut joined = view;
+        joined[axis] += dims[axis];
+        self.view = View::of(&joined);
+        Ok(())
+    }
+
+    /// Makes the output of the last layer flat, in the order of the view.
+    fn settle_flat(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        if !self.view.is_plain() {
+            let order = self.order()?;
+            self.reorder(node, &order)?;
+        }
+        let n = self.shape.values();
+        self.view = View::of(&[n]);
+        Ok(())
+    }
+
+    /// Appends the rows of a table to the data. Everything before must be dense layers, scales and
+    /// activations.
+    fn extend(&mut self, node: &Node<'_>, table: &[f32]) -> Result<(), OnnxError> {
+        let (classes, latent) = (self.classes(), self.graph.latent);
+        let more = table.len() / classes;
+        let n = self.shape.values();
+        if self.graph.layers.is_empty() {
+            let wide = latent + classes;
+            self.budget.floats((n + more).saturating_mul(wide))?;
+            let mut weight = vec![0.0; (n + more) * wide];
+            for i in 0..n {
+                weight[i * wide + i] = 1.0;
+            }
+            for (row, values) in weight[n * wide..].chunks_exact_mut(wide).enumerate() {
+                for (k, value) in values[latent..].iter_mut().enumerate() {
+                    *value = table[k * more + row];
+                }
+            }
+            // The graph's own latent is extended by the caller.
+            let name = self.name(node);
+            self.shape = Shape::new(n + more, 1, 1);
+            let op = Op::Dense { out: n + more };
+            let activation = Activation::None;
+            return self.add(node, Layer { name, op, activation, weight, bias: vec![] });
+        }
+        self.first_dense(node)?;
+        let dense_only = |l: &Layer| {
+            matches!(l.op, Op::Dense { .. } | Op::Affine | Op::Activate | Op::Reshape { .. })
+        };
+        if !self.graph.layers.iter().all(dense_only) {
+            return Err(node.fail(
+                "joins the label after a convolution, which is not supported: only before the \
+                 first one",
+            ));
+        }
+        let last = self.graph.layers.iter().rposition(|l| matches!(l.op, Op::Dense { .. }));
+        self.flatten_after(last.unwrap_or(0))?;
+        let mut table = table.to_vec();
+        let mut after = None;
+        let mut layers = core::mem::take(&mut self.graph.layers);
+        for (i, layer) in layers.iter_mut().enumerate().rev() {
+            match layer.op {
+                Op::Activate => {
+                    if let Some((scale, shift)) = before(layer.activation, &mut table) {
+                        if after.is_some() {
+                            return Err(node.fail(
+                                "joins the label after several activations, which is not supported",
+                            ));
+                        }
+                        after = Some((scale, shift));
+                    }
+                }
+                Op::Affine => {
+                    layer.weight.resize(layer.weight.len() + more, 1.0);
+                    if !layer.bias.is_empty() {
+                        layer.bias.resize(layer.bias.len() + more, 0.0);
+                    }
+                }
+                Op::Dense { out } => {
+                    let inputs = layer.weight.len() / out;
+                    let extra = if i == 0 { classes } else { more };
+                    let wide = inputs + extra;
+                    self.budget.floats((out + more).saturating_mul(wide))?;
+                    let mut weight = vec![0.0; (out + more) * wide];
+                    for (to, from) in
+                        weight.chunks_exact_mut(wide).zip(layer.weight.chunks_exact(inputs))
+                    {
+                        to[..inputs].copy_from_slice(from);
+                    }
+                    for (row, to) in weight[out * wide..].chunks_exact_mut(wide).enumerate() {
+                        for (k, value) in to[inputs..].iter_mut().enumerate() {
+                            *value = match i {
+                                0 => table[k * more + row],
+                                _ => f32::from(u8::from(k == row)),
+                            };
+                        }
+                    }
+                    layer.weight = weight;
+                    if !layer.bias.is_empty() {
+                        layer.bias.resize(out + more, 0.0);
+                    }
+                    layer.op = Op::Dense { out: out + more };
+                }
+                _ => {}
+            }
+        }
+        self.graph.layers = layers;
+        self.shape = Shape::new(n + more, 1, 1);
+        if let Some((scale, shift)) = after {
+            let of = |own: f32, label: f32| {
+                let mut all = vec![own; n];
+                all.resize(n + more, label);
+                all
+            };
+            self.budget.floats(2 * (n + more))?;
+            let name = self.name(node);
+            let (weight, bias) = (of(1.0, scale), of(0.0, shift));
+            let activation = Activation::None;
+            self.add(node, Layer { name, op: Op::Affine, activation, weight, bias })?;
+        }
+        Ok(())
+    }
+
+    /// Makes a first layer that is a transposed convolution of one pixel a dense one.
+    fn first_dense(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let latent = self.graph.latent;
+        let first = self.graph.layers.iter().position(|l| !matches!(l.op, Op::Reshape { .. }));
+        let Some(first) = first else { return Ok(()) };
+        self.graph.layers.drain(..first);
+        let Some(layer) = self.graph.layers.first_mut() else { return Ok(()) };
+        let Op::ConvTranspose { out, window } = layer.op else {
+            return match layer.op {
+                Op::Dense { .. } => Ok(()),
+                _ => Err(node.fail("joins the label after a layer that is not dense")),
+            };
+        };
+        let taps = window.kernel * window.kernel;
+        if window.padding != 0 || layer.weight.len() != latent * out * taps {
+            return Err(node.fail("joins the label after a convolution of more than one pixel"));
+        }
+        self.budget.floats(layer.weight.len() + out * taps)?;
+        let n = out * taps;
+        let from = core::mem::take(&mut layer.weight);
+        layer.weight = (0..n * latent).map(|at| from[at % latent * n + at / latent]).collect();
+        if !layer.bias.is_empty() {
+            layer.bias = (0..n).map(|at| layer.bias[at / taps]).collect();
+        }
+        layer.op = Op::Dense { out: n };
+        let name = format!("{}.image", layer.name);
+        let to = Shape::new(out, window.kernel, window.kernel);
+        let (op, activation) = (Op::Reshape { to }, Activation::None);
+        let reshape = Layer { name, op, activation, weight: vec![], bias: vec![] };
+        self.graph.layers.insert(1, reshape);
+        Ok(())
+    }
+
+    fn add_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let (_, table) = self.table(node)?;
+        let (n, classes) = (self.shape.values(), self.classes());
+        if table.len() != n * classes {
+            return Err(node.fail("adds a label of another length than the data"));
+        }
+        let dims = self.view.dims.clone();
+        self.settle_flat(node)?;
+        self.extend(node, &table)?;
+        // The sum of both halves.
+        self.budget.floats(2 * n * n)?;
+        let mut weight = vec![0.0; 2 * n * n];
+        for i in 0..n {
+            weight[2 * n * i + i] = 1.0;
+            weight[2 * n * i + n + i] = 1.0;
+        }
+        let name = self.name(node);
+        let (op, activation) = (Op::Dense { out: n }, Activation::None);
+        self.add(node, Layer { name, op, activation, weight, bias: vec![] })?;
+        self.shape = Shape::new(n, 1, 1);
+        self.view = View::of(&dims);
+        Ok(())
+    }
+
+    /// See [`scaled_by_label`].
+    fn scale_by_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let (_, table) = self.table(node)?;
+        let (n, classes) = (self.graph.latent, self.classes());
+        let moved = |l: &Layer| !matches!(l.op, Op::Reshape { .. });
+        if self.graph.layers.iter().any(moved) {
+            return Err(node.fail(
+                "multiplies by the label after a layer, which is not supported: only the latent",
+            ));
+        }
+        if table.len() != n * classes {
+            return Err(node.fail("multiplies by a label of another length than the latent"));
+        }
+        let hidden = 2 * n * classes;
+        self.budget.floats(hidden.saturating_mul(2 * n + classes + 1))?;
+        let dims = self.view.dims.clone();
+        self.graph.layers.clear();
+        for layer in scaled_by_label(n, &table, &self.name(node)) {
+            self.add(node, layer)?;
+        }
+        self.shape = Shape::new(n, 1, 1);
+        self.view = View::of(&dims);
+        Ok(())
+    }
+}
+
+/// Replaces what should come out of an activation by what must go in. If not everything can come
+/// out, the factor and sum that restore it afterwards.
+fn before(activation: Activation, table: &mut [f32]) -> Option<(f32, f32)> {
+    match activation {
+        Activation::None => return None,
+        Activation::LeakyRelu(slope) if slope > 0.0 => {
+            for v in table.iter_mut().filter(|v| **v < 0.0) {
+                *v /= slope;
+            }
+            return None;
+        }
+        _ => {}
+    }
+    // All of them grow from 0.5 to 1.5, where their inverse is found by halving.
+    let f = |x: f64| f64::from(activation.of(x as f32));
+    let (low, high) = (f(0.5), f(1.5));
+    let least = table.iter().copied().fold(f32::MAX, f32::min);
+    let most = table.iter().copied().fold(f32::MIN, f32::max);
+    let scale = match most > least {
+        true => f64::from(most - least) / (high - low),
+        false => 1.0,
+    };
+    let shift = f64::from(least) - scale * low;
+    for v in table.iter_mut() {
+        let want = (f64::from(*v) - shift) / scale;
+        let (mut a, mut b) = (0.5, 1.5);
+        for _ in 0..40 {
+            let middle = 0.5 * (a + b);
+            match f(middle) < want {
+                true => a = middle,
+                false => b = middle,
+            }
+        }
+        *v = a as f32;
+    }
+    Some((scale as f32, shift as f32))
+}
+
+/// Checks that there are not too many classes.
+///
+/// # Errors
+/// [`OnnxError::Model`].
+pub(super) fn checked(classes: Option<usize>, name: &str) -> Result<usize, OnnxError> {
+    match classes {
+        Some(n) if (1..=CLASSES).contains(&n) => Ok(n),
+        Some(n) => Err(OnnxError::Model(format!(
+            "the input {name:?} has {n} classes; 1 to {CLASSES} are supported"
+        ))),
+        None => Err(OnnxError::Model(format!(
+            "the number of classes of the input {name:?} is not known: no Gather or OneHot reads it"
+        ))),
+    }
+}
