@@ -73,7 +73,10 @@ impl fmt::Display for GraphError {
                 write!(f, "layer {i}: {name:?} is not a unique name without whitespace")
             }
             GraphError::NoImage(shape) => {
-                write!(f, "the output has shape {shape}, not that of an image of 1, 3 or 4 channels")
+                write!(
+                    f,
+                    "the output has shape {shape}, not that of an image of 1, 3 or 4 channels"
+                )
             }
             GraphError::Blocks(i, name, what) => {
                 write!(f, "layer {i} ({name}): not supported in int8 and packed records: {what}")

@@ -93,7 +93,10 @@ impl fmt::Display for ModelError<'_> {
                 write!(f, "layer {i} ({name}): {:?} lacks its shift and zero point", key::INT8)
             }
             ModelError::NoImage(shape) => {
-                write!(f, "the output has shape {shape}, not that of an image of 1, 3 or 4 channels")
+                write!(
+                    f,
+                    "the output has shape {shape}, not that of an image of 1, 3 or 4 channels"
+                )
             }
             ModelError::Checksum(want, got) => {
                 write!(f, "the weights are damaged: their checksum is {got:08x}, not {want:08x}")
