@@ -388,7 +388,7 @@ fn graphs_that_are_not_generators() {
         ),
         (
             |g| drop(g.layers.pop()),
-            "the output has shape 7 x 8 x 8, not that of an image of 1 or 3 channels",
+            "the output has shape 7 x 8 x 8, not that of an image of 1, 3 or 4 channels",
         ),
         (
             |g| g.layers[1].name = "l 1".into(),

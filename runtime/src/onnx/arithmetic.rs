@@ -1,6 +1,5 @@
 //! Numbers that are computed from constants, for shapes and for what follows from a label.
 
-use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -27,7 +27,7 @@ pub(super) struct Chain<'a> {
     /// Where tensors outside the file lie.
     pub folder: Option<&'a Path>,
     pub constants: BTreeMap<String, Constant>,
-    /// How often each tensor is an input of a node.
+    /// How often each tensor is an input of a node that reads its values.
     pub uses: BTreeMap<String, usize>,
     /// The nodes from the current one on.
     pub ahead: &'a [NodeProto],
@@ -180,10 +180,6 @@ impl Chain<'_> {
         let shape = [BATCH].into_iter().chain(dims.iter().map(|d| *d as i64)).collect();
         if let Some(output) = node.0.output.first() {
             self.constants.insert(output.clone(), Constant::list(Values::Ints(shape)));
-        }
-        // It does not use the values.
-        if let Some(uses) = self.uses.get_mut(name) {
-            *uses = uses.saturating_sub(1);
         }
         Ok(true)
     }

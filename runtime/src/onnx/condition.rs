@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use onnx_protobuf::GraphProto;
 
-use super::chain::{Chain, Label};
+use super::chain::Chain;
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};

@@ -120,7 +120,8 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     graph.node = nodes;
     let inputs = inputs(&graph, &constants, &budget)?;
     let mut uses = BTreeMap::new();
-    for name in graph.node.iter().flat_map(|node| &node.input) {
+    let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
+    for name in reading.flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
     }
     let latent = inputs.dims.iter().product();
@@ -306,7 +307,11 @@ struct Inputs {
     label: Option<(Label, Constant)>,
 }
 
-fn inputs(graph: &GraphProto, constants: &BTreeMap<String, Constant>) -> Result<Inputs, OnnxError> {
+fn inputs(
+    graph: &GraphProto,
+    constants: &BTreeMap<String, Constant>,
+    budget: &Budget,
+) -> Result<Inputs, OnnxError> {
     // Old exporters list initializers among the inputs.
     let is_free = |i: &&ValueInfoProto| !constants.contains_key(&i.name[..]);
     let free: Vec<_> = graph.input.iter().filter(is_free).collect();

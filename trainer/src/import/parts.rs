@@ -203,13 +203,8 @@ fn kind(state: &State, module: &str) -> Kind {
             Kind::Other(format!("a kernel of {k} x {other}: only square ones are read"))
         }
         (Some(&[_]), None) => Kind::Slopes,
-        (Some(&[n]), Some(_)) => {
-            let norm = ["bn", "batch", "norm"].iter().any(|w| lower.contains(w));
-            match norm {
-                true => Kind::Norm(n),
-                false => Kind::Norm(n),
-            }
-        }
+        // A norm whose statistics are missing.
+        (Some(&[n]), Some(_)) => Kind::Norm(n),
         (Some(shape), _) => Kind::Other(format!("a weight of {shape:?} is not supported")),
         (None, _) => Kind::Other("it has no weight".into()),
     }
