@@ -16,9 +16,9 @@ use super::npy;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::progress::Progress;
+use super::reading;
 use super::terminal::note;
 use super::threads::many;
-use super::{npy, reading};
 
 const EXAMPLES: &str = "\
 Examples:
