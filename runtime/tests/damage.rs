@@ -131,7 +131,7 @@ fn a_slope_is_a_finite_number() {
         let mut graph = graph();
         graph.layers[2].activation = Activation::LeakyRelu(slope);
         let error = graph.to_record().unwrap_err().to_string();
-        assert_eq!(error, "layer 2 (norm): the slope has a value that is not finite");
+        assert_eq!(error, "layer 2 (norm): the activation has a value that is not finite");
     }
 }
 

@@ -63,6 +63,19 @@ impl Chain<'_> {
                 Values::Ints(v) => v[at] as f32,
             })
         };
+        if ["Equal", "Less", "Greater"].contains(&op) {
+            let of = |i: usize| -> Option<i64> {
+                let (a, b) = (value(0, i)?, value(1, i)?);
+                Some(i64::from(match op {
+                    "Equal" => a == b,
+                    "Less" => a < b,
+                    _ => a > b,
+                }))
+            };
+            let values: Option<Vec<i64>> = (0..n).map(of).collect();
+            let values = values.ok_or_else(|| node.fail("needs two inputs"))?;
+            return Ok(Constant::of(dims, Values::Ints(values)));
+        }
         let of = |i: usize| -> Option<f32> {
             let (a, b) = (value(0, i)?, value(1, i)?);
             Some(match op {
@@ -74,7 +87,7 @@ impl Chain<'_> {
                 "Pow" => a.powf(b),
                 "Min" => a.min(b),
                 "Max" => a.max(b),
-                "Equal" | "Less" | "Greater" | "And" | "Or" => return None,
+                "And" | "Or" => return None,
                 _ => {
                     if a != 0.0 {
                         b

@@ -197,9 +197,10 @@ fn finish(
     let dims = image(&chain.view.dims, options.image, &mut assumed)?;
     chain.reshape_to(&last, &dims)?;
     let image = |c: usize| [1, 3, 4].contains(&c);
-    if let [first, _, c] = dims[..]
+    // Channels last; if both could be channels, the rows and columns of a square decide.
+    if let [first, middle, c] = dims[..]
         && image(c)
-        && !image(first)
+        && (!image(first) || first == middle && middle != c)
     {
         chain.view = chain.view.transposed(&[2, 0, 1]);
     }

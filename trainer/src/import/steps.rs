@@ -14,29 +14,45 @@ use super::state::{State, Tensor};
 pub struct Step {
     /// The module whose tensors it uses; empty for those without.
     pub module: String,
+    /// What it does.
     pub what: What,
 }
 
 /// What a step does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum What {
+    /// A matrix and a bias.
     Dense,
+    /// A convolution.
     Conv {
+        /// Step in pixels of the input.
         stride: usize,
+        /// Zeros on each side.
         padding: usize,
     },
+    /// A transposed convolution.
     ConvTranspose {
+        /// Step in pixels of the output.
         stride: usize,
+        /// Rows cut from each side.
         padding: usize,
+        /// Rows added at the end.
         output_padding: usize,
     },
+    /// Batch norm.
     BatchNorm {
+        /// What is added to the variance.
         epsilon: f32,
     },
+    /// PReLU, of one slope or one per channel.
     Prelu,
+    /// The same values in another shape.
     Reshape(Shape),
+    /// Pixels repeated by this factor.
     Upsample(usize),
+    /// Channels to pixels by this factor, as PyTorch's `PixelShuffle`.
     PixelShuffle(usize),
+    /// An activation.
     Activation(Activation),
     /// The row of a label's table, before the first layer.
     Label(Meeting),

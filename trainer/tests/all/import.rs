@@ -215,7 +215,7 @@ fn stems_of_any_length_and_alphabet_are_read() {
             let mut file = zip.by_index(i).unwrap();
             let mut data = Vec::new();
             std::io::copy(&mut file, &mut data).unwrap();
-            (file.name().split_once('/').unwrap().1.to_string(), data)
+            (file.name().unwrap().split_once('/').unwrap().1.to_string(), data)
         })
         .collect();
     let dir = tempfile::tempdir().unwrap();
