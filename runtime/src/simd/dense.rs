@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
-use super::isa::{Activate, Job};
+use super::activate::Activate;
 use super::lanes::Lanes;
 use super::part::Work;
-use super::set::Set;
+use super::set::{Job, Set};
 use crate::op::bias_of;
 
 /// Floats of the longest register.

@@ -1,8 +1,7 @@
 //! Which instruction set a kernel runs with: detected at run time with `std`, fixed at compile time
 //! without.
 
-use super::set::{self, Set};
-use crate::op::Activation;
+use super::set::{Compiled, Job};
 
 /// An instruction set that this CPU has.
 ///
@@ -50,70 +49,6 @@ impl std::fmt::Display for IsaError {
 
 #[cfg(feature = "std")]
 impl std::error::Error for IsaError {}
-
-/// Work that is compiled for each instruction set.
-pub(crate) trait Job: Sized {
-    /// What it returns.
-    type Output;
-
-    /// Does the work. Implementations are `#[inline(always)]`, so that they are compiled with the
-    /// instructions of the caller.
-    fn run<S: Set>(self, set: S) -> Self::Output;
-}
-
-/// Applies an activation to every value.
-pub(super) struct Activate<'a>(pub Activation, pub &'a mut [f32]);
-
-impl Job for Activate<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Set>(self, _: S) {
-        self.0.apply(self.1);
-    }
-}
-
-/// A job compiled for each instruction set. These are functions of a trait, rather than free ones,
-/// because the compiler puts those next to the job: jobs are compiled side by side, and again only
-/// after a change to them.
-pub(super) trait Compiled: Job {
-    #[inline(never)]
-    fn portable(self) -> Self::Output {
-        self.run(set::Portable)
-    }
-
-    /// # Safety
-    /// The CPU has what the function is compiled for; so below.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(never)]
-    #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn avx2(self) -> Self::Output {
-        // SAFETY: as promised by the caller; so below.
-        self.run(unsafe { set::Avx2::new() })
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(never)]
-    #[target_feature(enable = "avx512f,avx2,fma,f16c")]
-    unsafe fn avx512(self) -> Self::Output {
-        self.run(unsafe { set::Avx512::new() })
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(never)]
-    #[target_feature(enable = "avx512f,avx512vnni,avx2,fma,f16c")]
-    unsafe fn avx512_vnni(self) -> Self::Output {
-        self.run(unsafe { set::Avx512Vnni::new() })
-    }
-
-    #[cfg(target_arch = "aarch64")]
-    #[inline(never)]
-    unsafe fn neon(self) -> Self::Output {
-        self.run(unsafe { set::Neon::new() })
-    }
-}
-
-impl<J: Job> Compiled for J {}
 
 /// Whether the CPU has these features: asked at run time if there is an operating system to ask.
 #[cfg(target_arch = "x86_64")]

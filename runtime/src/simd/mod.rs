@@ -21,6 +21,7 @@
 //! Each kernel computes a `Part` of its layer, so that several threads can make one image.
 #![allow(unsafe_code, reason = "registers, and outputs that threads share")]
 
+mod activate;
 mod dense;
 mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
@@ -40,9 +41,8 @@ mod winograd;
 pub use isa::Isa;
 #[cfg(feature = "std")]
 pub use isa::IsaError;
-pub(crate) use isa::Job;
 pub(crate) use kernel::{bytes, floats, scratch_len};
 pub(crate) use part::{Part, Places};
 #[cfg(feature = "std")]
 pub use peak::{peak, read_speed};
-pub(crate) use set::Set;
+pub(crate) use set::{Job, Set};

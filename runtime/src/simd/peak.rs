@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use super::dots::Dots;
-use super::isa::{Isa, Job};
-use super::set::Set;
+use super::isa::Isa;
+use super::set::{Job, Set};
 use crate::layout::LANES;
 
 /// Sums that do not wait for each other.

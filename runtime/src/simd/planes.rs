@@ -7,10 +7,11 @@
 
 use core::ops::Range;
 
-use super::isa::{Activate, Isa, Job};
+use super::activate::Activate;
+use super::isa::Isa;
 use super::lanes::Lanes;
 use super::part::{Places, Work};
-use super::set::Set;
+use super::set::{Job, Set};
 use crate::layer::Layer;
 use crate::layout::LANES;
 use crate::op::{Op, Shape, bias_of};

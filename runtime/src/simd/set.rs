@@ -1,12 +1,64 @@
-//! Instruction sets as types: the registers that a kernel is compiled for.
+//! Instruction sets as types: the registers that a kernel is compiled for, and how a job is compiled
+//! for each of them.
 
 #[cfg(not(all(feature = "dsp", target_arch = "arm")))]
 use super::dots;
 use super::dots::{Bytes, Dots, Row};
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 use super::dsp;
-use super::isa::{Compiled, Job};
 use super::lanes::{self, Lanes, Stored};
+
+/// Work that is compiled for each instruction set.
+pub(crate) trait Job: Sized {
+    /// What it returns.
+    type Output;
+
+    /// Does the work. Implementations are `#[inline(always)]`, so that they are compiled with the
+    /// instructions of the caller.
+    fn run<S: Set>(self, set: S) -> Self::Output;
+}
+
+/// A job compiled for each instruction set. These are functions of a trait, rather than free ones,
+/// because the compiler puts those next to the job: jobs are compiled side by side, and again only
+/// after a change to them.
+pub(super) trait Compiled: Job {
+    #[inline(never)]
+    fn portable(self) -> Self::Output {
+        self.run(Portable)
+    }
+
+    /// # Safety
+    /// The CPU has what the function is compiled for; so below.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    unsafe fn avx2(self) -> Self::Output {
+        // SAFETY: as promised by the caller; so below.
+        self.run(unsafe { Avx2::new() })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx2,fma,f16c")]
+    unsafe fn avx512(self) -> Self::Output {
+        self.run(unsafe { Avx512::new() })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512vnni,avx2,fma,f16c")]
+    unsafe fn avx512_vnni(self) -> Self::Output {
+        self.run(unsafe { Avx512Vnni::new() })
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(never)]
+    unsafe fn neon(self) -> Self::Output {
+        self.run(unsafe { Neon::new() })
+    }
+}
+
+impl<J: Job> Compiled for J {}
 
 /// An instruction set. A value of the type proves that this CPU has it.
 pub(crate) trait Set: Copy {

@@ -3,11 +3,11 @@
 use super::{Finish, Group, run};
 use crate::layer::Layer;
 use crate::layout::Layout;
+use crate::simd::activate::Activate;
 use crate::simd::dots::Dots;
-use crate::simd::isa::{Activate, Job};
 use crate::simd::lanes::Stored;
 use crate::simd::part::{Places, Work};
-use crate::simd::set::Set;
+use crate::simd::set::{Job, Set};
 
 /// A part of a packed layer that multiplies.
 pub(in crate::simd) struct Floats<'a, W> {

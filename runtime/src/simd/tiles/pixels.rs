@@ -4,9 +4,8 @@ use super::{Finish, Group, run};
 use crate::layer::{Int8, TABLE};
 use crate::layout::Layout;
 use crate::simd::dots::Bytes;
-use crate::simd::isa::Job;
 use crate::simd::part::{Part, Places};
-use crate::simd::set::Set;
+use crate::simd::set::{Job, Set};
 
 /// A part of an int8 layer that multiplies.
 pub(in crate::simd) struct Pixels<'a> {

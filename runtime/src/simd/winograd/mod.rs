@@ -19,10 +19,9 @@
 //! record they would take 2.25 times as many weights, and reading weights from memory costs more
 //! than adding them up.
 
-use super::isa::Job;
 use super::lanes::{Lanes, Stored};
 use super::part::Work;
-use super::set::Set;
+use super::set::{Job, Set};
 use crate::layout::{LANES, Layout};
 use crate::op::Shape;
 

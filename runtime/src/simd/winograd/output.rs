@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::tile::{SUMS, Winograd};
 use crate::layout::LANES;
-use crate::simd::isa::Activate;
+use crate::simd::activate::Activate;
 use crate::simd::lanes::Lanes;
 use crate::simd::part::Places;
 use crate::simd::set::Set;
