@@ -106,6 +106,11 @@ impl Chain<'_> {
         let Some(channels) = self.view.dims.first().copied() else {
             return Err(node.fail("has no channels"));
         };
+        // Channels of a tensor that is not the layer's own lie elsewhere. The layer is named after
+        // the reshape that this may add.
+        if !self.view.has_channels_first(self.shape) {
+            self.settle(node)?;
+        }
         let mut four = [&[][..]; 4];
         for (i, values) in four.iter_mut().enumerate() {
             *values = self.floats(node, i + 1)?;
@@ -122,10 +127,6 @@ impl Chain<'_> {
         let [gamma, beta, mean, variance] = four;
         let epsilon = node.float("epsilon", 1e-5);
         let layer = Layer::batch_norm(self.name(node), gamma, beta, mean, variance, epsilon);
-        // Channels of a tensor that is not the layer's own lie elsewhere.
-        if !self.view.has_channels_first(self.shape) {
-            self.settle(node)?;
-        }
         self.add(node, layer)
     }
 
