@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn ranges_of_values() {
         let span = |values: &[f64]| values.iter().fold(Span::NONE, |span, &v| span.with(v));
-        let cases: [(&[f64], bool, Option<[u8; 2]>); 8] = [
+        type Case = (&'static [f64], bool, Option<[u8; 2]>);
+        let cases: [Case; 8] = [
             (&[0.0, 1.0], false, Some([0, 255])),
             (&[-1.0, 1.0001], false, Some([0, 255])),
             (&[0.0, 254.6], false, Some([0, 255])),

@@ -203,8 +203,7 @@ fn leftover(parts: &[Part], own: &BTreeSet<String>) -> Result<Vec<String>, Impor
         // The generator's own names begin like that: something within it was left out.
         let shared = own.iter().any(|n| is_under(n, &name));
         let layers = group.iter().filter(|p| p.is_layer()).count();
-        let table = group.iter().any(|p| matches!(p.kind, Kind::Embedding { .. }));
-        if shared || layers < 2 || table && layers < 2 {
+        if shared || layers < 2 {
             let names: Vec<String> =
                 group.iter().take(4).map(|p| tensor_name(&p.name, "weight")).collect();
             return Err(ImportError::LeftOver(names));

@@ -197,8 +197,8 @@ impl Search<'_> {
     /// The role of the layers that fit only one: those that make an image say it.
     fn kind_of_others(&self) -> Option<Role> {
         let image = |n: usize| [1, 3, 4].contains(&n);
-        let kernels = self.links.iter().filter(|l| l.role != Role::Dense);
-        let last = kernels.filter(|l| image(l.inputs) != image(l.out)).last()?;
+        let mut kernels = self.links.iter().rev().filter(|l| l.role != Role::Dense);
+        let last = kernels.find(|l| image(l.inputs) != image(l.out))?;
         Some(if image(last.out) { Role::Transposed } else { Role::Conv })
     }
 }

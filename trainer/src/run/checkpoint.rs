@@ -7,7 +7,6 @@
 //! `CRC-32C LENGTH NAME`, and the checksum of those lines; every reader compares them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -20,11 +19,11 @@ use models::Sequential;
 use serde::{Deserialize, Serialize};
 
 use super::folder::Run;
+pub use super::load_error::LoadError;
+use super::load_error::VERSION;
 use crate::file::{self, WriteError};
 use crate::networks::State;
 
-/// Version of this layout; other versions are refused.
-const VERSION: u32 = 2;
 /// Prefixes of folders that are being written or removed.
 const WRITING: &str = ".writing-";
 const LEAVING: &str = ".leaving-";
@@ -52,89 +51,6 @@ struct Facts {
 #[derive(Deserialize)]
 struct Version {
     version: u32,
-}
-
-/// Why a checkpoint cannot be loaded.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The run in this folder has no checkpoint yet.
-    None(PathBuf),
-    /// A file that cannot be read.
-    Read(PathBuf, io::Error),
-    /// A file whose bytes are not those that were written: the file, and what is different.
-    Changed(PathBuf, String),
-    /// A record that cannot be read or belongs to other networks.
-    Record(PathBuf, String),
-    /// Damaged JSON.
-    Facts(PathBuf, serde_json::Error),
-    /// Written by another version of the program.
-    Version {
-        /// The checkpoint.
-        path: PathBuf,
-        /// Its version.
-        got: u32,
-    },
-    /// Trained on other data.
-    Data {
-        /// The checkpoint.
-        path: PathBuf,
-    },
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::None(root) => write!(f, "{} holds no checkpoint yet", root.display()),
-            LoadError::Read(path, _) => write!(f, "cannot read {}", path.display()),
-            LoadError::Changed(path, what) => {
-                write!(f, "{} is damaged: {what}", path.display())
-            }
-            LoadError::Record(path, what) => write!(f, "{}: {what}", path.display()),
-            LoadError::Facts(path, _) => write!(f, "{} is damaged", path.display()),
-            LoadError::Version { path, got } => {
-                write!(
-                    f,
-                    "{} has layout {got}, this program reads layout {VERSION}",
-                    path.display()
-                )
-            }
-            LoadError::Data { path } => write!(
-                f,
-                "{} was trained on other images than the data now holds: \
-                 restore the data, or start a new run",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            LoadError::Read(_, error) => Some(error),
-            LoadError::Facts(_, error) => Some(error),
-            LoadError::None(_)
-            | LoadError::Changed(..)
-            | LoadError::Record(..)
-            | LoadError::Version { .. }
-            | LoadError::Data { .. } => None,
-        }
-    }
-}
-
-impl LoadError {
-    /// Whether the checkpoint's files are not those that were written, so that an older one may
-    /// still do.
-    fn is_damage(&self) -> bool {
-        match self {
-            LoadError::Read(_, e) => e.kind() != ErrorKind::PermissionDenied,
-            LoadError::Changed(..) | LoadError::Facts(..) => true,
-            LoadError::None(_)
-            | LoadError::Record(..)
-            | LoadError::Version { .. }
-            | LoadError::Data { .. } => false,
-        }
-    }
 }
 
 /// A checkpoint whose files are those that were written.

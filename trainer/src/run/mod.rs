@@ -7,6 +7,7 @@ pub mod due;
 pub mod error;
 pub mod events;
 mod folder;
+mod load_error;
 mod lock;
 pub mod log;
 pub mod meter;
