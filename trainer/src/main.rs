@@ -61,7 +61,7 @@ enum Verb {
     Export(export::Args),
     /// Convert a PyTorch DCGAN's state dict to a burn record and ONNX
     #[command(after_long_help = import::EXAMPLES)]
-    Import(import::Args),
+    Import(Box<import::Args>),
     /// Print completions for a shell
     #[command(hide = true)]
     Completions(help::Completions),
