@@ -306,7 +306,7 @@ mod tests {
         };
         let d: [(&str, &[usize]); 2] =
             [("netD.main.0.weight", &[4, 3, 4, 4]), ("netD.main.2.weight", &[1, 4, 4, 4])];
-        let cases: [(State, Option<&str>, &str); 8] = [
+        let cases: [(State, Option<&str>, &str); 10] = [
             (without("netG.main.1.running_var"), None, "netG.main.1.running_var is missing"),
             (without("netG.main.1.bias"), None, "netG.main.1.bias is missing"),
             (
@@ -317,6 +317,12 @@ mod tests {
             (with("netG.main.1.running_mean", &[9]), None, "netG.main.1"),
             (with("netG.main.9.weight", &[8, 4, 4, 3]), None, "a kernel of 4 x 3"),
             (state(&d), None, "netD.main is a discriminator"),
+            (
+                state(&[("enc.0.weight", &[8, 3, 4, 4]), ("enc.2.weight", &[6, 8, 4, 4])]),
+                None,
+                "reads as a discriminator or an encoder",
+            ),
+            (state(&[("a.weight", &[80, 784]), ("b.weight", &[64, 80])]), None, "b.weight"),
             (state(&[("x.table", &[3, 3])]), None, "it holds 1 tensors such as x.table"),
             (state(&WHOLE), Some("ema"), "no network's names have \"ema\" in them; there are netG"),
         ];
@@ -354,7 +360,7 @@ mod tests {
             ["tconv1", "tconv2", "out"],
             ["block_1", "block_2", "block_3"],
             // By their shapes, in the only order that fits.
-            ["z_first", "middle", "a_last"],
+            ["b_first", "c_middle", "a_last"],
         ];
         for names in names {
             let mut all = State::new();
