@@ -109,11 +109,6 @@ impl Search<'_> {
             return;
         }
         match guess::steps(self.state, parts, self.assumed) {
-            // Read backward, a discriminator makes images too.
-            Ok(_) if is_critic(parts, prefix) => {
-                let what = format!("{} begins with an image", shown(prefix));
-                self.why.push((prefix.into(), ImportError::Unclear(what)));
-            }
             Ok(guess) => {
                 let names = parts.iter().map(|p| p.name.clone()).collect();
                 self.found.push((prefix.into(), names, guess));
@@ -164,22 +159,21 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// Whether the network under a prefix begins with an image and ends in one number.
-fn is_critic(parts: &[Part], prefix: &str) -> bool {
-    let kernel = |p: &Part| match p.kind {
-        Kind::Kernel { a, b, .. } => Some((a, b)),
-        _ => None,
-    };
-    let own = || parts.iter().filter(|p| prefix.is_empty() || is_under(&p.name, prefix));
-    let (first, last) = (own().find_map(kernel), own().filter_map(kernel).last());
-    matches!((first, last), (Some((_, 1 | 3)), Some((1, _))))
-}
-
 /// The most telling of several reasons: networks by name, or the one reason.
 fn why_not(parts: &[Part], why: Vec<(String, ImportError)>) -> String {
+    let images = |n: usize| [1, 3].contains(&n);
     let mut lines = Vec::new();
     for (name, error) in &why {
-        match is_critic(parts, name) {
+        let kernels: Vec<(usize, usize)> = parts
+            .iter()
+            .filter(|p| name.is_empty() || is_under(&p.name, name))
+            .filter_map(
+                |p| if let Kind::Kernel { a, b, .. } = p.kind { Some((a, b)) } else { None },
+            )
+            .collect();
+        let critic =
+            matches!((kernels.first(), kernels.last()), (Some((_, b)), Some((1, _))) if images(*b));
+        match critic {
             true => lines.push(format!(
                 "{} is a discriminator: it begins with an image and ends in one number",
                 shown(name)
