@@ -111,7 +111,7 @@ impl Chain<'_> {
             return Ok(false);
         }
         let r = h / s.h.max(1);
-        if r < 2 || r > 64 || [s.h * r, s.w * r] != [h, w] || c * r * r != s.c {
+        if !(2..=64).contains(&r) || [s.h * r, s.w * r] != [h, w] || c * r * r != s.c {
             return Ok(false);
         }
         let order = self.order()?;
