@@ -83,7 +83,7 @@ impl Chain<'_> {
         }
     }
 
-    /// The first input, of which a copy of the same size is about to be made.
+    /// The first input, before a copy of it is made: takes the bytes of one.
     pub fn copied(&self, node: &Node<'_>) -> Result<&Constant, OnnxError> {
         let from = self.input(node, 0)?;
         self.budget.take(from.size(), 1)?;

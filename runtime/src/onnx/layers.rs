@@ -11,7 +11,7 @@ use super::chain::{Chain, Rounded};
 use super::error::OnnxError;
 use super::node::Node;
 use super::view::View;
-use crate::graph::Layer;
+use crate::graph::{self, Layer};
 use crate::op::{Activation, Op, Window};
 
 impl Chain<'_> {
@@ -187,8 +187,7 @@ impl Chain<'_> {
     }
 
     /// PReLU of slopes per channel of the last layer, or per value. If they differ, it becomes two
-    /// convolutions around a rectifier: x is `max(x, 0) - max(-x, 0)`, and the slope scales the
-    /// second part.
+    /// convolutions around a rectifier, see [`graph::prelu`].
     pub fn slopes(&mut self, node: &Node<'_>, slopes: &[f32]) -> Result<(), OnnxError> {
         if slopes.windows(2).all(|w| w[0] == w[1]) {
             return self.activation(node, Activation::LeakyRelu(slopes[0]));
@@ -198,13 +197,7 @@ impl Chain<'_> {
             self.shaped(node, crate::op::Shape::new(c, 1, 1))?;
         }
         self.budget.floats((4 * c).saturating_mul(c))?;
-        let (mut split, mut joined) = (vec![0.0; 2 * c * c], vec![0.0; 2 * c * c]);
-        for (i, slope) in slopes.iter().enumerate() {
-            split[i * c + i] = 1.0;
-            split[(c + i) * c + i] = -1.0;
-            joined[i * 2 * c + i] = 1.0;
-            joined[i * 2 * c + c + i] = -slope;
-        }
+        let [split, joined] = graph::prelu(slopes);
         let window = Window { kernel: 1, stride: 1, padding: 0 };
         self.push(node, Op::Conv { out: 2 * c, window }, split, vec![])?;
         self.activation(node, Activation::Relu)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use runtime::graph::{Facts, Graph, Layer};
+use runtime::graph::{self, Facts, Graph, Layer};
 use runtime::op::{Activation, Op, Shape, Window};
 
 use super::error::ImportError;
@@ -268,7 +268,7 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
                 [pair.clone(), (named("weight"), weight.shape.clone())],
                 "the channels that the one makes are those that the next reads",
             ),
-            None => fail(format!("it reads {inputs} values, of which there are {have}")),
+            None => fail(format!("it reads {inputs} values, and there are {have}")),
         };
         let bias = |out: usize| match get("bias") {
             Some(bias) if bias.shape != [out] => Err(ImportError::Shape(
@@ -510,13 +510,7 @@ fn prelu(slopes: &[f32], c: usize, number: usize) -> Vec<Layer> {
         let slope = slopes.first().copied().unwrap_or(0.25);
         return vec![layer("", Op::Activate, Activation::LeakyRelu(slope), vec![])];
     }
-    let (mut split, mut joined) = (vec![0.0; 2 * c * c], vec![0.0; 2 * c * c]);
-    for (i, slope) in slopes.iter().enumerate() {
-        split[i * c + i] = 1.0;
-        split[(c + i) * c + i] = -1.0;
-        joined[i * 2 * c + i] = 1.0;
-        joined[i * 2 * c + c + i] = -slope;
-    }
+    let [split, joined] = graph::prelu(slopes);
     let window = Window { kernel: 1, stride: 1, padding: 0 };
     vec![
         layer("a", Op::Conv { out: 2 * c, window }, Activation::Relu, split),
