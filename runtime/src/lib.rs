@@ -76,14 +76,15 @@ pub mod plan;
 pub mod record;
 #[doc(hidden)]
 pub mod simd;
+mod sqrt;
 
 pub use backend::Backend;
 pub use cpu::{ArenaTooSmall, Cpu};
 #[cfg(feature = "std")]
 pub use crew::{Crew, CrewError};
-pub use image::Image;
+pub use image::{Image, PictureLength};
 pub use latent::{Latent, LatentLength};
-pub use layer::Precision;
+pub use layer::{Input, Precision};
 pub use limits::{Limit, Limits};
 pub use model::{Model, ModelError};
 pub use record::RecordError;

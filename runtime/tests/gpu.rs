@@ -2,6 +2,7 @@
 //! layer, on every adapter. Without an adapter the tests print a line and pass, unless the variable
 //! `POCKET_GAN_GPU` is `required`.
 
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::gpu::{Adapter, Gpu, GpuError, Kind, adapters};
 use runtime::graph::{Facts, Graph, Layer};
@@ -81,6 +82,8 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
             name: format!("l{i}"),
             op: *op,
             activation: *activation,
+            from: None,
+            with: None,
             weight: weight.iter().map(|w| w * size).collect(),
             bias: match op.bias(shape) {
                 Some(n) if i % 2 == 0 => numbers(n, 5),
@@ -89,7 +92,7 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
         });
         shape = op.output(shape).unwrap();
     }
-    let graph = Graph { latent, layers, facts: Facts::default() };
+    let graph = Graph { input: Input::Latent(latent), layers, facts: Facts::default() };
     Buffer::from(graph.to_record().unwrap())
 }
 

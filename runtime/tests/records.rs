@@ -2,6 +2,7 @@
 #![cfg(feature = "std")]
 
 use burn_pack::{Bytes, DType, Reader, Tensor, Writer};
+use runtime::Input;
 use runtime::checksum::checksum;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::model::{Model, ModelError, key};
@@ -13,10 +14,12 @@ fn graph(facts: Facts) -> Graph {
         name: "only".into(),
         op: Op::Dense { out: 3 },
         activation: Activation::Sigmoid,
+        from: None,
+        with: None,
         weight: vec![0.5, -0.25, 1.5, 2.0, -1.0, 0.0],
         bias: vec![1.0, 2.0, 3.0],
     };
-    Graph { latent: 2, layers: vec![layer], facts }
+    Graph { input: Input::Latent(2), layers: vec![layer], facts }
 }
 
 #[test]

@@ -283,12 +283,14 @@ mod tests {
                     true => Activation::Tanh,
                     false => Activation::LeakyRelu(0.2),
                 },
+                from: None,
+                with: None,
                 weight: (0..input * out * 16).map(|_| size * number()).collect(),
                 bias: (0..out).map(|_| number()).collect(),
             });
             input = out;
         }
-        let graph = Graph { latent, layers, facts: Facts::default() };
+        let graph = Graph { input: Input::Latent(latent), layers, facts: Facts::default() };
         Buffer::from(graph.to_record().unwrap())
     }
 

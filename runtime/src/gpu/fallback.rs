@@ -65,10 +65,12 @@ mod tests {
                 window: crate::op::Window { kernel: 4, stride: 1, padding: 0 },
             },
             activation: Activation::Tanh,
+            from: None,
+            with: None,
             weight: vec![0.25; 5 * 16],
             bias: vec![],
         };
-        let graph = Graph { latent: 5, layers: vec![layer], facts: Facts::default() };
+        let graph = Graph { input: Input::Latent(5), layers: vec![layer], facts: Facts::default() };
         let record = Buffer::from(graph.to_record().unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         for adapter in adapters() {

@@ -1,4 +1,4 @@
-//! The walk from the latent to the image.
+//! The walk from the input to the image.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -12,7 +12,8 @@ use super::node::Node;
 use super::tensor::{Constant, Values};
 use crate::graph::{Graph, Layer};
 use crate::layer::LAYERS;
-use crate::op::{Activation, Op, Shape};
+use crate::model::INPUT;
+use crate::op::{Activation, Edge, Op, Shape};
 
 /// The chain as far as it has been walked.
 pub(super) struct Chain {
@@ -24,15 +25,28 @@ pub(super) struct Chain {
     pub names: BTreeSet<String>,
     /// For every copy of a constant.
     pub budget: Budget,
-    /// The current tensor, the shape of one sample of it, and its number of axes, including the
-    /// batch.
+    /// The tensors that depend on the input, by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// The current one: its name, the shape of one sample of it, and its number of axes, including
+    /// the batch.
     pub at: String,
     pub shape: Shape,
     pub rank: usize,
-    /// Earlier tensors of the chain: using one again would be a branch.
-    pub used: BTreeSet<String>,
+    /// The layer that makes it; `None` for the input.
+    pub layer: Option<usize>,
+    /// Padding that the next convolution takes over.
+    pub pad: Option<(usize, Edge)>,
     /// The limits of a clip, which is only supported on the image.
     pub clipped: Option<(f32, f32)>,
+}
+
+/// A tensor that depends on the input, with the fields of [`Chain`].
+#[derive(Clone)]
+pub(super) struct Tensor {
+    pub shape: Shape,
+    pub rank: usize,
+    pub layer: Option<usize>,
+    pub pad: Option<(usize, Edge)>,
 }
 
 /// The batch axis in an evaluated shape.
@@ -45,17 +59,28 @@ const NODES: usize = 8 * LAYERS;
 impl Chain {
     /// Follows the data through a node, or evaluates a node of constants.
     pub fn node(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        if let Some(name) = node.0.input.iter().find(|n| self.used.contains(*n)) {
-            return Err(node
-                .fail(format!("uses {name:?}, as another node does; branches are not supported")));
-        }
-        let uses = node.0.input.iter().filter(|n| **n == self.at).count();
         let op = node.0.op_type.as_str();
-        match (uses, op) {
-            (0, _) => return self.constant(node),
-            (1, "Shape") => return self.shape_of(node),
-            (1, _) => {}
-            _ => return Err(node.fail("uses one tensor twice")),
+        let data = node.0.input.iter().filter(|name| self.tensors.contains_key(*name));
+        let data: Vec<String> = data.cloned().collect();
+        match (&data[..], op) {
+            ([], _) => return self.constant(node),
+            ([one], _) => self.go_to(one),
+            ([first, second], "Add" | "Sum" | "Concat") => {
+                self.join(node, first, second)?;
+                return self.made(node);
+            }
+            ([first, second, ..], _) => {
+                return Err(node.fail(format!(
+                    "depends on the input through {first:?} and {second:?}; only Add and Concat of \
+                     two such tensors are supported"
+                )));
+            }
+        }
+        if op == "Shape" {
+            return self.shape_of(node);
+        }
+        if self.pad.is_some() && op != "Conv" {
+            return Err(node.fail("follows a Pad, which is only supported before a Conv"));
         }
         if self.clipped.is_some() {
             return Err(node.fail("follows a Clip, which is only supported at the end"));
@@ -66,6 +91,8 @@ impl Chain {
             "MatMul" => self.matmul(node)?,
             "Conv" | "ConvTranspose" => self.convolution(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
+            "InstanceNormalization" => self.instance_norm(node)?,
+            "Pad" => self.padding(node)?,
             "Add" | "Sub" | "Mul" | "Div" => self.affine(node)?,
             "Relu" => self.activation(node, Activation::Relu)?,
             "LeakyRelu" => {
@@ -88,12 +115,35 @@ impl Chain {
             "Resize" => self.resize(node)?,
             _ => return Err(node.fail("this operation is not supported")),
         }
+        self.made(node)
+    }
+
+    /// Makes a tensor the current one.
+    pub fn go_to(&mut self, name: &str) {
+        if let Some(tensor) = self.tensors.get(name) {
+            (self.shape, self.rank) = (tensor.shape, tensor.rank);
+            (self.layer, self.pad) = (tensor.layer, tensor.pad);
+            self.at = name.into();
+        }
+    }
+
+    /// Gives the current tensor the name of a node's output.
+    fn made(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let Some(output) = node.0.output.first() else {
             return Err(node.fail("has no output"));
         };
-        let before = core::mem::replace(&mut self.at, output.clone());
-        self.used.insert(before);
+        let Chain { shape, rank, layer, pad, .. } = *self;
+        self.tensors.insert(output.clone(), Tensor { shape, rank, layer, pad });
+        self.at.clone_from(output);
         Ok(())
+    }
+
+    /// The name of the layer that makes a tensor.
+    pub fn name_of(&self, layer: Option<usize>) -> String {
+        match layer {
+            Some(layer) => self.graph.layers[layer].name.clone(),
+            None => INPUT.into(),
+        }
     }
 
     fn shape_of(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
@@ -152,18 +202,21 @@ impl Chain {
         bias: Vec<f32>,
     ) -> Result<(), OnnxError> {
         self.shape = op.output(self.shape).map_err(|e| node.fail(e.to_string()))?;
-        let name = self.name(node);
-        let activation = Activation::None;
-        self.add(node, Layer { name, op, activation, weight, bias })
+        self.add(node, Layer { weight, bias, ..Layer::new(self.name(node), op) })
     }
 
-    /// Adds a layer.
-    pub fn add(&mut self, node: &Node<'_>, layer: Layer) -> Result<(), OnnxError> {
+    /// Adds a layer that reads the current tensor.
+    pub fn add(&mut self, node: &Node<'_>, mut layer: Layer) -> Result<(), OnnxError> {
         // Folding visits the weights of a layer once for each scale that follows it.
         if self.graph.layers.len() == NODES {
             return Err(node.fail(format!("is layer {NODES}; at most {NODES} are supported")));
         }
+        let before = self.graph.layers.len().checked_sub(1);
+        if self.layer != before {
+            layer.from = Some(self.name_of(self.layer));
+        }
         self.names.insert(layer.name.clone());
+        self.layer = Some(self.graph.layers.len());
         self.graph.layers.push(layer);
         Ok(())
     }
@@ -172,7 +225,8 @@ impl Chain {
     pub fn name(&self, node: &Node<'_>) -> String {
         let name: String =
             node.name().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
-        match name.is_empty() || self.names.contains(&name) {
+        // The name by which layers read the model's input.
+        match name.is_empty() || name == INPUT || self.names.contains(&name) {
             true => format!("{name}#{}", self.graph.layers.len()),
             false => name,
         }

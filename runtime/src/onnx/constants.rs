@@ -28,8 +28,7 @@ impl Chain {
             "Concat" => self.concat(node)?,
             _ => {
                 return Err(node.fail(
-                    "is not on the single chain from the latent to the image; only such chains are \
-                     supported",
+                    "does not depend on the input, and is no operation on constants that is supported",
                 ));
             }
         };

@@ -9,13 +9,12 @@ use super::chain::Chain;
 use super::error::OnnxError;
 use super::node::Node;
 use crate::graph::Layer;
-use crate::op::{Activation, Op, Window};
+use crate::op::{Activation, Edge, Op, Window};
 
 impl Chain {
     pub fn activation(&mut self, node: &Node<'_>, activation: Activation) -> Result<(), OnnxError> {
         let name = self.name(node);
-        let layer = Layer { name, op: Op::Activate, activation, weight: vec![], bias: vec![] };
-        self.add(node, layer)
+        self.add(node, Layer { activation, ..Layer::new(name, Op::Activate) })
     }
 
     pub fn gemm(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
@@ -100,7 +99,21 @@ impl Chain {
                 self.shape.c
             )));
         }
-        let window = self.window(node, kh)?;
+        let mut window = self.window(node, kh)?;
+        let edge = match self.pad.take() {
+            Some((by, Edge::Zero)) => {
+                window.padding += by;
+                Edge::Zero
+            }
+            Some((by, Edge::Reflect)) if window.padding == 0 => {
+                window.padding = by;
+                Edge::Reflect
+            }
+            Some((_, Edge::Reflect)) => {
+                return Err(node.fail("pads what a Pad has reflected, which is not supported"));
+            }
+            None => Edge::Zero,
+        };
         let weight = self.take(node, 1)?;
         let bias = match node.input(2) {
             Some(_) => {
@@ -110,9 +123,10 @@ impl Chain {
             }
             None => vec![],
         };
-        let op = match transposed {
-            true => Op::ConvTranspose { out, window },
-            false => Op::Conv { out, window },
+        let op = match (transposed, edge) {
+            (true, _) => Op::ConvTranspose { out, window },
+            (false, Edge::Zero) => Op::Conv { out, window },
+            (false, Edge::Reflect) => Op::ReflectConv { out, window },
         };
         self.push(node, op, weight, bias)?;
         self.rank = 4;

@@ -1,6 +1,7 @@
 //! ONNX, the interchange format: written so that any other runtime runs it, read so that other
 //! people's generators run here.
 
+mod branch;
 mod budget;
 mod chain;
 mod constants;

@@ -1,6 +1,6 @@
-//! Other people's generators: a chain of nodes from one latent to one image becomes a graph.
+//! Other people's generators: nodes from one latent or picture to one image become a graph.
 //!
-//! The chain is walked once, tracking the current tensor and its shape. Constants may be
+//! They are walked once, tracking the current tensor and its shape. Constants may be
 //! initializers or nodes; the few integer operations with which exporters compute the target of a
 //! reshape are evaluated along the way.
 
@@ -15,11 +15,12 @@ use onnx_protobuf::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 use protobuf::Message;
 
 use super::budget::Budget;
-use super::chain::Chain;
+use super::chain::{Chain, Tensor};
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
+use crate::layer::Input;
 use crate::limits::Limits;
 use crate::model::key;
 use crate::op::{Activation, LARGEST, Shape};
@@ -27,8 +28,9 @@ use crate::op::{Activation, LARGEST, Shape};
 /// The oldest operation set whose rules are implemented.
 const OLDEST: i64 = 11;
 
-/// Reads a generator from an ONNX file of any exporter: a chain of supported operations from a
-/// latent `[N, n]` or `[N, n, 1, 1]` to an image. Batch norm becomes a scale and shift per channel;
+/// Reads a generator from an ONNX file of any exporter: supported operations from a latent `[N, n]`
+/// or `[N, n, 1, 1]`, or from a picture `[N, 1 or 3, h, w]` of -1 to 1, to an image. Branches may be
+/// added or concatenated. Batch norm becomes a scale and shift per channel;
 /// see [`Graph::fold`].
 ///
 /// # Errors
@@ -59,7 +61,8 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
             "operation set {opset} is not supported: export with {OLDEST} or newer"
         )));
     }
-    let (name, latent, rank) = input(&graph)?;
+    let (name, input, rank) = input(&graph)?;
+    let tensor = Tensor { shape: input.shape(), rank, layer: None, pad: None };
     let mut uses = BTreeMap::new();
     for name in graph.node.iter().flat_map(|node| &node.input) {
         *uses.entry(name.clone()).or_default() += 1;
@@ -67,13 +70,15 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
     let mut chain = Chain {
         constants: BTreeMap::new(),
         uses,
-        graph: Graph { latent, layers: Vec::new(), facts: facts(&model, &graph.name) },
+        graph: Graph { input, layers: Vec::new(), facts: facts(&model, &graph.name) },
+        tensors: BTreeMap::from([(name.clone(), tensor)]),
         at: name,
-        shape: Shape::new(latent, 1, 1),
+        shape: input.shape(),
         rank,
+        layer: None,
+        pad: None,
         names: BTreeSet::new(),
         budget,
-        used: BTreeSet::new(),
         clipped: None,
     };
     // Each is freed once it is read, to make room for the next.
@@ -90,15 +95,25 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
         }
         chain.node(&Node(node))?;
     }
-    match graph.output.iter().any(|o| o.name == chain.at) {
-        true if graph.output.len() == 1 => {}
-        true => return Err(OnnxError::Model("the model has more than one output".into())),
-        false => {
+    // A branch may come after the node that makes the image.
+    match graph.output.iter().find(|o| chain.tensors.contains_key(&o.name)) {
+        Some(output) if graph.output.len() == 1 => chain.go_to(&output.name),
+        Some(_) => return Err(OnnxError::Model("the model has more than one output".into())),
+        None => {
             return Err(OnnxError::Model(format!(
                 "the chain of nodes ends at {:?}, which is not the output",
                 chain.at
             )));
         }
+    }
+    if chain.pad.is_some() {
+        return Err(OnnxError::Model("the image is padded, which is not supported".into()));
+    }
+    if chain.layer != chain.graph.layers.len().checked_sub(1) {
+        return Err(OnnxError::Model(format!(
+            "{:?} is not the output, but nothing reads it",
+            chain.name_of(chain.graph.layers.len().checked_sub(1))
+        )));
     }
     if let Some(range) = chain.clipped {
         chain.graph.facts.range = range;
@@ -169,18 +184,25 @@ fn the_input(graph: &GraphProto) -> Result<&ValueInfoProto, OnnxError> {
     }
 }
 
-/// The input's name, the length of the latent, and the number of axes.
-fn input(graph: &GraphProto) -> Result<(String, usize, usize), OnnxError> {
+/// The input's name, what it is, and its number of axes.
+fn input(graph: &GraphProto) -> Result<(String, Input, usize), OnnxError> {
     let input = the_input(graph)?;
     let sides = sides(input).unwrap_or_default();
-    let latent = match sides[..] {
-        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => usize::try_from(n).ok(),
+    let side = |n: i64| usize::try_from(n).ok().filter(|n| (1..=LARGEST).contains(n));
+    let found = match sides[..] {
+        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => side(n).map(Input::Latent),
+        [_, Some(c @ (1 | 3)), Some(h), Some(w)] => {
+            let shape = |(h, w)| Shape::new(c as usize, h, w);
+            let shape = side(h).zip(side(w)).map(shape);
+            shape.filter(|shape| shape.checked_values().is_some()).map(Input::Picture)
+        }
         _ => None,
     };
-    match latent {
-        Some(n) if (1..=LARGEST).contains(&n) => Ok((input.name.clone(), n, sides.len())),
+    match found {
+        Some(found) => Ok((input.name.clone(), found, sides.len())),
         _ => Err(OnnxError::Model(format!(
-            "the input {:?} has shape {}; only [N, n] and [N, n, 1, 1] are supported",
+            "the input {:?} has shape {}; only latents [N, n] and [N, n, 1, 1] and pictures [N, 1 or \
+             3, rows, columns] of a fixed size are supported",
             input.name,
             show(&sides)
         ))),

@@ -3,11 +3,11 @@
 use super::isa::{Isa, Job};
 use super::part::{Part, Places};
 use super::set::Set;
-use super::{dense, planes, tiles, winograd};
+use super::{dense, join, norm, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
-use crate::op::{self, Op};
+use crate::op::{self, Edge, Op};
 use crate::packed;
 
 /// Floats of the longest register.
@@ -15,12 +15,16 @@ const REGISTER: usize = 16;
 
 /// How a layer of [`Weights::Float`] is computed.
 enum FloatKernel {
-    /// Taps of padded planes, with this padding.
-    Planes(usize),
+    /// Taps of padded planes.
+    Planes(planes::Padding),
     /// A weighted sum of the rows of the weight.
     Rows,
     /// One dot product per output.
     Dots,
+    /// Each channel normalized, with this epsilon.
+    Norm(f32),
+    /// Two inputs joined.
+    Join,
     /// The obvious loop.
     Reference,
 }
@@ -28,15 +32,23 @@ enum FloatKernel {
 impl FloatKernel {
     fn of(layer: &Layer<'_>) -> FloatKernel {
         match layer.op {
-            Op::ConvTranspose { window, .. } if window == UPSAMPLING => FloatKernel::Planes(1),
+            Op::ConvTranspose { window, .. } if window == UPSAMPLING => {
+                FloatKernel::Planes(planes::Padding::UPSAMPLING)
+            }
             Op::ConvTranspose { window, .. } if layer.input.plane() == 1 && window.padding == 0 => {
                 FloatKernel::Rows
             }
-            Op::Conv { window, .. } if window.stride == 1 && window.kernel <= planes::KERNEL => {
-                FloatKernel::Planes(window.padding)
+            Op::Conv { window, .. } if planes::suits(window) => {
+                FloatKernel::Planes(planes::Padding::of(window, Edge::Zero))
+            }
+            Op::ReflectConv { window, .. } if planes::suits(window) => {
+                FloatKernel::Planes(planes::Padding::of(window, Edge::Reflect))
             }
             Op::Dense { .. } => FloatKernel::Dots,
+            Op::InstanceNorm { epsilon } => FloatKernel::Norm(epsilon),
+            Op::Add | Op::Concat { .. } => FloatKernel::Join,
             Op::Conv { .. }
+            | Op::ReflectConv { .. }
             | Op::ConvTranspose { .. }
             | Op::Affine
             | Op::Resize { .. }
@@ -67,8 +79,12 @@ impl PackedKernel {
             }
             Op::Dense { .. }
             | Op::Conv { .. }
+            | Op::ReflectConv { .. }
             | Op::ConvTranspose { .. }
             | Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
             | Op::Resize { .. }
             | Op::Reshape { .. }
             | Op::Activate => PackedKernel::Tiles,
@@ -87,18 +103,23 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
     match layer.weights {
         Weights::Float { .. } => match FloatKernel::of(layer) {
             FloatKernel::Planes(padding) => planes::scratch_len(layer.input, padding),
-            FloatKernel::Rows | FloatKernel::Dots | FloatKernel::Reference => 0,
+            FloatKernel::Rows
+            | FloatKernel::Dots
+            | FloatKernel::Norm(_)
+            | FloatKernel::Join
+            | FloatKernel::Reference => 0,
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
             PackedKernel::Winograd => winograd::scratch_len(layer.input),
-            PackedKernel::Planes => planes::scratch_len(layer.input, 1),
+            PackedKernel::Planes => planes::scratch_len(layer.input, planes::Padding::UPSAMPLING),
             PackedKernel::Tiles => border(layer.layout()),
         },
         Weights::Int8(_) => border(layer.layout()),
     }
 }
 
-/// Computes a part of a layer of floats. `scratch` has [`scratch_len`] values.
+/// Computes a part of a layer of floats. `other` is the second input, if the layer joins two.
+/// `scratch` has [`scratch_len`] values.
 ///
 /// # Panics
 /// If the layer is int8.
@@ -106,34 +127,44 @@ pub(crate) fn floats(
     isa: Isa,
     layer: &Layer<'_>,
     part: Part,
-    x: &[f32],
+    [x, other]: [&[f32]; 2],
     scratch: &mut [f32],
     y: Places<'_, f32>,
 ) {
     match layer.weights {
         Weights::Float { weight, bias } => {
-            isa.run(FloatJob { layer, weight, bias, part, x, scratch, y });
+            isa.run(FloatJob { layer, weight, bias, part, x, other, scratch, y });
+        }
+        Weights::Packed { .. } | Weights::Half { .. } if layer.op.joins() => {
+            isa.run(JoinJob { layer, part, x, other, y });
+        }
+        Weights::Packed { weight, bias } if matches!(layer.op, Op::InstanceNorm { .. }) => {
+            isa.run(NormJob { layer, weight, bias, part, x, y });
         }
         Weights::Packed { .. } | Weights::Half { .. } => match layer.layout() {
             Some(layout) => isa.run(PackedJob { layer, layout: &layout, part, x, scratch, y }),
-            None => part.alone(y, |y| packed::unblocked(layer, x, y)),
+            None => part.alone(y, |y| packed::unblocked(layer, [x, other], y)),
         },
         Weights::Int8(_) => unreachable!("int8 layers run on bytes"),
     }
 }
 
-/// Computes a part of an int8 layer. `scratch` has [`scratch_len`] bytes.
+/// Computes a part of an int8 layer. `other` is the second input, if the layer joins two. `scratch`
+/// has [`scratch_len`] bytes.
 pub(crate) fn bytes(
     isa: Isa,
     (layer, int8): (&Layer<'_>, &Int8<'_>),
     part: Part,
-    x: &[u8],
+    [x, other]: [&[u8]; 2],
     scratch: &mut [u8],
     y: Places<'_, u8>,
 ) {
-    match layer.layout() {
-        Some(layout) => isa.run(Int8Job { int8, layout: &layout, part, x, scratch, y }),
-        None => part.alone(y, |y| int8::unblocked(layer, int8, x, y)),
+    match (layer.layout(), layer.op) {
+        (Some(layout), _) => isa.run(Int8Job { int8, layout: &layout, part, x, scratch, y }),
+        (None, Op::Add | Op::Concat { .. } | Op::InstanceNorm { .. }) => {
+            isa.run(UnblockedJob { layer, int8, part, x, other, y });
+        }
+        (None, _) => part.alone(y, |y| int8::unblocked(layer, int8, [x, other], y)),
     }
 }
 
@@ -143,6 +174,7 @@ struct FloatJob<'a> {
     bias: &'a [f32],
     part: Part,
     x: &'a [f32],
+    other: &'a [f32],
     scratch: &'a mut [f32],
     y: Places<'a, f32>,
 }
@@ -152,7 +184,7 @@ impl Job for FloatJob<'_> {
 
     #[inline(always)]
     fn run<S: Set>(self, _: S) {
-        let FloatJob { layer, weight, bias, part, x, scratch, y } = self;
+        let FloatJob { layer, weight, bias, part, x, other, scratch, y } = self;
         match FloatKernel::of(layer) {
             // SAFETY: the set proves that the CPU has the instructions, and `y` was made on the
             // promise that no other thread writes the part's places; likewise below.
@@ -178,8 +210,17 @@ impl Job for FloatJob<'_> {
                 unsafe { dense::dots::<S::Lanes>(x, weight, bias, outputs, y) };
                 layer.activation.apply(y);
             }
+            FloatKernel::Norm(epsilon) => {
+                // SAFETY: no other thread computes the part.
+                unsafe { norm::planes(layer, epsilon, (weight, bias), part, x, y) };
+            }
+            FloatKernel::Join => {
+                // SAFETY: as above.
+                unsafe { join::floats(layer, part, [x, other], y) };
+            }
             FloatKernel::Reference => part.alone(y, |y| {
-                op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
+                let shapes = [layer.input, layer.output];
+                op::reference(&layer.op, shapes, [x, other], weight, bias, y);
                 layer.activation.apply(y);
             }),
         }
@@ -249,5 +290,73 @@ impl Job for Int8Job<'_> {
         let Int8Job { int8, layout, part, x, scratch, y } = self;
         // SAFETY: as for packed layers.
         unsafe { tiles::bytes::<S::Bytes>(layout, int8, part, x, scratch, y) }
+    }
+}
+
+/// A packed layer that joins two inputs.
+struct JoinJob<'a> {
+    layer: &'a Layer<'a>,
+    part: Part,
+    x: &'a [f32],
+    other: &'a [f32],
+    y: Places<'a, f32>,
+}
+
+impl Job for JoinJob<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        let JoinJob { layer, part, x, other, y } = self;
+        // SAFETY: as for packed layers.
+        unsafe { join::floats(layer, part, [x, other], y) }
+    }
+}
+
+/// A packed layer that normalizes each channel.
+struct NormJob<'a> {
+    layer: &'a Layer<'a>,
+    weight: &'a [f32],
+    bias: &'a [f32],
+    part: Part,
+    x: &'a [f32],
+    y: Places<'a, f32>,
+}
+
+impl Job for NormJob<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        let NormJob { layer, weight, bias, part, x, y } = self;
+        let Op::InstanceNorm { epsilon } = layer.op else { return };
+        // SAFETY: as for packed layers.
+        unsafe { norm::pixels(layer, epsilon, (weight, bias), part, x, y) }
+    }
+}
+
+/// An int8 layer that joins two inputs or normalizes each channel.
+struct UnblockedJob<'a> {
+    layer: &'a Layer<'a>,
+    int8: &'a Int8<'a>,
+    part: Part,
+    x: &'a [u8],
+    other: &'a [u8],
+    y: Places<'a, u8>,
+}
+
+impl Job for UnblockedJob<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        let UnblockedJob { layer, int8, part, x, other, y } = self;
+        // SAFETY: as for packed layers.
+        unsafe {
+            match layer.op {
+                Op::InstanceNorm { epsilon } => norm::bytes(layer, epsilon, int8, part, x, y),
+                _ => join::bytes(layer, int8, part, [x, other], y),
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use models::dcgan::{self, SIZES, Shape};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use runtime::Input;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
 use runtime::op::{Activation, Op, Window};
@@ -97,6 +98,8 @@ fn every_operation_and_activation() {
             name: format!("l{i}"),
             op,
             activation,
+            from: None,
+            with: None,
             weight: numbers(weights),
             bias: numbers(op.bias(shape).unwrap_or(0)),
         });
@@ -108,7 +111,7 @@ fn every_operation_and_activation() {
         range: (0.0, 1.0),
         ..Facts::default()
     };
-    let graph = Graph { latent: 6, layers, facts };
+    let graph = Graph { input: Input::Latent(6), layers, facts };
     let model = onnx::write(&graph).unwrap();
     let want = ours(&graph.to_record().unwrap());
     let off = furthest(&engine(model.clone(), 6, 2), &want);
@@ -154,11 +157,11 @@ fn images_of_bytes_are_the_pictures() {
     let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
     graph.fold();
     let model = rten::Model::load(onnx::write_bytes(&graph).unwrap()).unwrap();
-    let mut z = vec![0.0; SEEDS * graph.latent];
-    for (seed, z) in z.chunks_exact_mut(graph.latent).enumerate() {
+    let mut z = vec![0.0; SEEDS * graph.latent()];
+    for (seed, z) in z.chunks_exact_mut(graph.latent()).enumerate() {
         Latent::from_seed(seed as u64).fill(z).unwrap();
     }
-    let z = NdTensor::from_data([SEEDS, graph.latent], z);
+    let z = NdTensor::from_data([SEEDS, graph.latent()], z);
     let image = model.run_one(z.view().into(), None).unwrap();
     let image: NdTensor<u8, 4> = image.try_into().unwrap();
     let got = image.to_vec();

@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Ended {
     let graph = import::graph(&args.weights, &state, &assumed, facts)?;
     print(format!(
         "latent of {} values; strides, padding and activations are assumed:\n",
-        graph.latent
+        graph.latent()
     ))?;
     for (layer, shape) in graph.layers.iter().zip(graph.shapes()?) {
         let what = match &layer.op {

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn numbers_are_numbers_and_strides_the_tutorials() {
         let graph = import(&state(&WHOLE), None).unwrap();
-        assert_eq!(graph.latent, 5);
+        assert_eq!(graph.latent(), 5);
         let last = graph.shapes().unwrap().last().copied().unwrap();
         assert_eq!((last.c, last.h, last.w), (3, 16, 16));
         let kinds: Vec<&str> = graph
@@ -229,7 +229,7 @@ mod tests {
             ("netD.main.0.weight", &[4, 3, 4, 4]),
             ("netD.main.2.weight", &[1, 4, 4, 4]),
         ]));
-        assert_eq!(import(&all, None).unwrap().latent, 5);
+        assert_eq!(import(&all, None).unwrap().latent(), 5);
         let twin: Vec<(String, Tensor)> = all
             .iter()
             .filter(|(n, _)| n.starts_with("netG"))
@@ -238,6 +238,6 @@ mod tests {
         all.extend(twin);
         let error = import(&all, None).unwrap_err().to_string();
         assert!(error.contains("ema.main and netG.main: choose with --key"), "{error}");
-        assert_eq!(import(&all, Some("ema")).unwrap().latent, 5);
+        assert_eq!(import(&all, Some("ema")).unwrap().latent(), 5);
     }
 }

@@ -1,5 +1,6 @@
 //! The layers of a generator from the tensors of its modules.
 
+use runtime::Input;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::op::{Activation, Op, Window};
 
@@ -92,13 +93,15 @@ pub(super) fn build(
                 window: window(&named("weight"), kernel, before.is_none())?,
             },
             activation: Activation::None,
+            from: None,
+            with: None,
             weight: weight.values.clone(),
             bias: bias.map(|b| b.values.clone()).unwrap_or_default(),
         });
         before = Some((named("weight"), weight.shape.clone()));
     }
     activate(&mut layers, assumed.output);
-    Ok(Graph { latent, layers, facts })
+    Ok(Graph { input: Input::Latent(latent), layers, facts })
 }
 
 /// Stride and padding as in the tutorial: the first kernel expands one pixel to its own size, the
@@ -122,6 +125,8 @@ fn activate(layers: &mut Vec<Layer>, activation: Activation) {
             name: format!("activation{}", layers.len()),
             op: Op::Activate,
             activation,
+            from: None,
+            with: None,
             weight: Vec::new(),
             bias: Vec::new(),
         });
