@@ -3,27 +3,17 @@
 //! the same picture everywhere.
 #![cfg(feature = "std")]
 
+mod nets;
+
 use runtime::graph::{Facts, Graph, GraphError, Layer};
 use runtime::model::key;
-use runtime::op::{self, Activation, Op, Shape, Window};
+use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
 use runtime::{Cpu, Crew, Image, Input, Isa, Latent, Limits, Model, ModelError, PictureLength};
 
-/// Deterministic numbers between -1 and 1 that look random.
-fn numbers(n: usize, salt: u64) -> Vec<f32> {
-    let mut state = salt;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
+use nets::{by_hand, cases, pixels};
 
-const NONE: Activation = Activation::None;
 const RELU: Activation = Activation::Relu;
-const LEAKY: Activation = Activation::LeakyRelu(0.2);
-const NORM: Op = Op::InstanceNorm { epsilon: 1e-5 };
 
 fn window(kernel: usize, stride: usize, padding: usize) -> Window {
     Window { kernel, stride, padding }
@@ -31,200 +21,6 @@ fn window(kernel: usize, stride: usize, padding: usize) -> Window {
 
 fn conv(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {
     Op::Conv { out, window: window(kernel, stride, padding) }
-}
-
-fn reflect(out: usize, kernel: usize, padding: usize) -> Op {
-    Op::ReflectConv { out, window: window(kernel, 1, padding) }
-}
-
-fn up(out: usize) -> Op {
-    Op::ConvTranspose { out, window: window(4, 2, 1) }
-}
-
-/// `NAME OPERATION ACTIVATION FROM WITH`; an empty name is none.
-type Line = (&'static str, Op, Activation, &'static str, &'static str);
-
-/// A graph with weights that keep the magnitude of values.
-fn graph(input: Input, lines: &[Line]) -> Graph {
-    let mut graph = Graph { input, layers: vec![], facts: Facts::default() };
-    let mut shapes: Vec<(&str, Shape)> = vec![("input", input.shape())];
-    for (i, (name, op, activation, from, with)) in lines.iter().enumerate() {
-        let before = shapes[i].1;
-        let shape = shapes.iter().rfind(|(n, _)| n == from).map_or(before, |(_, s)| *s);
-        let sides = op.weight(shape);
-        let weights: usize = sides.map_or(0, |sides| sides.iter().product());
-        let fan = match op {
-            Op::Affine | Op::InstanceNorm { .. } => 1,
-            Op::ConvTranspose { .. } => 4 * shape.c,
-            _ => (weights / op.bias(shape).unwrap_or(1)).max(1),
-        };
-        let gain = 1.7 / (fan as f32).sqrt();
-        let named = |name: &str| Some(name).filter(|n| !n.is_empty()).map(String::from);
-        let bias = op.bias(shape).filter(|_| i % 3 != 1).unwrap_or(0);
-        graph.layers.push(Layer {
-            activation: *activation,
-            from: named(from),
-            with: named(with),
-            weight: match op {
-                // Far from 0, as trained scales are.
-                Op::Affine | Op::InstanceNorm { .. } => {
-                    numbers(weights, i as u64).iter().map(|w| 1.0 + 0.5 * w).collect()
-                }
-                _ => numbers(weights, i as u64).iter().map(|w| w * gain).collect(),
-            },
-            bias: numbers(bias, 3 + i as u64).iter().map(|b| b * 0.2).collect(),
-            ..Layer::new(*name, *op)
-        });
-        shapes.push((*name, op.output(shape).unwrap()));
-    }
-    graph
-}
-
-/// Networks with branches of every kind.
-fn cases() -> Vec<(&'static str, Graph)> {
-    let stem = ("stem", Op::ConvTranspose { out: 10, window: window(4, 1, 0) }, RELU, "", "");
-    let picture = |c, side| Input::Picture(Shape::new(c, side, side));
-    vec![
-        (
-            "residual blocks",
-            graph(
-                Input::Latent(12),
-                &[
-                    stem,
-                    ("a1", conv(10, 3, 1, 1), RELU, "", ""),
-                    ("a2", conv(10, 3, 1, 1), NONE, "", ""),
-                    ("a", Op::Add, NONE, "", "stem"),
-                    ("b1", up(7), RELU, "", ""),
-                    ("b2", conv(7, 3, 1, 1), NONE, "", ""),
-                    // A shortcut with layers of its own.
-                    ("s1", Op::Resize { factor: 2 }, NONE, "a", ""),
-                    ("s2", conv(7, 1, 1, 0), NONE, "", ""),
-                    ("b", Op::Add, RELU, "b2", ""),
-                    ("out", conv(3, 3, 1, 1), Activation::Tanh, "", ""),
-                ],
-            ),
-        ),
-        (
-            "u-net",
-            graph(
-                picture(3, 16),
-                &[
-                    ("e1", conv(6, 4, 2, 1), LEAKY, "", ""),
-                    ("e2", conv(9, 4, 2, 1), NONE, "", ""),
-                    ("n2", NORM, LEAKY, "", ""),
-                    ("e3", conv(11, 4, 2, 1), RELU, "", ""),
-                    ("d3", up(9), NONE, "", ""),
-                    ("m3", NORM, NONE, "", ""),
-                    ("c2", Op::Concat { channels: 9 }, RELU, "n2", ""),
-                    ("d2", up(6), NONE, "", ""),
-                    ("m2", NORM, RELU, "", ""),
-                    ("c1", Op::Concat { channels: 6 }, NONE, "", "e1"),
-                    ("out", up(3), Activation::Tanh, "", ""),
-                ],
-            ),
-        ),
-        (
-            "resnet",
-            graph(
-                picture(1, 12),
-                &[
-                    ("c1", reflect(5, 7, 3), NONE, "", ""),
-                    ("n1", NORM, RELU, "", ""),
-                    ("c2", conv(18, 3, 2, 1), NONE, "", ""),
-                    ("n2", NORM, RELU, "", ""),
-                    ("r1", reflect(18, 3, 1), NONE, "", ""),
-                    ("r2", NORM, RELU, "", ""),
-                    ("r3", reflect(18, 3, 1), NONE, "", ""),
-                    ("r4", NORM, NONE, "", ""),
-                    ("r", Op::Add, NONE, "n2", "r4"),
-                    ("u", up(5), NONE, "", ""),
-                    ("nu", NORM, RELU, "", ""),
-                    ("out", reflect(3, 7, 3), Activation::Tanh, "", ""),
-                ],
-            ),
-        ),
-        (
-            // The input is read again, an output by three layers, one joined with itself, and the
-            // last layer joins.
-            "far and twice",
-            graph(
-                picture(3, 9),
-                &[
-                    ("a", conv(3, 3, 1, 1), Activation::Sigmoid, "", ""),
-                    ("b", conv(3, 5, 1, 2), NONE, "input", ""),
-                    ("c", Op::Add, LEAKY, "a", "b"),
-                    ("d", Op::Add, NONE, "a", "a"),
-                    ("e", Op::Concat { channels: 3 }, NONE, "c", "d"),
-                    ("f", conv(3, 2, 2, 0), NONE, "", ""),
-                    ("g", Op::Affine, NONE, "e", ""),
-                    ("h", conv(3, 2, 2, 0), RELU, "", ""),
-                    ("i", Op::Add, NONE, "", "f"),
-                    ("j", conv(3, 3, 2, 0), NONE, "a", ""),
-                    ("k", Op::Concat { channels: 3 }, Activation::Tanh, "", "i"),
-                    ("l", conv(3, 3, 1, 1), NONE, "", ""),
-                    ("m", Op::Add, Activation::Tanh, "l", "i"),
-                ],
-            ),
-        ),
-        (
-            "scales",
-            graph(
-                Input::Latent(5),
-                &[
-                    ("a", Op::ConvTranspose { out: 70, window: window(3, 1, 0) }, RELU, "", ""),
-                    ("b", Op::Affine, LEAKY, "", ""),
-                    ("c", Op::Add, NONE, "a", ""),
-                    ("d", NORM, Activation::Tanh, "", ""),
-                    ("e", Op::Resize { factor: 2 }, RELU, "", ""),
-                    ("f", conv(70, 3, 1, 1), NONE, "", ""),
-                    ("g", Op::Add, Activation::Sigmoid, "", "e"),
-                    ("h", conv(1, 3, 1, 1), Activation::Tanh, "", ""),
-                ],
-            ),
-        ),
-    ]
-}
-
-/// The pixels of a test picture.
-fn pixels(shape: Shape, seed: u64) -> Vec<u8> {
-    let noise = numbers(shape.values(), 40 + seed);
-    let side = shape.w * shape.c;
-    (0..shape.values())
-        .map(|at| {
-            let wave = ((at / side) as f32 * 0.7 + (at % side / shape.c) as f32 * 0.4).sin();
-            (127.5 + 80.0 * wave + 40.0 * noise[at]).clamp(0.0, 255.0) as u8
-        })
-        .collect()
-}
-
-/// The values of every layer, each in memory of its own.
-fn by_hand(graph: &Graph, seed: u64) -> Vec<Vec<f32>> {
-    let shape = graph.input.shape();
-    let mut input = vec![0.0; shape.values()];
-    match graph.input {
-        Input::Latent(_) => Latent::from_seed(seed).fill(&mut input).unwrap(),
-        Input::Picture(_) => {
-            for (at, byte) in pixels(shape, seed).into_iter().enumerate() {
-                let place = at % shape.c * shape.plane() + at / shape.c;
-                input[place] = f32::from(byte) / 127.5 - 1.0;
-            }
-        }
-    }
-    let mut made = vec![("input".to_string(), shape, input)];
-    for layer in &graph.layers {
-        let find = |name: &Option<String>| match name {
-            None => made.last().unwrap(),
-            Some(name) => made.iter().rfind(|(n, ..)| n == name).unwrap(),
-        };
-        let (x, other) = (find(&layer.from), find(&layer.with));
-        let output = layer.op.output(x.1).unwrap();
-        let mut y = vec![f32::NAN; output.values()];
-        let inputs = [&x.2[..], &other.2[..]];
-        op::reference(&layer.op, [x.1, output], inputs, &layer.weight, &layer.bias, &mut y);
-        layer.activation.apply(&mut y);
-        made.push((layer.name.clone(), output, y));
-    }
-    made.into_iter().skip(1).map(|(.., y)| y).collect()
 }
 
 /// Makes the image of a seed with `cpu`.
@@ -440,20 +236,21 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
             assert!(arena[need..].iter().all(|v| *v == CANARY), "{name}");
         }
     }
-    // Two blocks in a row need no more than one: input, middle and output of the second layer.
+    // Blocks in a row need no more than one: its input, and input and output of a layer within.
     let blocks = |n: usize| {
-        let mut lines =
-            vec![("x0", Op::ConvTranspose { out: 8, window: window(8, 1, 0) }, RELU, "", "")];
-        for (a, b, c, from) in
-            [("a1", "b1", "x1", "x0"), ("a2", "b2", "x2", "x1"), ("a3", "b3", "x3", "x2")]
-        {
-            lines.push((a, Op::Affine, RELU, "", ""));
-            lines.push((b, Op::Affine, RELU, "", ""));
-            lines.push((c, Op::Add, NONE, "", from));
+        let stem = Op::ConvTranspose { out: 8, window: window(8, 1, 0) };
+        let mut layers = vec![Layer { weight: vec![0.1; 4 * 8 * 64], ..Layer::new("x0", stem) }];
+        for i in 0..n {
+            for name in ["a", "b"] {
+                let scale = Layer::new(format!("{name}{i}"), Op::Affine);
+                layers.push(Layer { weight: vec![0.5; 8], ..scale });
+            }
+            let with = Some(format!("x{i}"));
+            layers.push(Layer { with, ..Layer::new(format!("x{}", i + 1), Op::Add) });
         }
-        lines.truncate(1 + 3 * n);
-        lines.push(("out", Op::Conv { out: 1, window: window(1, 1, 0) }, NONE, "", ""));
-        let record = Buffer::from(graph(Input::Latent(4), &lines).to_record().unwrap());
+        layers.push(Layer { weight: vec![0.1; 8], ..Layer::new("out", conv(1, 1, 1, 0)) });
+        let graph = Graph { input: Input::Latent(4), layers, facts: Facts::default() };
+        let record = Buffer::from(graph.to_record().unwrap());
         Model::parse(record.bytes()).unwrap().arena_len()
     };
     assert_eq!([1, 2, 3].map(blocks), [3 * 8 * 64; 3]);
@@ -472,7 +269,8 @@ fn records_read_back_and_chains_keep_their_version() {
         assert_eq!(Graph::from_model(&Model::parse(second.bytes()).unwrap()), again, "{name}");
         assert_eq!(model.fact(key::FORMAT), "2");
     }
-    let chain = graph(Input::Latent(3), &[("a", Op::Dense { out: 3 }, Activation::Tanh, "", "")]);
+    let dense = Layer { weight: vec![0.5; 9], ..Layer::new("a", Op::Dense { out: 3 }) };
+    let chain = Graph { input: Input::Latent(3), layers: vec![dense], facts: Facts::default() };
     let record = Buffer::from(chain.to_record().unwrap());
     assert_eq!(Model::parse(record.bytes()).unwrap().fact(key::FORMAT), "1");
 }
@@ -625,4 +423,80 @@ fn damage_to_branches_never_panics() {
         }
     }
     assert!(matches!(Model::parse(&[]), Err(ModelError::Record(_))));
+}
+
+/// The values of a `.npy` in C order: what lies behind its header.
+#[cfg(feature = "onnx")]
+fn npy(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/branches/");
+    let bytes = std::fs::read(format!("{folder}{name}")).unwrap();
+    let header = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    bytes[10 + header..].to_vec()
+}
+
+/// See `tests/fixtures/branches/branches.py`.
+#[cfg(feature = "onnx")]
+#[test]
+fn published_architectures_make_what_onnxruntime_makes() {
+    for (name, layers) in [("unet", 11), ("resnet", 17)] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/branches/");
+        let bytes = std::fs::read(format!("{path}{name}.onnx")).unwrap();
+        let mut graph = runtime::onnx::read(&bytes).unwrap();
+        let (pixels, want) =
+            (npy(&format!("{name}-pixels.npy")), npy(&format!("{name}-image.npy")));
+        let (want, _) = want.as_chunks::<4>();
+        let want: Vec<f32> = want.iter().map(|v| f32::from_le_bytes(*v)).collect();
+        let plain = graph.to_record().unwrap();
+        graph.fold();
+        assert_eq!(graph.layers.len(), layers, "{name}: {:?}", graph.layers);
+        let n = graph.input.shape().values();
+        let examples: Vec<Vec<u8>> = pixels.chunks(n).map(<[u8]>::to_vec).collect();
+        let records = [
+            (plain, 1e-5),
+            (graph.to_record().unwrap(), 1e-5),
+            (graph.pack().unwrap(), 1e-5),
+            (graph.halve().unwrap(), 1e-2),
+            (graph.quantize_on_pictures(&examples).unwrap(), 0.0),
+        ];
+        for (record, most) in records {
+            let record = Buffer::from(record);
+            let model = Model::parse(record.bytes()).unwrap();
+            let mut arena = vec![f32::NAN; model.arena_len()];
+            let mut cpu = Cpu::new(&model, &mut arena).unwrap();
+            let shape = model.output();
+            for (pixels, want) in examples.iter().zip(want.chunks(shape.values())) {
+                let image = cpu.translate(pixels).unwrap();
+                if most > 0.0 {
+                    let off = furthest(image.values(), want);
+                    assert!(off < most, "{name}, {:?}: {off}", model.precision());
+                    continue;
+                }
+                let squares = image.bytes().iter().enumerate().map(|(at, byte)| {
+                    let value = want[at % shape.c * shape.plane() + at / shape.c];
+                    (f64::from(*byte) - (f64::from(value) + 1.0) * 127.5).powi(2)
+                });
+                let mean = squares.sum::<f64>() / shape.values() as f64;
+                let psnr = 10.0 * (255.0 * 255.0 / mean).log10();
+                assert!(psnr > 25.0, "{name}, int8: {psnr} dB");
+            }
+        }
+    }
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn onnx_reads_back() {
+    for (name, graph) in cases() {
+        let bytes = runtime::onnx::write(&graph).unwrap();
+        let mut read = runtime::onnx::read(&bytes).unwrap();
+        assert_eq!(read.input, graph.input, "{name}");
+        for folded in [false, true] {
+            if folded {
+                read.fold();
+            }
+            let [got, want] = [&read, &graph].map(|g| by_hand(g, 2).pop().unwrap());
+            let off = furthest(&got, &want);
+            assert!(off < 2e-5, "{name}, folded {folded}: {off}");
+        }
+    }
 }

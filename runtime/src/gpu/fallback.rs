@@ -52,6 +52,7 @@ mod tests {
     use super::*;
     use crate::gpu::adapter::adapters;
     use crate::graph::{Facts, Graph, Layer};
+    use crate::layer::Input;
     use crate::model::Model;
     use crate::op::{Activation, Op};
     use crate::record::Buffer;

@@ -353,9 +353,9 @@ mod tests {
             });
             read(&file(3, vec![], nodes.collect()))
         };
-        assert!(chain(256).is_ok());
-        let error = chain(257).unwrap_err().to_string();
-        assert!(error.ends_with("is layer 256; at most 256 are supported"), "{error}");
+        assert!(chain(384).is_ok());
+        let error = chain(385).unwrap_err().to_string();
+        assert!(error.ends_with("is layer 384; at most 384 are supported"), "{error}");
     }
 
     #[test]
