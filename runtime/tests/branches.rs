@@ -6,12 +6,15 @@
 mod nets;
 
 use runtime::graph::{Facts, Graph, GraphError, Layer};
+use runtime::layer::Source;
 use runtime::model::key;
 use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
-use runtime::{Cpu, Crew, Image, Input, Isa, Latent, Limits, Model, ModelError, PictureLength};
+use runtime::{
+    Cpu, Crew, Image, Input, Isa, Latent, Limits, Model, ModelError, PictureLength, plan,
+};
 
-use nets::{by_hand, cases, pixels};
+use nets::{NORM, by_hand, cases, numbers, pixels};
 
 const RELU: Activation = Activation::Relu;
 
@@ -236,6 +239,23 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
             assert!(arena[need..].iter().all(|v| *v == CANARY), "{name}");
         }
     }
+    // No holes: all that must be there at once, and the scratch of the layer.
+    for (name, graph) in cases().into_iter().take(3) {
+        let record = Buffer::from(graph.to_record().unwrap());
+        let model = Model::parse(record.bytes()).unwrap();
+        let layers = model.layers();
+        let reads = |i: usize, source: Source| {
+            layers[i..].iter().any(|l| l.from == source || l.other == Some(source))
+        };
+        let need = (0..layers.len()).map(|i| {
+            let input = if reads(i, Source::Input) { model.input().shape().values() } else { 0 };
+            let made = layers[..i].iter().enumerate();
+            let live = made.filter(|(of, _)| reads(i, Source::Layer(*of as u16)));
+            let live: usize = live.map(|(_, l)| l.output.values()).sum();
+            input + live + layers[i].output.values() + plan::scratch_len(&layers[i])
+        });
+        assert_eq!(Some(model.arena_len()), need.max(), "{name}");
+    }
     // Blocks in a row need no more than one: its input, and input and output of a layer within.
     let blocks = |n: usize| {
         let stem = Op::ConvTranspose { out: 8, window: window(8, 1, 0) };
@@ -254,6 +274,45 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
         Model::parse(record.bytes()).unwrap().arena_len()
     };
     assert_eq!([1, 2, 3].map(blocks), [3 * 8 * 64; 3]);
+}
+
+#[test]
+fn nothing_folds_across_an_output_that_several_layers_read() {
+    let plain = |name: &str, op| Layer::new(name, op);
+    let named = |name: &str| Some(name.to_string());
+    let scale = |name: &str, v: f32| Layer { weight: vec![v; 3], ..plain(name, Op::Affine) };
+    let square = |name: &str| Layer { weight: numbers(9, 2), ..plain(name, conv(3, 1, 1, 0)) };
+    let mut graph = Graph {
+        input: Input::Picture(Shape::new(3, 2, 2)),
+        layers: vec![
+            square("a"),
+            // The sum reads what comes before it.
+            Layer { activation: RELU, ..plain("r", Op::Activate) },
+            // Nothing, whose readers read what it reads.
+            plain("i", Op::Reshape { to: Shape::new(3, 2, 2) }),
+            scale("s", 2.0),
+            Layer { with: named("a"), ..plain("sum", Op::Add) },
+            Layer { with: named("i"), ..plain("sum2", Op::Add) },
+            scale("t", 0.5),
+            Layer { activation: Activation::Tanh, ..plain("end", Op::Activate) },
+        ],
+        facts: Facts::default(),
+    };
+    let want = by_hand(&graph, 1).pop().unwrap();
+    graph.fold();
+    let names: Vec<_> = graph.layers.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["a", "r", "s", "sum", "sum2", "t"]);
+    assert_eq!(graph.layers[4].with, named("r"));
+    assert_eq!(graph.layers[5].activation, Activation::Tanh);
+    assert!(furthest(&by_hand(&graph, 1).pop().unwrap(), &want) < 1e-6);
+    let once = graph.clone();
+    graph.fold();
+    assert_eq!(graph, once);
+    // A norm takes over the scale behind it.
+    let norm = |name: &str| Layer { weight: vec![1.5; 3], ..plain(name, NORM) };
+    let mut graph = Graph { layers: vec![norm("n"), scale("s", -2.0)], ..graph };
+    graph.fold();
+    assert_eq!((graph.layers.len(), &graph.layers[0].weight), (1, &vec![-3.0; 3]));
 }
 
 #[test]
@@ -324,7 +383,10 @@ fn graphs_that_do_not_fit_are_errors() {
         (|g| g.layers[6].from = None, "the inputs that it names are too few or too many"),
         (|g| g.layers[7].with = Some("e1".into()), "too few or too many"),
         (|g| g.layers[5].from = Some("n2".into()), "no later layer reads its output"),
-        (|g| g.layers[5].op = Op::InstanceNorm { epsilon: f32::NAN }, "a value that is not finite"),
+        (
+            |g| g.layers[5].op = Op::InstanceNorm { epsilon: f32::NAN },
+            "epsilon NaN is not a finite number from 0 on",
+        ),
         (|g| g.input = Input::Picture(Shape::new(4, 16, 16)), "not that of a picture"),
         (|g| g.facts.labels = vec!["a".into()], "1 classes are too many"),
     ];

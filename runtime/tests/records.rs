@@ -137,7 +137,7 @@ fn burn_records_that_are_not_generators() {
     let weight = |dtype, shape: &[usize], bytes| vec![tensor("only.weight", dtype, shape, bytes)];
     let whole = || weight(DType::F32, &[3, 2], 24);
     let cases = [
-        (burns(key::FORMAT, "2", whole()), "\"pocket-gan.format\" has the invalid value \"2\""),
+        (burns(key::FORMAT, "3", whole()), "\"pocket-gan.format\" has the invalid value \"3\""),
         (burns(key::LATENT, "0", whole()), "\"pocket-gan.latent\" has the invalid value \"0\""),
         (burns(key::LATENT, "-2", whole()), "\"pocket-gan.latent\" has the invalid value \"-2\""),
         (

@@ -43,6 +43,8 @@ pub enum GraphError {
     },
     /// A value is infinite or NaN: layer, its name, tensor.
     NotFinite(usize, String, &'static str),
+    /// What is added to a variance is not a finite number from 0 on: layer, its name, the number.
+    Epsilon(usize, String, f32),
     /// The latent is too short for the classes: number of classes, length of the latent.
     Classes(usize, usize),
     /// A weight is beyond the range of 16-bit floats: layer, its name, the weight.
@@ -89,6 +91,9 @@ impl fmt::Display for GraphError {
             ),
             GraphError::NotFinite(i, name, tensor) => {
                 write!(f, "layer {i} ({name}): the {tensor} has a value that is not finite")
+            }
+            GraphError::Epsilon(i, name, epsilon) => {
+                write!(f, "layer {i} ({name}): epsilon {epsilon} is not a finite number from 0 on")
             }
             GraphError::Classes(classes, latent) => {
                 write!(f, "{classes} classes are too many for a latent of {latent} values")

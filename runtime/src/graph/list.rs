@@ -157,26 +157,15 @@ impl Layer {
     fn fit(&self, i: usize, input: Shape) -> Result<Shape, GraphError> {
         let named = |error| GraphError::Shape(i, self.name.clone(), error);
         let output = self.op.output(input).map_err(named)?;
-        let numbers = [
-            (
-                "slope",
-                match self.activation {
-                    Activation::LeakyRelu(slope) => slope,
-                    _ => 0.0,
-                },
-            ),
-            (
-                "epsilon",
-                match self.op {
-                    Op::InstanceNorm { epsilon } => epsilon,
-                    _ => 0.0,
-                },
-            ),
-        ];
-        for (what, number) in numbers {
-            if !number.is_finite() {
-                return Err(GraphError::NotFinite(i, self.name.clone(), what));
-            }
+        if let Activation::LeakyRelu(slope) = self.activation
+            && !slope.is_finite()
+        {
+            return Err(GraphError::NotFinite(i, self.name.clone(), "slope"));
+        }
+        if let Op::InstanceNorm { epsilon } = self.op
+            && !(epsilon.is_finite() && epsilon >= 0.0)
+        {
+            return Err(GraphError::Epsilon(i, self.name.clone(), epsilon));
         }
         let dims = self.op.weight(input).unwrap_or([0; 4]);
         let weight = dims.into_iter().try_fold(1usize, usize::checked_mul);

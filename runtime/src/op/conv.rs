@@ -20,7 +20,7 @@ pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeEr
     };
     match (side(input.h), side(input.w)) {
         // Kernels copy the input into padded planes, which must not be too large either.
-        (Some(_), Some(_)) if padded(input, padding).is_none() => Err(ShapeError::TooLarge),
+        (Some(_), Some(_)) if padded(input, window).is_none() => Err(ShapeError::TooLarge),
         (Some(h), Some(w)) => Ok(Shape::new(out, h, w)),
         _ => Err(ShapeError::Window(input, window)),
     }
@@ -37,9 +37,14 @@ pub fn reflected(input: Shape, out: usize, window: Window) -> Result<Shape, Shap
     }
 }
 
-/// Values of the padded input; `None` above [`LARGEST`].
-fn padded(input: Shape, padding: usize) -> Option<usize> {
-    let side = |n: usize| padding.checked_mul(2)?.checked_add(n);
+/// The largest stride for which kernels split the padded planes.
+pub(crate) const SPLIT: usize = 4;
+
+/// Values of the padded input, in whole strides; `None` above [`LARGEST`].
+fn padded(input: Shape, window: Window) -> Option<usize> {
+    let whole = window.stride.min(SPLIT);
+    let side =
+        |n: usize| window.padding.checked_mul(2)?.checked_add(n)?.checked_next_multiple_of(whole);
     Shape::new(input.c, side(input.h)?, side(input.w)?).checked_values()
 }
 

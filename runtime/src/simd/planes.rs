@@ -13,11 +13,11 @@ use super::lanes::Lanes;
 use super::part::{Part, Places};
 use crate::layer::Layer;
 use crate::layout::LANES;
+use crate::op::conv::SPLIT;
 use crate::op::{Edge, Op, Shape, Window, bias_of};
 
-/// The largest kernel and stride of a convolution that is computed like this.
+/// The largest kernel of a convolution that is computed like this.
 const KERNEL: usize = 8;
-const STRIDE: usize = 4;
 /// Floats that a register may read beyond the last plane: one less than the longest holds.
 const SLACK: usize = 15;
 /// Output channels computed at a time.
@@ -33,7 +33,7 @@ const CHANNELS: usize = 16;
 
 /// Whether a convolution with this window is computed like this.
 pub(super) fn suits(window: Window) -> bool {
-    window.kernel <= KERNEL && window.stride <= STRIDE
+    window.kernel <= KERNEL && window.stride <= SPLIT
 }
 
 /// How planes are padded and split.

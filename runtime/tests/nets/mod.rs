@@ -18,7 +18,7 @@ pub fn numbers(n: usize, salt: u64) -> Vec<f32> {
 const NONE: Activation = Activation::None;
 const RELU: Activation = Activation::Relu;
 const LEAKY: Activation = Activation::LeakyRelu(0.2);
-const NORM: Op = Op::InstanceNorm { epsilon: 1e-5 };
+pub const NORM: Op = Op::InstanceNorm { epsilon: 1e-5 };
 
 fn window(kernel: usize, stride: usize, padding: usize) -> Window {
     Window { kernel, stride, padding }

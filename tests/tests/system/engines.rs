@@ -126,6 +126,52 @@ fn every_operation_and_activation() {
 }
 
 #[test]
+fn networks_with_branches_that_take_pictures() {
+    for name in ["unet", "resnet"] {
+        let path = tests::root().join(format!("tests/fixtures/branches/{name}.onnx"));
+        let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
+        for folded in [false, true] {
+            if folded {
+                graph.fold();
+            }
+            let shape = graph.input.shape();
+            let pixels: Vec<u8> = (0..shape.values()).map(|i| (i * 37 % 256) as u8).collect();
+            let value = |at: usize| {
+                let place = at % shape.plane() * shape.c + at / shape.plane();
+                f32::from(pixels[place]) / 127.5 - 1.0
+            };
+            let x = (0..shape.values()).map(value).collect();
+            let x = NdTensor::from_data([1, shape.c, shape.h, shape.w], x);
+            let model = rten::Model::load(onnx::write(&graph).unwrap()).unwrap();
+            let image = model.run_one(x.view().into(), None).unwrap();
+            let image: NdTensor<f32, 4> = image.try_into().unwrap();
+            let record = Buffer::from(graph.to_record().unwrap());
+            let model = Model::parse(record.bytes()).unwrap();
+            let mut arena = vec![0.0; model.arena_len()];
+            let mut cpu = Cpu::new(&model, &mut arena).unwrap();
+            let off = furthest(&image.to_vec(), cpu.translate(&pixels).unwrap().values());
+            assert!(off < 1e-5, "{name}, folded {folded}: {off}");
+        }
+    }
+}
+
+/// Damaged files with branches are errors or generators whose layers fit, and never a panic.
+#[test]
+fn damaged_branches() {
+    let path = tests::root().join("tests/fixtures/branches/resnet.onnx");
+    let model = std::fs::read(path).unwrap();
+    for at in 0..model.len() {
+        let mut model = model.clone();
+        model[at] ^= 1 << (at % 7);
+        if let Ok(mut graph) = onnx::read(&model) {
+            graph.shapes().unwrap();
+            graph.fold();
+            graph.shapes().unwrap();
+        }
+    }
+}
+
+#[test]
 fn damaged_onnx_is_an_error_and_never_a_panic() {
     let device = Device::flex();
     let shape = Shape { size: 16, channels: 1 };
