@@ -21,9 +21,10 @@ pub enum Limit {
     MultiplyAdds,
     /// Pixels of a picture.
     Pixels,
-    /// Bytes of weights and other constants that are made from an ONNX file.
+    /// Bytes of weights and other constants that are made from an ONNX file; also those of its
+    /// description.
     Constants,
-    /// Bytes of constants for each byte of the ONNX file, above a first MiB.
+    /// The same for each byte of the ONNX file, above a first MiB.
     Expansion,
 }
 
@@ -75,11 +76,11 @@ impl fmt::Display for Exceeded {
                 write!(f, "a face takes {need} multiply-adds, more than {most}")
             }
             Limit::Pixels => write!(f, "the picture would have more than {most} pixels"),
-            Limit::Constants => write!(f, "the constants need more than {most} bytes"),
+            Limit::Constants => write!(f, "its contents need more than {most} bytes"),
             Limit::Expansion => {
                 write!(
                     f,
-                    "the constants need more than {most} bytes, too many for a file this small"
+                    "its contents need more than {most} bytes, too many for a file this small"
                 )
             }
         }
@@ -116,11 +117,11 @@ pub struct Limits {
     pub expansion: u64,
 }
 
-/// Bytes of constants that an ONNX file of any size may have: room for what exporters compute from
-/// a few integers.
-const SMALL: u64 = 1 << 20;
-
 impl Limits {
+    /// Bytes that an ONNX file of any size may need: room for what exporters compute from a few
+    /// integers.
+    pub(crate) const SMALL: u64 = 1 << 20;
+
     /// For files from strangers on a computer with a few GB of memory: a face takes seconds.
     pub const DEFAULT: Limits = Limits {
         file: 1 << 29,
@@ -184,7 +185,7 @@ impl Limits {
 
     /// The limit on constants made from a file of `bytes` bytes.
     pub fn constants_of(&self, bytes: u64) -> (Limit, u64) {
-        let expanded = bytes.saturating_mul(self.expansion).saturating_add(SMALL);
+        let expanded = bytes.saturating_mul(self.expansion).saturating_add(Limits::SMALL);
         match expanded < self.constants {
             true => (Limit::Expansion, expanded),
             false => (Limit::Constants, self.constants),

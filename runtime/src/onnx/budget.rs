@@ -20,6 +20,12 @@ impl Budget {
         Budget { limit, most, left: Cell::new(most) }
     }
 
+    /// That of the fields of such a file, which need some room even if it has no constants.
+    pub fn of_fields(bytes: usize, limits: &Limits) -> Budget {
+        let constants = limits.constants.max(Limits::SMALL);
+        Budget::new(bytes, &Limits { constants, ..*limits })
+    }
+
     /// Takes `n` values of `size` bytes, before they are allocated.
     ///
     /// # Errors

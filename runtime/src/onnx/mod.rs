@@ -9,6 +9,7 @@ mod error;
 mod layers;
 mod node;
 mod read;
+mod scan;
 mod shapes;
 mod tensor;
 mod write;

@@ -18,6 +18,7 @@ use super::budget::Budget;
 use super::chain::{Chain, Tensor};
 use super::error::OnnxError;
 use super::node::Node;
+use super::scan::scan;
 use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
 use crate::layer::Input;
@@ -45,6 +46,7 @@ pub fn read(bytes: &[u8]) -> Result<Graph, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
+    scan(bytes, &Budget::of_fields(bytes.len(), limits))?;
     let budget = Budget::new(bytes.len(), limits);
     let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
         let what = e.to_string();

@@ -1,7 +1,7 @@
 //! What outlives the program: the position in the sequence and the favorites.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,8 +15,6 @@ pub enum KeepError {
     Read(PathBuf, std::io::Error),
     /// It cannot be written.
     Write(PathBuf, std::io::Error),
-    /// It has this length and not the 8 bytes of a position.
-    Length(PathBuf, usize),
 }
 
 impl fmt::Display for KeepError {
@@ -24,11 +22,6 @@ impl fmt::Display for KeepError {
         match self {
             KeepError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
             KeepError::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
-            KeepError::Length(path, bytes) => write!(
-                f,
-                "{} is not a position: it has {bytes} bytes, not 8; another --position starts a new file",
-                path.display()
-            ),
         }
     }
 }
@@ -47,12 +40,10 @@ const PAUSE: Duration = Duration::from_secs(600);
 impl Keeper {
     /// The keeper and the position to start at.
     ///
-    /// A missing or empty file means the start of the sequence. An empty one is what a power cut can
-    /// make of a file that was just created: it must not keep the kiosk from starting.
-    ///
-    /// # Errors
-    /// [`KeepError`] for a file that is not a position and would be overwritten.
-    pub fn open(options: &Options) -> Result<(Keeper, u64), KeepError> {
+    /// A missing, unreadable or damaged file means the start of the sequence: whatever a power cut or a
+    /// bad card did to 8 bytes must not keep the kiosk from starting. What is not a position is kept
+    /// under another name.
+    pub fn open(options: &Options) -> (Keeper, u64) {
         let (file, position) = match &options.position {
             Start::First => (None, 0),
             Start::Time => {
@@ -61,10 +52,10 @@ impl Keeper {
                 let seconds = now.unwrap_or_default().as_secs_f64();
                 (None, (seconds * options.fps) as u64)
             }
-            Start::File(path) => (Some(path.clone()), read(path)?),
+            Start::File(path) => (Some(path.clone()), read(path)),
         };
         let saved = Instant::now();
-        Ok((Keeper { file, saved }, position))
+        (Keeper { file, saved }, position)
     }
 
     /// Saves a position: right away if `now`, otherwise if the last time is long enough ago.
@@ -80,19 +71,38 @@ impl Keeper {
     }
 }
 
-fn read(path: &Path) -> Result<u64, KeepError> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => {
-            notice(format_args!("{} is empty: starting at the first face", path.display()));
-            Ok(0)
-        }
-        Ok(bytes) => match bytes.as_slice().try_into() {
-            Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
-            Err(_) => Err(KeepError::Length(path.into(), bytes.len())),
+/// Largest file that is looked at, in bytes: one more than a position.
+const LONGEST: u64 = 9;
+
+fn read(path: &Path) -> u64 {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
+    let what = match (read, bytes.as_slice().try_into()) {
+        (Ok(_), Ok(bytes)) => return u64::from_le_bytes(bytes),
+        (Err(error), _) if error.kind() == ErrorKind::NotFound => return 0,
+        (Err(error), _) => KeepError::Read(path.into(), error).to_string(),
+        (Ok(0), _) => format!("{} is empty", path.display()),
+        (Ok(_), _) => match set_aside(path) {
+            Ok(aside) => format!("{} is not a position, now {}", path.display(), aside.display()),
+            Err(error) => format!("{} is not a position: {error}", path.display()),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(KeepError::Read(path.into(), error)),
-    }
+    };
+    notice(format_args!("{what}: starting at the first face"));
+    0
+}
+
+/// Gives a file that is not a position another name, since its own will be overwritten.
+fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if n == 0 { ".damaged".into() } else { format!(".damaged-{n}") });
+        PathBuf::from(name)
+    };
+    let free = (0..100).map(name).find(|name| !name.exists());
+    let free = free.ok_or_else(|| std::io::Error::other("there are 100 damaged ones already"))?;
+    std::fs::rename(path, &free)?;
+    Ok(free)
 }
 
 /// The favorites: a text file with one seed per line. Lines that are not seeds are left alone.

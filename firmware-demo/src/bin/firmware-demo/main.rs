@@ -2,6 +2,7 @@
 
 mod canvas;
 mod config;
+mod device;
 #[cfg(any(all(feature = "framebuffer", unix), all(feature = "spi", target_os = "linux")))]
 mod device_file;
 #[cfg(all(feature = "framebuffer", unix))]
@@ -117,7 +118,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut arena = vec![0.0; model.arena_len()];
     let generator = Generator::open(options.device, &model, &mut arena)?;
     let mut kiosk = Kiosk::new(generator, options.show());
-    let (keeper, position) = Keeper::open(&options)?;
+    let (keeper, position) = Keeper::open(&options);
     kiosk.seek(position);
     kiosk.hold(options.hold);
     let stop = Stop::listen()?;

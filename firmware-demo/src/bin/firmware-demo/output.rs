@@ -4,6 +4,10 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
 
 /// Prints a line on standard error. Unlike `eprintln!` it does not panic if nobody reads it.
 pub fn notice(line: impl fmt::Display) {
@@ -20,41 +24,50 @@ pub fn print(line: impl fmt::Display) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Names of temporary files begin and end like this, so that they are found again. They are those of
+/// `runtime`.
+const TEMPORARY: (&str, &str) = (".pocket-gan-", ".tmp");
+
+/// Age from which a temporary file that no process has locked was left behind by one that was killed.
+const STALE: Duration = Duration::from_secs(60);
+
 /// A file that appears under its name only once it is complete, and is removed if it never is.
-///
-/// It is written beside the target under a name that the next attempt reuses, so that killed processes
-/// leave nothing that piles up.
 pub struct WholeFile {
-    file: File,
-    part: PathBuf,
+    file: NamedTempFile,
     path: PathBuf,
 }
 
 impl WholeFile {
-    /// Starts the file.
+    /// Starts the file, and removes what killed processes left in the folder.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn create(path: &Path) -> io::Result<WholeFile> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
-        let part = path.with_file_name(name);
-        Ok(WholeFile { file: File::create(&part)?, part, path: path.into() })
+        let folder = folder(path);
+        sweep_once(folder);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
+        // By default, temporary files are private to their owner; this leaves it to the umask.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let file = builder.tempfile_in(folder)?;
+        // Not all file systems have locks; there, files are only kept from a sweep while they are young.
+        let _ = file.as_file().try_lock();
+        Ok(WholeFile { file, path: path.into() })
     }
 
-    /// Moves the file into place.
+    /// Moves the file into place. The data reaches the disk before the name does: after a power cut the
+    /// path has the old contents or the new, never an empty file.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn keep(self) -> io::Result<()> {
-        std::fs::rename(&self.part, &self.path)
-    }
-}
-
-impl Drop for WholeFile {
-    fn drop(&mut self) {
-        // After `keep` there is nothing under this name.
-        let _ = std::fs::remove_file(&self.part);
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path).map_err(|e| e.error)?;
+        Ok(())
     }
 }
 
@@ -68,50 +81,118 @@ impl Write for WholeFile {
     }
 }
 
-/// Replaces the contents of a file, or creates it. The data reaches the disk before the name does:
-/// after a power cut the path has the old contents or the new, never an empty file.
+/// Replaces the contents of a file, or creates it, and waits until the disk has it.
 ///
 /// # Errors
 /// Those of the file system; the old contents are then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = WholeFile::create(path)?;
     file.write_all(bytes)?;
-    file.file.sync_all()?;
     file.keep()?;
     sync_folder(path)
 }
 
-/// Makes a rename durable.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
+/// Makes a rename durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder(path))?.sync_all() {
+        // The file system has no such operation.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        done => done,
+    }
+}
+
+/// Sweeps a folder before the first file is written to it.
+fn sweep_once(folder: &Path) {
+    static SWEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut swept = SWEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !swept.iter().any(|f| f == folder) {
+        swept.push(folder.into());
+        sweep(folder);
+    }
+}
+
+/// Removes temporary files of processes that were killed. Files that cannot be looked at or removed
+/// stay.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let ours =
+            name.starts_with(TEMPORARY.0.as_bytes()) && name.ends_with(TEMPORARY.1.as_bytes());
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let age = entry.metadata().and_then(|m| m.modified()).map(|time| time.elapsed());
+        let stale = age.is_ok_and(|age| age.is_ok_and(|age| age >= STALE));
+        // The system releases the lock of a process that ends, however it ends.
+        if stale && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn a_file_is_whole_or_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
+        let count = || std::fs::read_dir(dir.path()).unwrap().count();
         replace(&path, b"old").unwrap();
-        let mut file = WholeFile::create(&path).unwrap();
-        file.write_all(b"new").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        // As a killed process leaves it; the next attempt reuses the name.
-        std::mem::forget(file);
-        replace(&path, b"newest").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"newest");
+        // Two processes write at once: each has a file of its own.
+        let mut slow = WholeFile::create(&path).unwrap();
+        slow.write_all(b"half").unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        slow.write_all(b" and half").unwrap();
+        slow.keep().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"half and half");
         drop(WholeFile::create(&path).unwrap());
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert_eq!(std::fs::read(&path).unwrap(), b"newest");
+        assert_eq!(count(), 1);
         assert!(replace(&dir.path().join("none/a"), b"").is_err());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let old = SystemTime::now() - 2 * STALE;
+        for (name, time) in [
+            (".pocket-gan-left.tmp", old),
+            (".pocket-gan-young.tmp", SystemTime::now()),
+            ("mine.tmp", old),
+        ] {
+            File::create(at(name)).unwrap().set_modified(time).unwrap();
+        }
+        let used = File::create(at(".pocket-gan-used.tmp")).unwrap();
+        used.set_modified(old).unwrap();
+        used.lock().unwrap();
+        replace(&at("a"), b"").unwrap();
+        assert!(!at(".pocket-gan-left.tmp").exists());
+        for name in [".pocket-gan-young.tmp", ".pocket-gan-used.tmp", "mine.tmp", "a"] {
+            assert!(at(name).exists(), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_have_the_mode_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |name: &str| dir.path().join(name).metadata().unwrap().permissions().mode();
+        std::fs::write(dir.path().join("any"), "").unwrap();
+        replace(&dir.path().join("ours"), b"").unwrap();
+        assert_eq!(mode("ours"), mode("any"));
     }
 }

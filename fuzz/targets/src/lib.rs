@@ -1,0 +1,73 @@
+//! The readers of files that may come from a stranger, each as a function of bytes that returns
+//! whatever the bytes are: a panic, an abort, or much time or memory is a fault.
+//!
+//! `fuzz/fuzz_targets` runs them with libFuzzer, guided by coverage; [`mutate`](mod@mutate) without
+//! it, on a stable compiler, with numbers that repeat.
+
+pub mod bytes;
+#[cfg(feature = "trainer")]
+pub mod data;
+pub mod kiosk;
+pub mod model;
+pub mod mutate;
+pub mod onnx;
+pub mod place;
+#[cfg(feature = "trainer")]
+pub mod run;
+#[cfg(feature = "trainer")]
+pub mod state;
+
+// The files of the kiosk's program that read a configuration.
+#[doc(hidden)]
+#[allow(missing_docs)]
+#[path = "../../../firmware-demo/src/bin/firmware-demo/config.rs"]
+pub mod config;
+#[doc(hidden)]
+#[allow(missing_docs)]
+#[path = "../../../firmware-demo/src/bin/firmware-demo/device.rs"]
+pub mod device;
+#[doc(hidden)]
+#[allow(missing_docs)]
+#[path = "../../../firmware-demo/src/bin/firmware-demo/options.rs"]
+pub mod options;
+
+/// A reader.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of the folder of its seeds in `fuzz/seeds`.
+    pub name: &'static str,
+    /// Tries some bytes.
+    pub run: fn(&[u8]),
+    /// Whether the seeds are text, so that words are worth more than bytes.
+    pub text: bool,
+    /// Executions of the short run, a few seconds of the tests' profile.
+    pub short: u32,
+}
+
+const fn target(name: &'static str, run: fn(&[u8]), text: bool, short: u32) -> Target {
+    Target { name, run, text, short }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("metadata", model::metadata, false, 5_000),
+    target("record", model::record, false, 3_000),
+    target("graph", model::graph, false, 500),
+    target("onnx", onnx::onnx, false, 5_000),
+    target("npy", onnx::npy, false, 50_000),
+    target("kiosk", kiosk::kiosk, true, 300),
+    #[cfg(feature = "trainer")]
+    target("recipe", run::recipe, true, 2_000),
+    #[cfg(feature = "trainer")]
+    target("checkpoint", run::checkpoint, false, 300),
+    #[cfg(feature = "trainer")]
+    target("state", state::state, false, 1_500),
+    #[cfg(feature = "trainer")]
+    target("safetensors", state::safetensors, false, 3_000),
+    #[cfg(feature = "trainer")]
+    target("idx", data::idx, false, 1_500),
+    #[cfg(feature = "trainer")]
+    target("zip", data::zip, false, 1_000),
+    #[cfg(feature = "trainer")]
+    target("image", data::image, false, 1_500),
+];

@@ -1,0 +1,49 @@
+//! Every reader with the same damaged inputs each time, a few seconds in all: what CI can do without
+//! a fuzzer. See `fuzz/README.md` for more.
+
+use std::time::{Duration, Instant};
+
+use fuzz_targets::mutate::{Random, next, seeds};
+use fuzz_targets::{TARGETS, Target};
+
+/// Longest that an input may take here.
+const SLOW: Duration = Duration::from_secs(10);
+
+fn try_it(target: &Target) {
+    let seeds = seeds(target);
+    for seed in &seeds {
+        (target.run)(seed);
+    }
+    let mut random = Random(1);
+    for i in 0..target.short {
+        let before = random.0;
+        let bytes = next(&mut random, &seeds, target.text);
+        let start = Instant::now();
+        let ended = std::panic::catch_unwind(|| (target.run)(&bytes));
+        let took = start.elapsed();
+        let again = format!("fuzz-targets {} --from {before} --count 1", target.name);
+        assert!(ended.is_ok(), "input {i} is a fault; repeat it with `{again}`");
+        assert!(took < SLOW, "input {i} takes {took:?}; repeat it with `{again}`");
+    }
+}
+
+fn named(name: &str) {
+    try_it(TARGETS.iter().find(|target| target.name == name).expect("a target"));
+}
+
+macro_rules! tests {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            named(stringify!($name));
+        })*
+
+        #[test]
+        fn no_target_is_left_out() {
+            let tested = [$(stringify!($name)),*];
+            assert!(TARGETS.iter().map(|target| target.name).eq(tested));
+        }
+    };
+}
+
+tests! { metadata record graph onnx npy kiosk recipe checkpoint state safetensors idx zip image }
