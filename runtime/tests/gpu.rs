@@ -283,7 +283,10 @@ fn branches_and_pictures() {
                 for (at, byte) in gpu.image(8).bytes().iter().enumerate() {
                     let value = last[at % output.c * output.plane() + at / output.c];
                     let exact = ((value - black) / (white - black) * 255.0).clamp(0.0, 255.0);
-                    assert!((f32::from(*byte) - exact).abs() < 0.51, "{name}, byte {at}");
+                    let off = (f32::from(*byte) - exact).abs();
+                    // Half a step, and the rounding of a feature map of 16 bits.
+                    let most = if half { 0.5 + 127.5 / 2048.0 } else { 0.501 };
+                    assert!(off < most, "{name}, half {half}, byte {at}: off by {off}");
                 }
             }
         }
