@@ -239,8 +239,8 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
             assert!(arena[need..].iter().all(|v| *v == CANARY), "{name}");
         }
     }
-    // No holes: all that must be there at once, and the scratch of the layer.
-    for (name, graph) in cases().into_iter().take(3) {
+    // No holes in a U-Net and a ResNet: what must be there at once, and the scratch of the layer.
+    for (name, graph) in cases().into_iter().filter(|(name, _)| name.ends_with("net")) {
         let record = Buffer::from(graph.to_record().unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         let layers = model.layers();

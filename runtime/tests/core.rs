@@ -425,7 +425,7 @@ fn graphs_that_are_not_generators() {
 /// Firmware has a few kilobytes of stack: parsing must not need many times the size of a model.
 #[test]
 fn parsing_and_generating_fit_a_small_stack() {
-    const STACK: usize = 40 << 10;
+    const STACK: usize = 5 * size_of::<Model<'_>>();
     assert!(size_of::<Model<'_>>() < 12 << 10, "{}", size_of::<Model<'_>>());
     let record = Buffer::from(dcgan().quantize(0..1).unwrap());
     let work = move || {
