@@ -239,8 +239,8 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
             assert!(arena[need..].iter().all(|v| *v == CANARY), "{name}");
         }
     }
-    // No holes in a U-Net and a ResNet: what must be there at once, and the scratch of the layer.
-    for (name, graph) in cases().into_iter().filter(|(name, _)| name.ends_with("net")) {
+    // What must be there at once, and the scratch of the layer, with few holes.
+    for (name, graph) in cases() {
         let record = Buffer::from(graph.to_record().unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         let layers = model.layers();
@@ -254,7 +254,8 @@ fn arenas_are_exact_and_skips_take_no_more_than_themselves() {
             let live: usize = live.map(|(_, l)| l.output.values()).sum();
             input + live + layers[i].output.values() + plan::scratch_len(&layers[i])
         });
-        assert_eq!(Some(model.arena_len()), need.max(), "{name}");
+        let (least, len) = (need.max().unwrap(), model.arena_len());
+        assert!(least <= len && len <= least + least / 5, "{name}: {len} for {least}");
     }
     // Blocks in a row need no more than one: its input, and input and output of a layer within.
     let blocks = |n: usize| {
