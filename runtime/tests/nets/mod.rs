@@ -177,6 +177,24 @@ pub fn cases() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
+        (
+            "activations",
+            graph(
+                picture(3, 8),
+                &[
+                    ("a", reflect(6, 3, 1), Activation::Silu, "", ""),
+                    ("b", NORM, Activation::Gelu, "", ""),
+                    ("c", Op::Add, Activation::Mish, "", "a"),
+                    ("d", Op::Concat { channels: 6 }, Activation::Elu(0.7), "", "b"),
+                    ("e", conv(6, 3, 1, 1), Activation::Selu, "", ""),
+                    ("f", Op::Add, Activation::GeluTanh, "", "c"),
+                    ("g", NORM, Activation::Softplus, "", ""),
+                    ("h", Op::Concat { channels: 6 }, Activation::Clip(-1.0, 2.0), "", "f"),
+                    ("i", NORM, Activation::Clip(-0.5, 1.5), "", ""),
+                    ("out", up(4), Activation::Tanh, "", ""),
+                ],
+            ),
+        ),
     ]
 }
 
