@@ -109,11 +109,6 @@ impl Search<'_> {
             return;
         }
         match guess::steps(self.state, parts, self.assumed) {
-            // Read backward, a discriminator makes images too.
-            Ok(_) if is_critic(parts, prefix) => {
-                let what = format!("{} begins with an image", shown(prefix));
-                self.why.push((prefix.into(), ImportError::Unclear(what)));
-            }
             Ok(guess) => {
                 let names = parts.iter().map(|p| p.name.clone()).collect();
                 self.found.push((prefix.into(), names, guess));
@@ -164,22 +159,21 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// Whether the network under a prefix begins with an image and ends in one number.
-fn is_critic(parts: &[Part], prefix: &str) -> bool {
-    let kernel = |p: &Part| match p.kind {
-        Kind::Kernel { a, b, .. } => Some((a, b)),
-        _ => None,
-    };
-    let own = || parts.iter().filter(|p| prefix.is_empty() || is_under(&p.name, prefix));
-    let (first, last) = (own().find_map(kernel), own().filter_map(kernel).last());
-    matches!((first, last), (Some((_, 1 | 3)), Some((1, _))))
-}
-
 /// The most telling of several reasons: networks by name, or the one reason.
 fn why_not(parts: &[Part], why: Vec<(String, ImportError)>) -> String {
+    let images = |n: usize| [1, 3].contains(&n);
     let mut lines = Vec::new();
     for (name, error) in &why {
-        match is_critic(parts, name) {
+        let kernels: Vec<(usize, usize)> = parts
+            .iter()
+            .filter(|p| name.is_empty() || is_under(&p.name, name))
+            .filter_map(
+                |p| if let Kind::Kernel { a, b, .. } = p.kind { Some((a, b)) } else { None },
+            )
+            .collect();
+        let critic =
+            matches!((kernels.first(), kernels.last()), (Some((_, b)), Some((1, _))) if images(*b));
+        match critic {
             true => lines.push(format!(
                 "{} is a discriminator: it begins with an image and ends in one number",
                 shown(name)
@@ -306,7 +300,7 @@ mod tests {
         };
         let d: [(&str, &[usize]); 2] =
             [("netD.main.0.weight", &[4, 3, 4, 4]), ("netD.main.2.weight", &[1, 4, 4, 4])];
-        let cases: [(State, Option<&str>, &str); 8] = [
+        let cases: [(State, Option<&str>, &str); 10] = [
             (without("netG.main.1.running_var"), None, "netG.main.1.running_var is missing"),
             (without("netG.main.1.bias"), None, "netG.main.1.bias is missing"),
             (
@@ -317,6 +311,12 @@ mod tests {
             (with("netG.main.1.running_mean", &[9]), None, "netG.main.1"),
             (with("netG.main.9.weight", &[8, 4, 4, 3]), None, "a kernel of 4 x 3"),
             (state(&d), None, "netD.main is a discriminator"),
+            (
+                state(&[("enc.0.weight", &[8, 3, 4, 4]), ("enc.2.weight", &[6, 8, 4, 4])]),
+                None,
+                "reads as a discriminator or an encoder",
+            ),
+            (state(&[("a.weight", &[80, 784]), ("b.weight", &[64, 80])]), None, "b.weight"),
             (state(&[("x.table", &[3, 3])]), None, "it holds 1 tensors such as x.table"),
             (state(&WHOLE), Some("ema"), "no network's names have \"ema\" in them; there are netG"),
         ];
@@ -354,7 +354,7 @@ mod tests {
             ["tconv1", "tconv2", "out"],
             ["block_1", "block_2", "block_3"],
             // By their shapes, in the only order that fits.
-            ["z_first", "middle", "a_last"],
+            ["b_first", "c_middle", "a_last"],
         ];
         for names in names {
             let mut all = State::new();

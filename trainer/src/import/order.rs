@@ -64,6 +64,13 @@ pub(super) fn chain(
     let links = links(parts)?;
     let mut search = Search { links: &links, image, found: vec![], steps: 0 };
     search.follow(At::Latent, &mut vec![], true);
+    if search.found.is_empty() && is_encoder(&links) {
+        return Err(ImportError::Unclear(
+            "reads as a discriminator or an encoder in the order of its names; if it is a \
+             generator, list its layers in a file for --layers"
+                .into(),
+        ));
+    }
     if search.found.is_empty() {
         search.follow(At::Latent, &mut vec![], false);
     }
@@ -81,6 +88,14 @@ pub(super) fn chain(
             )))
         }
     }
+}
+
+/// Whether the layers, in the order of their names, are convolutions from an image. The shapes of a
+/// generator are the same backwards.
+fn is_encoder(links: &[Link]) -> bool {
+    let kernels: Vec<&Link> = links.iter().take_while(|l| l.role != Role::Dense).collect();
+    let from_image = kernels.first().is_some_and(|l| [1, 3, 4].contains(&l.out));
+    from_image && kernels.windows(2).all(|pair| pair[0].inputs == pair[1].out)
 }
 
 /// Every layer with its role. Of square kernels both roles fit; names and the other kernels decide.
@@ -130,7 +145,8 @@ impl Search<'_> {
         if chain.len() == self.links.len() {
             let ends = match at {
                 At::Map(c) => [1, 3, 4].contains(&c),
-                At::Flat(n) => is_image(n, self.image),
+                // An encoder makes less than it reads.
+                At::Flat(n) => is_image(n, self.image) && chain[0].inputs <= n,
                 At::Latent => false,
             };
             if ends && !self.found.contains(chain) {
