@@ -464,8 +464,12 @@ fn name_of(op: &Op) -> &'static str {
     match op {
         Op::Dense { .. } => "dense",
         Op::Conv { .. } => "conv",
+        Op::ReflectConv { .. } => "reflect_conv",
         Op::ConvTranspose { .. } => "conv_transpose",
         Op::Affine => "batch_norm",
+        Op::InstanceNorm { .. } => "instance_norm",
+        Op::Add => "add",
+        Op::Concat { .. } => "concat",
         Op::Resize { .. } => "upsample",
         Op::Reshape { .. } => "reshape",
         Op::Activate => "activation",
