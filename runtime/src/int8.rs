@@ -176,9 +176,9 @@ pub(crate) fn joined(
 
 /// A channel to be normalized, in integers.
 ///
-/// With `n` pixels `x`, their sum `s1` and that of their squares `s2`, the normalized value is `(n x
-/// - s1) / sqrt(n s2 - s1^2 + n^2 epsilon)`. The root is that of an integer scaled by a power of 4
-/// to 62 bits, so that the quotient of factor and root has 31.
+/// With `n` pixels `x`, their sum `s1` and that of their squares `s2`, the normalized value is
+/// `(n x - s1) / sqrt(n s2 - s1^2 + n^2 epsilon)`. The root is that of an integer scaled by a power
+/// of 4 to 62 bits, so that the quotient of factor and root has 31.
 #[derive(Clone, Copy)]
 pub(crate) struct Norm {
     n: i64,

@@ -378,7 +378,8 @@ fn hostile_branches_are_errors() {
 #[test]
 fn graphs_that_do_not_fit_are_errors() {
     let (_, unet) = cases().remove(1);
-    let damage: [(fn(&mut Graph), &str); 8] = [
+    type Damage = fn(&mut Graph);
+    let damage: [(Damage, &str); 8] = [
         (|g| g.layers[6].from = Some("out".into()), "reads \"out\", which no earlier layer makes"),
         (|g| g.layers[6].from = Some("e1".into()), "the second input is 9 x 4 x 4, not 9 x 8 x 8"),
         (|g| g.layers[6].from = None, "the inputs that it names are too few or too many"),
