@@ -50,24 +50,24 @@ const fn target(name: &'static str, run: fn(&[u8]), text: bool, short: u32) -> T
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    target("metadata", model::metadata, false, 5_000),
-    target("record", model::record, false, 3_000),
-    target("graph", model::graph, false, 500),
-    target("onnx", onnx::onnx, false, 5_000),
-    target("npy", onnx::npy, false, 50_000),
-    target("kiosk", kiosk::kiosk, true, 300),
+    target("metadata", model::metadata, false, 1_500),
+    target("record", model::record, false, 1_000),
+    target("graph", model::graph, false, 150),
+    target("onnx", onnx::onnx, false, 1_500),
+    target("npy", onnx::npy, false, 10_000),
+    target("kiosk", kiosk::kiosk, true, 100),
     #[cfg(feature = "trainer")]
-    target("recipe", run::recipe, true, 2_000),
+    target("recipe", run::recipe, true, 500),
     #[cfg(feature = "trainer")]
-    target("checkpoint", run::checkpoint, false, 300),
+    target("checkpoint", run::checkpoint, false, 80),
     #[cfg(feature = "trainer")]
-    target("state", state::state, false, 1_500),
+    target("state", state::state, false, 400),
     #[cfg(feature = "trainer")]
-    target("safetensors", state::safetensors, false, 3_000),
+    target("safetensors", state::safetensors, false, 800),
     #[cfg(feature = "trainer")]
-    target("idx", data::idx, false, 1_500),
+    target("idx", data::idx, false, 400),
     #[cfg(feature = "trainer")]
-    target("zip", data::zip, false, 1_000),
+    target("zip", data::zip, false, 300),
     #[cfg(feature = "trainer")]
-    target("image", data::image, false, 1_500),
+    target("image", data::image, false, 400),
 ];

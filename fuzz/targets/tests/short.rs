@@ -1,5 +1,5 @@
 //! Every reader with the same damaged inputs each time, a few seconds in all: what CI can do without
-//! a fuzzer. See `fuzz/README.md` for more.
+//! a fuzzer. `POCKET_GAN_FUZZ=5` tries five times as many. See `fuzz/README.md` for more.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,18 @@ use fuzz_targets::{TARGETS, Target};
 /// Longest that an input may take here.
 const SLOW: Duration = Duration::from_secs(10);
 
+/// How many times the usual number of inputs to try.
+fn times() -> u32 {
+    std::env::var("POCKET_GAN_FUZZ").map_or(1, |times| times.parse().expect("a number of times"))
+}
+
 fn try_it(target: &Target) {
     let seeds = seeds(target);
     for seed in &seeds {
         (target.run)(seed);
     }
     let mut random = Random(1);
-    for i in 0..target.short {
+    for i in 0..target.short * times() {
         let before = random.0;
         let bytes = next(&mut random, &seeds, target.text);
         let start = Instant::now();
