@@ -4,14 +4,15 @@ use core::fmt;
 
 use crate::backend::Backend;
 use crate::cast;
-use crate::image::Image;
+use crate::image::{self, Image, PictureLength};
 use crate::int8;
 use crate::latent::{Latent, LatentLength};
-use crate::layer::{Layer, Weights};
+use crate::layer::{Input, Precision, Weights};
+use crate::layout::padded;
 use crate::model::Model;
 use crate::op;
 use crate::packed;
-use crate::plan;
+use crate::plan::{self, Split};
 use crate::simd::{self, Isa, Part, Places};
 
 /// A model and the memory to run it in.
@@ -86,10 +87,11 @@ impl<'a> Cpu<'a> {
         self.isa
     }
 
-    /// Makes one image, which borrows the arena until the next one is made.
+    /// Makes one image from a latent. It borrows the arena until the next one is made.
     ///
     /// # Errors
-    /// [`LatentLength`] if a latent of given values does not have the model's length.
+    /// [`LatentLength`] if a latent of given values does not have the model's length, or the model
+    /// takes a picture.
     pub fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
         self.watched(latent, |_, _| ())
     }
@@ -102,46 +104,91 @@ impl<'a> Cpu<'a> {
     pub fn watched(
         &mut self,
         latent: &Latent<'_>,
-        mut watch: impl FnMut(usize, &[f32]),
+        watch: impl FnMut(usize, &[f32]),
     ) -> Result<Image<'_>, LatentLength> {
         begin(self.model, self.arena, latent)?;
-        for (i, layer) in self.model.layers().iter().enumerate() {
-            self.step(i, layer);
+        Ok(self.run(watch))
+    }
+
+    /// Makes one image from the pixels of another: row by row, one byte per pixel for gray and red,
+    /// green and blue for color, of the size and channels of [`Input::Picture`]. The image borrows
+    /// the arena until the next one is made.
+    ///
+    /// ```
+    /// use runtime::{Cpu, Input, Model};
+    ///
+    /// fn first_pixel(model: &Model, arena: &mut [f32], pixels: &[u8]) -> Option<[u8; 3]> {
+    ///     let mut cpu = Cpu::new(model, arena).ok()?;
+    ///     let image = cpu.translate(pixels).ok()?;
+    ///     Some(image.pixel(0, 0))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PictureLength`] if the number of bytes is not that of the picture, or the model takes a
+    /// latent.
+    pub fn translate(&mut self, pixels: &[u8]) -> Result<Image<'_>, PictureLength> {
+        self.translate_watched(pixels, |_, _| ())
+    }
+
+    /// [`Cpu::translate`], calling `watch` as [`Cpu::watched`] does.
+    ///
+    /// # Errors
+    /// As [`Cpu::translate`].
+    pub fn translate_watched(
+        &mut self,
+        pixels: &[u8],
+        watch: impl FnMut(usize, &[f32]),
+    ) -> Result<Image<'_>, PictureLength> {
+        begin_picture(self.model, self.arena, pixels)?;
+        Ok(self.run(watch))
+    }
+
+    /// Runs all layers on the input in the arena.
+    fn run(&mut self, mut watch: impl FnMut(usize, &[f32])) -> Image<'_> {
+        let layers = self.model.layers();
+        for (i, layer) in layers.iter().enumerate() {
+            self.step(i);
             match layer.weights {
                 Weights::Int8(_) => watch(i, &[]),
                 Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
-                    watch(i, plan::output(self.arena, i, layer));
+                    watch(i, plan::output(self.arena, layers, i));
                 }
             }
         }
-        Ok(finish(self.model, self.arena))
+        finish(self.model, self.arena)
     }
 
     /// Runs layer `i`.
-    fn step(&mut self, i: usize, layer: &Layer<'_>) {
+    fn step(&mut self, i: usize) {
+        let layers = self.model.layers();
+        let layer = &layers[i];
         let scratch_len = plan::scratch_len(layer);
         if let Weights::Int8(int8) = &layer.weights {
-            let (x, scratch, y) = plan::split(cast::bytes_mut(self.arena), i, layer);
+            let Split { x, other, scratch, y } =
+                plan::split(cast::bytes_mut(self.arena), layers, i);
             return match self.isa {
-                None => int8::reference(layer, int8, x, y),
+                None => int8::reference(layer, int8, [x, other], y),
                 Some(isa) => {
                     let scratch = &mut scratch[..scratch_len];
-                    simd::bytes(isa, (layer, int8), Part::WHOLE, x, scratch, Places::new(y));
+                    let y = Places::new(y);
+                    simd::bytes(isa, (layer, int8), Part::WHOLE, [x, other], scratch, y);
                 }
             };
         }
-        let (x, scratch, y) = plan::split(self.arena, i, layer);
+        let Split { x, other, scratch, y } = plan::split(self.arena, layers, i);
         match (self.isa, layer.weights) {
             (Some(isa), _) => {
                 let scratch = &mut scratch[..scratch_len];
-                simd::floats(isa, layer, Part::WHOLE, x, scratch, Places::new(y));
+                simd::floats(isa, layer, Part::WHOLE, [x, other], scratch, Places::new(y));
             }
             (None, Weights::Float { weight, bias }) => {
-                op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
+                let shapes = [layer.input, layer.output];
+                op::reference(&layer.op, shapes, [x, other], weight, bias, y);
                 layer.activation.apply(y);
             }
             (None, Weights::Packed { .. } | Weights::Half { .. } | Weights::Int8(_)) => {
-                packed::reference(layer, x, y);
+                packed::reference(layer, [x, other], y);
             }
         }
     }
@@ -165,10 +212,51 @@ pub(crate) fn begin(
     arena: &mut [f32],
     latent: &Latent<'_>,
 ) -> Result<(), LatentLength> {
-    let length = model.latent();
+    let length = match model.input() {
+        Input::Latent(length) => length,
+        Input::Picture(_) => return Err(LatentLength { need: 0, got: latent.len().unwrap_or(0) }),
+    };
     latent.fill_for(&mut arena[..length], model.classes())?;
-    if let Some(scale) = model.latent_scale() {
+    if let Some(scale) = model.input_scale() {
         scale.apply(cast::bytes_mut(arena), length);
+    }
+    Ok(())
+}
+
+/// Writes the pixels of a picture to where layers read them.
+pub(crate) fn begin_picture(
+    model: &Model<'_>,
+    arena: &mut [f32],
+    pixels: &[u8],
+) -> Result<(), PictureLength> {
+    let got = pixels.len();
+    let shape = match model.input() {
+        Input::Picture(shape) if shape.values() == got => shape,
+        Input::Picture(shape) => return Err(PictureLength { need: Some(shape), got }),
+        Input::Latent(_) => return Err(PictureLength { need: None, got }),
+    };
+    match (model.input_scale(), model.precision()) {
+        (Some(scale), _) => {
+            let to = cast::bytes_mut(arena).chunks_exact_mut(padded(shape.c));
+            for (to, pixel) in to.zip(pixels.chunks_exact(shape.c)) {
+                for (to, byte) in to.iter_mut().zip(pixel) {
+                    *to = scale.of(image::value(*byte));
+                }
+            }
+        }
+        (None, Precision::F32) => {
+            let planes = arena.chunks_exact_mut(shape.plane()).take(shape.c);
+            for (channel, plane) in planes.enumerate() {
+                for (to, byte) in plane.iter_mut().zip(pixels[channel..].iter().step_by(shape.c)) {
+                    *to = image::value(*byte);
+                }
+            }
+        }
+        (None, Precision::Packed | Precision::F16 | Precision::Int8) => {
+            for (to, byte) in arena.iter_mut().zip(pixels) {
+                *to = image::value(*byte);
+            }
+        }
     }
     Ok(())
 }
@@ -176,15 +264,11 @@ pub(crate) fn begin(
 /// The image in the arena after the last layer.
 pub(crate) fn finish<'m>(model: &Model<'_>, arena: &'m [f32]) -> Image<'m> {
     let layers = model.layers();
-    let last = &layers[layers.len() - 1];
-    match last.weights {
-        Weights::Int8(_) => {
-            let bytes = plan::output(cast::bytes(arena), layers.len() - 1, last);
-            Image::from_bytes(bytes, last.output)
-        }
+    let (i, shape) = (layers.len() - 1, model.output());
+    match layers[i].weights {
+        Weights::Int8(_) => Image::from_bytes(plan::output(cast::bytes(arena), layers, i), shape),
         Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
-            let values = plan::output(arena, layers.len() - 1, last);
-            Image::new(values, last.output, model.range())
+            Image::new(plan::output(arena, layers, i), shape, model.range())
         }
     }
 }

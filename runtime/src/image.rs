@@ -1,6 +1,42 @@
 //! The result of a generator, as pixels.
 
+use core::fmt;
+
 use crate::op::Shape;
+
+/// The pixels of a picture do not suit a model: their number of bytes is not what it needs, or it
+/// takes no picture at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureLength {
+    /// Shape of the picture that the model needs; `None` if its input is a latent.
+    pub need: Option<Shape>,
+    /// Number of bytes.
+    pub got: usize,
+}
+
+impl fmt::Display for PictureLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.need {
+            None => write!(f, "the model takes a latent, not a picture: generate from one"),
+            Some(shape) => write!(
+                f,
+                "the picture has {} bytes, the model needs {}: {} rows of {} pixels of {}",
+                self.got,
+                shape.values(),
+                shape.h,
+                shape.w,
+                shape.c
+            ),
+        }
+    }
+}
+
+impl core::error::Error for PictureLength {}
+
+/// The value of a byte of a picture that a model reads: -1 for black, 1 for white.
+pub(crate) fn value(byte: u8) -> f32 {
+    byte as f32 / 127.5 - 1.0
+}
 
 /// An image, borrowed from the arena in which it was made.
 ///

@@ -7,13 +7,14 @@
 //! integer product, an addition and a shift. Only `Graph::quantize` knows the scales: at run time
 //! there are only integers.
 
-use crate::layer::{Int8, Layer};
+use crate::layer::{Int8, JOINED, Layer};
 use crate::layout::{LANES, Layout, padded};
 use crate::op::{self, Op};
+use crate::sqrt;
 
-/// How the latent of an int8 model becomes bytes: `round(v * factor) + zero`.
+/// How the input of an int8 model becomes bytes: `round(v * factor) + zero`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LatentScale {
+pub struct InputScale {
     /// Steps per unit.
     pub factor: f32,
     /// The byte of 0.
@@ -27,24 +28,28 @@ pub fn requantize(sum: i32, scale: i32, shift: u32, (offset, top): (i64, i64)) -
     (((product + (1 << (shift - 1))) >> shift) + offset).clamp(0, top) as i32
 }
 
-impl LatentScale {
-    /// Turns the first `n` values (`f32`) of `bytes` into `n` bytes in the same place. Each takes
-    /// one IEEE 754 product and sum, so the bytes are the same on every device.
+impl InputScale {
+    /// The byte of a value: one IEEE 754 product and sum, so it is the same on every device.
+    #[inline(always)]
+    pub(crate) fn of(self, v: f32) -> u8 {
+        // The conversion truncates and saturates, and NaN becomes 0.
+        (v * self.factor + (self.zero as f32 + 0.5)) as u8
+    }
+
+    /// Turns the first `n` values (`f32`) of `bytes` into `n` bytes in the same place.
     pub(crate) fn apply(self, bytes: &mut [u8], n: usize) {
         for at in 0..n {
             let v = &bytes[4 * at..][..4];
-            let v = f32::from_le_bytes([v[0], v[1], v[2], v[3]]);
-            // The conversion truncates and saturates, and NaN becomes 0.
-            bytes[at] = (v * self.factor + (self.zero as f32 + 0.5)) as u8;
+            bytes[at] = self.of(f32::from_le_bytes([v[0], v[1], v[2], v[3]]));
         }
     }
 }
 
 /// The obvious loop of a layer: the specification of every faster one. `x` and `y` have their
 /// channels last, padded as [`crate::layout::stored`] says.
-pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
+pub fn reference(layer: &Layer<'_>, int8: &Int8<'_>, [x, other]: [&[u8]; 2], y: &mut [u8]) {
     let Some(layout) = layer.layout() else {
-        return unblocked(layer, int8, x, y);
+        return unblocked(layer, int8, [x, other], y);
     };
     let depth = layout.depth();
     for group in 0..layout.groups() {
@@ -89,15 +94,139 @@ fn sum(
     sum
 }
 
-/// Layers that are not in blocks, on padded pixels: they scale each channel, or only move values.
-pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, x: &[u8], y: &mut [u8]) {
-    let strides = [padded(layer.input.c), padded(layer.output.c)];
-    if layer.op != Op::Affine {
-        return op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+/// Layers that are not in blocks, on padded pixels: they scale or normalize each channel, join two
+/// inputs, or only move values.
+pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, [x, other]: [&[u8]; 2], y: &mut [u8]) {
+    let channels = [layer.input.c, layer.other_input().c, layer.output.c];
+    let [first, second, after] = channels.map(padded);
+    match layer.op {
+        Op::Affine => {
+            for (x, y) in x.chunks_exact(first).zip(y.chunks_exact_mut(after)) {
+                for (of, (x, y)) in x.iter().zip(y).take(layer.input.c).enumerate() {
+                    *y = finish(int8, of, *x as i32 * int8.weight[of] as i32);
+                }
+            }
+        }
+        Op::InstanceNorm { epsilon } => {
+            let n = layer.input.plane() as u64;
+            for c in 0..layer.input.c {
+                let pixels = || x[c..].iter().step_by(first).map(|x| u64::from(*x));
+                let sums = (pixels().sum(), pixels().map(|x| x * x).sum());
+                let norm = Norm::new(n, sums, epsilon, int8, c);
+                for (x, y) in x[c..].iter().zip(&mut y[c..]).step_by(first) {
+                    *y = norm.byte(*x, int8);
+                }
+            }
+        }
+        Op::Add => {
+            for ((x, other), y) in x.iter().zip(other).zip(y) {
+                *y = added(*x, *other, int8);
+            }
+        }
+        Op::Concat { .. } => {
+            let pixels = x.chunks_exact(first).zip(other.chunks_exact(second));
+            for ((x, other), y) in pixels.zip(y.chunks_exact_mut(after)) {
+                joined(x, other, channels, int8.table, y);
+            }
+        }
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ReflectConv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => op::moved(&layer.op, [layer.input, layer.output], [first, after], x, y),
     }
-    for (x, y) in x.chunks_exact(strides[0]).zip(y.chunks_exact_mut(strides[1])) {
-        for (of, (x, y)) in x.iter().zip(y).take(layer.input.c).enumerate() {
-            *y = finish(int8, of, *x as i32 * int8.weight[of] as i32);
+}
+
+/// The byte of the sum of two bytes: [`Int8::scale`] has their factors and [`Int8::bias`] what is
+/// added to the products, in 32 bits modulo 2^32.
+#[inline(always)]
+pub(crate) fn added(x: u8, other: u8, int8: &Int8<'_>) -> u8 {
+    let products = (x as i32).wrapping_mul(int8.scale[0]);
+    let sum = products.wrapping_add((other as i32).wrapping_mul(int8.scale[1]));
+    let half = 1 << (int8.shift - 1);
+    let v = sum.wrapping_add(int8.bias[0]).wrapping_add(half) >> int8.shift;
+    let (offset, top) = int8.span();
+    let v = v.saturating_add(offset as i32).clamp(0, top as i32);
+    match int8.table {
+        [] => v as u8,
+        table => table[v as usize],
+    }
+}
+
+/// The bytes of one pixel after those of another, each as the table has them.
+#[inline(always)]
+pub(crate) fn joined(
+    x: &[u8],
+    other: &[u8],
+    [first, _, _]: [usize; 3],
+    table: &[u8],
+    y: &mut [u8],
+) {
+    let (to, rest) = y.split_at_mut(first);
+    let (of_x, of_other) = table.split_at(JOINED / 2);
+    for (y, x) in to.iter_mut().zip(x) {
+        *y = of_x[*x as usize];
+    }
+    for (y, x) in rest.iter_mut().zip(other) {
+        *y = of_other[*x as usize];
+    }
+}
+
+/// A channel to be normalized, in integers.
+///
+/// With `n` pixels `x`, their sum `s1` and that of their squares `s2`, the normalized value is
+/// `(n x - s1) / sqrt(n s2 - s1^2 + n^2 epsilon)`. The root is that of an integer scaled by a power
+/// of 4 to 62 bits, so that the quotient of factor and root has 31.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm {
+    n: i64,
+    sum: i64,
+    factor: i64,
+    shift: i32,
+    bias: i64,
+}
+
+/// Bits of the fraction to which a normalized value is rounded before the bias is added.
+const FRACTION: i32 = 8;
+
+impl Norm {
+    /// From the number of pixels of channel `c`, their sum and that of their squares.
+    pub fn new(
+        n: u64,
+        (sum, squares): (u64, u64),
+        epsilon: f32,
+        int8: &Int8<'_>,
+        c: usize,
+    ) -> Norm {
+        // One product of each size, rounded: the same on every device.
+        let extra = ((n * n) as f64 * epsilon as f64) as u64;
+        let spread = (n * squares - sum * sum).saturating_add(extra).max(1);
+        let double = spread.leading_zeros().saturating_sub(2) / 2;
+        let root = sqrt::integer(spread << (2 * double)) as i64;
+        Norm {
+            n: n as i64,
+            sum: sum as i64,
+            factor: ((int8.scale[c] as i64) << 31) / root,
+            shift: 31 + int8.shift as i32 - double as i32 - FRACTION,
+            bias: int8.bias[c] as i64 + (1 << (FRACTION - 1)),
+        }
+    }
+
+    /// The byte that a byte becomes.
+    #[inline(always)]
+    pub fn byte(&self, x: u8, int8: &Int8<'_>) -> u8 {
+        let product = (self.n * x as i64 - self.sum) * self.factor;
+        let fine = match self.shift {
+            shift @ 0.. => product >> shift,
+            shift => product << -shift,
+        };
+        let (offset, top) = int8.span();
+        let v = (((fine + self.bias) >> FRACTION) + offset).clamp(0, top);
+        match int8.table {
+            [] => v as u8,
+            table => table[v as usize],
         }
     }
 }
@@ -133,7 +262,7 @@ mod tests {
         for (to, v) in bytes.chunks_exact_mut(4).zip(values) {
             to.copy_from_slice(&v.to_le_bytes());
         }
-        LatentScale { factor: 32.0, zero: 128 }.apply(&mut bytes, 7);
+        InputScale { factor: 32.0, zero: 128 }.apply(&mut bytes, 7);
         assert_eq!(bytes[..7], [128, 160, 96, 255, 0, 0, 129]);
     }
 }

@@ -9,6 +9,8 @@
 
 use core::fmt;
 
+use crate::sqrt::sqrt;
+
 /// Where the values of a latent come from.
 ///
 /// ```
@@ -34,18 +36,22 @@ enum Source<'a> {
     Between(u64, u64, f32),
 }
 
-/// A latent of given values does not have the length that a model needs.
+/// A latent does not suit a model: given values do not have the length that it needs, or it takes
+/// no latent at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatentLength {
-    /// Length that the model needs.
+    /// Length that the model needs; 0 if its input is a picture.
     pub need: usize,
-    /// Length of the latent.
+    /// Length of the latent; 0 if it can have any.
     pub got: usize,
 }
 
 impl fmt::Display for LatentLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the latent has {} values, the model needs {}", self.got, self.need)
+        match self.need {
+            0 => write!(f, "the model takes a picture, not a latent: translate one"),
+            need => write!(f, "the latent has {} values, the model needs {need}", self.got),
+        }
     }
 }
 
@@ -87,6 +93,14 @@ impl<'a> Latent<'a> {
     /// [`LatentLength`] if given values do not have the length of `z`.
     pub fn fill(&self, z: &mut [f32]) -> Result<(), LatentLength> {
         self.fill_for(z, 0)
+    }
+
+    /// Number of given values; `None` if it fits any length.
+    pub(crate) fn len(&self) -> Option<usize> {
+        match self.source {
+            Source::Values(values) => Some(values.len()),
+            Source::Seed(_) | Source::Between(..) => None,
+        }
     }
 
     /// Writes the latent of a model of `labels` classes: its values, followed by one value per
@@ -301,18 +315,6 @@ fn ln(x: f64) -> f64 {
     let s2 = s * s;
     let series = (0..12).rev().fold(0.0, |sum, k| sum * s2 + 1.0 / (2 * k + 1) as f64);
     e as f64 * core::f64::consts::LN_2 + 2.0 * s * series
-}
-
-/// Square root by Newton's method, starting with half the exponent; 0 unless `x` is positive.
-fn sqrt(x: f64) -> f64 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    let mut y = f64::from_bits((x.to_bits() >> 1) + (1023 << 51));
-    for _ in 0..6 {
-        y = 0.5 * (y + x / y);
-    }
-    y
 }
 
 /// Sine from 0 to pi, with an error below 1e-15: the Taylor series about 0, mirrored at pi / 2.

@@ -1,10 +1,48 @@
 //! One layer of a model, its weights borrowed from a record.
 
-use crate::layout::{Layout, stored};
+use crate::layout::{Layout, padded, stored};
 use crate::op::{Activation, Op, Shape};
 
 /// Most layers of a model: a model stores that many in place, without an allocator.
-pub const LAYERS: usize = 32;
+pub const LAYERS: usize = 48;
+
+/// What a model makes its picture from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A latent of that many values.
+    Latent(usize),
+    /// A picture of that shape, gray or in color. Black is -1 and white 1.
+    Picture(Shape),
+}
+
+impl Input {
+    /// Its shape as the first layer reads it.
+    pub fn shape(self) -> Shape {
+        match self {
+            Input::Latent(n) => Shape::new(n, 1, 1),
+            Input::Picture(shape) => shape,
+        }
+    }
+}
+
+/// A tensor that a layer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The model's input.
+    Input,
+    /// The output of the layer of that number.
+    Layer(u16),
+}
+
+impl Source {
+    /// What layer `i` reads unless it says otherwise: the output of the layer before.
+    pub(crate) fn before(i: usize) -> Source {
+        match i {
+            0 => Source::Input,
+            _ => Source::Layer(i as u16 - 1),
+        }
+    }
+}
 
 /// How the numbers of a model are stored and computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +70,25 @@ impl Precision {
     }
 }
 
+/// Where the output of a layer lies, and what is in use while the layer runs: in values, or in bytes
+/// for an int8 layer. See [`crate::plan`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Whether the offset counts from the back of the arena.
+    pub back: bool,
+    /// Distance from that end.
+    pub offset: usize,
+    /// The last layer that reads it.
+    pub until: u16,
+    /// Length in use at the front and at the back of the arena.
+    pub used: [usize; 2],
+}
+
+impl Place {
+    /// That of the model's input, and of layers without a plan.
+    pub const FRONT: Place = Place { back: false, offset: 0, until: 0, used: [0; 2] };
+}
+
 /// One layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
@@ -41,7 +98,11 @@ pub struct Layer<'a> {
     pub op: Op,
     /// What is applied to each output value.
     pub activation: Activation,
-    /// Shape of the input.
+    /// What it reads.
+    pub from: Source,
+    /// The second input of an operation that joins two.
+    pub other: Option<Source>,
+    /// Shape of the input, the first one if there are two.
     pub input: Shape,
     /// Shape of the output.
     pub output: Shape,
@@ -49,6 +110,8 @@ pub struct Layer<'a> {
     pub image: bool,
     /// Its weights and biases.
     pub weights: Weights<'a>,
+    /// Where its output lies.
+    pub(crate) place: Place,
 }
 
 /// The weights and biases of a layer. The slices of an operation that only moves values are empty.
@@ -61,8 +124,8 @@ pub enum Weights<'a> {
         /// One value per output channel; empty means zero.
         bias: &'a [f32],
     },
-    /// In blocks; activations have their channels last. Of [`Op::Affine`], both have one value per
-    /// channel.
+    /// In blocks; activations have their channels last. Of [`Op::Affine`] and
+    /// [`Op::InstanceNorm`], both have one value per channel.
     Packed {
         /// See [`Layout::weight`].
         weight: &'a [f32],
@@ -80,7 +143,8 @@ pub enum Weights<'a> {
     Int8(Int8<'a>),
 }
 
-/// The integers of an int8 layer. Those of [`Op::Affine`] have one value per channel.
+/// The integers of an int8 layer. Those of [`Op::Affine`] and [`Op::InstanceNorm`] have one value
+/// per channel; see [`crate::int8`] for operations that join.
 #[derive(Clone, Copy, Debug)]
 pub struct Int8<'a> {
     /// See [`Layout::weight`].
@@ -92,7 +156,8 @@ pub struct Int8<'a> {
     pub scale: &'a [i32],
     /// Bits by which the product is shifted, 1 to 62.
     pub shift: u32,
-    /// The activation as [`TABLE`] bytes; empty if it is the clamping to a byte.
+    /// The activation as [`TABLE`] bytes; empty if it is the clamping to a byte. Of
+    /// [`Op::Concat`], the byte that each of the 256 becomes, for both inputs.
     pub table: &'a [u8],
     /// Zero point of the input: the byte of the padding.
     pub padding: u8,
@@ -102,6 +167,15 @@ pub struct Int8<'a> {
 
 /// Entries of the table of an activation.
 pub const TABLE: usize = 1024;
+
+/// Entries of the table of a concatenation.
+pub const JOINED: usize = 512;
+
+/// Most bits by which the sum of two inputs is shifted: sums have 32.
+pub const ADD_SHIFT: u32 = 30;
+
+/// Most pixels of a channel that is normalized in integers.
+pub const NORMALIZED: usize = 1 << 20;
 
 /// Most channels whose scales are written as the diagonal of a matrix in records in blocks, which
 /// grows with their square; more stay one scale per channel.
@@ -128,10 +202,13 @@ impl<'a> Layer<'a> {
         name: "",
         op: Op::Activate,
         activation: Activation::None,
+        from: Source::Input,
+        other: None,
         input: Shape::new(0, 0, 0),
         output: Shape::new(0, 0, 0),
         image: false,
         weights: Weights::Float { weight: &[], bias: &[] },
+        place: Place::FRONT,
     };
 
     /// Weight and bias as the operation defines them; empty for other precisions than f32.
@@ -154,13 +231,33 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Length of the input and of the output in memory: in values, or in bytes for an int8 layer.
-    pub(crate) fn ends(&self) -> [usize; 2] {
+    /// Shape of the second input; the first one's if there is none.
+    pub fn other_input(&self) -> Shape {
+        self.op.other(self.input).unwrap_or(self.input)
+    }
+
+    /// Length of the input, of the second input and of the output in memory: in values, or in bytes
+    /// for an int8 layer.
+    pub(crate) fn ends(&self) -> [usize; 3] {
+        let (input, other) = (self.input, self.other_input());
         match self.weights {
-            Weights::Int8(_) => [stored(self.input, false), stored(self.output, self.image)],
-            Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
-                [self.input.values(), self.output.values()]
+            Weights::Int8(_) => {
+                [stored(input, false), stored(other, false), stored(self.output, self.image)]
             }
+            Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
+                [input.values(), other.values(), self.output.values()]
+            }
+        }
+    }
+
+    /// Distance of the pixels of the inputs and of the output of a layer whose activations have
+    /// their channels last; `None` if they have them first.
+    pub(crate) fn steps(&self) -> Option<[usize; 3]> {
+        let all = [self.input.c, self.other_input().c, self.output.c];
+        match self.weights {
+            Weights::Float { .. } => None,
+            Weights::Packed { .. } | Weights::Half { .. } => Some(all),
+            Weights::Int8(_) => Some(all.map(padded)),
         }
     }
 

@@ -9,7 +9,7 @@
 //! Activations have their channels last. In bytes, pixels are padded to a multiple of 4, except
 //! those of the image; floats are not padded, and those of the image are planar.
 
-use crate::op::{Op, Shape, Window};
+use crate::op::{Edge, Op, Shape, Window};
 
 /// Lanes of a block of weights.
 pub const LANES: usize = 16;
@@ -40,6 +40,8 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layout {
     kind: Kind,
+    /// What a convolution reads beyond its input.
+    edge: Edge,
     input: Shape,
     output: Shape,
     /// Input channels that a lane stores side by side: 4 for bytes, 1 for floats.
@@ -83,13 +85,20 @@ impl Layout {
         let one = input.plane() == 1;
         let kind = match *op {
             Op::Dense { .. } => Kind::Matrix,
-            Op::Conv { window, .. } => Kind::Conv(window),
+            Op::Conv { window, .. } | Op::ReflectConv { window, .. } => Kind::Conv(window),
             Op::ConvTranspose { window, .. } if one && window.padding == 0 => Kind::Matrix,
             Op::ConvTranspose { window, .. } => Kind::Phases(window),
-            Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return None,
+            Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
+            | Op::Resize { .. }
+            | Op::Reshape { .. }
+            | Op::Activate => return None,
         };
         Some(Layout {
             kind,
+            edge: edge(op),
             input,
             output,
             quad: 1,
@@ -103,13 +112,19 @@ impl Layout {
         let one = input.plane() == 1;
         let kind = match *op {
             Op::Dense { .. } => Kind::Matrix,
-            Op::Conv { window, .. } => Kind::Conv(window),
+            Op::Conv { window, .. } | Op::ReflectConv { window, .. } => Kind::Conv(window),
             Op::ConvTranspose { window, .. } if one && window.padding == 0 => Kind::Matrix,
             Op::ConvTranspose { out, window } if window == UPSAMPLING && out <= 4 => {
                 Kind::Upsampling
             }
             Op::ConvTranspose { window, .. } => Kind::Phases(window),
-            Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return None,
+            Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
+            | Op::Resize { .. }
+            | Op::Reshape { .. }
+            | Op::Activate => return None,
         };
         if let Kind::Conv(window) | Kind::Phases(window) = kind
             && (window.kernel > LARGEST_WINDOW || window.stride > LARGEST_WINDOW)
@@ -118,6 +133,7 @@ impl Layout {
         }
         Some(Layout {
             kind,
+            edge: edge(op),
             input,
             output,
             quad,
@@ -198,6 +214,7 @@ impl Layout {
             step,
             from: (y, x),
             back,
+            edge: self.edge,
             input: (self.input.h, self.input.w),
         };
         let outside = |n: usize| 0usize.wrapping_sub(n);
@@ -385,10 +402,31 @@ pub(crate) fn is_pixelwise(op: &Op, input: Shape, image: bool) -> bool {
         }
         Op::Dense { .. }
         | Op::Conv { .. }
+        | Op::ReflectConv { .. }
         | Op::Affine
+        | Op::InstanceNorm { .. }
+        | Op::Add
+        | Op::Concat { .. }
         | Op::Resize { .. }
         | Op::Reshape { .. }
         | Op::Activate => false,
+    }
+}
+
+/// What an operation reads beyond its input.
+fn edge(op: &Op) -> Edge {
+    match op {
+        Op::ReflectConv { .. } => Edge::Reflect,
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::Affine
+        | Op::InstanceNorm { .. }
+        | Op::Add
+        | Op::Concat { .. }
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => Edge::Zero,
     }
 }
 
@@ -406,6 +444,8 @@ pub struct View {
     pub from: (usize, usize),
     /// Whether taps go up and left.
     pub back: bool,
+    /// What lies beyond the input.
+    pub edge: Edge,
     input: (usize, usize),
 }
 
@@ -420,8 +460,9 @@ impl View {
                 false => first.wrapping_add(tap),
             }
         };
-        let (y, x) = (at(r, self.from.0, ty), at(c, self.from.1, tx));
-        (y < self.input.0 && x < self.input.1).then(|| y * self.input.1 + x)
+        let y = self.edge.pixel(at(r, self.from.0, ty), self.input.0)?;
+        let x = self.edge.pixel(at(c, self.from.1, tx), self.input.1)?;
+        Some(y * self.input.1 + x)
     }
 }
 

@@ -78,6 +78,7 @@ pub mod plan;
 pub mod record;
 #[doc(hidden)]
 pub mod simd;
+mod sqrt;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stdout;
@@ -86,9 +87,9 @@ pub use backend::Backend;
 pub use cpu::{ArenaTooSmall, Cpu};
 #[cfg(feature = "std")]
 pub use crew::{Crew, CrewError};
-pub use image::Image;
+pub use image::{Image, PictureLength};
 pub use latent::{Latent, LatentLength};
-pub use layer::Precision;
+pub use layer::{Input, Precision};
 pub use limits::{Limit, Limits};
 pub use model::{Model, ModelError};
 pub use record::RecordError;

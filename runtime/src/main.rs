@@ -20,6 +20,7 @@ mod cli {
     pub mod npy;
     pub mod output;
     pub mod picture;
+    pub mod pictures;
     pub mod precision;
     pub mod progress;
     pub mod psnr;
@@ -27,6 +28,7 @@ mod cli {
     pub mod shell;
     pub mod terminal;
     pub mod threads;
+    pub mod translate;
 }
 
 #[derive(Parser)]
@@ -48,6 +50,8 @@ struct Cli {
 enum Verb {
     /// Generate pictures: a seed gives the same picture on every device
     Generate(cli::generate::Args),
+    /// Translate pictures: a sketch to a photograph, a horse to a zebra
+    Translate(cli::translate::Args),
     /// Show the layers, sizes, memory and facts of a model
     Inspect(cli::inspect::Args),
     /// Convert a model to a burn record or to ONNX
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
     let limits = limits.limits();
     let result = match verb {
         Verb::Generate(args) => cli::generate::run(&args, &limits),
+        Verb::Translate(args) => cli::translate::run(&args, &limits),
         Verb::Inspect(args) => cli::inspect::run(&args, &limits),
         Verb::Convert(args) => cli::convert::run(&args, &limits),
         Verb::Bench(args) => cli::bench::run(&args, &limits),

@@ -7,11 +7,12 @@
 use crate::half;
 use crate::layer::{Layer, Weights};
 use crate::layout::{LANES, Layout};
+use crate::op::instance_norm::factors;
 use crate::op::{self, Op};
 
 /// The obvious loop of a layer: the specification of every faster one. `x` and `y` have their
 /// channels last, except that the image is planar.
-pub fn reference(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
+pub fn reference(layer: &Layer<'_>, [x, other]: [&[f32]; 2], y: &mut [f32]) {
     match (layer.layout(), layer.weights) {
         (Some(layout), Weights::Packed { weight, bias }) => {
             sums(layer, &layout, |place| weight[place], bias, x, y);
@@ -19,7 +20,7 @@ pub fn reference(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
         (Some(layout), Weights::Half { weight, bias }) => {
             sums(layer, &layout, |place| half::widen(weight[place]), bias, x, y);
         }
-        _ => unblocked(layer, x, y),
+        _ => unblocked(layer, [x, other], y),
     }
 }
 
@@ -51,8 +52,10 @@ fn sums(
     }
 }
 
-/// Layers that are not in blocks: they scale each channel, or only move values.
-pub(crate) fn unblocked(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
+/// Layers that are not in blocks: they scale or normalize each channel, join two inputs, or only
+/// move values.
+pub(crate) fn unblocked(layer: &Layer<'_>, [x, other]: [&[f32]; 2], y: &mut [f32]) {
+    let channels = [layer.input.c, layer.other_input().c];
     match (layer.op, layer.weights) {
         (Op::Affine, Weights::Packed { weight, bias }) => {
             let pixels = x.chunks_exact(layer.input.c).zip(y.chunks_exact_mut(layer.input.c));
@@ -61,11 +64,25 @@ pub(crate) fn unblocked(layer: &Layer<'_>, x: &[f32], y: &mut [f32]) {
                     *y = x * scale + shift;
                 }
             }
-            layer.activation.apply(y);
         }
+        (Op::InstanceNorm { epsilon }, Weights::Packed { weight, bias }) => {
+            let (c, n) = (layer.input.c, layer.input.plane() as f64);
+            for channel in 0..c {
+                let pixels = || x[channel..].iter().step_by(c).map(|x| f64::from(*x));
+                let mean = pixels().sum::<f64>() / n;
+                let variance = pixels().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
+                let (mean, factor) = factors((mean, variance), epsilon, weight[channel]);
+                for (x, y) in x[channel..].iter().zip(&mut y[channel..]).step_by(c) {
+                    *y = (x - mean) * factor + bias[channel];
+                }
+            }
+        }
+        (Op::Add, _) => op::join::add(x, other, y),
+        (Op::Concat { .. }, _) => op::join::concat(channels, x, other, 0..y.len(), y),
         _ => {
-            let strides = [layer.input.c, layer.output.c];
-            op::moved(&layer.op, [layer.input, layer.output], strides, x, y);
+            let steps = [layer.input.c, layer.output.c];
+            op::moved(&layer.op, [layer.input, layer.output], steps, x, y);
         }
     }
+    layer.activation.apply(y);
 }

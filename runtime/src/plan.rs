@@ -1,11 +1,14 @@
-//! Where each layer reads and writes: the two ends of one arena in turn, with scratch between them.
+//! Where each layer reads and writes, in one arena.
 //!
-//! A layer's input lies at one end and its output goes to the other, where the next layer reads it.
-//! The arena is as long as the most demanding layer needs: input + output + scratch.
+//! Outputs lie at one of the two ends of the arena and scratch between them. The output of a layer
+//! goes to the first gap at the end where the arena is shorter for it, otherwise to the end that the
+//! layer does not read from. So a chain of layers goes back and forth between the ends, and an
+//! output that a later layer reads again stays below or above whatever is made in the meantime. The
+//! arena is as long as the most demanding layer needs.
 
 use core::ops::Range;
 
-use crate::layer::{Layer, Weights};
+use crate::layer::{Input, Layer, Place, Source, Weights};
 use crate::limits::{Exceeded, Limit, Limits};
 use crate::simd;
 
@@ -15,20 +18,97 @@ pub fn scratch_len(layer: &Layer<'_>) -> usize {
     simd::scratch_len(layer)
 }
 
+/// Plans where the outputs of all layers lie, at most 65,536 of them. Every layer reads earlier ones.
+pub(crate) fn place(layers: &mut [Layer<'_>]) {
+    let mut input = Tensor::of(&Place::FRONT, 0);
+    for i in 0..layers.len() {
+        layers[i].place = Place { until: i as u16, ..Place::FRONT };
+        for source in [Some(layers[i].from), layers[i].other].into_iter().flatten() {
+            match source {
+                Source::Input => {
+                    let [len, other, _] = layers[i].ends();
+                    input.len = if layers[i].from == source { len } else { other };
+                    input.until = i;
+                }
+                Source::Layer(of) => layers[usize::from(of)].place.until = i as u16,
+            }
+        }
+    }
+    for i in 0..layers.len() {
+        let (done, rest) = layers.split_at_mut(i);
+        let layer = &mut rest[0];
+        let [_, _, len] = layer.ends();
+        let from = match layer.from {
+            Source::Input => false,
+            Source::Layer(of) => done[usize::from(of)].place.back,
+        };
+        let outputs = done.iter().map(|l| Tensor::of(&l.place, l.ends()[2]));
+        let live = outputs.chain([input]).filter(|t| t.until >= i);
+        let until = usize::from(layer.place.until);
+        let at = |back: bool| {
+            let mut own = Tensor { back, offset: 0, len, until };
+            while let Some(other) = live.clone().find(|t| t.overlaps(&own)) {
+                own.offset = other.end();
+            }
+            let end = |back: bool| {
+                let all = live.clone().chain([own]).filter(|t| t.back == back);
+                all.map(|t| t.end()).max().unwrap_or(0)
+            };
+            Place {
+                back,
+                offset: own.offset,
+                until: layer.place.until,
+                used: [end(false), end(true)],
+            }
+        };
+        let [across, along] = [at(!from), at(from)];
+        let sum = |place: &Place| place.used[0].saturating_add(place.used[1]);
+        layer.place = if sum(&along) < sum(&across) { along } else { across };
+    }
+}
+
+/// A tensor in the arena, as [`Place`] describes it.
+#[derive(Clone, Copy)]
+struct Tensor {
+    back: bool,
+    offset: usize,
+    len: usize,
+    until: usize,
+}
+
+impl Tensor {
+    fn of(place: &Place, len: usize) -> Tensor {
+        Tensor { back: place.back, offset: place.offset, len, until: usize::from(place.until) }
+    }
+
+    fn end(&self) -> usize {
+        self.offset.saturating_add(self.len)
+    }
+
+    fn overlaps(&self, other: &Tensor) -> bool {
+        self.back == other.back && self.offset < other.end() && other.offset < self.end()
+    }
+}
+
 /// Values (`f32`) in use while `threads` threads run a layer, each with its own scratch.
 pub fn layer_len(layer: &Layer<'_>, threads: usize) -> usize {
-    let [input, output] = layer.ends();
-    let len = input + output + threads * scratch_len(layer);
+    let [front, back] = layer.place.used;
+    let scratch = threads.saturating_mul(scratch_len(layer));
+    let len = front.saturating_add(back).saturating_add(scratch);
     match layer.weights {
         Weights::Int8(_) => len.div_ceil(size_of::<f32>()),
         Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => len,
     }
 }
 
-/// Length of the arena in values (`f32`) for layers that `threads` threads run together on a latent
-/// of `latent` values. At first the latent is stored as values even if the layers are int8.
-pub fn arena_len(layers: &[Layer<'_>], latent: usize, threads: usize) -> usize {
+/// Length of the arena in values (`f32`) for layers that `threads` threads run together. At first a
+/// latent is stored as values even if the layers are int8.
+pub fn arena_len(layers: &[Layer<'_>], input: Input, threads: usize) -> usize {
     let layers = layers.iter().map(|layer| layer_len(layer, threads));
+    let latent = match input {
+        Input::Latent(n) => n,
+        Input::Picture(_) => 0,
+    };
     layers.max().unwrap_or(0).max(latent)
 }
 
@@ -39,8 +119,8 @@ const WRITE: u64 = 8;
 ///
 /// # Errors
 /// [`Exceeded`].
-pub fn check(layers: &[Layer<'_>], latent: usize, limits: &Limits) -> Result<(), Exceeded> {
-    let arena = size_of::<f32>() as u64 * arena_len(layers, latent, 1) as u64;
+pub fn check(layers: &[Layer<'_>], input: Input, limits: &Limits) -> Result<(), Exceeded> {
+    let arena = (size_of::<f32>() as u64).saturating_mul(arena_len(layers, input, 1) as u64);
     limits.check(Limit::Arena, arena)?;
     limits.check(Limit::Pixels, layers.last().map_or(0, |l| l.output.plane() as u64))?;
     let work = layers.iter().fold(0u64, |sum, layer| {
@@ -50,33 +130,72 @@ pub fn check(layers: &[Layer<'_>], latent: usize, limits: &Limits) -> Result<(),
     limits.check(Limit::MultiplyAdds, work)
 }
 
-/// Where the input, the scratch and the output of layer `i` lie in an arena of `len` values, or
-/// bytes for int8 layers. Even layers read from the front, odd ones from the back.
-pub fn places(len: usize, i: usize, layer: &Layer<'_>) -> [Range<usize>; 3] {
-    let [input, output] = layer.ends();
-    match i % 2 {
-        0 => [0..input, input..len - output, len - output..len],
-        _ => [len - input..len, output..len - input, 0..output],
+/// Where a layer reads and writes in an arena: offsets in values, or in bytes for int8 layers.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub x: Range<usize>,
+    /// The second input; that of a layer that has none is the first.
+    pub other: Range<usize>,
+    /// All that lies between the tensors.
+    pub scratch: Range<usize>,
+    pub y: Range<usize>,
+}
+
+/// Where layer `i` reads and writes in an arena of `len` values or bytes.
+pub(crate) fn places(len: usize, layers: &[Layer<'_>], i: usize) -> Places {
+    let layer = &layers[i];
+    let [input, other, output] = layer.ends();
+    let at = |place: &Place, n: usize| match place.back {
+        false => place.offset..place.offset + n,
+        true => len - place.offset - n..len - place.offset,
+    };
+    let read = |source: Source, n: usize| match source {
+        Source::Input => at(&Place::FRONT, n),
+        Source::Layer(of) => at(&layers[usize::from(of)].place, n),
+    };
+    let x = read(layer.from, input);
+    let [front, back] = layer.place.used;
+    Places {
+        other: layer.other.map_or(x.clone(), |source| read(source, other)),
+        x,
+        scratch: front..len - back,
+        y: at(&layer.place, output),
     }
 }
 
-/// Splits the arena for layer `i` into input, scratch and output.
-pub fn split<'m, T>(
-    arena: &'m mut [T],
-    i: usize,
-    layer: &Layer<'_>,
-) -> (&'m mut [T], &'m mut [T], &'m mut [T]) {
-    let [_, scratch, _] = places(arena.len(), i, layer);
-    let (front, rest) = arena.split_at_mut(scratch.start);
-    let (scratch, back) = rest.split_at_mut(scratch.len());
-    match i % 2 {
-        0 => (front, scratch, back),
-        _ => (back, scratch, front),
+/// An arena split for a layer.
+pub(crate) struct Split<'m, T> {
+    pub x: &'m [T],
+    /// See [`Places::other`].
+    pub other: &'m [T],
+    pub scratch: &'m mut [T],
+    pub y: &'m mut [T],
+}
+
+/// Splits the arena for layer `i`.
+pub(crate) fn split<'m, T>(arena: &'m mut [T], layers: &[Layer<'_>], i: usize) -> Split<'m, T> {
+    let Places { x, other, scratch, y } = places(arena.len(), layers, i);
+    // Output and scratch in the order in which they lie, and what surrounds them.
+    let front = y.start < scratch.start;
+    let (first, second) = if front { (y, scratch) } else { (scratch, y) };
+    let (before, rest) = arena.split_at_mut(first.start);
+    let (one, rest) = rest.split_at_mut(first.len());
+    let (between, rest) = rest.split_at_mut(second.start - first.end);
+    let (two, after) = rest.split_at_mut(second.len());
+    let (before, between, after) = (&*before, &*between, &*after);
+    let read = |at: Range<usize>| match at.start {
+        start if start < first.start => &before[at],
+        start if start < second.start => &between[start - first.end..at.end - first.end],
+        start => &after[start - second.end..at.end - second.end],
+    };
+    let (x, other) = (read(x), read(other));
+    match front {
+        true => Split { x, other, scratch: two, y: one },
+        false => Split { x, other, scratch: one, y: two },
     }
 }
 
 /// The output of layer `i`.
-pub fn output<'m, T>(arena: &'m [T], i: usize, layer: &Layer<'_>) -> &'m [T] {
-    let [_, _, output] = places(arena.len(), i, layer);
-    &arena[output]
+pub(crate) fn output<'m, T>(arena: &'m [T], layers: &[Layer<'_>], i: usize) -> &'m [T] {
+    &arena[places(arena.len(), layers, i).y]
 }

@@ -1,6 +1,7 @@
 //! Promises about damaged bytes: parsing returns an error or a model that runs.
 #![cfg(feature = "std")]
 
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
@@ -14,6 +15,8 @@ fn graph() -> Graph {
         name: name.into(),
         op,
         activation,
+        from: None,
+        with: None,
         weight: (0..weight).map(|i| (i % 5) as f32 * 0.25 - 0.5).collect(),
         bias: vec![0.125; bias],
     };
@@ -23,7 +26,7 @@ fn graph() -> Graph {
     let to = Shape::new(4, 2, 2);
     let (none, leaky) = (Activation::None, Activation::LeakyRelu(0.2));
     Graph {
-        latent: 3,
+        input: Input::Latent(3),
         layers: vec![
             layer("dense", Op::Dense { out: 16 }, none, 48, 16), // 16 x 1 x 1
             layer("shape", Op::Reshape { to }, none, 0, 0),      // 4 x 2 x 2
@@ -118,7 +121,7 @@ fn a_small_file_cannot_ask_for_a_huge_arena() {
     let window = Window { kernel: 1, stride: 1, padding: 8000 };
     huge.layers.truncate(1);
     huge.layers[0].op = Op::Conv { out: 1, window };
-    huge.latent = 1024;
+    huge.input = Input::Latent(1024);
     huge.layers[0].weight = vec![0.5; 1024];
     huge.layers[0].bias = vec![];
     let error = huge.to_record().unwrap_err().to_string();

@@ -2,6 +2,9 @@
 //! layer, on every adapter. Without an adapter the tests print a line and pass, unless the variable
 //! `POCKET_GAN_GPU` is `required`.
 
+mod nets;
+
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::gpu::{Adapter, Gpu, GpuError, Kind, adapters};
 use runtime::graph::{Facts, Graph, Layer};
@@ -51,6 +54,10 @@ fn convt(out: usize, k: usize, s: usize, p: usize) -> Op {
     Op::ConvTranspose { out, window: window(k, s, p) }
 }
 
+fn reflect(out: usize, k: usize, s: usize, p: usize) -> Op {
+    Op::ReflectConv { out, window: window(k, s, p) }
+}
+
 fn up(out: usize) -> Op {
     convt(out, 4, 2, 1)
 }
@@ -73,7 +80,14 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
         let terms = match op {
             Op::Dense { .. } => shape.values(),
             Op::Conv { .. } | Op::ConvTranspose { .. } => 4 * shape.c,
-            Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => 1,
+            Op::ReflectConv { .. }
+            | Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
+            | Op::Resize { .. }
+            | Op::Reshape { .. }
+            | Op::Activate => 1,
         };
         let size = (3.0 / terms as f32).sqrt();
         let weight = numbers(weights, 3 + i as u64);
@@ -81,6 +95,8 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
             name: format!("l{i}"),
             op: *op,
             activation: *activation,
+            from: None,
+            with: None,
             weight: weight.iter().map(|w| w * size).collect(),
             bias: match op.bias(shape) {
                 Some(n) if i % 2 == 0 => numbers(n, 5),
@@ -89,7 +105,7 @@ fn record(latent: usize, ops: &[(Op, Activation)]) -> Buffer {
         });
         shape = op.output(shape).unwrap();
     }
-    let graph = Graph { latent, layers, facts: Facts::default() };
+    let graph = Graph { input: Input::Latent(latent), layers, facts: Facts::default() };
     Buffer::from(graph.to_record().unwrap())
 }
 
@@ -176,6 +192,11 @@ fn single_layers() {
         (Shape::new(3, 3, 3), convt(4, 2, 3, 0)),
         (Shape::new(2, 3, 4), convt(3, 18, 17, 4)),
         (Shape::new(3, 4, 5), Op::Affine),
+        (Shape::new(5, 7, 6), reflect(9, 3, 1, 1)),
+        (Shape::new(3, 9, 8), reflect(3, 7, 1, 3)),
+        (Shape::new(8, 6, 6), reflect(20, 4, 2, 2)),
+        (Shape::new(7, 9, 20), Op::InstanceNorm { epsilon: 1e-5 }),
+        (Shape::new(4, 1, 3), Op::InstanceNorm { epsilon: 0.1 }),
         (Shape::new(6, 2, 3), Op::Resize { factor: 3 }),
         (Shape::new(6, 2, 3), Op::Activate),
         (Shape::new(6, 2, 3), to(4, 1, 9)),
@@ -231,6 +252,57 @@ fn whole_generators() {
         for (latent, ops) in &nets {
             for batch in [1, 3, 70] {
                 check(&adapter, *latent, ops, batch);
+            }
+        }
+    }
+}
+
+#[test]
+fn branches_and_pictures() {
+    for adapter in found() {
+        for (name, graph) in nets::cases() {
+            let record = Buffer::from(graph.to_record().unwrap());
+            let model = Model::parse(record.bytes()).unwrap();
+            let seeds = 0..9;
+            let want: Vec<f32> =
+                seeds.clone().flat_map(|seed| nets::by_hand(&graph, seed).pop().unwrap()).collect();
+            for half in [false, true].into_iter().filter(|half| !half || adapter.half) {
+                let mut gpu = Gpu::new(&model, &adapter, half).unwrap();
+                let got = match graph.input {
+                    Input::Latent(_) => {
+                        let latents: Vec<_> = seeds.clone().map(Latent::from_seed).collect();
+                        let pictures = gpu.translate_all(&[&[0; 3]]);
+                        assert!(matches!(pictures, Err(GpuError::Picture(_))));
+                        gpu.generate_all(&latents).unwrap();
+                        gpu.values(&latents).unwrap()
+                    }
+                    Input::Picture(shape) => {
+                        let pictures: Vec<_> =
+                            seeds.clone().map(|seed| nets::pixels(shape, seed)).collect();
+                        let pictures: Vec<&[u8]> = pictures.iter().map(Vec::as_slice).collect();
+                        let latent = gpu.generate_all(&[Latent::from_seed(0)]);
+                        assert!(matches!(latent, Err(GpuError::Latent(_))));
+                        assert!(gpu.translate_all(&[&[0; 5]]).is_err());
+                        gpu.translate_all(&pictures).unwrap();
+                        gpu.translated_values(&pictures).unwrap()
+                    }
+                };
+                assert_eq!(got.len(), want.len());
+                let off = got.iter().zip(&want).map(|(a, b)| (a - b).abs());
+                let worst = off.fold(0.0, |most: f32, off| if off <= most { most } else { off });
+                let most = if half { 0.05 } else { 5e-5 };
+                assert!(worst < most, "{name}, half {half}: {worst} on {}", adapter.name);
+                // The bytes of the last face.
+                let (black, white) = model.range();
+                let (output, last) = (model.output(), &got[got.len() - model.output().values()..]);
+                for (at, byte) in gpu.image(8).bytes().iter().enumerate() {
+                    let value = last[at % output.c * output.plane() + at / output.c];
+                    let exact = ((value - black) / (white - black) * 255.0).clamp(0.0, 255.0);
+                    let off = (f32::from(*byte) - exact).abs();
+                    // Half a step, and the rounding of a feature map of 16 bits.
+                    let most = if half { 0.5 + 127.5 / 2048.0 } else { 0.501 };
+                    assert!(off < most, "{name}, half {half}, byte {at}: off by {off}");
+                }
             }
         }
     }

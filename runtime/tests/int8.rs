@@ -2,6 +2,7 @@
 //! pictures are those of f32.
 #![cfg(feature = "std")]
 
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::crew::{Crew, CrewError};
 use runtime::graph::{Facts, Graph, GraphError, Layer};
@@ -24,10 +25,13 @@ fn graph(latent: usize, ops: &[(Op, Activation)]) -> Graph {
         let sides = op.weight(shape);
         let weights = sides.map_or(0, |sides| sides.iter().product());
         let taps = match op {
-            Op::Conv { window, .. } => window.kernel,
+            Op::Conv { window, .. } | Op::ReflectConv { window, .. } => window.kernel,
             Op::ConvTranspose { window, .. } => window.kernel.div_ceil(window.stride).min(2),
             Op::Dense { .. }
             | Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
             | Op::Resize { .. }
             | Op::Reshape { .. }
             | Op::Activate => 1,
@@ -43,12 +47,14 @@ fn graph(latent: usize, ops: &[(Op, Activation)]) -> Graph {
             name: format!("l{i}"),
             op: *op,
             activation: *activation,
+            from: None,
+            with: None,
             weight: numbers(weights, i).iter().map(|w| w * gain).collect(),
             bias: numbers(bias, 3).iter().map(|b| b * 0.2).collect(),
         });
         shape = op.output(shape).unwrap();
     }
-    Graph { latent, layers, facts: Facts::default() }
+    Graph { input: Input::Latent(latent), layers, facts: Facts::default() }
 }
 
 fn conv(out: usize, kernel: usize, stride: usize, padding: usize) -> Op {

@@ -2,6 +2,7 @@
 //! here once more, from the definition, in `f64`.
 #![cfg(feature = "std")]
 
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
@@ -60,9 +61,14 @@ fn textbook(
                             tap(v.kernel, (row, col))
                                 .map(|t| w[(i * output.c + o) * v.kernel * v.kernel + t])
                         }
-                        Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
-                            unreachable!()
-                        }
+                        Op::ReflectConv { .. }
+                        | Op::Affine
+                        | Op::InstanceNorm { .. }
+                        | Op::Add
+                        | Op::Concat { .. }
+                        | Op::Resize { .. }
+                        | Op::Reshape { .. }
+                        | Op::Activate => unreachable!(),
                     };
                     terms.extend(weight.map(|w| w as f64 * value));
                 }
@@ -84,16 +90,21 @@ fn run(op: Op, input: Shape, bias: bool) -> (Vec<(f64, f64)>, Vec<Run>) {
     let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
     let bias = numbers(if bias { output.c } else { 0 }, 5);
     let x = numbers(input.values(), 7);
-    let want = textbook(&op, input, output, &x, &weight, &bias);
+    let want = match op {
+        Op::ReflectConv { .. } => vec![],
+        _ => textbook(&op, input, output, &x, &weight, &bias),
+    };
     let plain = |name: &str, op| Layer {
         name: name.into(),
         op,
         activation: Activation::None,
+        from: None,
+        with: None,
         weight: vec![],
         bias: vec![],
     };
     let graph = Graph {
-        latent: input.values(),
+        input: Input::Latent(input.values()),
         layers: vec![
             plain("from", Op::Reshape { to: input }),
             Layer { weight, bias, ..plain("op", op) },
@@ -189,6 +200,48 @@ fn windows_of_every_kind() {
     }
 }
 
+/// `input` with its edges reflected, value by value.
+fn reflected(x: &[f32], input: Shape, padding: usize) -> (Vec<f32>, Shape) {
+    let to = Shape::new(input.c, input.h + 2 * padding, input.w + 2 * padding);
+    let mirrored = |at: usize, n: usize| {
+        let at = at as isize - padding as isize;
+        let last = n as isize - 1;
+        (if at < 0 { -at } else { last - (last - at).abs() }) as usize
+    };
+    let value = |at: usize| {
+        let (c, y, x_) = (at / to.plane(), at / to.w % to.h, at % to.w);
+        x[(c * input.h + mirrored(y, input.h)) * input.w + mirrored(x_, input.w)]
+    };
+    ((0..to.values()).map(value).collect(), to)
+}
+
+#[test]
+fn reflected_edges() {
+    for kernel in 1..=9 {
+        for stride in 1..=3 {
+            for padding in [0, 1, kernel / 2, kernel - 1] {
+                for (h, w) in [(9, 9), (10, 7), (2, 12), (17, 34)] {
+                    let input = Shape::new(3, h, w);
+                    let op = Op::ReflectConv { out: 4, window: window(kernel, stride, padding) };
+                    let Ok(output) = op.output(input) else { continue };
+                    let x = numbers(input.values(), 7);
+                    let (padded, shape) = reflected(&x, input, padding);
+                    let plain = Op::Conv { out: 4, window: window(kernel, stride, 0) };
+                    let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
+                    let want = textbook(&plain, shape, output, &padded, &weight, &[]);
+                    let (_, got) = run(op, input, false);
+                    for (isa, got) in got {
+                        for (got, (want, size)) in got.iter().zip(&want) {
+                            let off = (*got as f64 - want).abs();
+                            assert!(off <= 2e-6 * size + 1e-7, "{isa}, {op:?}: {got}, not {want}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn products_of_matrix_and_vector() {
     for n in [1, 2, 3, 4, 5, 15, 16, 17, 31, 33, 63, 64, 65, 100, 129] {
@@ -214,11 +267,13 @@ fn one_image_does_not_show_in_the_next() {
         name: name.into(),
         op,
         activation: Activation::Tanh,
+        from: None,
+        with: None,
         weight,
         bias: vec![],
     };
     let graph = Graph {
-        latent: 60,
+        input: Input::Latent(60),
         layers: vec![
             layer("a", Op::Reshape { to: input }, vec![]),
             layer("b", op, numbers(5 * 3 * 16, 1)),
@@ -243,12 +298,14 @@ fn resize_and_convolution_fold_at_every_size() {
             name: name.into(),
             op,
             activation: Activation::None,
+            from: None,
+            with: None,
             weight: numbers(weight, 2),
             bias: numbers(bias, 4),
         };
         let conv = Op::Conv { out: 3, window: window(3, 1, 1) };
         let mut graph = Graph {
-            latent: input.values(),
+            input: Input::Latent(input.values()),
             layers: vec![
                 layer("shape", Op::Reshape { to: input }, 0, 0),
                 layer("twice", Op::Resize { factor: 2 }, 0, 0),
@@ -281,6 +338,8 @@ fn other_layers_do_not_fold() {
         name: name.into(),
         op,
         activation,
+        from: None,
+        with: None,
         weight: numbers(weight, 2),
         bias: vec![],
     };
@@ -335,7 +394,7 @@ fn other_layers_do_not_fold() {
         ),
     ];
     for (what, layers) in cases {
-        let mut graph = Graph { latent: 12, layers, facts: Facts::default() };
+        let mut graph = Graph { input: Input::Latent(12), layers, facts: Facts::default() };
         graph.shapes().expect(what);
         let before = graph.clone();
         graph.fold();

@@ -6,14 +6,22 @@ use runtime::graph::{Facts, Graph, GraphError, Layer};
 use runtime::limits::Exceeded;
 use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
-use runtime::{Cpu, Latent, Limit, Limits, Model, ModelError};
+use runtime::{Cpu, Input, Latent, Limit, Limits, Model, ModelError};
 
 fn layer(name: &str, op: Op, activation: Activation, weight: usize, bias: usize) -> Layer {
-    Layer { name: name.into(), op, activation, weight: vec![0.25; weight], bias: vec![0.5; bias] }
+    Layer {
+        name: name.into(),
+        op,
+        activation,
+        from: None,
+        with: None,
+        weight: vec![0.25; weight],
+        bias: vec![0.5; bias],
+    }
 }
 
 fn graph(latent: usize, layers: Vec<Layer>) -> Graph {
-    Graph { latent, layers, facts: Facts::default() }
+    Graph { input: Input::Latent(latent), layers, facts: Facts::default() }
 }
 
 /// The limit at which a record is refused by default.

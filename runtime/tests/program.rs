@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use runtime::Input;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::op::{Activation, Op, Shape};
 
@@ -30,10 +31,12 @@ fn write(
         name: (*name).into(),
         op: *op,
         activation: *activation,
+        from: None,
+        with: None,
         weight: vec![],
         bias: vec![],
     });
-    let graph = Graph { latent, layers: layers.collect(), facts };
+    let graph = Graph { input: Input::Latent(latent), layers: layers.collect(), facts };
     std::fs::write(folder.join(name), graph.to_record().unwrap()).unwrap();
 }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "std")]
 
 use burn_pack::{Bytes, DType, Reader, Tensor, Writer};
+use runtime::Input;
 use runtime::checksum::checksum;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::model::{Model, ModelError, key};
@@ -13,10 +14,12 @@ fn graph(facts: Facts) -> Graph {
         name: "only".into(),
         op: Op::Dense { out: 3 },
         activation: Activation::Sigmoid,
+        from: None,
+        with: None,
         weight: vec![0.5, -0.25, 1.5, 2.0, -1.0, 0.0],
         bias: vec![1.0, 2.0, 3.0],
     };
-    Graph { latent: 2, layers: vec![layer], facts }
+    Graph { input: Input::Latent(2), layers: vec![layer], facts }
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn burn_records_that_are_not_generators() {
     let weight = |dtype, shape: &[usize], bytes| vec![tensor("only.weight", dtype, shape, bytes)];
     let whole = || weight(DType::F32, &[3, 2], 24);
     let cases = [
-        (burns(key::FORMAT, "2", whole()), "\"pocket-gan.format\" has the invalid value \"2\""),
+        (burns(key::FORMAT, "3", whole()), "\"pocket-gan.format\" has the invalid value \"3\""),
         (burns(key::LATENT, "0", whole()), "\"pocket-gan.latent\" has the invalid value \"0\""),
         (burns(key::LATENT, "-2", whole()), "\"pocket-gan.latent\" has the invalid value \"-2\""),
         (
@@ -151,8 +154,8 @@ fn burn_records_that_are_not_generators() {
             "\"pocket-gan.checksum\" has the invalid value \"none\"",
         ),
         (
-            burns(key::LAYERS, &"x Activate Relu\n".repeat(33), whole()),
-            "33 layers; at most 32 are supported",
+            burns(key::LAYERS, &"x Activate Relu\n".repeat(49), whole()),
+            "49 layers; at most 48 are supported",
         ),
         (burns("", "", vec![]), "layer 0 (only): the record has no weight"),
         (

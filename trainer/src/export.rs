@@ -7,6 +7,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use models::Sequential;
 use models::layer::{Function, Layer};
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::graph::{self, Facts, Graph, GraphError};
 use runtime::latent::Latent;
@@ -97,6 +98,8 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     window: window(&l.weight, l.stride, l.padding),
                 },
                 activation: Activation::None,
+                from: None,
+                with: None,
                 weight: values(&l.weight),
                 bias: l.bias.as_ref().map(values).unwrap_or_default(),
             },
@@ -107,6 +110,8 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     window: window(&l.weight, l.stride, l.padding),
                 },
                 activation: Activation::None,
+                from: None,
+                with: None,
                 weight: values(&l.weight),
                 bias: l.bias.as_ref().map(values).unwrap_or_default(),
             },
@@ -119,6 +124,8 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                         window: Window { kernel: 4, stride: 2, padding: 1 },
                     },
                     activation: Activation::None,
+                    from: None,
+                    with: None,
                     weight: floats(weight),
                     bias: l.bias.as_ref().map(values).unwrap_or_default(),
                 }
@@ -145,12 +152,15 @@ pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
                     Function::Tanh => Activation::Tanh,
                     Function::Sigmoid => Activation::Sigmoid,
                 },
+                from: None,
+                with: None,
                 weight: Vec::new(),
                 bias: Vec::new(),
             },
         });
     }
-    Graph { latent: nz + facts.labels.len(), layers, facts }
+    let input = Input::Latent(nz + facts.labels.len());
+    Graph { input, layers, facts }
 }
 
 fn window(weight: &Param<Tensor<4>>, stride: usize, padding: usize) -> Window {

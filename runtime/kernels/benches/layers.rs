@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
@@ -39,11 +40,13 @@ fn generator() -> Graph {
             name: format!("{i}-{from}x{out}"),
             op: Op::ConvTranspose { out, window: Window { kernel: 4, stride, padding } },
             activation: if last { Activation::Tanh } else { Activation::Relu },
+            from: None,
+            with: None,
             weight: (0..from * out * 16).map(|_| next() * size).collect(),
             bias: (0..out).map(|_| next() * 0.1).collect(),
         });
     }
-    Graph { latent: CHANNELS[0], layers, facts: Facts::default() }
+    Graph { input: Input::Latent(CHANNELS[0]), layers, facts: Facts::default() }
 }
 
 fn layers(criterion: &mut Criterion) {

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use runtime::graph::Graph;
 use runtime::record::Buffer;
-use runtime::{Limits, onnx};
+use runtime::{Input, Limits, onnx};
 
+use super::pictures::{self, Fit, Picture};
 use super::precision::Precision;
+use super::psnr::Examples;
 use super::terminal::note;
 use super::{args, load, output, psnr, reading};
 
@@ -30,6 +32,12 @@ pub struct Args {
     /// Write ONNX that outputs bytes instead of floats, as tools such as torch-fidelity expect
     #[arg(long)]
     u8: bool,
+    /// Pictures, or folders of them, such as the model will translate
+    ///
+    /// For models that take a picture: int8 is calibrated on up to 64 of them, and the result is
+    /// compared with the f32 model on all.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pictures: Vec<PathBuf>,
     /// Number of faces to compare against the f32 model
     #[arg(long, default_value_t = 256, value_parser = args::faces, allow_negative_numbers = true)]
     faces: u64,
@@ -60,18 +68,52 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     }
     let format = args.compare.as_deref().map(output::format).transpose()?;
     let graph = load::graph(model, &args.reading, limits)?;
+    let pictures = read(args, graph.input, limits)?;
     let failed = |e: &dyn Display| format!("{}: {e}", model.display());
     let bytes = match to_onnx {
         true if args.u8 => onnx::write_bytes(&graph).map_err(|e| failed(&e))?,
         true => onnx::write(&graph).map_err(|e| failed(&e))?,
-        false => args.precision.record(&graph).map_err(|e| failed(&e))?,
+        false => {
+            let few = &pictures[..pictures.len().min(CALIBRATION)];
+            args.precision.record(&graph, few).map_err(|e| failed(&e))?
+        }
     };
     if args.precision != Precision::F32 {
-        compare(args, &graph, &bytes, format, limits)?;
+        let examples = match graph.input {
+            Input::Latent(_) => Examples::Seeds(args.faces),
+            Input::Picture(_) => Examples::Pictures(&pictures),
+        };
+        if examples.count() > 0 {
+            compare(args, &graph, &bytes, &examples, format, limits)?;
+        }
     }
     output::write(out, &bytes)?;
     note(format_args!("{}: {} bytes", out.display(), bytes.len()));
     Ok(())
+}
+
+/// Most pictures that int8 is calibrated on.
+const CALIBRATION: usize = 64;
+
+/// The pixels of `--pictures`.
+fn read(args: &Args, input: Input, limits: &Limits) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let model = args.model.display();
+    let shape = match input {
+        Input::Picture(shape) => shape,
+        Input::Latent(_) if args.pictures.is_empty() => return Ok(vec![]),
+        Input::Latent(_) => {
+            return Err(format!("{model} takes a latent; leave out --pictures").into());
+        }
+    };
+    if args.pictures.is_empty() && args.precision == Precision::Int8 {
+        return Err(format!(
+            "{model} takes a picture; int8 needs examples: --pictures with files or folders"
+        )
+        .into());
+    }
+    let files = pictures::files(&args.pictures)?;
+    let read = |path: &PathBuf| Picture::read(path, shape, Fit::Crop, limits).map(|p| p.pixels);
+    Ok(files.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Reports how far the result is from f32.
@@ -79,15 +121,16 @@ fn compare(
     args: &Args,
     graph: &Graph,
     bytes: &[u8],
+    examples: &Examples<'_>,
     format: Option<image::ImageFormat>,
     limits: &Limits,
 ) -> Result<(), Box<dyn Error>> {
     let before = graph.to_buffer()?;
     let after = Buffer::from(bytes);
-    let report = psnr::Report::of(before.bytes(), after.bytes(), args.faces, limits)?;
+    let report = psnr::Report::of(before.bytes(), after.bytes(), examples, limits)?;
     note(format_args!("{report}"));
     if let (Some(path), Some(format)) = (&args.compare, format) {
-        let sheet = report.side_by_side(before.bytes(), after.bytes(), limits)?;
+        let sheet = report.side_by_side(before.bytes(), after.bytes(), examples, limits)?;
         output::write(path, &output::encode(sheet, 3, format, path)?)?;
         note(format_args!("{}: f32 above, {} below", path.display(), args.precision));
     }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbaImage};
-use runtime::{Cpu, Crew, Isa, Limits, Model, stdout};
+use runtime::{Cpu, Crew, Input, Isa, Limits, Model, stdout};
 
 use super::args;
 use super::device::{Chosen, Device, choose};
@@ -146,6 +146,13 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     }
     let mut bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
     let model = bytes.model(limits)?;
+    if let (Input::Picture(shape), Some(path)) = (model.input(), &args.model) {
+        let path = path.display();
+        return Err(format!(
+            "{path} takes a picture of {shape}, not a latent; use runtime translate"
+        )
+        .into());
+    }
     let output = model.output();
     picture::size(args.grid.unwrap_or((1, 1)), [output.w, output.h], args.scale, limits)?;
     let faces = Faces::new(&args.request(), &model, limits)?;

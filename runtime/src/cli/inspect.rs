@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use runtime::model::{Model, key, write_line};
-use runtime::{Limits, plan};
+use runtime::{Input, Limits, plan};
 
 use super::load::Bytes;
 use super::output;
@@ -51,7 +51,10 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
         writeln!(out, "{:<16}{}", "labels", labels.join(", "))?;
     }
     let (black, white) = model.range();
-    writeln!(out, "{:<16}{} values", "latent", model.latent())?;
+    match model.input() {
+        Input::Latent(n) => writeln!(out, "{:<16}{n} values", "latent")?,
+        Input::Picture(shape) => writeln!(out, "{:<16}{shape}", "picture")?,
+    }
     writeln!(out, "{:<16}{}", "image", model.output())?;
     writeln!(out, "{:<16}{black} (black) to {white} (white)", "values")?;
     writeln!(out, "{:<16}{}", "precision", model.precision().name())?;
@@ -63,19 +66,25 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     let names: Vec<String> = model.layers().iter().map(|l| escaped(l.name)).collect();
     let longest = names.iter().map(String::len).max();
     let wide = longest.unwrap_or(0).max(5) + 2;
+    let mut lines = Vec::new();
+    for (i, layer) in model.layers().iter().enumerate() {
+        let mut line = String::new();
+        write_line(&mut line, "", &layer.op, layer.activation, model.reads(i))?;
+        lines.push(escaped(line.trim_start()));
+    }
+    let longest = lines.iter().map(String::len).max();
+    let long = longest.unwrap_or(0).max(40) + 2;
     writeln!(
         out,
-        "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
+        "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}",
         "layer", "operation", "output", "parameters", "multiply-adds", "arena"
     )?;
-    for (layer, name) in model.layers().iter().zip(&names) {
-        let mut line = String::new();
-        write_line(&mut line, "", &layer.op, layer.activation)?;
+    for ((layer, name), line) in model.layers().iter().zip(&names).zip(&lines) {
         writeln!(
             out,
-            "{:<wide$}{:<42}{:<16}{:>12}{:>14}{:>12}",
+            "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}",
             name,
-            line.trim_start(),
+            line,
             layer.output.to_string(),
             grouped(layer.parameters() as u64),
             grouped(layer.op.multiply_adds(layer.input, layer.output)),

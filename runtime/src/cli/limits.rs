@@ -11,7 +11,7 @@ pub struct Args {
     /// Allow a model to ask for more, or for less, such as arena=2G; may be repeated
     ///
     /// file: bytes of a file [512M].
-    /// layers: layers of a model [32].
+    /// layers: layers of a model [48].
     /// arena: bytes of memory for activations, all threads together [512M].
     /// multiply-adds: for one face; each value that a layer writes counts as 8 more [16G].
     /// pixels: pixels of a picture, enlarged or in a grid [128M].

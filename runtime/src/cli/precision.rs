@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use runtime::Input;
 use runtime::graph::{Graph, GraphError};
 
 /// Seeds on which the scales of int8 activations are calibrated: far from those that people use.
@@ -22,16 +23,20 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The record of a graph in this precision.
+    /// The record of a graph in this precision. Int8 is calibrated on `pictures` if the graph takes
+    /// pictures.
     ///
     /// # Errors
     /// [`GraphError`] if the precision does not support the graph.
-    pub fn record(self, graph: &Graph) -> Result<Vec<u8>, GraphError> {
+    pub fn record(self, graph: &Graph, pictures: &[Vec<u8>]) -> Result<Vec<u8>, GraphError> {
         match self {
             Precision::F32 => graph.to_record(),
             Precision::Packed => graph.pack(),
             Precision::F16 => graph.halve(),
-            Precision::Int8 => graph.quantize(CALIBRATION),
+            Precision::Int8 => match graph.input {
+                Input::Latent(_) => graph.quantize(CALIBRATION),
+                Input::Picture(_) => graph.quantize_on_pictures(pictures),
+            },
         }
     }
 }

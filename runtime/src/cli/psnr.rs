@@ -10,16 +10,39 @@ use super::picture;
 
 /// Peak signal-to-noise ratios of faces over the bytes of their pixels, in dB.
 pub struct Report {
-    /// One per seed, from 0.
+    /// One per example.
     faces: Vec<f64>,
+    /// What examples are called.
+    example: &'static str,
     /// Bytes of record and arena of both models.
     sizes: [[usize; 2]; 2],
 }
 
-/// The pixels of a face.
-fn face(cpu: &mut Cpu<'_>, seed: u64) -> Result<Vec<[u8; 3]>, Box<dyn Error>> {
-    let image: Image<'_> = cpu.generate(&Latent::from_seed(seed))?;
-    Ok(image.pixels().collect())
+/// What both models make faces from.
+pub enum Examples<'a> {
+    /// Seeds from 0 up to this one.
+    Seeds(u64),
+    /// The pixels of pictures.
+    Pictures(&'a [Vec<u8>]),
+}
+
+impl Examples<'_> {
+    /// Number of faces.
+    pub fn count(&self) -> usize {
+        match self {
+            Examples::Seeds(n) => *n as usize,
+            Examples::Pictures(all) => all.len(),
+        }
+    }
+
+    /// The pixels of a face.
+    fn face(&self, cpu: &mut Cpu<'_>, i: usize) -> Result<Vec<[u8; 3]>, Box<dyn Error>> {
+        let image: Image<'_> = match self {
+            Examples::Seeds(_) => cpu.generate(&Latent::from_seed(i as u64))?,
+            Examples::Pictures(all) => cpu.translate(&all[i])?,
+        };
+        Ok(image.pixels().collect())
+    }
 }
 
 fn model<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, String> {
@@ -40,14 +63,14 @@ fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
 }
 
 impl Report {
-    /// Compares the faces of seeds 0 to `faces`.
+    /// Compares the faces of examples.
     ///
     /// # Errors
     /// If one of the two is not a model within `limits`.
     pub fn of(
         before: &[u8],
         after: &[u8],
-        faces: u64,
+        examples: &Examples<'_>,
         limits: &Limits,
     ) -> Result<Report, Box<dyn Error>> {
         let models = [model(before, limits)?, model(after, limits)?];
@@ -55,11 +78,19 @@ impl Report {
         let mut a = Cpu::new(&models[0], &mut one)?;
         let mut b = Cpu::new(&models[1], &mut two)?;
         let mut all = Vec::new();
-        for seed in 0..faces {
-            all.push(psnr(&face(&mut a, seed)?, &face(&mut b, seed)?));
+        for i in 0..examples.count() {
+            all.push(psnr(&examples.face(&mut a, i)?, &examples.face(&mut b, i)?));
         }
         let arena = |i: usize| 4 * models[i].arena_len();
-        Ok(Report { faces: all, sizes: [[before.len(), arena(0)], [after.len(), arena(1)]] })
+        let example = match examples {
+            Examples::Seeds(_) => "seed",
+            Examples::Pictures(_) => "picture",
+        };
+        Ok(Report {
+            faces: all,
+            example,
+            sizes: [[before.len(), arena(0)], [after.len(), arena(1)]],
+        })
     }
 
     fn worst(&self) -> (usize, f64) {
@@ -75,6 +106,7 @@ impl Report {
         &self,
         before: &[u8],
         after: &[u8],
+        examples: &Examples<'_>,
         limits: &Limits,
     ) -> Result<RgbaImage, Box<dyn Error>> {
         let models = [model(before, limits)?, model(after, limits)?];
@@ -86,8 +118,8 @@ impl Report {
             let mut arena = vec![0.0; model.arena_len()];
             let mut cpu = Cpu::new(model, &mut arena)?;
             for column in 0..8 {
-                let seed = if column == 7 { self.worst().0 as u64 } else { column };
-                let pixels = face(&mut cpu, seed)?;
+                let i = if column == 7 { self.worst().0 } else { column % self.faces.len() };
+                let pixels = examples.face(&mut cpu, i)?;
                 let face = RgbaImage::from_fn(w, h, |x, y| {
                     let [r, g, b] = pixels[(y * w + x) as usize];
                     Rgba([r, g, b, 255])
@@ -109,8 +141,9 @@ impl fmt::Display for Report {
         let (seed, worst) = self.worst();
         write!(
             f,
-            "{:<10}{mean:.1} dB on average over {} seeds, {worst:.1} dB at worst (seed {seed})",
+            "{:<10}{mean:.1} dB on average over {2} {1}s, {worst:.1} dB at worst ({1} {seed})",
             "PSNR",
+            self.example,
             self.faces.len()
         )
     }

@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::backend::Backend;
 use crate::cpu::ArenaTooSmall;
-use crate::image::Image;
+use crate::image::{Image, PictureLength};
 use crate::latent::{Latent, LatentLength};
 use crate::model::Model;
 use crate::simd::Isa;
@@ -85,9 +85,19 @@ impl<'a> Crew<'_, 'a> {
     /// Makes one image, which borrows the arena until the next one is made.
     ///
     /// # Errors
-    /// [`LatentLength`] if a latent of given values does not have the model's length.
+    /// [`LatentLength`] if a latent of given values does not have the model's length, or the model
+    /// takes a picture.
     pub fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
         self.0.generate(latent)
+    }
+
+    /// Makes one image from the pixels of another; see [`crate::Cpu::translate`].
+    ///
+    /// # Errors
+    /// [`PictureLength`] if the number of bytes is not that of the picture, or the model takes a
+    /// latent.
+    pub fn translate(&mut self, pixels: &[u8]) -> Result<Image<'_>, PictureLength> {
+        self.0.translate(pixels)
     }
 
     /// The model.

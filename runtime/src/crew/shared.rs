@@ -7,20 +7,21 @@
 //! The soundness argument is in this file alone. A [`Leader`] and its [`Worker`]s come from one
 //! exclusive borrow of a [`Shared`], each with an index, and thereby a scratch area, of its own.
 //! Between two images only the leader touches the arena. While an image is made, each part is taken
-//! by exactly one thread, which reads the layer's input, complete by then, and writes its own
+//! by exactly one thread, which reads the layer's inputs, complete by then, and writes its own
 //! scratch and the part's own places of the output.
 #![allow(unsafe_code, reason = "threads share one arena, by the rules above")]
 
 use core::hint;
+use core::ops::Range;
 use core::slice;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::cpu::{self, ArenaTooSmall};
-use crate::image::Image;
+use crate::image::{Image, PictureLength};
 use crate::latent::{Latent, LatentLength};
-use crate::layer::{Layer, Weights};
+use crate::layer::Weights;
 use crate::model::Model;
 use crate::plan;
 use crate::simd::{self, Isa, Part, Places};
@@ -143,7 +144,7 @@ impl<'a> Shared<'a> {
         let part = Part::new(part, self.threads);
         // SAFETY: as promised by the caller; `next` gives out no part before the layer before is
         // complete.
-        unsafe { self.layer(layer, &self.model.layers()[layer], part, index) };
+        unsafe { self.layer(layer, part, index) };
         self.count.done.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -151,30 +152,34 @@ impl<'a> Shared<'a> {
     ///
     /// # Safety
     /// No other thread computes this part, has this `index`, or works on another layer.
-    unsafe fn layer(&self, i: usize, layer: &Layer<'_>, part: Part, index: usize) {
+    unsafe fn layer(&self, i: usize, part: Part, index: usize) {
+        let layers = self.model.layers();
+        let layer = &layers[i];
         let own = plan::scratch_len(layer);
         let own = |scratch: usize| scratch + index * own..scratch + (index + 1) * own;
-        // SAFETY: three disjoint ranges of the arena, by `plan::places`. No thread writes the first
-        // while this layer is computed, the part of the second is this thread's own, and every
-        // thread keeps to its part of the third.
+        // SAFETY: ranges of the arena, by `plan::places`. Scratch and output overlap neither each
+        // other nor an input. No thread writes the inputs while this layer is computed, the part of
+        // the scratch is this thread's own, and every thread keeps to its part of the output.
         unsafe {
             if let Weights::Int8(int8) = &layer.weights {
                 let (len, arena) = (self.len * size_of::<f32>(), self.arena.cast::<u8>());
-                let [x, scratch, y] = plan::places(len, i, layer);
-                let own = own(scratch.start);
-                debug_assert!(own.end <= scratch.end);
-                let x = slice::from_raw_parts(arena.add(x.start), x.len());
+                let at = plan::places(len, layers, i);
+                let own = own(at.scratch.start);
+                debug_assert!(own.end <= at.scratch.end);
+                let read = |at: Range<usize>| slice::from_raw_parts(arena.add(at.start), at.len());
+                let inputs = [read(at.x), read(at.other)];
                 let scratch = slice::from_raw_parts_mut(arena.add(own.start), own.len());
-                let y = Places::raw(arena.add(y.start), y.len());
-                return simd::bytes(self.isa, (layer, int8), part, x, scratch, y);
+                let y = Places::raw(arena.add(at.y.start), at.y.len());
+                return simd::bytes(self.isa, (layer, int8), part, inputs, scratch, y);
             }
-            let [x, scratch, y] = plan::places(self.len, i, layer);
-            let own = own(scratch.start);
-            debug_assert!(own.end <= scratch.end);
-            let x = slice::from_raw_parts(self.arena.add(x.start), x.len());
+            let at = plan::places(self.len, layers, i);
+            let own = own(at.scratch.start);
+            debug_assert!(own.end <= at.scratch.end);
+            let read = |at: Range<usize>| slice::from_raw_parts(self.arena.add(at.start), at.len());
+            let inputs = [read(at.x), read(at.other)];
             let scratch = slice::from_raw_parts_mut(self.arena.add(own.start), own.len());
-            let y = Places::raw(self.arena.add(y.start), y.len());
-            simd::floats(self.isa, layer, part, x, scratch, y);
+            let y = Places::raw(self.arena.add(at.y.start), at.y.len());
+            simd::floats(self.isa, layer, part, inputs, scratch, y);
         }
     }
 }
@@ -188,17 +193,38 @@ impl<'a> Leader<'_, 'a> {
     /// Makes one image together with the workers; it borrows the arena until the next one is made.
     ///
     /// # Errors
-    /// [`LatentLength`] if a latent of given values does not have the model's length.
+    /// [`LatentLength`] if a latent of given values does not have the model's length, or the model
+    /// takes a picture.
     ///
     /// # Panics
     /// If a worker has panicked.
     pub fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
+        cpu::begin(self.0.model, self.arena(), latent)?;
+        Ok(self.run())
+    }
+
+    /// The same from the pixels of a picture; see [`crate::Cpu::translate`].
+    ///
+    /// # Errors
+    /// [`PictureLength`] if they are not those of such a picture, or the model takes a latent.
+    ///
+    /// # Panics
+    /// If a worker has panicked.
+    pub fn translate(&mut self, pixels: &[u8]) -> Result<Image<'_>, PictureLength> {
+        cpu::begin_picture(self.0.model, self.arena(), pixels)?;
+        Ok(self.run())
+    }
+
+    /// The arena between two images.
+    fn arena(&mut self) -> &mut [f32] {
+        // SAFETY: between two images no other thread touches the arena, which has `len` values, and
+        // this leader is borrowed while it is in use.
+        unsafe { slice::from_raw_parts_mut(self.0.arena, self.0.len) }
+    }
+
+    /// Makes an image from the input in the arena.
+    fn run(&mut self) -> Image<'_> {
         let shared = self.0;
-        {
-            // SAFETY: between two images no other thread touches the arena, which has `len` values.
-            let arena = unsafe { slice::from_raw_parts_mut(shared.arena, shared.len) };
-            cpu::begin(shared.model, arena, latent)?;
-        }
         let begun = shared.count.begin(shared.parts);
         let mut polls = 0;
         while shared.count.done.load(Ordering::Acquire).wrapping_sub(begun) < shared.parts {
@@ -219,7 +245,7 @@ impl<'a> Leader<'_, 'a> {
         // SAFETY: all parts are done, and no thread writes before the next image, which borrows
         // this leader exclusively.
         let arena = unsafe { slice::from_raw_parts(shared.arena, shared.len) };
-        Ok(cpu::finish(shared.model, arena))
+        cpu::finish(shared.model, arena)
     }
 }
 

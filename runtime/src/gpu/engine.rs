@@ -6,15 +6,17 @@ use std::vec::Vec;
 use super::adapter::Adapter;
 use super::device::Device;
 use super::error::GpuError;
+use super::inputs::Inputs;
 use super::kernel::Kind;
 use super::layer::{self, Layer};
 use super::network::Network;
 use super::pipelines::Pipelines;
+use super::route::routes;
 use super::slot::Set;
 use crate::half;
 use crate::image::Image;
 use crate::latent::Latent;
-use crate::layer::Precision;
+use crate::layer::{Input, Precision};
 use crate::model::Model;
 use crate::op::Shape;
 
@@ -99,11 +101,14 @@ impl Gpu {
         });
         let layers: Vec<Layer> = layers.collect();
         let pipelines = Pipelines::new(&device);
+        let (routes, maps) = routes(model.layers());
         let net = Network {
             device,
             pipelines,
             layers,
-            latent: model.latent(),
+            routes,
+            maps,
+            input: model.input(),
             classes: model.classes(),
             output: model.output(),
             half,
@@ -120,7 +125,10 @@ impl Gpu {
             forced: None,
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(8)),
         };
-        gpu.generate_all(&[Latent::from_seed(0)])?;
+        match model.input() {
+            Input::Latent(_) => gpu.generate_all(&[Latent::from_seed(0)])?,
+            Input::Picture(shape) => gpu.translate_all(&[&std::vec![0; shape.values()]])?,
+        }
         Ok(gpu)
     }
 
@@ -130,7 +138,19 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Latent`], or [`GpuError::Driver`] if the device is lost.
     pub fn generate_all(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
-        self.begin(latents)?;
+        self.make(Inputs::Latents(latents))
+    }
+
+    /// [`Gpu::generate_all`] from the pixels of pictures; see [`crate::Cpu::translate`].
+    ///
+    /// # Errors
+    /// [`GpuError::Picture`], or [`GpuError::Driver`] if the device is lost.
+    pub fn translate_all(&mut self, pictures: &[&[u8]]) -> Result<(), GpuError> {
+        self.make(Inputs::Pictures(pictures))
+    }
+
+    pub(super) fn make(&mut self, inputs: Inputs<'_>) -> Result<(), GpuError> {
+        self.begin_inputs(inputs)?;
         while self.finish()? {
             if self.calls.is_empty() {
                 break;
@@ -146,10 +166,14 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::generate_all`]; all calls that were begun are then canceled.
     pub fn begin(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
+        self.begin_inputs(Inputs::Latents(latents))
+    }
+
+    fn begin_inputs(&mut self, inputs: Inputs<'_>) -> Result<(), GpuError> {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
-        self.calls.push_back(Call { faces: latents.len(), bytes });
-        let mut parts = latents.chunks(self.most);
+        self.calls.push_back(Call { faces: inputs.len(), bytes });
+        let mut parts = inputs.parts(self.most);
         let begun = parts.try_for_each(|part| self.launch(part));
         self.or_stop(begun)
     }
@@ -207,19 +231,31 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::generate_all`].
     pub fn values(&mut self, latents: &[Latent<'_>]) -> Result<Vec<f32>, GpuError> {
+        self.all_values(Inputs::Latents(latents))
+    }
+
+    /// [`Gpu::values`] for the pixels of pictures.
+    ///
+    /// # Errors
+    /// As [`Gpu::translate_all`].
+    pub fn translated_values(&mut self, pictures: &[&[u8]]) -> Result<Vec<f32>, GpuError> {
+        self.all_values(Inputs::Pictures(pictures))
+    }
+
+    fn all_values(&mut self, inputs: Inputs<'_>) -> Result<Vec<f32>, GpuError> {
         while self.finish()? {}
         let mut values = Vec::new();
-        for part in latents.chunks(self.most) {
+        for part in inputs.parts(self.most) {
             let made = self.values_of(part, &mut values);
             self.or_stop(made)?;
         }
         Ok(values)
     }
 
-    fn values_of(&mut self, latents: &[Latent<'_>], values: &mut Vec<f32>) -> Result<(), GpuError> {
-        let n = latents.len();
+    fn values_of(&mut self, inputs: Inputs<'_>, values: &mut Vec<f32>) -> Result<(), GpuError> {
+        let n = inputs.len();
         let index = self.ready(n)?;
-        self.write(latents, (index, 0))?;
+        self.write(inputs, (index, 0))?;
         let mut encoder = self.record(n, (index, 0), Output::Map);
         let float = if self.net.half { 2 } else { 4 };
         let bytes = (float * n * layer::values(self.net.output)) as u64;
@@ -229,7 +265,8 @@ impl Gpu {
             .buffer(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         let set = self.sets[index].as_mut();
         let Some(set) = set else { return Ok(()) };
-        let map = &set.pair[self.net.layers.len() % 2];
+        let Some(last) = self.net.routes.last() else { return Ok(()) };
+        let map = &set.maps[last.to];
         encoder.copy_buffer_to_buffer(map, 0, &staging, 0, bytes);
         let submission = self.net.device.queue.submit([encoder.finish()]);
         let upload = self.net.device.map(&set.slots[0].upload, wgpu::MapMode::Write);
@@ -283,12 +320,14 @@ mod tests {
                     true => Activation::Tanh,
                     false => Activation::LeakyRelu(0.2),
                 },
+                from: None,
+                with: None,
                 weight: (0..input * out * 16).map(|_| size * number()).collect(),
                 bias: (0..out).map(|_| number()).collect(),
             });
             input = out;
         }
-        let graph = Graph { latent, layers, facts: Facts::default() };
+        let graph = Graph { input: Input::Latent(latent), layers, facts: Facts::default() };
         Buffer::from(graph.to_record().unwrap())
     }
 

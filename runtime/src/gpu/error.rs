@@ -3,6 +3,7 @@
 use std::fmt;
 use std::string::String;
 
+use crate::image::PictureLength;
 use crate::latent::LatentLength;
 use crate::layer::Precision;
 
@@ -17,8 +18,10 @@ pub enum GpuError {
     NoHalf(String),
     /// The driver refused or failed: its message.
     Driver(String),
-    /// A latent has the wrong length.
+    /// A latent has the wrong length, or the model takes pictures.
     Latent(LatentLength),
+    /// A picture has the wrong size, or the model takes latents.
+    Picture(PictureLength),
 }
 
 impl fmt::Display for GpuError {
@@ -36,6 +39,7 @@ impl fmt::Display for GpuError {
             GpuError::NoHalf(name) => write!(f, "{name} does not support 16-bit floats"),
             GpuError::Driver(what) => write!(f, "the GPU failed: {what}"),
             GpuError::Latent(error) => write!(f, "{error}"),
+            GpuError::Picture(error) => write!(f, "{error}"),
         }
     }
 }

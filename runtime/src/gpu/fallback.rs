@@ -52,6 +52,7 @@ mod tests {
     use super::*;
     use crate::gpu::adapter::adapters;
     use crate::graph::{Facts, Graph, Layer};
+    use crate::layer::Input;
     use crate::model::Model;
     use crate::op::{Activation, Op};
     use crate::record::Buffer;
@@ -65,10 +66,12 @@ mod tests {
                 window: crate::op::Window { kernel: 4, stride: 1, padding: 0 },
             },
             activation: Activation::Tanh,
+            from: None,
+            with: None,
             weight: vec![0.25; 5 * 16],
             bias: vec![],
         };
-        let graph = Graph { latent: 5, layers: vec![layer], facts: Facts::default() };
+        let graph = Graph { input: Input::Latent(5), layers: vec![layer], facts: Facts::default() };
         let record = Buffer::from(graph.to_record().unwrap());
         let model = Model::parse(record.bytes()).unwrap();
         for adapter in adapters() {

@@ -1,17 +1,15 @@
 //! Batches in flight: submitting them, and reading what comes back.
 
-use std::vec;
 use std::vec::Vec;
 
 use super::engine::{Gpu, Output};
 use super::error::GpuError;
+use super::inputs::Inputs;
 use super::kernel::{self, Kernel, Kind};
 use super::layer::{self, Layer};
 use super::slot::{FEW, Flight, Set, Slot};
 use crate::cast;
 use crate::half;
-use crate::latent::{Latent, LatentLength};
-use crate::op::Shape;
 
 impl Gpu {
     /// The index of the set for `n` faces, which has room for them.
@@ -28,8 +26,8 @@ impl Gpu {
     }
 
     /// Submits a part of a call.
-    pub(super) fn launch(&mut self, latents: &[Latent<'_>]) -> Result<(), GpuError> {
-        let n = latents.len();
+    pub(super) fn launch(&mut self, inputs: Inputs<'_>) -> Result<(), GpuError> {
+        let n = inputs.len();
         let index = self.ready(n)?;
         // A free slot, or the one that becomes free next.
         let slot = loop {
@@ -41,7 +39,7 @@ impl Gpu {
             self.land()?;
         };
         let at = (index, slot);
-        self.write(latents, at)?;
+        self.write(inputs, at)?;
         let recorded = self.slot(at).and_then(|slot| slot.recorded.take());
         let commands = match recorded {
             Some((faces, commands)) if faces == n => commands,
@@ -96,15 +94,13 @@ impl Gpu {
         })
     }
 
-    /// Draws latents and writes them to the upload buffer of a slot.
+    /// Writes inputs to the upload buffer of a slot.
     pub(super) fn write(
         &mut self,
-        latents: &[Latent<'_>],
+        inputs: Inputs<'_>,
         (set, slot): (usize, usize),
     ) -> Result<(), GpuError> {
-        let pixel = layer::values(Shape::new(self.net.latent, 1, 1));
-        let mut z = vec![0.0; latents.len() * pixel];
-        self.draw(latents, &mut z, pixel).map_err(GpuError::Latent)?;
+        let z = inputs.values(&self.net, self.threads)?;
         let halves: Vec<u8>;
         let bytes = match self.net.half {
             true => {
@@ -118,7 +114,7 @@ impl Gpu {
             return Ok(());
         };
         let slot = &mut set.slots[slot];
-        slot.call(&self.net.device, latents.len());
+        slot.call(&self.net.device, inputs.len());
         match slot.upload.get_mapped_range_mut(..bytes.len() as u64) {
             Ok(mut view) => view.copy_from_slice(bytes),
             Err(error) => {
@@ -130,33 +126,6 @@ impl Gpu {
         self.net.device.check()
     }
 
-    /// Draws latents, with several threads for a large part.
-    fn draw(
-        &self,
-        latents: &[Latent<'_>],
-        z: &mut [f32],
-        pixel: usize,
-    ) -> Result<(), LatentLength> {
-        let fill = |latents: &[Latent<'_>], z: &mut [f32]| {
-            let mut pairs = z.chunks_exact_mut(pixel).zip(latents);
-            pairs.try_for_each(|(z, l)| l.fill_for(&mut z[..self.net.latent], self.net.classes))
-        };
-        let threads = self.threads.min(latents.len() / 16);
-        if threads < 2 {
-            return fill(latents, z);
-        }
-        let each = latents.len().div_ceil(threads);
-        std::thread::scope(|scope| {
-            let parts = latents.chunks(each).zip(z.chunks_mut(each * pixel));
-            let parts: Vec<_> =
-                parts.map(|(latents, z)| scope.spawn(move || fill(latents, z))).collect();
-            parts.into_iter().try_for_each(|part| match part.join() {
-                Ok(filled) => filled,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })
-    }
-
     /// The commands for `n` faces in a slot.
     pub(super) fn record(
         &mut self,
@@ -165,11 +134,11 @@ impl Gpu {
         output: Output,
     ) -> wgpu::CommandEncoder {
         let mut encoder = self.net.device.raw.create_command_encoder(&Default::default());
-        let latents = n as u64 * self.net.latent_bytes();
+        let bytes = n as u64 * self.net.input_bytes();
         if let Some(set) = &self.sets[set] {
             let slot = &set.slots[slot];
             if !slot.direct {
-                encoder.copy_buffer_to_buffer(&slot.upload, 0, &set.pair[0], 0, latents);
+                encoder.copy_buffer_to_buffer(&slot.upload, 0, &set.maps[0], 0, bytes);
             }
         }
         {
@@ -222,9 +191,10 @@ impl Gpu {
         let bytes = output == Output::Bytes
             && last
             && self.net.layers.get(i).is_none_or(Layer::writes_bytes);
-        let kernel = Kernel { kind, block, half: self.net.half, bytes };
+        let reflect = self.net.layers.get(i).is_some_and(Layer::reflects);
+        let kernel = Kernel { kind, block, half: self.net.half, bytes, reflect };
         let map = match last && output == Output::Map {
-            true => slot.as_map(&self.net, &set.pair),
+            true => slot.as_map(&self.net, &set.maps),
             false => None,
         };
         pass.set_pipeline(&self.net.pipelines.get(&self.net.device, kernel));

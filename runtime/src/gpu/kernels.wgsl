@@ -25,8 +25,8 @@ struct Layer {
     lanes: u32,
     step: u32,
     by: u32,
-    // The activation (see below) and its first number; for layers that move values, which one, and its
-    // factor.
+    // The activation (see below) and its first number; for layers that move values or join two
+    // inputs, which one, and its factor or the channels of the first.
     activation: u32,
     slope: f32,
     reshape: u32,
@@ -37,6 +37,8 @@ struct Layer {
     words: u32,
     // The second number of the activation.
     most: f32,
+    // Added to the variance of a channel.
+    epsilon: f32,
 }
 
 struct Group {
@@ -114,11 +116,20 @@ fn later(group: Group, before: Row, by: Row) -> Row {
     return Row(y + select(0, 1, down), x - select(0, taps, down), depth);
 }
 
+// Where a coordinate is read on a side of `n` pixels. Unsigned: what lies above or left of the input
+// is beyond its end.
+fn edge(at: i32, n: u32) -> u32 {
+    if (REFLECT) {
+        let last = i32(n) - 1;
+        return u32(last - abs(last - abs(at)));
+    }
+    return u32(at);
+}
+
 // Four values of the implicit matrix. Rows after the last have zero weights.
 fn under(group: Group, c: Column, r: Row) -> Stored {
-    // Unsigned: what lies above or left of the input is beyond its end.
-    let y = u32(c.y + group.way * r.y);
-    let x = u32(c.x + group.way * r.x);
+    let y = edge(c.y + group.way * r.y, layer.rows);
+    let x = edge(c.x + group.way * r.x, layer.columns);
     if (y < layer.rows && x < layer.columns) {
         return input[c.face + (y * layer.columns + x) * layer.depth + r.depth];
     }

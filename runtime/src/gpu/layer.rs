@@ -22,6 +22,7 @@ pub struct Layer {
     /// Positions per face in each group; without multiplications, vectors of the output.
     positions: Vec<usize>,
     form: Form,
+    reflects: bool,
 }
 
 /// What kind of kernel a layer needs.
@@ -35,8 +36,22 @@ enum Form {
         divisor: usize,
     },
     Move,
+    Join,
+    /// Normalizes that many vectors of channels.
+    Norm(usize),
     /// Makes the image: its channels, and rows and columns of the input.
     Image(usize, [usize; 2]),
+}
+
+impl Form {
+    /// The only kernel of a form that neither multiplies nor makes the image.
+    fn kind(self) -> Kind {
+        match self {
+            Form::Join => Kind::Join,
+            Form::Norm(_) => Kind::Norm,
+            Form::Move | Form::Product { .. } | Form::Image(..) => Kind::Move,
+        }
+    }
 }
 
 /// Number of workgroups along three axes.
@@ -214,9 +229,16 @@ fn moved(layer: &layer::Layer<'_>) -> Numbers {
     let mut bias = vec![0.0; 2 * pixel];
     for c in 0..output.c {
         (bias[c], bias[pixel + c]) = match layer.op {
-            Op::Affine => (bias_of(layer.floats().1, c), layer.floats().0[c]),
-            Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => (0.0, 1.0),
-            Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => continue,
+            Op::Affine | Op::InstanceNorm { .. } => {
+                (bias_of(layer.floats().1, c), layer.floats().0[c])
+            }
+            Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+                (0.0, 1.0)
+            }
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::ReflectConv { .. }
+            | Op::ConvTranspose { .. } => continue,
         };
     }
     Numbers {
@@ -231,7 +253,7 @@ fn moved(layer: &layer::Layer<'_>) -> Numbers {
 }
 
 /// What kernels read about a layer (`kernels.wgsl`).
-fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>) -> [u32; 20] {
+fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>) -> [u32; 21] {
     let (input, output) = (layer.input, layer.output);
     let (black, white) = range.unwrap_or((0.0, 1.0));
     let activation = match layer.activation {
@@ -253,11 +275,19 @@ fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>)
     let (reshape, factor) = match layer.op {
         Op::Reshape { .. } => (1, 1),
         Op::Resize { factor } => (0, factor),
+        Op::Concat { .. } => (1, input.c),
         Op::Dense { .. }
         | Op::Conv { .. }
+        | Op::ReflectConv { .. }
         | Op::ConvTranspose { .. }
         | Op::Affine
+        | Op::InstanceNorm { .. }
+        | Op::Add
         | Op::Activate => (0, 1),
+    };
+    let epsilon = match layer.op {
+        Op::InstanceNorm { epsilon } => epsilon,
+        _ => 0.0,
     };
     // A dense layer reads its input as one row of pixels.
     let (rows, columns) = match is_dense(layer) {
@@ -285,6 +315,7 @@ fn facts(layer: &layer::Layer<'_>, numbers: &Numbers, range: Option<(f32, f32)>)
         (1.0 / (white - black)).to_bits() as usize,
         words(output),
         most.to_bits() as usize,
+        epsilon.to_bits() as usize,
     ];
     facts.map(|n| n as u32)
 }
@@ -317,7 +348,11 @@ impl Layer {
                     divisor: quads.fold(0, gcd),
                 }
             }
-            (None, _) => Form::Move,
+            (None, _) => match layer.op {
+                Op::Add | Op::Concat { .. } => Form::Join,
+                Op::InstanceNorm { .. } => Form::Norm(depth(input.c)),
+                _ => Form::Move,
+            },
         };
         let facts = facts(layer, &numbers, range);
         let own_weight = match image {
@@ -338,7 +373,13 @@ impl Layer {
             bias: device.upload(&bytes(numbers.bias.iter().map(|b| b.to_le_bytes())), storage),
             positions: numbers.positions,
             form,
+            reflects: matches!(layer.op, Op::ReflectConv { .. }),
         }
+    }
+
+    /// Whether it reads its input reflected at the edges.
+    pub fn reflects(&self) -> bool {
+        self.reflects
     }
 
     /// Whether its kernel writes the bytes of pixels itself.
@@ -350,7 +391,7 @@ impl Layer {
     pub fn block(&self) -> usize {
         match self.form {
             Form::Product { block, .. } => block,
-            Form::Move | Form::Image(..) => 1,
+            Form::Move | Form::Join | Form::Norm(_) | Form::Image(..) => 1,
         }
     }
 
@@ -378,7 +419,7 @@ impl Layer {
         match (self.form, self.product(faces)) {
             (Form::Image(channels, sides), _) => Kind::of_image(channels, sides, faces, limits),
             (_, Some(product)) => Kind::of(&product, eight, limits),
-            (_, None) => Kind::Move,
+            (form, None) => form.kind(),
         }
     }
 
@@ -387,7 +428,7 @@ impl Layer {
         match (self.form, self.product(faces)) {
             (Form::Image(channels, _), _) => Kind::image_candidates(channels, limits),
             (_, Some(product)) => Kind::candidates(&product, limits),
-            (_, None) => vec![Kind::Move],
+            (form, None) => vec![form.kind()],
         }
     }
 
@@ -397,6 +438,7 @@ impl Layer {
         match (self.form, self.product(faces)) {
             (Form::Image(_, sides), _) => kernel::sides(kind.image_workgroups(faces, sides), 1),
             (_, Some(product)) => kernel::sides(kind.workgroups(&product), groups),
+            (Form::Norm(vectors), None) => kernel::sides(vectors * faces, 1),
             (_, None) => kernel::sides(self.columns(faces).div_ceil(64), 1),
         }
     }

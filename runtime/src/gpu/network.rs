@@ -5,6 +5,8 @@ use std::vec::Vec;
 use super::device::Device;
 use super::layer::{self, Layer};
 use super::pipelines::Pipelines;
+use super::route::Route;
+use crate::layer::Input;
 use crate::op::Shape;
 
 /// A network whose weights are uploaded.
@@ -12,8 +14,11 @@ pub struct Network {
     pub device: Device,
     pub pipelines: Pipelines,
     pub layers: Vec<Layer>,
-    /// Length of the latent.
-    pub latent: usize,
+    /// The feature maps of each layer, and their number.
+    pub routes: Vec<Route>,
+    pub maps: usize,
+    /// What an image is made from.
+    pub input: Input,
     pub classes: usize,
     pub output: Shape,
     /// Whether weights and feature maps are 16-bit floats.
@@ -23,9 +28,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Bytes of the latent of one face, as the first layer reads it.
-    pub fn latent_bytes(&self) -> u64 {
+    /// Bytes of the input of one face, as layers read it.
+    pub fn input_bytes(&self) -> u64 {
         let float = if self.half { 2 } else { 4 };
-        float * layer::values(Shape::new(self.latent, 1, 1)) as u64
+        float * layer::values(self.input.shape()) as u64
     }
 }

@@ -18,7 +18,7 @@ impl Pipelines {
         use wgpu::BufferBindingType::{Storage, Uniform};
         let reads = Storage { read_only: true };
         let writes = Storage { read_only: false };
-        let kinds = [Uniform, reads, reads, reads, reads, writes, Uniform];
+        let kinds = [Uniform, reads, reads, reads, reads, writes, Uniform, reads];
         let entries: Vec<_> = (0..)
             .zip(kinds)
             .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {

@@ -9,6 +9,7 @@ use super::device::{Device, Mapping};
 use super::layer::{self, Layer};
 use super::network::Network;
 use super::pipelines::Pipelines;
+use super::route::Route;
 
 /// Up to this many faces, the first and last kernels work on memory that the CPU maps: fewer steps,
 /// at the speed of the bus.
@@ -20,8 +21,8 @@ const SLOTS: usize = 2;
 /// Buffers for batches of up to `faces` faces.
 pub struct Set {
     pub faces: usize,
-    /// Layers read one and write the other, in turn.
-    pub pair: [wgpu::Buffer; 2],
+    /// The feature maps of [`Network::routes`].
+    pub maps: Vec<wgpu::Buffer>,
     pub slots: Vec<Slot>,
 }
 
@@ -61,7 +62,8 @@ impl Set {
             let usage = Use::STORAGE | Use::COPY_DST | Use::COPY_SRC;
             device.buffer(faces as u64 * net.face, usage)
         };
-        let mut set = Set { faces, pair: [map(), map()], slots: Vec::new() };
+        let maps = (0..net.maps).map(|_| map()).collect();
+        let mut set = Set { faces, maps, slots: Vec::new() };
         let bytes = (4 * faces * layer::words(net.output)) as u64;
         let direct = device.direct && faces <= FEW;
         let shared = if direct { Use::STORAGE } else { Use::empty() };
@@ -72,12 +74,12 @@ impl Set {
             let output = if direct { staging.clone() } else { copied.clone() };
             let upload = device.raw.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
-                size: faces as u64 * net.latent_bytes(),
+                size: faces as u64 * net.input_bytes(),
                 usage: Use::MAP_WRITE | Use::COPY_SRC | shared,
                 mapped_at_creation: true,
             });
             let call = device.buffer(16, Use::UNIFORM | Use::COPY_DST);
-            let first = if direct { &upload } else { &set.pair[0] };
+            let first = if direct { &upload } else { &set.maps[0] };
             let bindings = set.bindings(net, first, &output, &call);
             set.slots.push(Slot {
                 upload,
@@ -103,17 +105,19 @@ impl Set {
     ) -> Vec<wgpu::BindGroup> {
         let Network { device, pipelines, layers, .. } = net;
         let mut bindings = Vec::new();
-        for (i, layer) in layers.iter().enumerate() {
-            let from = if i == 0 { first } else { &self.pair[i % 2] };
+        for (i, (layer, route)) in layers.iter().zip(&net.routes).enumerate() {
+            let [from, other] = inputs(route, first, &self.maps);
             let to = match i + 1 == layers.len() && layer.writes_bytes() {
                 true => output,
-                false => &self.pair[(i + 1) % 2],
+                false => &self.maps[route.to],
             };
-            bindings.push(binding(device, pipelines, layer, [from, to, call]));
+            bindings.push(binding(device, pipelines, layer, [from, to, call, other]));
         }
-        if let Some(last) = layers.last().filter(|l| !l.writes_bytes()) {
-            let map = &self.pair[layers.len() % 2];
-            bindings.push(binding(device, pipelines, last, [map, output, call]));
+        if let Some((last, route)) = layers.last().zip(net.routes.last())
+            && !last.writes_bytes()
+        {
+            let map = &self.maps[route.to];
+            bindings.push(binding(device, pipelines, last, [map, output, call, map]));
         }
         bindings
     }
@@ -130,25 +134,33 @@ impl Slot {
     }
 
     /// The bindings of the last layer when its output stays a feature map.
-    pub fn as_map(&self, net: &Network, pair: &[wgpu::Buffer; 2]) -> Option<wgpu::BindGroup> {
-        let count = net.layers.len();
-        let from = match count == 1 && self.direct {
-            true => &self.upload,
-            false => &pair[(count + 1) % 2],
-        };
-        let to = &pair[count % 2];
-        let last = net.layers.last()?;
-        Some(binding(&net.device, &net.pipelines, last, [from, to, &self.call]))
+    pub fn as_map(&self, net: &Network, maps: &[wgpu::Buffer]) -> Option<wgpu::BindGroup> {
+        let (last, route) = net.layers.last().zip(net.routes.last())?;
+        let first = if self.direct { &self.upload } else { &maps[0] };
+        let [from, other] = inputs(route, first, maps);
+        let buffers = [from, &maps[route.to], &self.call, other];
+        Some(binding(&net.device, &net.pipelines, last, buffers))
     }
+}
+
+/// The inputs of a layer; `first` holds the network's input.
+fn inputs<'b>(
+    route: &Route,
+    first: &'b wgpu::Buffer,
+    maps: &'b [wgpu::Buffer],
+) -> [&'b wgpu::Buffer; 2] {
+    let map = |number: usize, is_input| if is_input { first } else { &maps[number] };
+    [map(route.from, route.is_input), map(route.other, route.other_is_input)]
 }
 
 fn binding(
     device: &Device,
     pipelines: &Pipelines,
     layer: &Layer,
-    [from, to, call]: [&wgpu::Buffer; 3],
+    [from, to, call, other]: [&wgpu::Buffer; 4],
 ) -> wgpu::BindGroup {
-    let buffers = [&layer.facts, &layer.groups, &layer.weight, &layer.bias, from, to, call];
+    let own = [&layer.facts, &layer.groups, &layer.weight, &layer.bias];
+    let buffers = own.into_iter().chain([from, to, call, other]);
     let entries: Vec<_> = (0..)
         .zip(buffers)
         .map(|(binding, buffer)| wgpu::BindGroupEntry {

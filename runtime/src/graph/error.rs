@@ -16,6 +16,18 @@ pub enum GraphError {
     Layers(usize),
     /// A layer does not fit the one before it: its number, its name, why.
     Shape(usize, String, ShapeError),
+    /// A layer joins two inputs and names neither, or has one input and names two: layer, its name.
+    Sources(usize, String),
+    /// A layer reads what no earlier layer makes: layer, its name, the name that it reads.
+    Source(usize, String, String),
+    /// The second input of a layer has another shape than it needs: layer, its name, needed, got.
+    Join(usize, String, Shape, Shape),
+    /// No later layer reads the output of a layer: layer, its name.
+    Unused(usize, String),
+    /// The input is not a picture of 1 or 3 channels.
+    Picture(Shape),
+    /// What int8 is calibrated on does not suit the input: what is needed.
+    Examples(&'static str),
     /// A layer's weight or bias has the wrong size.
     Tensor {
         /// Number of the layer.
@@ -31,6 +43,8 @@ pub enum GraphError {
     },
     /// A value is infinite or NaN: layer, its name, tensor.
     NotFinite(usize, String, &'static str),
+    /// What is added to a variance is not a finite number from 0 on: layer, its name, the number.
+    Epsilon(usize, String, f32),
     /// The latent is too short for the classes: number of classes, length of the latent.
     Classes(usize, usize),
     /// A weight is beyond the range of 16-bit floats: layer, its name, the weight.
@@ -55,12 +69,31 @@ impl fmt::Display for GraphError {
                 write!(f, "{got} layers; at most {} are supported", LAYERS)
             }
             GraphError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
+            GraphError::Sources(i, name) => {
+                write!(f, "layer {i} ({name}): the inputs that it names are too few or too many")
+            }
+            GraphError::Source(i, name, from) => {
+                write!(f, "layer {i} ({name}): reads {from:?}, which no earlier layer makes")
+            }
+            GraphError::Join(i, name, want, got) => {
+                write!(f, "layer {i} ({name}): the second input is {got}, not {want}")
+            }
+            GraphError::Unused(i, name) => {
+                write!(f, "layer {i} ({name}): no later layer reads its output")
+            }
+            GraphError::Picture(shape) => {
+                write!(f, "the input has shape {shape}, not that of a picture of 1 or 3 channels")
+            }
+            GraphError::Examples(need) => write!(f, "int8 is calibrated on examples: {need}"),
             GraphError::Tensor { layer, name, tensor, need, got } => write!(
                 f,
                 "layer {layer} ({name}): the {tensor} has {got} values, the layer needs {need}"
             ),
             GraphError::NotFinite(i, name, tensor) => {
                 write!(f, "layer {i} ({name}): the {tensor} has a value that is not finite")
+            }
+            GraphError::Epsilon(i, name, epsilon) => {
+                write!(f, "layer {i} ({name}): epsilon {epsilon} is not a finite number from 0 on")
             }
             GraphError::Classes(classes, latent) => {
                 write!(f, "{classes} classes are too many for a latent of {latent} values")

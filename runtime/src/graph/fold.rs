@@ -1,10 +1,14 @@
 //! Fewer layers, the same pictures.
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::list::{Graph, Layer};
+use crate::layer::Source;
 use crate::layout::UPSAMPLING;
+use crate::model::INPUT;
 use crate::op::{Activation, Op, Shape, Window};
 
 impl Graph {
@@ -17,46 +21,110 @@ impl Graph {
     ///   into one transposed convolution of kernel 4, stride 2 and padding 1;
     /// - identity reshapes and activations into nothing.
     ///
-    /// A graph whose layers do not fit each other stays as it is; [`Graph::shapes`] reports why.
+    /// Nothing is folded across an output that several layers read. A graph whose layers do not fit
+    /// each other stays as it is; [`Graph::shapes`] reports why.
     pub fn fold(&mut self) {
-        let Ok(shapes) = self.fit() else { return };
-        let mut input = Shape::new(self.latent, 1, 1);
-        let mut done: Vec<(Layer, Shape)> = Vec::with_capacity(self.layers.len());
-        for (layer, output) in self.layers.drain(..).zip(shapes) {
-            push(&mut done, layer, input);
-            input = output;
+        let Ok(flows) = self.flow() else { return };
+        let mut readers = vec![0; flows.len()];
+        for source in flows.iter().flat_map(|flow| [Some(flow.from), flow.other]).flatten() {
+            if let Source::Layer(of) = source {
+                readers[usize::from(of)] += 1;
+            }
         }
-        self.layers = done.into_iter().map(|(layer, _)| layer).collect();
+        let mut done: Vec<Done> = Vec::with_capacity(self.layers.len());
+        // New names of outputs.
+        let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+        for (i, (mut layer, flow)) in self.layers.drain(..).zip(flows).enumerate() {
+            for name in [&mut layer.from, &mut layer.with].into_iter().flatten() {
+                if let Some(new) = renamed.get(name) {
+                    name.clone_from(new);
+                }
+            }
+            if layer.from.is_some() && !layer.op.joins() && flow.from == Source::before(i) {
+                layer.from = None;
+            }
+            let name = layer.name.clone();
+            push(&mut done, Done { layer, input: flow.input, readers: readers[i] });
+            // What stands for the layer's output.
+            match done.last() {
+                Some(last) if last.layer.name != name => {
+                    renamed.insert(name, last.layer.name.clone());
+                }
+                // The first layer did nothing to the input.
+                None => {
+                    renamed.insert(name, INPUT.into());
+                }
+                Some(_) => {}
+            }
+        }
+        self.layers = done.into_iter().map(|done| done.layer).collect();
     }
 }
 
-/// Appends a layer to the folded ones (each with the shape of its input), or folds it into the last
-/// of them.
-fn push(done: &mut Vec<(Layer, Shape)>, layer: Layer, input: Shape) {
-    let plain = |l: &Layer| l.activation == Activation::None;
+/// A folded layer, the shape of its input, and the number of layers that read its output.
+struct Done {
+    layer: Layer,
+    input: Shape,
+    readers: usize,
+}
+
+impl Done {
+    /// Whether only the layer after it reads it, and nothing is applied to its output.
+    fn is_open(&self) -> bool {
+        self.readers == 1 && self.layer.activation == Activation::None
+    }
+}
+
+/// Appends a layer to the folded ones, or folds it into the last of them.
+fn push(done: &mut Vec<Done>, next: Done) {
+    let Done { layer, input, readers } = next;
+    let plain = layer.activation == Activation::None;
+    if layer.from.is_some() || layer.op.joins() {
+        return done.push(Done { layer, input, readers });
+    }
     match (layer.op, &mut done[..]) {
-        (Op::Reshape { to }, _) if to == input && plain(&layer) => {}
-        (Op::Activate, _) if plain(&layer) => {}
-        (Op::Activate, [.., (last, _)]) if plain(last) => last.activation = layer.activation,
-        (Op::Affine, [.., (last, at)]) if plain(last) && is_linear(last) => {
-            scale(last, *at, 1, &layer);
-            last.activation = layer.activation;
+        (Op::Reshape { to }, before) if to == input && plain => pass(before, readers),
+        (Op::Activate, before) if plain => pass(before, readers),
+        (Op::Activate, [.., last]) if last.is_open() => {
+            last.layer.activation = layer.activation;
+            last.readers = readers;
         }
-        (Op::Affine, [.., (dense, at), (reshape, _)])
-            if matches!((dense.op, reshape.op), (Op::Dense { .. }, Op::Reshape { .. }))
-                && plain(dense)
-                && plain(reshape) =>
+        (Op::Affine, [.., last]) if last.is_open() && is_linear(&last.layer) => {
+            scale(&mut last.layer, last.input, 1, &layer);
+            last.layer.activation = layer.activation;
+            last.readers = readers;
+        }
+        (Op::Affine, [.., dense, reshape])
+            if matches!(
+                (dense.layer.op, reshape.layer.op),
+                (Op::Dense { .. }, Op::Reshape { .. })
+            ) && reshape.layer.from.is_none()
+                && dense.is_open()
+                && reshape.is_open() =>
         {
-            scale(dense, *at, input.plane(), &layer);
-            reshape.activation = layer.activation;
+            scale(&mut dense.layer, dense.input, input.plane(), &layer);
+            reshape.layer.activation = layer.activation;
+            reshape.readers = readers;
         }
-        (Op::Conv { out, window }, [.., (last, at)])
-            if last.op == (Op::Resize { factor: 2 }) && plain(last) && window == SAME =>
+        (Op::Conv { out, window }, [.., last])
+            if last.layer.op == (Op::Resize { factor: 2 }) && last.is_open() && window == SAME =>
         {
-            let weight = upsampling_kernel(&layer.weight, out, at.c);
-            *last = Layer { op: Op::ConvTranspose { out, window: UPSAMPLING }, weight, ..layer };
+            let weight = upsampling_kernel(&layer.weight, out, last.input.c);
+            let from = last.layer.from.take();
+            let op = Op::ConvTranspose { out, window: UPSAMPLING };
+            last.layer = Layer { op, weight, from, ..layer };
+            last.readers = readers;
         }
-        _ => done.push((layer, input)),
+        _ => done.push(Done { layer, input, readers }),
+    }
+}
+
+/// Leaves out a layer that changes nothing: its readers read the layer before.
+fn pass(before: &mut [Done], readers: usize) {
+    if let [.., last] = before {
+        // The layer itself was one.
+        last.readers += readers;
+        last.readers -= 1;
     }
 }
 
@@ -64,8 +132,15 @@ const SAME: Window = Window { kernel: 3, stride: 1, padding: 1 };
 
 fn is_linear(layer: &Layer) -> bool {
     match layer.op {
-        Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } | Op::Affine => true,
-        Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => false,
+        Op::Dense { .. }
+        | Op::Conv { .. }
+        | Op::ReflectConv { .. }
+        | Op::ConvTranspose { .. }
+        | Op::InstanceNorm { .. }
+        | Op::Affine => true,
+        Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+            false
+        }
     }
 }
 
@@ -81,10 +156,14 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
     // Weights per output, and outputs per repetition.
     let (run, outs) = match linear.op {
         Op::Dense { .. } => (input.values(), outs),
-        Op::Conv { window, .. } => (input.c * window.kernel * window.kernel, outs),
+        Op::Conv { window, .. } | Op::ReflectConv { window, .. } => {
+            (input.c * window.kernel * window.kernel, outs)
+        }
         Op::ConvTranspose { window, .. } => (window.kernel * window.kernel, outs),
-        Op::Affine => (1, outs),
-        Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => return,
+        Op::Affine | Op::InstanceNorm { .. } => (1, outs),
+        Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+            return;
+        }
     };
     for (o, weights) in linear.weight.chunks_mut(run.max(1)).enumerate() {
         let factor = affine.weight[o % outs / plane];

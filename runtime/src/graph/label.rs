@@ -32,11 +32,10 @@ pub fn scaled_by_label(n: usize, table: &[f32], name: &str) -> Vec<Layer> {
     // 0 for the chosen class, and below every latent for the others.
     let bias = vec![-LARGEST; hidden];
     let layer = |part: &str, out, activation, weight, bias| Layer {
-        name: format!("{name}.{part}"),
-        op: Op::Dense { out },
         activation,
         weight,
         bias,
+        ..Layer::new(format!("{name}.{part}"), Op::Dense { out })
     };
     vec![
         layer("gate", hidden, Activation::Relu, gates, bias),

@@ -1,14 +1,17 @@
 //! An owned list of layers.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::error::GraphError;
-use crate::layer::{self, Weights};
+use crate::layer::{self, Input, Place, Source, Weights};
 use crate::limits::{Limit, Limits};
-use crate::model::{Model, key};
+use crate::model::{INPUT, Model, key};
 use crate::op::{Activation, Op, Shape, ShapeError};
 use crate::plan;
+use crate::sqrt::sqrt;
 
 /// One layer with its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +22,12 @@ pub struct Layer {
     pub op: Op,
     /// What is applied to each output value.
     pub activation: Activation,
+    /// Name of the earlier layer that it reads; without it, the layer before. `input` is the model's
+    /// input.
+    pub from: Option<String>,
+    /// The same of the second input of an operation that joins two. At least one of the two is
+    /// named.
+    pub with: Option<String>,
     /// See [`Op`]; empty if the operation has none.
     pub weight: Vec<f32>,
     /// One value per output channel; empty means zero.
@@ -69,15 +78,37 @@ impl Default for Facts {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
-    /// Length of the latent.
-    pub latent: usize,
+    /// What it makes a picture from.
+    pub input: Input,
     /// The layers, first to last.
     pub layers: Vec<Layer>,
     /// Its facts.
     pub facts: Facts,
 }
 
+/// What a layer reads, and the shapes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    pub from: Source,
+    pub other: Option<Source>,
+    pub input: Shape,
+    pub output: Shape,
+}
+
 impl Layer {
+    /// A layer without weights and activation that reads the layer before.
+    pub fn new(name: impl Into<String>, op: Op) -> Layer {
+        Layer {
+            name: name.into(),
+            op,
+            activation: Activation::None,
+            from: None,
+            with: None,
+            weight: Vec::new(),
+            bias: Vec::new(),
+        }
+    }
+
     /// Batch norm at inference (Ioffe and Szegedy 2015, algorithm 2) as a scale and shift per
     /// channel. All slices have one value per channel; `epsilon` is what training added to the
     /// variance.
@@ -105,22 +136,51 @@ impl Layer {
             name: name.into(),
             op: Op::Affine,
             activation: Activation::None,
+            from: None,
+            with: None,
             weight: scale.into_iter().map(|s| s as f32).collect(),
             bias: shift,
         }
     }
 }
 
-/// Square root, which `core` lacks; NaN unless `x` is positive and finite.
+/// Square root; NaN unless `x` is positive and finite.
 fn root(x: f64) -> f64 {
-    if !(x > 0.0 && x.is_finite()) {
-        return f64::NAN;
+    match x > 0.0 && x.is_finite() {
+        true => sqrt(x),
+        false => f64::NAN,
     }
-    let mut y = f64::from_bits((x.to_bits() >> 1) + (1023 << 51));
-    for _ in 0..6 {
-        y = 0.5 * (y + x / y);
+}
+
+impl Layer {
+    /// Its output shape, after checking its shapes and the sizes of its weights as layer `i`.
+    fn fit(&self, i: usize, input: Shape) -> Result<Shape, GraphError> {
+        let named = |error| GraphError::Shape(i, self.name.clone(), error);
+        let output = self.op.output(input).map_err(named)?;
+        if !self.activation.is_valid() {
+            return Err(GraphError::NotFinite(i, self.name.clone(), "activation"));
+        }
+        if let Op::InstanceNorm { epsilon } = self.op
+            && !(epsilon.is_finite() && epsilon >= 0.0)
+        {
+            return Err(GraphError::Epsilon(i, self.name.clone(), epsilon));
+        }
+        let dims = self.op.weight(input).unwrap_or([0; 4]);
+        let weight = dims.into_iter().try_fold(1usize, usize::checked_mul);
+        let weight = weight.ok_or_else(|| named(ShapeError::TooLarge))?;
+        let bias = match (self.op.bias(input), self.bias.len()) {
+            (None, _) | (Some(_), 0) => 0,
+            (Some(n), _) => n,
+        };
+        let tensors = [("weight", &self.weight, weight), ("bias", &self.bias, bias)];
+        for (tensor, values, need) in tensors {
+            if values.len() != need {
+                let (name, got) = (self.name.clone(), values.len());
+                return Err(GraphError::Tensor { layer: i, name, tensor, need, got });
+            }
+        }
+        Ok(output)
     }
-    y
 }
 
 impl Graph {
@@ -130,7 +190,12 @@ impl Graph {
     /// # Errors
     /// [`GraphError`] names the layer.
     pub fn shapes(&self) -> Result<Vec<Shape>, GraphError> {
-        let shapes = self.fit()?;
+        Ok(self.checked()?.into_iter().map(|flow| flow.output).collect())
+    }
+
+    /// [`Graph::shapes`] with what each layer reads.
+    pub(crate) fn checked(&self) -> Result<Vec<Flow>, GraphError> {
+        let flows = self.flow()?;
         for (i, layer) in self.layers.iter().enumerate() {
             for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
                 // Without an early exit, so that it is vectorized.
@@ -139,52 +204,86 @@ impl Graph {
                 }
             }
         }
-        Ok(shapes)
+        Ok(flows)
     }
 
-    /// [`Graph::shapes`] without looking at every weight.
-    pub(super) fn fit(&self) -> Result<Vec<Shape>, GraphError> {
-        if self.layers.is_empty() || self.latent == 0 {
-            return Err(GraphError::Empty);
+    /// What each layer reads, checked like [`Graph::checked`] but without looking at every weight.
+    pub(crate) fn flow(&self) -> Result<Vec<Flow>, GraphError> {
+        let input = match self.input {
+            Input::Picture(shape)
+                if !matches!(shape.c, 1 | 3)
+                    || matches!(shape.checked_values(), None | Some(0)) =>
+            {
+                return Err(GraphError::Picture(shape));
+            }
+            Input::Latent(0) => return Err(GraphError::Empty),
+            Input::Latent(_) | Input::Picture(_) => self.input.shape(),
+        };
+        match self.layers.len() {
+            0 => return Err(GraphError::Empty),
+            // Sources are numbers of 16 bits.
+            n if n > usize::from(u16::MAX) => return Err(GraphError::Layers(n)),
+            _ => {}
         }
         let classes = self.facts.labels.len();
-        if classes >= self.latent {
-            return Err(GraphError::Classes(classes, self.latent));
+        let latent = self.latent();
+        if classes > 0 && classes >= latent {
+            return Err(GraphError::Classes(classes, latent));
         }
-        let mut shape = Shape::new(self.latent, 1, 1);
-        let mut shapes = Vec::with_capacity(self.layers.len());
+        let mut flows: Vec<Flow> = Vec::with_capacity(self.layers.len());
+        let mut numbers = BTreeMap::new();
         for (i, layer) in self.layers.iter().enumerate() {
-            let named = |error| GraphError::Shape(i, layer.name.clone(), error);
-            let next = layer.op.output(shape).map_err(named)?;
-            if !layer.activation.is_valid() {
-                return Err(GraphError::NotFinite(i, layer.name.clone(), "activation"));
-            }
-            let dims = layer.op.weight(shape).unwrap_or([0; 4]);
-            let weight = dims.into_iter().try_fold(1usize, usize::checked_mul);
-            let weight = weight.ok_or_else(|| named(ShapeError::TooLarge))?;
-            let bias = match (layer.op.bias(shape), layer.bias.len()) {
-                (None, _) | (Some(_), 0) => 0,
-                (Some(n), _) => n,
+            let (from, other) = self.sources(i, &numbers)?;
+            let shape = |source: Source| match source {
+                Source::Input => input,
+                Source::Layer(of) => flows[usize::from(of)].output,
             };
-            let tensors = [("weight", &layer.weight, weight), ("bias", &layer.bias, bias)];
-            for (tensor, values, need) in tensors {
-                if values.len() != need {
-                    return Err(GraphError::Tensor {
-                        layer: i,
-                        name: layer.name.clone(),
-                        tensor,
-                        need,
-                        got: values.len(),
-                    });
+            let output = layer.fit(i, shape(from))?;
+            if let Some((want, got)) = layer.op.other(shape(from)).zip(other.map(shape))
+                && want != got
+            {
+                return Err(GraphError::Join(i, layer.name.clone(), want, got));
+            }
+            flows.push(Flow { from, other, input: shape(from), output });
+            numbers.insert(layer.name.as_str(), i);
+        }
+        let mut used = vec![false; flows.len()];
+        for flow in &flows {
+            for source in [Some(flow.from), flow.other].into_iter().flatten() {
+                if let Source::Layer(of) = source {
+                    used[usize::from(of)] = true;
                 }
             }
-            shape = next;
-            shapes.push(shape);
         }
-        match shape.c {
-            1 | 3 | 4 => Ok(shapes),
-            _ => Err(GraphError::NoImage(shape)),
+        used.pop();
+        if let Some(i) = used.iter().position(|used| !used) {
+            return Err(GraphError::Unused(i, self.layers[i].name.clone()));
         }
+        match flows.last().map(|flow| flow.output) {
+            Some(Shape { c: 1 | 3 | 4, .. }) => Ok(flows),
+            Some(shape) => Err(GraphError::NoImage(shape)),
+            None => Err(GraphError::Empty),
+        }
+    }
+
+    /// What layer `i` reads, given the numbers of the layers before it.
+    fn sources(
+        &self,
+        i: usize,
+        numbers: &BTreeMap<&str, usize>,
+    ) -> Result<(Source, Option<Source>), GraphError> {
+        let layer = &self.layers[i];
+        let find = |name: &Option<String>| match name {
+            None => Ok(None),
+            Some(name) => match numbers.get(name.as_str()) {
+                Some(of) => Ok(Some(Source::before(of + 1))),
+                None if name == INPUT => Ok(Some(Source::Input)),
+                None => Err(GraphError::Source(i, layer.name.clone(), name.clone())),
+            },
+        };
+        let named = [find(&layer.from)?, find(&layer.with)?];
+        let sources = layer.op.sources(named, Source::before(i));
+        sources.ok_or_else(|| GraphError::Sources(i, layer.name.clone()))
     }
 
     /// Checks the number of layers, and the memory and time that an image takes.
@@ -193,34 +292,46 @@ impl Graph {
     /// [`GraphError::Limit`], or as [`Graph::shapes`].
     pub fn check(&self, limits: &Limits) -> Result<(), GraphError> {
         limits.check(Limit::Layers, self.layers.len() as u64).map_err(GraphError::Limit)?;
-        let mut input = Shape::new(self.latent, 1, 1);
         let mut layers = Vec::with_capacity(self.layers.len());
-        for (i, (layer, output)) in self.layers.iter().zip(self.fit()?).enumerate() {
+        for (i, (layer, flow)) in self.layers.iter().zip(self.flow()?).enumerate() {
             layers.push(layer::Layer {
                 name: &layer.name,
                 op: layer.op,
                 activation: layer.activation,
-                input,
-                output,
+                from: flow.from,
+                other: flow.other,
+                input: flow.input,
+                output: flow.output,
                 image: i + 1 == self.layers.len(),
                 weights: Weights::Float { weight: &layer.weight, bias: &layer.bias },
+                place: Place::FRONT,
             });
-            input = output;
         }
-        plan::check(&layers, self.latent, limits).map_err(GraphError::Limit)
+        plan::place(&mut layers);
+        plan::check(&layers, self.input, limits).map_err(GraphError::Limit)
+    }
+
+    /// Length of the latent; 0 if the input is a picture.
+    pub fn latent(&self) -> usize {
+        match self.input {
+            Input::Latent(n) => n,
+            Input::Picture(_) => 0,
+        }
     }
 
     /// A copy of a model of precision f32. Layers of other precisions come without weights.
     pub fn from_model(model: &Model<'_>) -> Graph {
-        let layers = model.layers().iter().map(|l| Layer {
+        let layers = model.layers().iter().enumerate().map(|(i, l)| Layer {
             name: l.name.into(),
             op: l.op,
             activation: l.activation,
+            from: model.reads(i)[0].map(ToString::to_string),
+            with: model.reads(i)[1].map(ToString::to_string),
             weight: l.floats().0.to_vec(),
             bias: l.floats().1.to_vec(),
         });
         Graph {
-            latent: model.latent(),
+            input: model.input(),
             layers: layers.collect(),
             facts: Facts {
                 name: model.fact(key::NAME).into(),

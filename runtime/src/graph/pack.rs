@@ -1,19 +1,20 @@
 //! A graph as a record of packed floats (see [`crate::packed`]), and what int8 and packed records
 //! share.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::error::GraphError;
-use super::list::{Graph, Layer};
+use super::list::{Flow, Graph, Layer};
 use super::record::{Tensor, Values};
 use crate::half;
 use crate::layer::{DIAGONAL, Precision};
 use crate::layout::{LANES, Layout, is_pixelwise};
 use crate::model::{key, write_line};
-use crate::op::{Activation, Op, Shape, Window};
+use crate::op::{Activation, Op, Window};
 
 impl Graph {
     /// The bytes of a packed record: the size of [`Graph::to_record`]'s, but faster. It cannot be
@@ -36,24 +37,24 @@ impl Graph {
 
     fn blocks(&self, halved: bool) -> Result<Vec<u8>, GraphError> {
         let graph = self.multiplied();
-        let shapes = graph.shapes()?;
+        let flows = graph.checked()?;
         let (mut lines, mut tensors) = (String::new(), Vec::new());
-        let mut input = Shape::new(graph.latent, 1, 1);
-        for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
+        for (i, (layer, flow)) in graph.layers.iter().zip(&flows).enumerate() {
             graph.line(i, &mut lines);
-            let layout = Layout::floats(&layer.op, input, *output, i + 1 == shapes.len());
-            let from = input;
-            input = *output;
-            let layout = match layout {
-                Some(layout) => layout,
-                None if layer.op == Op::Affine => {
+            let Flow { input: from, output, .. } = *flow;
+            let image = i + 1 == flows.len();
+            let layout = match (Layout::floats(&layer.op, from, output, image), layer.op) {
+                (Some(layout), _) => layout,
+                (None, Op::Affine | Op::InstanceNorm { .. }) => {
                     let mut bias = layer.bias.clone();
                     bias.resize(from.c, 0.0);
                     push(&mut tensors, layer, Values::F32(&layer.weight), bias);
                     continue;
                 }
-                None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => continue,
-                None => {
+                (None, Op::Resize { .. } | Op::Reshape { .. } | Op::Add | Op::Concat { .. }) => {
+                    continue;
+                }
+                (None, _) => {
                     return Err(GraphError::Blocks(i, layer.name.clone(), "a window of that size"));
                 }
             };
@@ -68,7 +69,7 @@ impl Graph {
                     bias[of] = layer.bias.get(channel).copied().unwrap_or(0.0);
                 }
             }
-            let weight = match halved && !is_pixelwise(&layer.op, from, i + 1 == shapes.len()) {
+            let weight = match halved && !is_pixelwise(&layer.op, from, image) {
                 false => Values::Owned(weight),
                 true => {
                     if let Some(w) = weight.iter().find(|w| w.abs() > half::MOST) {
@@ -84,47 +85,61 @@ impl Graph {
         Ok(graph.record(&lines, &tensors, more.into_iter()).into_vec())
     }
 
-    /// The same generator with only layers that multiply, scale or move: lone activations become
-    /// scales, and scales of up to [`DIAGONAL`] channels 1 x 1 convolutions. The last layer
-    /// multiplies.
+    /// The same generator with only layers that multiply, scale, normalize, join or move: lone
+    /// activations become scales, and scales of up to [`DIAGONAL`] channels 1 x 1 convolutions. The
+    /// last layer multiplies.
     pub(super) fn multiplied(&self) -> Graph {
         let mut graph = self.clone();
         graph.fold();
-        let mut layers = Vec::new();
-        let mut shape = Shape::new(self.latent, 1, 1);
-        let count = graph.layers.len();
-        for (i, mut layer) in graph.layers.into_iter().enumerate() {
-            // `shapes` reports a layer that does not fit later on.
-            let output = layer.op.output(shape).unwrap_or(shape);
+        // `checked` reports layers that do not fit later on.
+        let Ok(flows) = graph.flow() else { return graph };
+        let (count, mut layers) = (graph.layers.len(), Vec::new());
+        let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+        for (i, (mut layer, flow)) in graph.layers.into_iter().zip(flows).enumerate() {
+            for name in [&mut layer.from, &mut layer.with].into_iter().flatten() {
+                if let Some(new) = renamed.get(name) {
+                    name.clone_from(new);
+                }
+            }
+            let mut after = None;
             match layer.op {
-                Op::Affine => pointwise(&mut layer, shape.c),
+                Op::Affine => pointwise(&mut layer, flow.input.c),
                 Op::Activate => {
-                    layer.weight = vec![1.0; shape.c];
-                    pointwise(&mut layer, shape.c);
+                    layer.weight = vec![1.0; flow.input.c];
+                    pointwise(&mut layer, flow.input.c);
                 }
                 Op::Resize { .. } | Op::Reshape { .. }
                     if layer.activation != Activation::None || i + 1 == count =>
                 {
-                    let mut activate = Layer {
-                        name: format!("{}-activation", layer.name),
-                        op: Op::Activate,
-                        activation: layer.activation,
-                        weight: vec![1.0; output.c],
-                        bias: vec![],
-                    };
-                    pointwise(&mut activate, output.c);
-                    layer.activation = Activation::None;
-                    layers.push(layer);
-                    layer = activate;
+                    after = Some(flow.output.c);
+                }
+                Op::InstanceNorm { .. } | Op::Add | Op::Concat { .. } if i + 1 == count => {
+                    after = Some(flow.output.c);
                 }
                 Op::Dense { .. }
                 | Op::Conv { .. }
+                | Op::ReflectConv { .. }
                 | Op::ConvTranspose { .. }
+                | Op::InstanceNorm { .. }
+                | Op::Add
+                | Op::Concat { .. }
                 | Op::Resize { .. }
                 | Op::Reshape { .. } => {}
             }
+            if let Some(channels) = after {
+                let name = format!("{}-activation", layer.name);
+                renamed.insert(layer.name.clone(), name.clone());
+                let mut activate = Layer {
+                    activation: layer.activation,
+                    weight: vec![1.0; channels],
+                    ..Layer::new(name, Op::Activate)
+                };
+                pointwise(&mut activate, channels);
+                layer.activation = Activation::None;
+                layers.push(layer);
+                layer = activate;
+            }
             layers.push(layer);
-            shape = output;
         }
         Graph { layers, ..graph }
     }
@@ -134,8 +149,9 @@ impl Graph {
         let layer = &self.layers[i];
         let separator = if i == 0 { "" } else { "\n" };
         lines.push_str(separator);
+        let reads = [layer.from.as_deref(), layer.with.as_deref()];
         // Writing to a string cannot fail.
-        let _ = write_line(lines, &layer.name, &layer.op, layer.activation);
+        let _ = write_line(lines, &layer.name, &layer.op, layer.activation, reads);
     }
 }
 

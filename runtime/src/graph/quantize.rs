@@ -1,8 +1,8 @@
 //! A graph as a record of integers (see [`crate::int8`]).
 //!
 //! Weights have one scale per lane and activations one per layer. Both minimize the squared error:
-//! of the weights themselves, and of the values that the float graph computes from the latents of a
-//! few seeds.
+//! of the weights themselves, and of the values that the float graph computes from a few latents or
+//! pictures.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -13,18 +13,21 @@ use core::ops::Range;
 use super::error::GraphError;
 use super::list::{Graph, Layer};
 use super::record::{Tensor, Values};
-use super::spread::{self, Spread, round};
+use super::spread::{self, Examples, Spread, round};
 use crate::cpu::Cpu;
-use crate::layer::{Precision, TABLE, TERMS};
+use crate::layer::{ADD_SHIFT, Input, NORMALIZED, Precision, Source, TABLE, TERMS};
 use crate::layout::{LANES, Layout};
 use crate::limits::Limits;
 use crate::model::{Model, key};
-use crate::op::{Activation, Op, Shape};
+use crate::op::{Activation, Op};
 
-/// Scale and zero point of the latent: steps of 1 / 32, so that 4 standard deviations fit.
-const LATENT: (f64, u8) = (1.0 / 32.0, 128);
+/// Steps per unit, and zero point, of a latent: 4 standard deviations fit.
+const LATENT: (f64, u8) = (32.0, 128);
+/// The same of a picture: -1 to 1 fit, and 0 is a byte.
+const PICTURE: (f64, u8) = (127.0, 128);
 
 /// A layer's integers, owned.
+#[derive(Default)]
 struct Integers {
     weight: Vec<i8>,
     bias: Vec<i32>,
@@ -81,50 +84,114 @@ impl Graph {
     /// `seeds`.
     ///
     /// # Errors
-    /// [`GraphError`] if the graph is not a generator, or has a layer that int8 does not support.
+    /// [`GraphError`] if the graph is not a generator, takes pictures, or has a layer that int8 does
+    /// not support.
     pub fn quantize(&self, seeds: Range<u64>) -> Result<Vec<u8>, GraphError> {
-        let graph = self.multiplied();
-        let shapes = graph.shapes()?;
+        match self.input {
+            Input::Latent(_) => self.quantize_on(&Examples::Seeds(seeds)),
+            Input::Picture(_) => Err(GraphError::Examples("pictures such as it will translate")),
+        }
+    }
+
+    /// [`Graph::quantize`] for a graph whose input is a picture, calibrated on the pixels of
+    /// `pictures`; see [`Cpu::translate`].
+    ///
+    /// # Errors
+    /// As [`Graph::quantize`], and if there are no pictures or one does not have the right number of
+    /// bytes.
+    pub fn quantize_on_pictures(&self, pictures: &[Vec<u8>]) -> Result<Vec<u8>, GraphError> {
+        let Input::Picture(shape) = self.input else {
+            return Err(GraphError::Examples("latents, as the input is one"));
+        };
+        match pictures.iter().all(|picture| picture.len() == shape.values()) {
+            true if !pictures.is_empty() => self.quantize_on(&Examples::Pictures(pictures)),
+            _ => Err(GraphError::Examples("at least one picture of the size of the input")),
+        }
+    }
+
+    fn quantize_on(&self, examples: &Examples<'_>) -> Result<Vec<u8>, GraphError> {
+        let mut graph = self.multiplied();
+        let flows = graph.checked()?;
         let buffer = graph.to_buffer()?;
         // Neither can fail: the record was just written, and its arena has the right length.
         let damaged = |_| GraphError::Empty;
         let model = Model::parse_within(buffer.bytes(), &Limits::NONE).map_err(damaged)?;
         let mut arena = vec![0.0; model.arena_len()];
         let mut cpu = Cpu::new(&model, &mut arena).map_err(|_| GraphError::Empty)?;
-        let spreads = spread::spreads(&mut cpu, graph.layers.len(), seeds.clone());
+        let spreads = spread::spreads(&mut cpu, graph.layers.len(), examples);
+        let (steps, zero) = self.steps();
+        let input = (1.0 / steps, zero);
         let mut done: Vec<Option<Integers>> = Vec::new();
-        let mut input = Shape::new(graph.latent, 1, 1);
-        let mut before = LATENT;
-        for (i, (layer, output)) in graph.layers.iter().zip(&shapes).enumerate() {
-            let image = i + 1 == shapes.len();
+        // Scale and zero point of each output.
+        let mut scales: Vec<(f64, u8)> = Vec::new();
+        for (i, (layer, flow)) in graph.layers.iter_mut().zip(&flows).enumerate() {
+            let image = i + 1 == flows.len();
+            let of = |source: Source| match source {
+                Source::Input => input,
+                Source::Layer(of) => scales[usize::from(of)],
+            };
+            let before = of(flow.from);
             let refused = |why| Err(GraphError::Blocks(i, layer.name.clone(), why));
             let range = image.then_some(self.facts.range);
-            let form = match Layout::bytes(&layer.op, input, *output, image) {
-                None if layer.op == Op::Affine => Some(Form::Channels(input.c)),
-                None if matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. }) => None,
-                None => return refused("a window of that size"),
-                Some(layout) if layout.terms() > TERMS => {
+            let c = flow.input.c;
+            let (own, after) = match (
+                Layout::bytes(&layer.op, flow.input, flow.output, image),
+                layer.op,
+                flow.other,
+            ) {
+                (Some(layout), ..) if layout.terms() > TERMS => {
                     return refused("sums of that many products");
                 }
-                Some(layout) if layout.weight_len().is_none() => {
+                (Some(layout), ..) if layout.weight_len().is_none() => {
                     return refused("that many weights");
                 }
-                Some(layout) => Some(Form::Blocks(layout)),
+                (Some(layout), ..) => {
+                    integers(layer, &Form::Blocks(layout), &spreads[i], before, range)
+                }
+                (None, Op::Affine, _) => {
+                    integers(layer, &Form::Channels(c), &spreads[i], before, range)
+                }
+                (None, Op::InstanceNorm { .. }, _) if flow.input.plane() > NORMALIZED => {
+                    return refused("a norm of that many pixels");
+                }
+                (None, Op::InstanceNorm { epsilon }, _) => {
+                    let made = normalized(layer, c, &spreads[i]);
+                    // In squared steps of the input.
+                    let epsilon = (epsilon as f64 / (before.0 * before.0)).min(1e30);
+                    layer.op = Op::InstanceNorm { epsilon: epsilon as f32 };
+                    made
+                }
+                (None, Op::Add, Some(other)) => {
+                    added(layer.activation, &spreads[i], [before, of(other)])
+                }
+                (None, Op::Concat { .. }, Some(other)) => {
+                    joined(layer.activation, &spreads[i], [before, of(other)])
+                }
+                (None, Op::Resize { .. } | Op::Reshape { .. }, _) => {
+                    scales.push(before);
+                    done.push(None);
+                    continue;
+                }
+                (None, ..) => return refused("a window of that size"),
             };
-            done.push(form.map(|form| {
-                let (integers, after) = integers(layer, &form, &spreads[i], before, range);
-                before = after;
-                integers
-            }));
-            input = *output;
+            scales.push(after);
+            done.push(Some(own));
         }
-        let record = graph.int8_record(&done);
-        Ok(record)
+        Ok(graph.int8_record(&done))
+    }
+
+    /// Steps per unit and zero point of the input's bytes.
+    fn steps(&self) -> (f64, u8) {
+        match self.input {
+            Input::Latent(_) => LATENT,
+            Input::Picture(_) => PICTURE,
+        }
     }
 
     fn int8_record(&self, done: &[Option<Integers>]) -> Vec<u8> {
         let (mut lines, mut tensors) = (String::new(), Vec::new());
-        let mut text = format!("{} {}", 1.0 / LATENT.0, LATENT.1);
+        let (steps, zero) = self.steps();
+        let mut text = format!("{steps} {zero}");
         for (i, (layer, integers)) in self.layers.iter().zip(done).enumerate() {
             self.line(i, &mut lines);
             let Some(integers) = integers else {
@@ -165,33 +232,14 @@ fn integers(
 ) -> (Integers, (f64, u8)) {
     let lanes = form.bias_len();
     let (y, zero) = spread.scale();
-    // Value of one step of a requantized sum: a byte of the output, or an index into the table.
-    let reach = match layer.activation {
-        Activation::Tanh => 4.0,
-        Activation::Sigmoid => 8.0,
-        Activation::None | Activation::Relu | Activation::LeakyRelu(_) | Activation::Clip(..) => {
-            spread.reach(layer.activation, range)
-        }
-        // Below -8 they are flat; above 0 they nearly equal their input.
-        Activation::Elu(_)
-        | Activation::Selu
-        | Activation::Gelu
-        | Activation::GeluTanh
-        | Activation::Silu
-        | Activation::Mish
-        | Activation::Softplus => spread.reach(layer.activation, range).max(8.0),
-    };
-    let tabled =
-        range.is_some() || !matches!(layer.activation, Activation::None | Activation::Relu);
-    let step = if tabled { 2.0 * reach / TABLE as f64 } else { y };
+    let (step, tabled) = step(layer.activation, spread, y, range);
     let mut done = Integers {
         weight: vec![0; form.weight_len()],
         bias: vec![0; lanes],
         scale: vec![0; lanes],
-        table: vec![],
-        shift: 0,
         zero,
         unit: vec![0.0; lanes],
+        ..Integers::default()
     };
     let largest = layer.weight.iter().fold(0.0f32, |m, w| m.max(w.abs()));
     let mut places = Vec::new();
@@ -224,17 +272,120 @@ fn integers(
         *scale = round(unit / step * power).min(i32::MAX as i64) as i32;
     }
     if tabled {
-        done.table = (0..TABLE)
-            .map(|i| {
-                let v = layer.activation.of(((i as f64 - TABLE as f64 / 2.0) * step) as f32);
-                match range {
-                    Some((black, white)) => ((v - black) / (white - black) * 255.0 + 0.5) as u8,
-                    None => (round(v as f64 / y) + zero as i64).clamp(0, 255) as u8,
-                }
-            })
-            .collect();
+        done.table = table(layer.activation, step, (y, zero), range);
     }
     (done, (y, zero))
+}
+
+/// Value of one step of a requantized sum, and whether that is an index into a table rather than a
+/// byte of the output, whose scale is `y`.
+fn step(activation: Activation, spread: &Spread, y: f64, range: Option<(f32, f32)>) -> (f64, bool) {
+    let reach = match activation {
+        Activation::Tanh => 4.0,
+        Activation::Sigmoid => 8.0,
+        Activation::None | Activation::Relu | Activation::LeakyRelu(_) | Activation::Clip(..) => {
+            spread.reach(activation, range)
+        }
+        // Below -8 they are flat; above 0 they nearly equal their input.
+        Activation::Elu(_)
+        | Activation::Selu
+        | Activation::Gelu
+        | Activation::GeluTanh
+        | Activation::Silu
+        | Activation::Mish
+        | Activation::Softplus => spread.reach(activation, range).max(8.0),
+    };
+    let tabled = range.is_some() || !matches!(activation, Activation::None | Activation::Relu);
+    (if tabled { 2.0 * reach / TABLE as f64 } else { y }, tabled)
+}
+
+/// The bytes of an activation at [`TABLE`] steps.
+fn table(
+    activation: Activation,
+    step: f64,
+    after: (f64, u8),
+    range: Option<(f32, f32)>,
+) -> Vec<u8> {
+    let of = |i: usize| {
+        let v = activation.of(((i as f64 - TABLE as f64 / 2.0) * step) as f32);
+        match range {
+            Some((black, white)) => ((v - black) / (white - black) * 255.0 + 0.5) as u8,
+            None => byte(v, after),
+        }
+    };
+    (0..TABLE).map(of).collect()
+}
+
+/// The byte of a value.
+fn byte(v: f32, (scale, zero): (f64, u8)) -> u8 {
+    (round(v as f64 / scale) + zero as i64).clamp(0, 255) as u8
+}
+
+/// A power of 2 with which the largest of some factors stays below `most`, as a shift of up to
+/// [`ADD_SHIFT`] bits.
+fn power(largest: f64, most: f64) -> (u32, f64) {
+    let (mut shift, mut power) = (2, 4.0);
+    while shift < ADD_SHIFT && largest * power * 2.0 < most {
+        (shift, power) = (shift + 1, power * 2.0);
+    }
+    (shift, power)
+}
+
+/// The integers of a layer that normalizes `c` channels, and the scale and zero point of its output;
+/// see [`crate::int8`].
+fn normalized(layer: &Layer, c: usize, spread: &Spread) -> (Integers, (f64, u8)) {
+    let (y, zero) = spread.scale();
+    let (step, tabled) = step(layer.activation, spread, y, None);
+    let largest = layer.weight.iter().fold(0.0f64, |most, w| most.max(w.abs() as f64)) / step;
+    let most = f64::from(1 << 30);
+    let (shift, power) = power(largest, most);
+    let fixed = |v: f64| round(v.clamp(-most, most)) as i32;
+    let bias = |c: usize| layer.bias.get(c).copied().unwrap_or(0.0) as f64 / step;
+    let done = Integers {
+        scale: layer.weight.iter().map(|w| fixed(*w as f64 / step * power)).collect(),
+        bias: (0..c).map(|c| fixed(bias(c) * 256.0)).collect(),
+        table: if tabled { table(layer.activation, step, (y, zero), None) } else { vec![] },
+        shift,
+        zero,
+        ..Integers::default()
+    };
+    (done, (y, zero))
+}
+
+/// The same of the sum of two inputs with these scales and zero points.
+fn added(activation: Activation, spread: &Spread, inputs: [(f64, u8); 2]) -> (Integers, (f64, u8)) {
+    let (y, zero) = spread.scale();
+    let (step, tabled) = step(activation, spread, y, None);
+    // Sums of two products with bytes, and the bias, have 32 bits.
+    let most = f64::from(1 << 21);
+    let units = inputs.map(|(x, _)| x / step);
+    let (shift, power) = power(units[0].max(units[1]), most);
+    let scale = units.map(|unit| round((unit * power).min(most)) as i32);
+    let zeros = inputs.iter().zip(scale).map(|((_, zero), scale)| i32::from(*zero) * scale);
+    let done = Integers {
+        bias: vec![-zeros.sum::<i32>()],
+        scale: scale.into(),
+        table: if tabled { table(activation, step, (y, zero), None) } else { vec![] },
+        shift,
+        zero,
+        ..Integers::default()
+    };
+    (done, (y, zero))
+}
+
+/// The same of two inputs side by side: each has a table of its own.
+fn joined(
+    activation: Activation,
+    spread: &Spread,
+    inputs: [(f64, u8); 2],
+) -> (Integers, (f64, u8)) {
+    let after = spread.scale();
+    let of = |(scale, zero): (f64, u8)| {
+        (0..=255u8).map(move |x| (f64::from(x) - f64::from(zero)) * scale)
+    };
+    let table = inputs.into_iter().flat_map(of).map(|v| byte(activation.of(v as f32), after));
+    let done = Integers { table: table.collect(), shift: 1, zero: after.1, ..Integers::default() };
+    (done, after)
 }
 
 /// The scale with the least squared error for weights: a 127th of the largest, or a little less.

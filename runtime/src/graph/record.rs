@@ -5,9 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::list::Graph;
+use super::list::{Graph, Layer};
 use crate::checksum::checksum;
+use crate::layer::Input;
 use crate::model::key;
+use crate::op::{Op, Shape};
 use crate::record::Buffer;
 use crate::record::format::major::{ARRAY, MAP, TEXT, UINT};
 use crate::record::format::{ALIGNMENT, HEADER, MAGIC, VERSION};
@@ -54,12 +56,31 @@ impl Graph {
         }
     }
 
+    /// Whether it is a chain of layers of the first version of the keys.
+    fn is_plain(&self) -> bool {
+        let plain = |layer: &Layer| match layer.op {
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::ConvTranspose { .. }
+            | Op::Affine
+            | Op::Resize { .. }
+            | Op::Reshape { .. }
+            | Op::Activate => layer.from.is_none(),
+            Op::ReflectConv { .. } | Op::InstanceNorm { .. } | Op::Add | Op::Concat { .. } => false,
+        };
+        matches!(self.input, Input::Latent(_)) && self.layers.iter().all(plain)
+    }
+
     /// The metadata that every record has.
     fn strings(&self, lines: &str, sum: u32) -> Vec<(&'static str, String)> {
         let facts = &self.facts;
+        let input = match self.input {
+            Input::Latent(n) => (key::LATENT, n.to_string()),
+            Input::Picture(Shape { c, h, w }) => (key::PICTURE, format!("{c} {h} {w}")),
+        };
         let mut strings = vec![
-            (key::FORMAT, key::VERSION.into()),
-            (key::LATENT, self.latent.to_string()),
+            (key::FORMAT, key::VERSIONS[usize::from(!self.is_plain())].into()),
+            input,
             (key::LAYERS, lines.into()),
             (key::CHECKSUM, hex(sum)),
             (key::RANGE, format!("{} {}", facts.range.0, facts.range.1)),

@@ -1,4 +1,4 @@
-//! The distribution of activations, measured on the latents of a few seeds.
+//! The distribution of activations, measured on a few latents or pictures.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -67,30 +67,52 @@ impl Spread {
     }
 }
 
+/// What the distributions are measured on.
+pub(super) enum Examples<'a> {
+    Seeds(Range<u64>),
+    /// The pixels of pictures; see [`Cpu::translate`].
+    Pictures(&'a [Vec<u8>]),
+}
+
+impl Examples<'_> {
+    /// Makes an image from each of them. A latent from a seed fits any length, and pictures have
+    /// been checked.
+    fn run(&self, cpu: &mut Cpu<'_>, mut watch: impl FnMut(usize, &[f32])) {
+        match self {
+            Examples::Seeds(seeds) => {
+                for seed in seeds.clone() {
+                    let _ = cpu.watched(&Latent::from_seed(seed), &mut watch);
+                }
+            }
+            Examples::Pictures(pictures) => {
+                for picture in *pictures {
+                    let _ = cpu.translate_watched(picture, &mut watch);
+                }
+            }
+        }
+    }
+}
+
 /// The distributions of each of `layers` layers.
-pub(super) fn spreads(cpu: &mut Cpu<'_>, layers: usize, seeds: Range<u64>) -> Vec<Spread> {
+pub(super) fn spreads(cpu: &mut Cpu<'_>, layers: usize, examples: &Examples<'_>) -> Vec<Spread> {
     let mut spreads: Vec<Spread> =
         (0..layers).map(|_| Spread { least: 0.0, most: 0.0, bins: vec![0; BINS] }).collect();
-    // Once for the ends, once for the histogram. A latent from a seed fits any length.
-    for seed in seeds.clone() {
-        let _ = cpu.watched(&Latent::from_seed(seed), |i, values| {
-            let spread = &mut spreads[i];
-            for v in values.iter().map(|v| *v as f64) {
-                spread.least = spread.least.min(v);
-                spread.most = spread.most.max(v);
-            }
-        });
-    }
-    for seed in seeds {
-        let _ = cpu.watched(&Latent::from_seed(seed), |i, values| {
-            let spread = &mut spreads[i];
-            let bins = BINS as f64 / (spread.most - spread.least).max(1e-9);
-            for v in values {
-                let bin = (*v as f64 - spread.least) * bins;
-                spread.bins[(bin as usize).min(BINS - 1)] += 1;
-            }
-        });
-    }
+    // Once for the ends, once for the histogram.
+    examples.run(cpu, |i, values| {
+        let spread = &mut spreads[i];
+        for v in values.iter().map(|v| *v as f64) {
+            spread.least = spread.least.min(v);
+            spread.most = spread.most.max(v);
+        }
+    });
+    examples.run(cpu, |i, values| {
+        let spread = &mut spreads[i];
+        let bins = BINS as f64 / (spread.most - spread.least).max(1e-9);
+        for v in values {
+            let bin = (*v as f64 - spread.least) * bins;
+            spread.bins[(bin as usize).min(BINS - 1)] += 1;
+        }
+    });
     spreads
 }
 

@@ -9,7 +9,7 @@ use super::error::GraphError;
 use super::list::Graph;
 use super::record::{Tensor, Values};
 use crate::layer::LAYERS;
-use crate::op::{Op, Shape};
+use crate::op::Op;
 use crate::record::Buffer;
 
 impl Graph {
@@ -27,7 +27,7 @@ impl Graph {
     /// # Errors
     /// As [`Graph::to_record`].
     pub fn to_buffer(&self) -> Result<Buffer, GraphError> {
-        let shapes = self.shapes()?;
+        let flows = self.checked()?;
         if self.layers.len() > LAYERS {
             return Err(GraphError::Layers(self.layers.len()));
         }
@@ -37,20 +37,22 @@ impl Graph {
         }
         let mut lines = String::new();
         let mut tensors = Vec::new();
-        let mut input = Shape::new(self.latent, 1, 1);
-        for (i, (layer, output)) in self.layers.iter().zip(shapes).enumerate() {
+        for (i, (layer, flow)) in self.layers.iter().zip(flows).enumerate() {
             let name = &layer.name;
             let taken = self.layers[..i].iter().any(|l| l.name == *name);
             if name.is_empty() || name.contains(char::is_whitespace) || taken {
                 return Err(GraphError::Name(i, name.clone()));
             }
             self.line(i, &mut lines);
-            if let Some(dims) = layer.op.weight(input) {
+            if let Some(dims) = layer.op.weight(flow.input) {
                 let rank = match layer.op {
-                    Op::Affine => 1,
+                    Op::Affine | Op::InstanceNorm { .. } => 1,
                     Op::Dense { .. } => 2,
                     Op::Conv { .. }
+                    | Op::ReflectConv { .. }
                     | Op::ConvTranspose { .. }
+                    | Op::Add
+                    | Op::Concat { .. }
                     | Op::Resize { .. }
                     | Op::Reshape { .. }
                     | Op::Activate => 4,
@@ -68,7 +70,6 @@ impl Graph {
                     values: Values::F32(&layer.bias),
                 });
             }
-            input = output;
         }
         let more = [];
         Ok(self.record(&lines, &tensors, more.into_iter()))

@@ -24,6 +24,14 @@ pub enum ModelError<'a> {
     Layer(usize, &'a str),
     /// A layer does not fit the one before it.
     Shape(usize, &'a str, ShapeError),
+    /// A layer joins two inputs and names neither, or has one input and names two: layer, name.
+    Sources(usize, &'a str),
+    /// A layer reads what no earlier layer makes: layer, name, the name that it reads.
+    Source(usize, &'a str, &'a str),
+    /// The second input of a layer has another shape than it needs: layer, name, needed, got.
+    Join(usize, &'a str, Shape, Shape),
+    /// No later layer reads the output of a layer: layer, name.
+    Unused(usize, &'a str),
     /// A layer's tensor is missing.
     NoTensor(usize, &'a str, &'static str),
     /// A layer's tensor has the wrong size.
@@ -72,6 +80,18 @@ impl fmt::Display for ModelError<'_> {
             ModelError::Limit(exceeded) => write!(f, "{exceeded}"),
             ModelError::Layer(i, line) => write!(f, "layer {i}: {line:?} is not a layer"),
             ModelError::Shape(i, name, error) => write!(f, "layer {i} ({name}): {error}"),
+            ModelError::Sources(i, name) => {
+                write!(f, "layer {i} ({name}): the inputs that it names are too few or too many")
+            }
+            ModelError::Source(i, name, from) => {
+                write!(f, "layer {i} ({name}): reads {from:?}, which no earlier layer makes")
+            }
+            ModelError::Join(i, name, want, got) => {
+                write!(f, "layer {i} ({name}): the second input is {got}, not {want}")
+            }
+            ModelError::Unused(i, name) => {
+                write!(f, "layer {i} ({name}): no later layer reads its output")
+            }
             ModelError::NoTensor(i, name, tensor) => {
                 write!(f, "layer {i} ({name}): the record has no {tensor}")
             }

@@ -7,17 +7,20 @@ mod weights;
 
 pub use error::ModelError;
 pub use line::write_line;
+#[cfg(feature = "alloc")]
+pub(crate) use weights::INPUT;
 
-pub use crate::layer::{LAYERS, Layer, Precision};
+pub use crate::layer::{Input, LAYERS, Layer, Precision};
 
 use crate::checksum::checksum;
-use crate::int8::LatentScale;
+use crate::int8::InputScale;
+use crate::layer::Source;
 use crate::limits::{Exceeded, Limit, Limits};
 use crate::op::{LARGEST, Shape};
 use crate::plan;
 use crate::record::Record;
 
-use line::{parse_latent, parse_range};
+use line::{parse_picture, parse_range, parse_scale};
 use weights::Reader;
 
 /// A generator, checked: none of its methods can fail.
@@ -33,7 +36,7 @@ use weights::Reader;
 #[derive(Clone, Debug)]
 pub struct Model<'a> {
     record: Record<'a>,
-    latent: usize,
+    input: Input,
     classes: usize,
     range: (f32, f32),
     numbers: Numbers,
@@ -41,13 +44,13 @@ pub struct Model<'a> {
     len: usize,
 }
 
-/// The precision; for int8 also how the latent becomes bytes.
+/// The precision; for int8 also how the input becomes bytes.
 #[derive(Clone, Copy, Debug)]
 enum Numbers {
     F32,
     Packed,
     F16,
-    Int8(LatentScale),
+    Int8(InputScale),
 }
 
 impl<'a> Model<'a> {
@@ -101,7 +104,7 @@ impl<'a> Model<'a> {
     fn empty(record: Record<'a>) -> Model<'a> {
         Model {
             record,
-            latent: 0,
+            input: Input::Latent(0),
             classes: 0,
             range: (-1.0, 1.0),
             numbers: Numbers::F32,
@@ -114,17 +117,26 @@ impl<'a> Model<'a> {
     #[inline(never)]
     fn read(&mut self, limits: &Limits) -> Result<(), ModelError<'a>> {
         let version = self.required(key::FORMAT)?;
-        if version != key::VERSION {
+        if !key::VERSIONS.contains(&version) {
             return Err(ModelError::Value(key::FORMAT, version));
         }
-        let text = self.required(key::LATENT)?;
-        self.latent = match text.parse() {
-            Ok(n @ 1..=LARGEST) => n,
-            _ => return Err(ModelError::Value(key::LATENT, text)),
+        self.input = match self.record.get(key::PICTURE) {
+            Some(text) => {
+                let shape = parse_picture(text).ok_or(ModelError::Value(key::PICTURE, text))?;
+                Input::Picture(shape)
+            }
+            None => {
+                let text = self.required(key::LATENT)?;
+                match text.parse() {
+                    Ok(n @ 1..=LARGEST) => Input::Latent(n),
+                    _ => return Err(ModelError::Value(key::LATENT, text)),
+                }
+            }
         };
         self.classes = self.labels().count();
-        if self.classes >= self.latent {
-            return Err(ModelError::Classes(self.classes, self.latent));
+        // A class is a part of the latent.
+        if self.classes > 0 && self.classes >= self.latent() {
+            return Err(ModelError::Classes(self.classes, self.latent()));
         }
         let text = self.required(key::RANGE)?;
         self.range = parse_range(text).ok_or(ModelError::Value(key::RANGE, text))?;
@@ -136,7 +148,7 @@ impl<'a> Model<'a> {
             Some("int8") => {
                 integers = self.required(key::INT8)?.lines();
                 let line = integers.next().unwrap_or_default();
-                Numbers::Int8(parse_latent(line).ok_or(ModelError::Value(key::INT8, line))?)
+                Numbers::Int8(parse_scale(line).ok_or(ModelError::Value(key::INT8, line))?)
             }
             Some(other) => return Err(ModelError::Value(key::PRECISION, other)),
         };
@@ -156,24 +168,40 @@ impl<'a> Model<'a> {
             record: &self.record,
             precision: self.precision(),
             i: 0,
-            shape: Shape::new(self.latent, 1, 1),
-            zero: self.latent_scale().map_or(0, |scale| scale.zero),
+            input: self.input,
+            zero: self.input_scale().map_or(0, |scale| scale.zero),
         };
-        for (i, (line, place)) in lines.lines().zip(&mut self.layers).enumerate() {
+        for (i, line) in lines.lines().enumerate() {
             let integers = integers.next().unwrap_or_default();
-            *place = reader.layer(line, integers, i + 1 == count)?;
+            let (done, rest) = self.layers.split_at_mut(i);
+            rest[0] = reader.layer(line, integers, i + 1 == count, done)?;
         }
         self.len = count;
-        match reader.shape.c {
-            1 | 3 | 4 if count > 0 => {}
-            _ => return Err(ModelError::NoImage(reader.shape)),
+        match self.layers().last().map(|last| last.output) {
+            Some(Shape { c: 1 | 3 | 4, .. }) => {}
+            Some(other) => return Err(ModelError::NoImage(other)),
+            None => return Err(ModelError::NoImage(self.input.shape())),
         }
+        self.check_used()?;
+        plan::place(&mut self.layers[..count]);
         Ok(self.check(limits)?)
+    }
+
+    /// Checks that every output but the last is read.
+    fn check_used(&self) -> Result<(), ModelError<'a>> {
+        for (i, layer) in self.layers().iter().enumerate().take(self.len - 1) {
+            let own = Source::Layer(i as u16);
+            let later = &self.layers()[i + 1..];
+            if !later.iter().any(|l| l.from == own || l.other == Some(own)) {
+                return Err(ModelError::Unused(i, layer.name));
+            }
+        }
+        Ok(())
     }
 
     /// Checks memory and time.
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), Exceeded> {
-        plan::check(self.layers(), self.latent, limits)
+        plan::check(self.layers(), self.input, limits)
     }
 
     /// Checks the weights.
@@ -207,22 +235,50 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// How the latent of an int8 model becomes bytes; `None` for other precisions.
-    pub(crate) fn latent_scale(&self) -> Option<LatentScale> {
+    /// How the input of an int8 model becomes bytes; `None` for other precisions.
+    pub(crate) fn input_scale(&self) -> Option<InputScale> {
         match self.numbers {
             Numbers::Int8(scale) => Some(scale),
             Numbers::F32 | Numbers::Packed | Numbers::F16 => None,
         }
     }
 
-    /// Length of the latent.
+    /// What it makes its picture from.
+    pub fn input(&self) -> Input {
+        self.input
+    }
+
+    /// Length of the latent; 0 if the input is a picture.
     pub fn latent(&self) -> usize {
-        self.latent
+        match self.input {
+            Input::Latent(n) => n,
+            Input::Picture(_) => 0,
+        }
     }
 
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer<'a>] {
         &self.layers[..self.len]
+    }
+
+    /// Names of the layers that layer `i` reads as its first and second input, where they are not
+    /// the layer before; `input` is the model's input.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn reads(&self, i: usize) -> [Option<&'a str>; 2] {
+        let layer = &self.layers()[i];
+        let name = |source: Source| match source {
+            Source::Input => weights::INPUT,
+            Source::Layer(of) => self.layers()[usize::from(of)].name,
+        };
+        let far = |source: &Source| *source != Source::before(i);
+        let named = [Some(layer.from).filter(far), layer.other.filter(far)].map(|s| s.map(name));
+        match named {
+            // A layer that joins its only input to itself names it all the same.
+            [None, None] => [None, layer.other.map(name)],
+            named => named,
+        }
     }
 
     /// Shape of the image: channels, height, width.
@@ -254,7 +310,7 @@ impl<'a> Model<'a> {
     /// Exact arena length in `f32`s for `threads` threads making one image together, with one
     /// scratch area per thread.
     pub fn arena_len_of(&self, threads: usize) -> usize {
-        plan::arena_len(self.layers(), self.latent, threads)
+        plan::arena_len(self.layers(), self.input, threads)
     }
 
     /// A fact of the record by its [`key`], such as [`key::NAME`] or [`key::LICENSE`]; empty if

@@ -1,49 +1,102 @@
 //! Layers from a record: a line of text each, and tensors.
 
 use super::error::ModelError;
-use super::line::{parse_integers, parse_line};
+use super::line::{Line, parse_integers, parse_line};
 use crate::cast;
 use crate::half;
-use crate::layer::{Int8, Layer, Precision, TABLE, TERMS, Weights};
+use crate::layer::{
+    ADD_SHIFT, Input, Int8, JOINED, Layer, NORMALIZED, Place, Precision, Source, TABLE, TERMS,
+    Weights,
+};
 use crate::layout::is_pixelwise;
 use crate::op::{Activation, Op, Shape, ShapeError};
 use crate::record::Record;
+
+/// The name by which a layer reads the model's input.
+pub(crate) const INPUT: &str = "input";
 
 /// Reads the layers of a record, first to last.
 pub(super) struct Reader<'r, 'a> {
     pub record: &'r Record<'a>,
     pub precision: Precision,
-    /// The next layer's number and input.
+    /// Number of the next layer.
     pub i: usize,
-    pub shape: Shape,
-    /// Zero point of the input of an int8 layer.
+    /// The model's input, and its zero point if the model is int8.
+    pub input: Input,
     pub zero: u8,
 }
 
 impl<'a> Reader<'_, 'a> {
-    /// The next layer, from its line of the layer list and that of its integers; `image` marks the
-    /// last.
+    /// The next layer, from its line of the layer list and that of its integers, after those that
+    /// are `done`; `image` marks the last.
     pub fn layer(
         &mut self,
         line: &'a str,
         integers: &str,
         image: bool,
+        done: &[Layer<'a>],
     ) -> Result<Layer<'a>, ModelError<'a>> {
         let i = self.i;
-        let (name, op, activation) = parse_line(line).ok_or(ModelError::Layer(i, line))?;
-        let input = self.shape;
+        let line = parse_line(line).ok_or(ModelError::Layer(i, line))?;
+        let Line { name, op, activation, .. } = line;
+        let (from, other) = self.sources(&line, done)?;
+        let input = self.shape(from, done);
         let output = op.output(input).map_err(|error| ModelError::Shape(i, name, error))?;
+        if let Some((want, got)) = op.other(input).zip(other.map(|other| self.shape(other, done)))
+            && want != got
+        {
+            return Err(ModelError::Join(i, name, want, got));
+        }
         let weights = Weights::Float { weight: &[], bias: &[] };
-        let mut layer = Layer { name, op, activation, input, output, image, weights };
+        let place = Place::FRONT;
+        let mut layer =
+            Layer { name, op, activation, from, other, input, output, image, weights, place };
         layer.weights = match self.precision {
             Precision::F32 => self.float(&layer)?,
             Precision::Packed => self.packed(layer, false)?,
             Precision::F16 => self.packed(layer, !is_pixelwise(&op, input, image))?,
-            Precision::Int8 => Weights::Int8(self.int8(layer, integers)?),
+            Precision::Int8 => Weights::Int8(self.int8(layer, integers, self.zero(from, done))?),
         };
-        self.shape = output;
         self.i += 1;
         Ok(layer)
+    }
+
+    /// What a layer reads.
+    fn sources(
+        &self,
+        line: &Line<'a>,
+        done: &[Layer<'a>],
+    ) -> Result<(Source, Option<Source>), ModelError<'a>> {
+        let find = |name: Option<&'a str>| {
+            let Some(name) = name else { return Ok(None) };
+            match done.iter().rposition(|layer| layer.name == name) {
+                // There are at most `LAYERS`.
+                Some(of) => Ok(Some(Source::Layer(of as u16))),
+                None if name == INPUT => Ok(Some(Source::Input)),
+                None => Err(ModelError::Source(self.i, line.name, name)),
+            }
+        };
+        let named = [find(line.from)?, find(line.with)?];
+        let sources = line.op.sources(named, Source::before(self.i));
+        sources.ok_or(ModelError::Sources(self.i, line.name))
+    }
+
+    fn shape(&self, source: Source, done: &[Layer<'a>]) -> Shape {
+        match source {
+            Source::Input => self.input.shape(),
+            Source::Layer(of) => done[usize::from(of)].output,
+        }
+    }
+
+    /// Zero point of the bytes that a layer reads.
+    fn zero(&self, source: Source, done: &[Layer<'a>]) -> u8 {
+        match source {
+            Source::Input => self.zero,
+            Source::Layer(of) => match done[usize::from(of)].weights {
+                Weights::Int8(int8) => int8.zero,
+                Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => 0,
+            },
+        }
     }
 
     fn float(&self, layer: &Layer<'a>) -> Result<Weights<'a>, ModelError<'a>> {
@@ -93,51 +146,73 @@ impl<'a> Reader<'_, 'a> {
         })
     }
 
-    fn int8(&mut self, mut layer: Layer<'a>, line: &str) -> Result<Int8<'a>, ModelError<'a>> {
+    /// `padding` is the zero point of the input.
+    fn int8(
+        &self,
+        mut layer: Layer<'a>,
+        line: &str,
+        padding: u8,
+    ) -> Result<Int8<'a>, ModelError<'a>> {
         let missing = ModelError::Zero(self.i, layer.name);
         let (shift, zero) = parse_integers(line).ok_or(missing)?;
-        let padding = self.zero;
         let mut int8 =
             Int8 { weight: &[], bias: &[], scale: &[], shift, table: &[], padding, zero };
         layer.weights = Weights::Int8(int8);
-        let (need, lanes) = match layer.layout() {
-            Some(layout) if layout.terms() > TERMS => {
-                return Err(ModelError::Blocks(self.i, layer.name, "sums of that many products"));
+        let refused = |why| Err(ModelError::Blocks(self.i, layer.name, why));
+        // Lengths of weight, bias and scale.
+        let [need, biases, scales] = match (layer.layout(), layer.op) {
+            (Some(layout), _) if layout.terms() > TERMS => {
+                return refused("sums of that many products");
             }
-            Some(layout) => (layout.weight_len().ok_or(self.too_large(&layer))?, layout.bias_len()),
-            None if scales(&layer) => (layer.input.c, layer.input.c),
-            None => {
+            (Some(layout), _) => {
+                let need = layout.weight_len().ok_or(self.too_large(&layer))?;
+                [need, layout.bias_len(), layout.bias_len()]
+            }
+            (None, Op::Affine) if !layer.image => [layer.input.c; 3],
+            (None, Op::InstanceNorm { .. } | Op::Add) if shift > ADD_SHIFT => return Err(missing),
+            (None, Op::InstanceNorm { .. }) if layer.input.plane() > NORMALIZED => {
+                return refused("a norm of that many pixels");
+            }
+            (None, Op::InstanceNorm { .. }) if !layer.image => [0, layer.input.c, layer.input.c],
+            (None, Op::Add) if !layer.image => [0, 1, 2],
+            (None, Op::Concat { .. }) if !layer.image => {
+                int8.table = self.required_as(&layer, "table", "U8", JOINED, 1)?;
+                return Ok(int8);
+            }
+            (None, _) => {
                 // Bytes that are only moved keep their zero point.
                 int8.zero = padding;
                 return self.only_moves(&layer).map(|()| int8);
             }
         };
         let words = |bytes| cast::words(bytes).ok_or(ModelError::Misaligned);
-        int8.weight = cast::signed(self.required_as(&layer, "weight", "I8", need, 1)?);
-        int8.bias = self.required_as(&layer, "bias", "I32", lanes, 4).and_then(words)?;
-        int8.scale = self.required_as(&layer, "scale", "I32", lanes, 4).and_then(words)?;
+        if need > 0 {
+            int8.weight = cast::signed(self.required_as(&layer, "weight", "I8", need, 1)?);
+        }
+        int8.bias = self.required_as(&layer, "bias", "I32", biases, 4).and_then(words)?;
+        int8.scale = self.required_as(&layer, "scale", "I32", scales, 4).and_then(words)?;
         if layer.image || !matches!(layer.activation, Activation::None | Activation::Relu) {
             int8.table = self.required_as(&layer, "table", "U8", TABLE, 1)?;
         }
-        self.zero = zero;
         Ok(int8)
     }
 
-    /// Checks that a layer in blocks without a layout is one that only moves values.
+    /// Checks that a layer in blocks without a layout has no weights.
     fn only_moves(&self, layer: &Layer<'a>) -> Result<(), ModelError<'a>> {
         let refused = |why| Err(ModelError::Blocks(self.i, layer.name, why));
         match layer.op {
-            Op::Resize { .. } | Op::Reshape { .. } if layer.image => {
-                refused("a last layer that only moves values")
+            Op::Resize { .. } | Op::Reshape { .. } | Op::Add | Op::Concat { .. } if layer.image => {
+                refused("a last layer without weights")
             }
             Op::Resize { .. } | Op::Reshape { .. } if layer.activation != Activation::None => {
                 refused("an activation after a layer that only moves values")
             }
-            Op::Resize { .. } | Op::Reshape { .. } => Ok(()),
-            Op::Affine | Op::Activate => refused("this operation"),
-            Op::Dense { .. } | Op::Conv { .. } | Op::ConvTranspose { .. } => {
-                refused("a window of that size")
-            }
+            Op::Resize { .. } | Op::Reshape { .. } | Op::Add | Op::Concat { .. } => Ok(()),
+            Op::Affine | Op::InstanceNorm { .. } | Op::Activate => refused("this operation"),
+            Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::ReflectConv { .. }
+            | Op::ConvTranspose { .. } => refused("a window of that size"),
         }
     }
 
@@ -195,7 +270,7 @@ impl<'a> Reader<'_, 'a> {
 /// Whether a layer that is not in blocks scales each channel. The image is planar, so its layer is
 /// always in blocks.
 fn scales(layer: &Layer<'_>) -> bool {
-    layer.op == Op::Affine && !layer.image
+    matches!(layer.op, Op::Affine | Op::InstanceNorm { .. }) && !layer.image
 }
 
 fn floats(bytes: &[u8]) -> Result<&[f32], ModelError<'_>> {

@@ -69,7 +69,7 @@ impl Chain<'_> {
     pub fn reorder(&mut self, node: &Node<'_>, order: &[usize]) -> Result<(), OnnxError> {
         let n = order.len();
         let Some(dense) = self.last_dense() else {
-            if !self.graph.layers.is_empty() {
+            if self.layer.is_some() {
                 return Err(node.fail(
                     "moves values of a convolution in an order that is neither a transpose \
                      between NCHW and NHWC nor a pixel shuffle",
@@ -82,6 +82,7 @@ impl Chain<'_> {
             }
             return self.push(node, Op::Dense { out: n }, weight, vec![]);
         };
+        self.follow(node, dense, order)?;
         self.flatten_after(dense)?;
         let layers = &mut self.graph.layers[dense..];
         for layer in layers {
@@ -98,10 +99,47 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// The last dense layer, if only scales, activations and reshapes follow it.
+    /// Lets all other tensors that are made by the layers from `dense` on see their values in the new
+    /// order, before the layers change.
+    fn follow(&mut self, node: &Node<'_>, dense: usize, order: &[usize]) -> Result<(), OnnxError> {
+        let refuse = || node.fail("moves values that another branch has read in their first order");
+        let layers = &self.graph.layers[dense..];
+        let linear = |l: &Layer| l.from.is_none() && l.with.is_none();
+        if self.layer != self.graph.layers.len().checked_sub(1)
+            || !layers.iter().skip(1).all(linear)
+        {
+            return Err(refuse());
+        }
+        // What is left of the layers up to each of them.
+        let kept = |l: &Layer| usize::from(!matches!(l.op, Op::Reshape { .. }));
+        let kept: Vec<usize> = layers.iter().skip(1).map(kept).collect();
+        let mut inverse = Vec::new();
+        let tensors = self.tensors.values_mut().map(|(data, _)| data);
+        for data in tensors.chain(self.functions.iter_mut().map(|f| &mut f.start)) {
+            let Some(layer) = data.layer.filter(|layer| *layer >= dense) else { continue };
+            if data.pad.is_some() || data.cut.is_some() {
+                return Err(refuse());
+            }
+            if inverse.is_empty() {
+                self.budget.take(order.len(), size_of::<usize>())?;
+                inverse = vec![0; order.len()];
+                order.iter().enumerate().for_each(|(to, from)| inverse[*from] = to);
+            }
+            // Two orders while they are made, and that of the view.
+            self.budget.take(3 * data.view.len(), size_of::<usize>())?;
+            let places = data.view.order().into_iter().map(|from| inverse[from]).collect();
+            data.view = View::ordered(&data.view.dims, places);
+            data.layer = Some(dense + kept[..layer - dense].iter().sum::<usize>());
+            data.shape = Shape::new(order.len(), 1, 1);
+        }
+        Ok(())
+    }
+
+    /// The last dense layer before the current tensor, if only scales, activations and reshapes
+    /// follow it.
     pub fn last_dense(&self) -> Option<usize> {
-        let kept = |l: &&Layer| !matches!(l.op, Op::Affine | Op::Activate | Op::Reshape { .. });
-        let last = self.graph.layers.iter().rposition(|l| kept(&l))?;
+        let kept = |l: &Layer| !matches!(l.op, Op::Affine | Op::Activate | Op::Reshape { .. });
+        let last = self.graph.layers[..=self.layer?].iter().rposition(kept)?;
         matches!(self.graph.layers[last].op, Op::Dense { .. }).then_some(last)
     }
 
@@ -125,6 +163,7 @@ impl Chain<'_> {
             kept.push(layer);
         }
         self.graph.layers = kept;
+        self.layer = self.graph.layers.len().checked_sub(1);
         self.shape = Shape::new(n, 1, 1);
         Ok(())
     }
@@ -251,7 +290,6 @@ impl Chain<'_> {
     /// Adds an activation.
     pub fn activation(&mut self, node: &Node<'_>, activation: Activation) -> Result<(), OnnxError> {
         let name = self.name(node);
-        let layer = Layer { name, op: Op::Activate, activation, weight: vec![], bias: vec![] };
-        self.add(node, layer)
+        self.add(node, Layer { activation, ..Layer::new(name, Op::Activate) })
     }
 }

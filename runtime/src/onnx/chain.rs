@@ -1,4 +1,4 @@
-//! The walk from the latent to the image.
+//! The walk from the input to the image.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -10,6 +10,7 @@ use std::path::Path;
 use onnx_protobuf::{NodeProto, TensorProto};
 
 use super::budget::Budget;
+use super::data::{Data, Pad, Rounded};
 use super::error::OnnxError;
 use super::functions::Functions;
 use super::node::Node;
@@ -18,9 +19,10 @@ use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::graph::{Graph, Layer};
 use crate::layer::LAYERS;
+use crate::model::INPUT;
 use crate::op::{Activation, Op, Shape};
 
-/// The chain as far as it has been walked.
+/// The nodes as far as they have been walked.
 pub(super) struct Chain<'a> {
     /// The operation set.
     pub opset: i64,
@@ -36,21 +38,22 @@ pub(super) struct Chain<'a> {
     pub names: BTreeSet<String>,
     /// For every copy of a constant.
     pub budget: Budget,
-    /// The current tensor, how it sees the output of the last layer, and the shape of that.
+    /// The tensors that depend on the input and that nodes still read, and by how many inputs.
+    pub tensors: BTreeMap<String, (Data, usize)>,
+    /// The name of the current one; the following fields are those of [`Data`].
     pub at: String,
     pub view: View,
     pub shape: Shape,
-    /// Earlier tensors of the chain with their dimensions: using one again would be a branch.
-    pub used: BTreeMap<String, Vec<usize>>,
-    /// Zeros around the image that the next convolution takes: begin and end of rows and columns.
-    pub pad: Option<[[usize; 2]; 2]>,
-    /// Rows and columns to cut off, begin and end of both: exporters slice them one after the other.
+    pub layer: Option<usize>,
+    pub pad: Option<Pad>,
     pub cut: Option<[[usize; 2]; 2]>,
-    /// A function of several nodes that has begun.
-    pub functions: Option<Functions>,
-    pub label: Option<Label>,
-    /// How values were rounded, and whether to bytes.
     pub rounded: Option<Rounded>,
+    /// The dimensions of those that no node reads any more.
+    pub used: BTreeMap<String, Vec<usize>>,
+    /// Functions of several nodes that have begun.
+    pub functions: Vec<Functions>,
+    pub label: Option<Label>,
+    /// Whether values were rounded to bytes.
     pub bytes: bool,
 }
 
@@ -61,13 +64,6 @@ pub(super) struct Label {
     pub classes: usize,
     /// Whether the data depends on it yet.
     pub met: bool,
-}
-
-/// How values became integers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Rounded {
-    Down,
-    Nearest,
 }
 
 /// The batch axis in an evaluated shape.
@@ -83,45 +79,133 @@ impl Chain<'_> {
         if node.0.op_type == "Shape" && self.shape_of(node)? {
             return Ok(());
         }
-        if let Some(name) = node.0.input.iter().find(|n| self.used.contains_key(*n)) {
-            return Err(node
-                .fail(format!("uses {name:?}, as another node does; branches are not supported")));
+        if let Some(functions) = self.continued(node) {
+            return self.function(node, functions);
+        }
+        let data = node.0.input.iter().filter(|name| self.tensors.contains_key(*name));
+        let data: Vec<String> = data.cloned().collect();
+        let Some(first) = data.first() else {
+            return self.constant(node);
+        };
+        self.go_to(first);
+        if data.iter().all(|name| name == first)
+            && let Some(functions) = self.begun(node)?
+        {
+            return self.function(node, functions);
         }
         let op = node.0.op_type.as_str();
-        if self.is_function(node) {
-            self.flush_pad(node)?;
-            self.flush_cut(node)?;
-            return self.function(node);
+        if data.len() > 1 {
+            self.join(node, &data)?;
+            data.iter().for_each(|name| self.consume(name));
+            return self.made(node);
         }
-        let uses = node.0.input.iter().filter(|n| **n == self.at).count();
-        match uses {
-            0 => return self.constant(node),
-            1 => {}
-            _ => return Err(node.fail("uses one tensor twice")),
-        }
-        self.no_function(node)?;
+        self.consume(first);
         if op != "Conv" {
             self.flush_pad(node)?;
         }
         if op != "Slice" {
             self.flush_cut(node)?;
         }
-        let dims = self.view.dims.clone();
-        match (self.is_join(node), op) {
-            (true, _) => self.join(node)?,
+        match (self.meets_label(node), op) {
+            (true, _) => self.join_label(node)?,
             (false, op) => self.data(node, op)?,
         }
+        self.made(node)
+    }
+
+    /// The current tensor.
+    pub fn here(&self) -> Data {
+        let Chain { shape, layer, pad, cut, rounded, .. } = *self;
+        Data { view: self.view.clone(), shape, layer, pad, cut, rounded }
+    }
+
+    /// Makes a tensor the current one.
+    pub fn set(&mut self, name: &str, data: Data) {
+        self.at = name.into();
+        Data {
+            view: self.view,
+            shape: self.shape,
+            layer: self.layer,
+            pad: self.pad,
+            cut: self.cut,
+            rounded: self.rounded,
+        } = data;
+    }
+
+    /// Lets other nodes that read the current tensor see it as it is now.
+    pub fn keep(&mut self) {
+        let here = self.here();
+        if let Some((data, _)) = self.tensors.get_mut(&self.at) {
+            *data = here;
+        }
+    }
+
+    /// [`Chain::set`] of one that nodes still read.
+    pub fn go_to(&mut self, name: &str) {
+        if let Some((data, _)) = self.tensors.get(name) {
+            let data = data.clone();
+            self.set(name, data);
+        }
+    }
+
+    /// Takes off one of the inputs that read a tensor.
+    pub fn consume(&mut self, name: &str) {
+        if let Some((data, left)) = self.tensors.get_mut(name) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                let dims = data.view.dims.clone();
+                self.tensors.remove(name);
+                self.used.insert(name.into(), dims);
+            }
+        }
+    }
+
+    /// Gives the current tensor the name of a node's output.
+    pub fn made(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let Some(output) = node.0.output.first() else {
             return Err(node.fail("has no output"));
         };
-        self.advance(output.clone(), dims);
+        self.at.clone_from(output);
+        match self.uses.get(output) {
+            Some(left) => {
+                let data = self.here();
+                self.tensors.insert(output.clone(), (data, *left));
+            }
+            None => {
+                self.used.insert(output.clone(), self.view.dims.clone());
+            }
+        }
         Ok(())
     }
 
-    /// Makes `output` the current tensor.
-    pub fn advance(&mut self, output: String, dims: Vec<usize>) {
-        let before = core::mem::replace(&mut self.at, output);
-        self.used.insert(before, dims);
+    /// Whether the layers from `first` on are a chain to the current tensor, and nothing else reads
+    /// them: only then can they be changed.
+    pub fn owns(&self, first: usize) -> bool {
+        let Some(layers) = self.graph.layers.get(first..) else { return false };
+        let linear = |l: &Layer| l.from.is_none() && l.with.is_none();
+        let last = self.layer.is_some_and(|at| at + 1 == self.graph.layers.len());
+        last && layers.iter().skip(1).all(linear)
+            && self.tensors.values().all(|(data, _)| data.layer < Some(first))
+            && self.functions.iter().all(|f| f.start.layer < Some(first))
+    }
+
+    /// Whether all layers so far are a chain from a latent to the current tensor, and nothing else
+    /// reads them or the latent.
+    pub fn is_alone(&self) -> bool {
+        let first = self.graph.layers.first();
+        let chain = match first {
+            Some(first) => first.from.is_none() && first.with.is_none() && self.owns(0),
+            None => true,
+        };
+        chain && self.tensors.is_empty() && self.functions.is_empty() && self.graph.latent() > 0
+    }
+
+    /// The name of the layer that makes a tensor.
+    pub fn name_of(&self, layer: Option<usize>) -> String {
+        match layer {
+            Some(layer) => self.graph.layers[layer].name.clone(),
+            None => INPUT.into(),
+        }
     }
 
     /// Follows the data through a node.
@@ -141,6 +225,7 @@ impl Chain<'_> {
             "MatMul" => self.matmul(node)?,
             "Conv" | "ConvTranspose" => self.convolution(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
+            "InstanceNormalization" => self.instance_norm(node)?,
             "Add" | "Sub" | "Mul" | "Div" => self.affine(node)?,
             "Neg" => {
                 let c = self.shape.c;
@@ -169,12 +254,10 @@ impl Chain<'_> {
     /// The shape of the data as it is or was; `false` for that of a constant.
     fn shape_of(&mut self, node: &Node<'_>) -> Result<bool, OnnxError> {
         let Some(name) = node.0.input.first() else { return Ok(false) };
-        let dims = match *name == self.at {
-            true => &self.view.dims,
-            false => match self.used.get(name) {
-                Some(dims) => dims,
-                None => return Ok(false),
-            },
+        let dims = match (self.tensors.get(name), self.used.get(name)) {
+            (Some((data, _)), _) => &data.view.dims,
+            (None, Some(dims)) => dims,
+            (None, None) => return Ok(false),
         };
         self.budget.take(dims.len() + 1, size_of::<i64>())?;
         let shape = [BATCH].into_iter().chain(dims.iter().map(|d| *d as i64)).collect();
@@ -233,18 +316,21 @@ impl Chain<'_> {
         bias: Vec<f32>,
     ) -> Result<(), OnnxError> {
         self.shape = op.output(self.shape).map_err(|e| node.fail(e.to_string()))?;
-        let name = self.name(node);
-        let activation = Activation::None;
-        self.add(node, Layer { name, op, activation, weight, bias })
+        self.add(node, Layer { weight, bias, ..Layer::new(self.name(node), op) })
     }
 
-    /// Adds a layer.
-    pub fn add(&mut self, node: &Node<'_>, layer: Layer) -> Result<(), OnnxError> {
+    /// Adds a layer that reads the current tensor.
+    pub fn add(&mut self, node: &Node<'_>, mut layer: Layer) -> Result<(), OnnxError> {
         // Folding visits the weights of a layer once for each scale that follows it.
         if self.graph.layers.len() == NODES {
             return Err(node.fail(format!("is layer {NODES}; at most {NODES} are supported")));
         }
+        let before = self.graph.layers.len().checked_sub(1);
+        if self.layer != before {
+            layer.from = Some(self.name_of(self.layer));
+        }
         self.names.insert(layer.name.clone());
+        self.layer = Some(self.graph.layers.len());
         self.graph.layers.push(layer);
         Ok(())
     }
@@ -253,7 +339,8 @@ impl Chain<'_> {
     pub fn name(&self, node: &Node<'_>) -> String {
         let name: String =
             node.name().chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect();
-        match name.is_empty() || self.names.contains(&name) {
+        // The name by which layers read the model's input.
+        match name.is_empty() || name == INPUT || self.names.contains(&name) {
             true => format!("{name}#{}", self.graph.layers.len()),
             false => name,
         }

@@ -17,6 +17,7 @@ use super::node::Node;
 use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::graph::{Layer, scaled_by_label};
+use crate::layer::Input;
 use crate::op::{Activation, Op, Shape};
 
 /// Most classes.
@@ -91,15 +92,19 @@ pub(super) fn is_second(names: [&str; 2], lengths: [usize; 2]) -> Result<bool, O
 
 impl Chain<'_> {
     /// Whether a node joins the data and what was computed from the label.
-    pub fn is_join(&self, node: &Node<'_>) -> bool {
+    pub fn meets_label(&self, node: &Node<'_>) -> bool {
         let by_class = |n: &String| self.constants.get(n).is_some_and(|c| c.by_class);
         node.0.input.iter().any(by_class)
     }
 
     /// Joins the data and the label.
-    pub fn join(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+    pub fn join_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         if self.label.as_ref().is_none_or(|l| l.met) {
             return Err(node.fail("uses the label a second time, which is not supported"));
+        }
+        // The label lengthens the latent and every layer so far.
+        if !self.is_alone() {
+            return Err(node.fail("joins the label after a branch, which is not supported"));
         }
         match node.0.op_type.as_str() {
             "Concat" => self.concat_label(node)?,
@@ -114,7 +119,7 @@ impl Chain<'_> {
         }
         if let Some(label) = &mut self.label {
             label.met = true;
-            self.graph.latent += label.classes;
+            self.graph.input = Input::Latent(self.graph.latent() + label.classes);
             self.graph.facts.labels = (0..label.classes).map(|i| i.to_string()).collect();
         }
         Ok(())
@@ -199,7 +204,7 @@ impl Chain<'_> {
     /// Appends the rows of a table to the data. Everything before must be dense layers, scales and
     /// activations.
     fn extend(&mut self, node: &Node<'_>, table: &[f32]) -> Result<(), OnnxError> {
-        let (classes, latent) = (self.classes(), self.graph.latent);
+        let (classes, latent) = (self.classes(), self.graph.latent());
         let more = table.len() / classes;
         let n = self.shape.values();
         if self.graph.layers.is_empty() {
@@ -218,8 +223,7 @@ impl Chain<'_> {
             let name = self.name(node);
             self.shape = Shape::new(n + more, 1, 1);
             let op = Op::Dense { out: n + more };
-            let activation = Activation::None;
-            return self.add(node, Layer { name, op, activation, weight, bias: vec![] });
+            return self.add(node, Layer { weight, ..Layer::new(name, op) });
         }
         self.first_dense(node)?;
         let dense_only = |l: &Layer| {
@@ -293,18 +297,18 @@ impl Chain<'_> {
             self.budget.floats(2 * (n + more))?;
             let name = self.name(node);
             let (weight, bias) = (of(1.0, scale), of(0.0, shift));
-            let activation = Activation::None;
-            self.add(node, Layer { name, op: Op::Affine, activation, weight, bias })?;
+            self.add(node, Layer { weight, bias, ..Layer::new(name, Op::Affine) })?;
         }
         Ok(())
     }
 
     /// Makes a first layer that is a transposed convolution of one pixel a dense one.
     fn first_dense(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let latent = self.graph.latent;
+        let latent = self.graph.latent();
         let first = self.graph.layers.iter().position(|l| !matches!(l.op, Op::Reshape { .. }));
         let Some(first) = first else { return Ok(()) };
         self.graph.layers.drain(..first);
+        self.layer = self.graph.layers.len().checked_sub(1);
         let Some(layer) = self.graph.layers.first_mut() else { return Ok(()) };
         let Op::ConvTranspose { out, window } = layer.op else {
             return match layer.op {
@@ -326,9 +330,8 @@ impl Chain<'_> {
         layer.op = Op::Dense { out: n };
         let name = format!("{}.image", layer.name);
         let to = Shape::new(out, window.kernel, window.kernel);
-        let (op, activation) = (Op::Reshape { to }, Activation::None);
-        let reshape = Layer { name, op, activation, weight: vec![], bias: vec![] };
-        self.graph.layers.insert(1, reshape);
+        self.graph.layers.insert(1, Layer::new(name, Op::Reshape { to }));
+        self.layer = self.graph.layers.len().checked_sub(1);
         Ok(())
     }
 
@@ -349,8 +352,7 @@ impl Chain<'_> {
             weight[2 * n * i + n + i] = 1.0;
         }
         let name = self.name(node);
-        let (op, activation) = (Op::Dense { out: n }, Activation::None);
-        self.add(node, Layer { name, op, activation, weight, bias: vec![] })?;
+        self.add(node, Layer { weight, ..Layer::new(name, Op::Dense { out: n }) })?;
         self.shape = Shape::new(n, 1, 1);
         self.view = View::of(&dims);
         Ok(())
@@ -359,7 +361,7 @@ impl Chain<'_> {
     /// See [`scaled_by_label`].
     fn scale_by_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let (_, table) = self.table(node)?;
-        let (n, classes) = (self.graph.latent, self.classes());
+        let (n, classes) = (self.graph.latent(), self.classes());
         let moved = |l: &Layer| !matches!(l.op, Op::Reshape { .. });
         if self.graph.layers.iter().any(moved) {
             return Err(node.fail(
@@ -373,6 +375,7 @@ impl Chain<'_> {
         self.budget.floats(hidden.saturating_mul(2 * n + classes + 1))?;
         let dims = self.view.dims.clone();
         self.graph.layers.clear();
+        self.layer = None;
         for layer in scaled_by_label(n, &table, &self.name(node)) {
             self.add(node, layer)?;
         }

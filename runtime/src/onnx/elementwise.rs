@@ -1,7 +1,7 @@
 //! Functions that exporters write as several nodes, such as `x * sigmoid(x)`: they are evaluated on
 //! a few numbers and compared with the activations that there are.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -16,63 +16,109 @@ use super::node::Node;
 use super::tensor::Values;
 
 impl Chain<'_> {
-    /// Whether a node continues, or must begin, a function of several nodes.
-    pub fn is_function(&self, node: &Node<'_>) -> bool {
-        if let Some(functions) = &self.functions {
-            let known = |n: &String| *n == functions.base || functions.values.contains_key(n);
-            return node.0.input.iter().any(known);
-        }
-        let uses = node.0.input.iter().filter(|n| **n == self.at).count();
-        let op = node.0.op_type.as_str();
-        let single = self.uses.get(&self.at).is_none_or(|n| *n <= 1);
-        match (uses, op) {
-            (0, _) | (_, "Shape") => false,
-            (1, _) if single => matches!(
-                op,
-                "Erf"
-                    | "Exp"
-                    | "Log"
-                    | "Pow"
-                    | "Abs"
-                    | "Sqrt"
-                    | "Reciprocal"
-                    | "HardSigmoid"
-                    | "HardSwish"
-                    | "Softsign"
-                    | "ThresholdedRelu"
-                    | "Celu"
-            ),
-            _ => is_elementwise(op) && self.is_of_one(node) && self.converges(),
-        }
+    /// The functions that a node continues.
+    pub fn continued(&mut self, node: &Node<'_>) -> Option<Functions> {
+        let inputs = &node.0.input;
+        let i = self.functions.iter().position(|functions| {
+            let known = |n: &String| functions.values.contains_key(n);
+            // The base may have other uses.
+            let open = functions.left.get(&functions.base).is_some_and(|left| *left > 0);
+            let other = |n: &String| *n != functions.base && self.tensors.contains_key(n);
+            inputs.iter().any(known)
+                || open
+                    && inputs.contains(&functions.base)
+                    && is_elementwise(&node.0.op_type)
+                    && !inputs.iter().any(other)
+        })?;
+        Some(self.functions.swap_remove(i))
     }
 
-    /// Whether the nodes from here on that use the current tensor are functions of single values
-    /// that become one tensor again. Otherwise it is a branch.
-    fn converges(&self) -> bool {
+    /// The function of several nodes that begins with a node that reads the current tensor.
+    pub fn begun(&mut self, node: &Node<'_>) -> Result<Option<Functions>, OnnxError> {
+        /// Most functions that are open at once.
+        const OPEN: usize = 8;
+        let op = node.0.op_type.as_str();
+        let single = matches!(
+            op,
+            "Erf"
+                | "Exp"
+                | "Log"
+                | "Pow"
+                | "Abs"
+                | "Sqrt"
+                | "Reciprocal"
+                | "HardSigmoid"
+                | "HardSwish"
+                | "Softsign"
+                | "ThresholdedRelu"
+                | "Celu"
+        );
+        if self.rounded.is_some() || !is_elementwise(op) {
+            return Ok(None);
+        }
+        let uses = match (self.is_of_one(node).then(|| self.converges()).flatten(), single) {
+            (Some(uses), _) => uses,
+            (None, true) => 1,
+            (None, false) => return Ok(None),
+        };
+        if self.functions.len() == OPEN {
+            return Err(node.fail(format!("begins one of more than {OPEN} functions at once")));
+        }
+        self.flush_pad(node)?;
+        self.flush_cut(node)?;
+        Ok(Some(Functions::new(&self.at, self.here(), uses)))
+    }
+
+    /// How often the nodes from here on use the current tensor until they become one tensor again,
+    /// if they are functions of single values. Otherwise they are branches.
+    fn converges(&self) -> Option<usize> {
         /// How far the end may be: nodes of constants lie between those of the function.
         const AHEAD: usize = 256;
+        let base = &self.at[..];
         let uses = |name: &str| self.uses.get(name).copied().unwrap_or(0);
-        let mut left = BTreeMap::from([(&self.at[..], uses(&self.at))]);
-        for node in self.ahead.iter().take(AHEAD) {
-            let known = |n: &&String| left.contains_key(n.as_str());
-            if !node.input.iter().any(|n| known(&n)) {
-                continue;
-            }
-            let [output] = &node.output[..] else { return false };
-            if !is_elementwise(&node.op_type) {
-                return false;
-            }
+        let all = self.tensors.get(base).map_or(0, |(_, left)| *left);
+        if all < 2 {
+            return None;
+        }
+        // What nodes of the function have made, and what other nodes have.
+        let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut other: BTreeSet<&str> = BTreeSet::new();
+        let (mut read, mut found) = (0, None);
+        for node in self.ahead.iter().take(AHEAD).filter(|node| node.op_type != "Shape") {
+            let inputs = || node.input.iter().map(String::as_str);
+            let own = |n: &str| n == base || left.contains_key(n);
+            let strange = |n: &str| other.contains(n) || !own(n) && self.tensors.contains_key(n);
+            let (mine, strangers) = (inputs().filter(|n| own(n)).count(), inputs().any(strange));
+            let output = match &node.output[..] {
+                [output] if mine > 0 && !strangers && is_elementwise(&node.op_type) => output,
+                _ if inputs().any(|n| left.contains_key(n)) => return found,
+                outputs => {
+                    if mine > 0 || strangers {
+                        other.extend(outputs.iter().map(String::as_str));
+                    }
+                    continue;
+                }
+            };
+            let sum = node.op_type == "Add"
+                && inputs().any(|n| n == base)
+                && inputs().any(|n| left.contains_key(n));
             for name in &node.input {
-                if let Some(left) = left.get_mut(name.as_str()) {
-                    *left = left.saturating_sub(1);
+                match left.get_mut(name.as_str()) {
+                    Some(left) => *left = left.saturating_sub(1),
+                    None => read += usize::from(name == base),
                 }
             }
-            if left.values().all(|n| *n == 0) {
-                return true;
-            }
+            let closed = left.values().all(|n| *n == 0);
             left.insert(output, uses(output));
+            // A sum of the tensor and a function of it is a branch of another kind.
+            if closed && mine > 1 && !sum {
+                found = Some(read);
+            }
+            if closed && read >= all {
+                return found;
+            }
         }
-        false
+        found
     }
 
     /// Whether all other inputs are single numbers.
@@ -85,15 +131,7 @@ impl Chain<'_> {
     }
 
     /// Evaluates a node on the samples, and adds an activation once nothing else is needed.
-    pub fn function(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let base = self.at.clone();
-        let uses = self.uses.get(&base).copied().unwrap_or(0);
-        let mut functions = self.functions.take().unwrap_or_else(|| Functions {
-            left: [(base.clone(), uses)].into(),
-            base,
-            constant: None,
-            values: BTreeMap::new(),
-        });
+    pub fn function(&mut self, node: &Node<'_>, mut functions: Functions) -> Result<(), OnnxError> {
         let Some(output) = node.0.output.first() else {
             return Err(node.fail("has no output"));
         };
@@ -112,6 +150,7 @@ impl Chain<'_> {
                     if let Some(left) = functions.left.get_mut(name) {
                         *left = left.saturating_sub(1);
                     }
+                    self.consume(name);
                     Some(values)
                 }
                 (None, Some(number)) => {
@@ -151,13 +190,15 @@ impl Chain<'_> {
         };
         match found {
             Some(found) => {
+                self.set(&functions.base, functions.start);
                 self.recognized(node, found, functions.constant.as_deref())?;
-                let dims = self.view.dims.clone();
-                self.advance(output.clone(), dims);
+                self.made(node)
             }
-            None => self.functions = Some(functions),
+            None => {
+                self.functions.push(functions);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn recognized(
@@ -188,7 +229,7 @@ impl Chain<'_> {
 
     /// An error if a function was begun that is none of the known ones.
     pub fn no_function(&self, node: &Node<'_>) -> Result<(), OnnxError> {
-        match &self.functions {
+        match self.functions.first() {
             None => Ok(()),
             Some(functions) => Err(node.fail(format!(
                 "follows a function of {:?} that is none of the supported activations ({})",

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::data::Data;
 use super::node::Node;
 use crate::op::Activation;
 
@@ -30,14 +31,26 @@ pub(super) struct Value {
 pub(super) struct Functions {
     /// The tensor that they are functions of.
     pub base: String,
+    pub start: Data,
     /// The constant `k` of [`Value`].
     pub constant: Option<String>,
     pub values: BTreeMap<String, Value>,
-    /// How many nodes still use each of them, and the base.
+    /// How many nodes of the function still use each of them, and the base.
     pub left: BTreeMap<String, usize>,
 }
 
 impl Functions {
+    /// Functions of `base`, which has `uses` uses in them.
+    pub fn new(base: &str, start: Data, uses: usize) -> Functions {
+        Functions {
+            base: base.into(),
+            start,
+            constant: None,
+            values: BTreeMap::new(),
+            left: [(base.into(), uses)].into(),
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<Value> {
         match name == self.base {
             true => Some(Value { own: samples().collect(), by: None }),

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use onnx_protobuf::tensor_proto::DataType;
 use protobuf::Enum;
 
-use super::chain::{Chain, Rounded};
+use super::chain::Chain;
+use super::data::Rounded;
 use super::error::OnnxError;
 use super::node::Node;
 use super::view::View;

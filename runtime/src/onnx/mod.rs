@@ -4,14 +4,17 @@
 mod affine;
 mod arithmetic;
 mod axes;
+mod branch;
 mod budget;
 mod chain;
 mod condition;
 mod constants;
+mod data;
 mod elementwise;
 mod error;
 mod external;
 mod functions;
+mod inputs;
 mod layers;
 mod node;
 mod pixels;

@@ -138,7 +138,9 @@ impl Chain<'_> {
         let s = self.shape;
         let out = s.c / (r * r);
         let dims = [out, s.h * r, s.w * r];
-        if let Some(Layer { op: Op::Conv { window, .. }, .. }) = self.graph.layers.last()
+        if let Some(last) = self.graph.layers.len().checked_sub(1)
+            && self.owns(last)
+            && let Layer { op: Op::Conv { window, .. }, .. } = self.graph.layers[last]
             && window.stride == 1
             && window.padding < window.kernel
         {
@@ -166,7 +168,9 @@ impl Chain<'_> {
                 self.shape = Shape::new(inputs, s.h + k - 1 - 2 * p, s.w + k - 1 - 2 * p);
                 let bias = (0..out).filter_map(|o| bias(o, 0)).collect();
                 let window = Window { kernel: wide, stride: r, padding: (k - 1 - p) * r };
+                self.layer = last.checked_sub(1);
                 self.push(node, Op::ConvTranspose { out, window }, weight, bias)?;
+                self.graph.layers[last].from = conv.from;
                 self.view = View::of(&dims);
                 return Ok(());
             }

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::chain::Rounded;
+use super::data::Rounded;
 use crate::graph::{Graph, Layer};
 use crate::op::{Activation, Op};
 
@@ -107,7 +107,9 @@ impl Bounds {
             let bounded = bounds(l.activation).is_some() || l.activation == Activation::None;
             (moved || l.op == Op::Activate) && bounded
         };
-        let first = graph.layers.iter().rposition(|l| !keeps(l)).map_or(0, |i| i + 1);
+        // Of a layer that reads an earlier one, the bounds are not known.
+        let first = graph.layers.iter().rposition(|l| !keeps(l) || l.from.is_some());
+        let first = first.map_or(0, |i| if keeps(&graph.layers[i]) { i } else { i + 1 });
         let mut found = Bounds { channels: vec![], clip: None };
         for layer in &graph.layers[first..] {
             match layer.op {
@@ -235,6 +237,9 @@ fn strip(graph: &mut Graph, (mut black, mut white): (f64, f64)) -> (f64, f64) {
     while i > 1 {
         i -= 1;
         let layer = &graph.layers[i];
+        if layer.from.is_some() {
+            break;
+        }
         match (layer.op, layer.activation) {
             (Op::Reshape { .. }, Activation::None) => {}
             (Op::Affine, Activation::None) if uniform(&layer.weight, &layer.bias) => {

@@ -1,7 +1,7 @@
-//! Other people's generators: a chain of nodes from one latent to one image becomes a graph.
+//! Other people's generators: nodes from one latent or picture to one image become a graph.
 //!
-//! The chain is walked once, tracking the current tensor and its shape. Constants may be
-//! initializers or nodes; what exporters compute from them is evaluated along the way.
+//! They are walked once, tracking the current tensor and its shape. Constants may be initializers or
+//! nodes; what exporters compute from them is evaluated along the way.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -11,26 +11,23 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::path::Path;
 
-use onnx_protobuf::tensor_proto::DataType;
-use onnx_protobuf::tensor_shape_proto::dimension;
-use onnx_protobuf::{GraphProto, ModelProto, ValueInfoProto, type_proto};
+use onnx_protobuf::{GraphProto, ModelProto};
 use protobuf::Message;
 
 use super::budget::Budget;
-use super::chain::{Chain, Label};
-use super::condition;
+use super::chain::Chain;
+use super::data::Data;
 use super::error::OnnxError;
 use super::external;
+use super::inputs::{Inputs, inputs};
 use super::node::Node;
 use super::range::{self, Known};
 use super::refused;
 use super::scan::scan;
-use super::tensor::{Constant, Values};
-use super::view::View;
+use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
 use crate::limits::Limits;
 use crate::model::key;
-use crate::op::{LARGEST, Shape};
 
 /// The oldest operation set whose rules are implemented: since it, constants are broadcast from
 /// their last dimension.
@@ -60,9 +57,10 @@ pub struct Import {
     pub assumed: Vec<String>,
 }
 
-/// Reads a generator from an ONNX file of any exporter: a chain of supported operations from a
-/// latent `[N, n]` or `[N, n, 1, 1]`, and possibly a label, to an image. Batch norm becomes a scale
-/// and shift per channel; see [`Graph::fold`].
+/// Reads a generator from an ONNX file of any exporter: supported operations from a latent `[N, n]`
+/// or `[N, n, 1, 1]`, and possibly a label, or from a picture of -1 to 1 to an image. A picture has 1
+/// or 3 channels and is `[N, c, h, w]` or `[N, h, w, c]`. Branches may be added or concatenated.
+/// Batch norm becomes a scale and shift per channel; see [`Graph::fold`].
 ///
 /// # Errors
 /// [`OnnxError`] names the unsupported node or tensor.
@@ -118,34 +116,38 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         constants.insert(name, constant);
     }
     graph.node = nodes;
-    let inputs = inputs(&graph, &constants, &budget)?;
+    let Inputs { name, input, view, label } = inputs(&graph, &constants, &budget)?;
     let mut uses = BTreeMap::new();
     let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
-    for name in reading.flat_map(|node| &node.input) {
+    let outputs = graph.output.iter().map(|output| &output.name);
+    for name in reading.flat_map(|node| &node.input).chain(outputs) {
         *uses.entry(name.clone()).or_default() += 1;
     }
-    let latent = inputs.dims.iter().product();
+    let left = uses.get(&name).copied().unwrap_or(0);
+    let data = Data::input(input.shape(), view.clone());
     let mut chain = Chain {
         opset,
         folder,
         constants,
         uses,
         ahead: &graph.node,
-        graph: Graph { latent, layers: Vec::new(), facts: facts(&model, &graph.name) },
-        at: inputs.latent,
-        view: View::of(&inputs.dims),
-        shape: Shape::new(latent, 1, 1),
+        graph: Graph { input, layers: Vec::new(), facts: facts(&model, &graph.name) },
+        tensors: [(name.clone(), (data, left))].into(),
+        at: name,
+        view,
+        shape: input.shape(),
+        layer: None,
+        pad: None,
+        cut: None,
+        rounded: None,
         names: BTreeSet::new(),
         budget,
         used: BTreeMap::new(),
-        pad: None,
-        cut: None,
-        functions: None,
+        functions: Vec::new(),
         label: None,
-        rounded: None,
         bytes: false,
     };
-    if let Some((label, constant)) = inputs.label {
+    if let Some((label, constant)) = label {
         chain.budget.take(constant.size(), 1)?;
         chain.constants.insert(label.name.clone(), constant);
         chain.label = Some(label);
@@ -171,10 +173,14 @@ fn finish(
     graph: &GraphProto,
     options: &Options<'_>,
 ) -> Result<Import, OnnxError> {
-    match graph.output.iter().any(|o| o.name == chain.at) {
-        true if graph.output.len() == 1 => {}
-        true => return Err(OnnxError::Model("the model has more than one output".into())),
-        false => {
+    // A branch may come after the node that makes the image.
+    match graph.output.iter().find(|o| chain.tensors.contains_key(&o.name)) {
+        Some(output) if graph.output.len() == 1 => {
+            chain.go_to(&output.name);
+            chain.consume(&output.name);
+        }
+        Some(_) => return Err(OnnxError::Model("the model has more than one output".into())),
+        None => {
             return Err(OnnxError::Model(format!(
                 "the chain of nodes ends at {:?}, which is not the output",
                 chain.at
@@ -205,6 +211,13 @@ fn finish(
         chain.view = chain.view.transposed(&[2, 0, 1]);
     }
     chain.settle(&last)?;
+    let end = chain.graph.layers.len().checked_sub(1);
+    if chain.layer != end {
+        return Err(OnnxError::Model(format!(
+            "{:?} is not the output, but nothing reads it",
+            chain.name_of(end)
+        )));
+    }
     let stated = has(model, key::RANGE).then_some(chain.graph.facts.range);
     let known = Known { given: options.range, stated, rounded: chain.rounded, bytes: chain.bytes };
     let channels = chain.shape.c;
@@ -285,147 +298,22 @@ fn facts(model: &ModelProto, graph: &str) -> Facts {
     }
 }
 
-/// The dimensions of an input or output; `None` for a symbolic one.
-fn sides(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
-    let Some(type_proto::Value::TensorType(tensor)) = &value.type_.value else {
-        return None;
-    };
-    let side = |d: &onnx_protobuf::tensor_shape_proto::Dimension| match &d.value {
-        Some(dimension::Value::DimValue(n)) => Some(*n),
-        Some(dimension::Value::DimParam(_)) | None => None,
-        #[allow(unreachable_patterns, reason = "the enum is marked as one that may grow")]
-        Some(_) => None,
-    };
-    Some(tensor.shape.dim.iter().map(side).collect())
-}
-
-/// The inputs of a generator.
-struct Inputs {
-    /// The name of the latent, and its dimensions besides the batch.
-    latent: String,
-    dims: Vec<usize>,
-    /// The label, and the values that stand for all classes.
-    label: Option<(Label, Constant)>,
-}
-
-fn inputs(
-    graph: &GraphProto,
-    constants: &BTreeMap<String, Constant>,
-    budget: &Budget,
-) -> Result<Inputs, OnnxError> {
-    // Old exporters list initializers among the inputs.
-    let is_free = |i: &&ValueInfoProto| !constants.contains_key(&i.name[..]);
-    let free: Vec<_> = graph.input.iter().filter(is_free).collect();
-    match free[..] {
-        [one] => Ok(Inputs { latent: one.name.clone(), dims: latent(one)?, label: None }),
-        [a, b] => {
-            let whole = |v: &ValueInfoProto| {
-                let kind = match &v.type_.value {
-                    Some(type_proto::Value::TensorType(t)) => t.elem_type,
-                    _ => 0,
-                };
-                [DataType::INT64, DataType::INT32].map(|k| k as i32).contains(&kind)
-            };
-            let length = |v: &ValueInfoProto| -> usize {
-                let sides = sides(v).unwrap_or_default();
-                sides.iter().skip(1).map(|s| s.unwrap_or(1).max(1) as usize).product()
-            };
-            let second = match (whole(a), whole(b)) {
-                (true, false) => false,
-                (false, true) => true,
-                _ => condition::is_second([&a.name, &b.name], [length(a), length(b)])?,
-            };
-            let (z, label) = if second { (a, b) } else { (b, a) };
-            Ok(Inputs {
-                latent: z.name.clone(),
-                dims: latent(z)?,
-                label: Some(self::label(graph, label, whole(label), constants, budget)?),
-            })
-        }
-        _ => Err(OnnxError::Model(format!(
-            "a generator has one input, and possibly a label; this model has {}: {:?}",
-            free.len(),
-            free.iter().map(|i| &i.name).collect::<Vec<_>>()
-        ))),
-    }
-}
-
-fn label(
-    graph: &GraphProto,
-    input: &ValueInfoProto,
-    whole: bool,
-    constants: &BTreeMap<String, Constant>,
-    budget: &Budget,
-) -> Result<(Label, Constant), OnnxError> {
-    let sides = sides(input).unwrap_or_default();
-    let name = &input.name;
-    let rank = sides.len();
-    let (one_hot, classes) = match sides[..] {
-        [_] | [_, Some(1)] | [_, None] => {
-            let dims = |n: &str| constants.get(n).map(|c| c.dims.clone());
-            let own = |n: &str| {
-                let node = graph.node.iter().find(|node| node.output.iter().any(|o| o == n))?;
-                let tensor = node.attribute.first()?.t.as_ref()?;
-                Constant::read(tensor, None, &Budget::new(0, &Limits::DEFAULT)).ok()
-            };
-            let number = |n: &str| match &constants.get(n).cloned().or_else(|| own(n))?.values {
-                Values::Ints(v) => usize::try_from(*v.first()?).ok(),
-                Values::Floats(v) => Some(*v.first()? as usize),
-            };
-            (false, condition::classes(graph, name, dims, number))
-        }
-        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => (true, usize::try_from(n).ok()),
-        _ => {
-            return Err(OnnxError::Model(format!(
-                "the label {name:?} has shape {}; only [N], [N, 1] and [N, classes] are supported",
-                show(&sides)
-            )));
-        }
-    };
-    let classes = condition::checked(classes, name)?;
-    let values = if one_hot { classes * classes } else { classes };
-    budget.take(values, 2 * size_of::<i64>())?;
-    let constant = condition::labels(classes, rank, one_hot, !whole);
-    Ok((Label { name: name.clone(), classes, met: false }, constant))
-}
-
-/// The dimensions of the latent besides the batch.
-fn latent(input: &ValueInfoProto) -> Result<Vec<usize>, OnnxError> {
-    let sides = sides(input).unwrap_or_default();
-    let latent = match sides[..] {
-        [_, Some(n)] | [_, Some(n), Some(1), Some(1)] | [_, Some(1), Some(1), Some(n)] => {
-            usize::try_from(n).ok()
-        }
-        _ => None,
-    };
-    match latent {
-        Some(n) if (1..=LARGEST).contains(&n) => {
-            Ok(sides[1..].iter().map(|s| s.unwrap_or(1) as usize).collect())
-        }
-        _ => Err(OnnxError::Model(format!(
-            "the input {:?} has shape {}; only [N, n] and [N, n, 1, 1] are supported, with n fixed",
-            input.name,
-            show(&sides)
-        ))),
-    }
-}
-
-fn show(sides: &[Option<i64>]) -> String {
-    let sides = sides.iter().map(|s| s.map_or("?".into(), |n| n.to_string()));
-    format!("[{}]", sides.collect::<Vec<_>>().join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::vec;
     use std::time::{Duration, Instant};
 
     use onnx_protobuf::tensor_proto::DataType;
-    use onnx_protobuf::tensor_shape_proto::Dimension;
-    use onnx_protobuf::{NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto};
+    use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
+    use onnx_protobuf::{
+        NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+        type_proto,
+    };
 
     use super::*;
+    use crate::layer::{Input, LAYERS};
     use crate::limits::Limit;
+    use crate::op::{Activation, Shape};
 
     fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
         NodeProto {
@@ -558,9 +446,54 @@ mod tests {
             let options = Options { image: Some([3, 1, 1]), ..Options::default() };
             import(&file(3, vec![], nodes.collect()), &options)
         };
-        assert!(chain(256).is_ok());
-        let error = chain(257).unwrap_err().to_string();
-        assert!(error.ends_with("is layer 256; at most 256 are supported"), "{error}");
+        let most = 8 * LAYERS;
+        assert!(chain(most).is_ok());
+        let error = chain(most + 1).unwrap_err().to_string();
+        let want = format!("is layer {most}; at most {most} are supported");
+        assert!(error.ends_with(&want), "{error}");
+    }
+
+    #[test]
+    fn pictures_may_have_their_channels_last() {
+        let turned = |input: &str, output: &str, axes: [i64; 4]| {
+            let mut node = node("Transpose", &[input], output);
+            node.attribute.push(onnx_protobuf::AttributeProto {
+                name: "perm".into(),
+                ints: axes.to_vec(),
+                ..Default::default()
+            });
+            node
+        };
+        let mut concat = node("Concat", &["x", "a"], "b");
+        concat.attribute.push(onnx_protobuf::AttributeProto {
+            name: "axis".into(),
+            i: 3,
+            ..Default::default()
+        });
+        // Both halves of the picture as they lie, and once from channels first.
+        let nodes = vec![
+            turned("x", "t", [0, 3, 1, 2]),
+            node("Tanh", &["t"], "u"),
+            turned("u", "a", [0, 2, 3, 1]),
+            concat,
+            node("Mul", &["b", "c"], "d"),
+            node("Add", &["x", "a"], "y"),
+        ];
+        let read = |nodes: Vec<NodeProto>| {
+            read(&file_of(vec![input("x", &[1, 4, 5, 1])], vec![tensor("c", &[2.0, 3.0])], nodes))
+        };
+        let error = read(nodes.clone()).unwrap_err().to_string();
+        assert!(error.contains("(d): no later layer reads its output"), "{error}");
+        let graph = read([&nodes[..3], &nodes[5..]].concat()).unwrap();
+        assert_eq!(graph.input, Input::Picture(Shape::new(1, 4, 5)));
+        assert_eq!(graph.layers[0].activation, Activation::Tanh);
+        assert_eq!(graph.layers[1].from.as_deref(), Some("input"));
+        assert_eq!(graph.layers[1].with.as_deref(), Some("u"));
+        // The rows of one channel can be channels.
+        let mut rows = nodes[..4].to_vec();
+        rows[3].attribute[0].i = 1;
+        let shapes = read(rows).unwrap().shapes().unwrap();
+        assert_eq!(shapes.last(), Some(&Shape::new(1, 8, 5)));
     }
 
     #[test]

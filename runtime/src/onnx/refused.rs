@@ -24,12 +24,9 @@ pub(super) fn operation(node: &Node<'_>, op: &str) -> OnnxError {
             "pooling is not supported: is this a discriminator? give the generator"
         }
         "LayerNormalization" | "GroupNormalization" => {
-            "this normalization is not supported: only batch norm is"
+            "this normalization is not supported: only batch norm and instance norm are"
         }
-        "InstanceNormalization" => {
-            "instance norm is computed from each picture and is not supported: only batch norm is"
-        }
-        "Split" | "Concat" => "branches are not supported",
+        "Split" | "Concat" => "only Concat of two tensors that depend on the input is supported",
         _ => "this operation is not supported",
     };
     node.fail(advice)

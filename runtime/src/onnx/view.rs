@@ -1,5 +1,6 @@
 //! How a tensor sees the output of the last layer.
 
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -11,7 +12,7 @@ pub(super) struct View {
     pub dims: Vec<usize>,
     pub steps: Vec<usize>,
     /// What the steps lead through, if it is not the output itself: places in it.
-    places: Option<Vec<usize>>,
+    places: Option<Rc<[usize]>>,
 }
 
 impl View {
@@ -30,7 +31,22 @@ impl View {
 
     /// Row by row through a list of places.
     pub fn listed(dims: &[usize], places: Vec<usize>) -> View {
-        View { places: Some(places), ..View::of(dims) }
+        View { places: Some(places.into()), ..View::of(dims) }
+    }
+
+    /// Row by row through `order`, by steps if they are even.
+    pub fn ordered(dims: &[usize], order: Vec<usize>) -> View {
+        let plain = View::of(dims);
+        let step = |(dim, at): (&usize, &usize)| match dim {
+            1 => Some(1),
+            _ => order.get(*at)?.checked_sub(order[0]),
+        };
+        let steps: Option<Vec<usize>> = dims.iter().zip(&plain.steps).map(step).collect();
+        let view = steps.map(|steps| View::new(dims.to_vec(), steps));
+        match view {
+            Some(view) if view.order() == order => view,
+            _ => View::listed(dims, order),
+        }
     }
 
     /// Whether the channels of an output of `shape` are an axis.
@@ -109,5 +125,8 @@ mod tests {
         assert_eq!(turned.with_ones(&[3, 1, 2, 1]).unwrap().order(), turned.order());
         assert_eq!(turned.with_ones(&[2, 3]), None);
         assert!(View::of(&[4, 1, 1]).transposed(&[1, 2, 0]).is_plain());
+        assert_eq!(View::ordered(&turned.dims, turned.order()), turned);
+        let uneven = View::ordered(&[3], vec![0, 2, 1]);
+        assert_eq!(uneven, View::listed(&[3], vec![0, 2, 1]));
     }
 }

@@ -6,11 +6,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::chain::Chain;
+use super::data::Pad;
 use super::error::OnnxError;
 use super::node::Node;
 use super::view::View;
 use crate::graph::Layer;
-use crate::op::{Op, Shape, Window};
+use crate::op::{Edge, Op, Shape, Window};
 
 /// Rows and columns: begin and end of both.
 type Pads = [[usize; 2]; 2];
@@ -70,6 +71,18 @@ impl Chain<'_> {
         if node.input(0) != Some(&self.at) {
             return Err(node.fail("the data is not the first input"));
         }
+        // What is reflected cannot be padded with zeros in the same layer.
+        let zeros = node.ints("pads").is_some_and(|p| p.iter().any(|p| *p != 0))
+            || node.string("auto_pad", "NOTSET").starts_with("SAME");
+        if zeros && self.pad.is_some_and(|pad| pad.edge == Edge::Reflect) {
+            self.flush_pad(node)?;
+        }
+        // What is reflected cannot be padded with zeros in the same layer.
+        let zeros = node.ints("pads").is_some_and(|p| p.iter().any(|p| *p != 0))
+            || node.string("auto_pad", "NOTSET").starts_with("SAME");
+        if self.pad.is_some_and(|pad| back || pad.edge == Edge::Reflect && zeros) {
+            self.flush_pad(node)?;
+        }
         let pad = self.pad.take();
         if pad.is_some() {
             self.view = View::of(&[self.shape.c, self.shape.h, self.shape.w]);
@@ -99,7 +112,7 @@ impl Chain<'_> {
             )));
         };
         let weight_dims = [a, b];
-        let (window, place) = self.window(node, kernel, back, pad)?;
+        let (window, place) = self.window(node, kernel, back, pad.map(|pad| pad.sides))?;
         let weight = self.take(node, 1)?;
         let weight = match group {
             1 => weight,
@@ -122,9 +135,10 @@ impl Chain<'_> {
             }
             None => vec![],
         };
-        let op = match back {
-            true => Op::ConvTranspose { out, window },
-            false => Op::Conv { out, window },
+        let op = match (back, pad.map(|pad| pad.edge)) {
+            (true, _) => Op::ConvTranspose { out, window },
+            (false, Some(Edge::Reflect)) => Op::ReflectConv { out, window },
+            (false, Some(Edge::Zero) | None) => Op::Conv { out, window },
         };
         self.push(node, op, weight, bias)?;
         self.view = View::of(&[self.shape.c, self.shape.h, self.shape.w]);
@@ -255,14 +269,19 @@ impl Chain<'_> {
         Ok((Window { kernel: side, stride, padding }, Place { side, first, apart }))
     }
 
-    /// `Pad`: zeros around images wait for the convolution that follows; negative padding cuts.
+    /// `Pad`: padding of images waits for the convolution that follows; negative padding cuts.
     pub fn pad(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         let mode = node.string("mode", "constant");
-        if mode != "constant" {
-            return Err(node.fail(format!(
-                "mode {mode:?} is not supported; replace it by zero padding and train again"
-            )));
-        }
+        let edge = match mode.as_str() {
+            "constant" => Edge::Zero,
+            "reflect" => Edge::Reflect,
+            _ => {
+                return Err(node.fail(format!(
+                    "mode {mode:?} is not supported; replace it by zeros or reflection and train \
+                     again"
+                )));
+            }
+        };
         let pads = match node.ints("pads") {
             Some(pads) => pads.to_vec(),
             None => self.integers(node, 1)?.to_vec(),
@@ -272,18 +291,33 @@ impl Chain<'_> {
             (None, Some(_)) => self.floats(node, 2)?.first().copied().unwrap_or(0.0),
             (None, None) => 0.0,
         };
-        if node.input(3).is_some() {
-            return Err(node.fail("padding of chosen axes is not supported"));
-        }
         let rank = self.view.dims.len() + 1;
         let refuse = || node.fail(format!("pads {pads:?} are not supported"));
+        // Axes of their own since operation set 18.
+        let pads = match node.input(3) {
+            None => pads.clone(),
+            Some(_) => {
+                let axes = self.integers(node, 3)?;
+                if pads.len() != 2 * axes.len() {
+                    return Err(refuse());
+                }
+                let mut all = vec![0; 2 * rank];
+                for (i, axis) in axes.iter().enumerate() {
+                    let axis = if *axis < 0 { axis + rank as i64 } else { *axis };
+                    let axis = usize::try_from(axis).ok().filter(|axis| *axis < rank);
+                    let axis = axis.ok_or_else(refuse)?;
+                    (all[axis], all[rank + axis]) = (pads[i], pads[axes.len() + i]);
+                }
+                all
+            }
+        };
         if pads.len() != 2 * rank || pads.iter().any(|p| p.abs() > 4096) {
             return Err(refuse());
         }
         if pads.iter().all(|p| *p == 0) {
             return Ok(());
         }
-        if value != 0.0 {
+        if value != 0.0 && edge == Edge::Zero {
             return Err(node.fail(format!("padding with {value} is not supported: only with 0")));
         }
         if rank != 4 {
@@ -304,7 +338,7 @@ impl Chain<'_> {
         let grown = sides.map(|s| s.map(|p| p.max(0) as usize));
         self.cut(node, cut)?;
         if grown.concat().iter().any(|p| *p > 0) {
-            self.pad = Some(grown);
+            self.pad = Some(Pad { sides: grown, edge });
             let s = self.shape;
             self.view =
                 View::of(&[s.c, s.h + grown[0][0] + grown[0][1], s.w + grown[1][0] + grown[1][1]]);
@@ -318,9 +352,9 @@ impl Chain<'_> {
 
     /// Pads with a convolution of its own, if no other took the padding.
     pub fn flush_pad(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let Some(pads) = self.pad.take() else { return Ok(()) };
+        let Some(Pad { sides, edge }) = self.pad.take() else { return Ok(()) };
         let c = self.shape.c;
-        let Some((side, first, padding)) = padded([1, 1], pads) else {
+        let Some((side, first, padding)) = padded([1, 1], sides) else {
             return Err(node.fail(
                 "follows a padding of rows and columns that differ, which is \
                                   only supported before a convolution",
@@ -328,7 +362,11 @@ impl Chain<'_> {
         };
         let weight = self.identity(c, Place { side, first, apart: [1, 1] })?;
         let window = Window { kernel: side, stride: 1, padding };
-        self.push(node, Op::Conv { out: c, window }, weight, vec![])?;
+        let op = match edge {
+            Edge::Zero => Op::Conv { out: c, window },
+            Edge::Reflect => Op::ReflectConv { out: c, window },
+        };
+        self.push(node, op, weight, vec![])?;
         self.view = View::of(&[c, self.shape.h, self.shape.w]);
         Ok(())
     }
@@ -350,6 +388,7 @@ impl Chain<'_> {
         let moves = |l: &&Layer| !matches!(l.op, Op::Affine | Op::Activate);
         let last = self.graph.layers.iter().rposition(|l| moves(&l));
         if let Some(i) = last
+            && self.owns(i)
             && let Op::ConvTranspose { out, window } = self.graph.layers[i].op
         {
             let p = window.padding;

@@ -16,6 +16,7 @@ use protobuf::{Message, MessageField};
 
 use super::error::OnnxError;
 use crate::graph::{Graph, Layer};
+use crate::layer::{Input, Source};
 use crate::model::key;
 use crate::op::{Activation, Op, Shape, Window};
 
@@ -26,7 +27,7 @@ const IR: i64 = 7;
 /// Name of the batch axis.
 const BATCH: &str = "N";
 
-/// The bytes of an ONNX model with input `z` `[N, latent]`, output `image` `[N, c, h, w]`, and the
+/// The bytes of an ONNX model with input `z` `[N, latent]` or `picture` `[N, c, h, w]`, output `image` `[N, c, h, w]`, and the
 /// facts as metadata.
 ///
 /// # Errors
@@ -45,7 +46,7 @@ pub fn write_bytes(graph: &Graph) -> Result<Vec<u8>, OnnxError> {
 }
 
 fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
-    let shapes = graph.shapes()?;
+    let flows = graph.checked()?;
     let mut to = Nodes {
         graph: GraphProto {
             name: match graph.facts.name.as_str() {
@@ -54,16 +55,30 @@ fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
             },
             ..GraphProto::default()
         },
-        at: "z".into(),
-        flat: true,
+        at: String::new(),
+        flat: false,
     };
-    let mut input = Shape::new(graph.latent, 1, 1);
-    for (layer, output) in graph.layers.iter().zip(&shapes) {
-        to.layer(layer, input);
-        input = *output;
+    let (name, flat) = match graph.input {
+        Input::Latent(_) => ("z", true),
+        Input::Picture(_) => ("picture", false),
+    };
+    // Name of each output, and whether it is flat.
+    let mut made: Vec<(String, bool)> = Vec::with_capacity(flows.len());
+    for (layer, flow) in graph.layers.iter().zip(&flows) {
+        let find = |source: Source| match source {
+            Source::Input => (name.to_string(), flat),
+            Source::Layer(of) => made[usize::from(of)].clone(),
+        };
+        (to.at, to.flat) = find(flow.from);
+        to.layer(layer, flow.input, flow.other.map(find));
+        made.push((to.at.clone(), to.flat));
     }
+    let output = flows.last().map_or(Shape::new(0, 0, 0), |flow| flow.output);
     if to.flat {
-        to.unflatten("output", input);
+        to.unflatten("output", output);
+    }
+    if to.graph.node.last().is_none_or(|node| node.output[0] != to.at) {
+        to.node("Identity", "copy", &[], vec![]);
     }
     if bytes {
         to.bytes(graph.facts.range);
@@ -73,12 +88,15 @@ fn model(graph: &Graph, bytes: bool) -> Result<Vec<u8>, OnnxError> {
         Some(node) => node.output = vec!["image".into()],
         None => return Err(OnnxError::Model("the generator has no layers".into())),
     }
-    let image = [input.c, input.h, input.w];
+    let image = [output.c, output.h, output.w];
     let kind = match bytes {
         true => DataType::UINT8,
         false => DataType::FLOAT,
     };
-    to.graph.input = vec![value("z", &[graph.latent], DataType::FLOAT)];
+    to.graph.input = vec![match graph.input {
+        Input::Latent(n) => value(name, &[n], DataType::FLOAT),
+        Input::Picture(Shape { c, h, w }) => value(name, &[c, h, w], DataType::FLOAT),
+    }];
     to.graph.output = vec![value("image", &image, kind)];
     let model = ModelProto {
         ir_version: IR,
@@ -148,9 +166,50 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn layer(&mut self, layer: &Layer, input: Shape) {
+    /// `other` is the second input of a layer that joins: its name, and whether it is flat.
+    fn layer(&mut self, layer: &Layer, input: Shape, other: Option<(String, bool)>) {
         let name = &layer.name;
         match layer.op {
+            Op::Add | Op::Concat { .. } => {
+                let Some((other, flat)) = other else { return };
+                let (op, attributes) = match layer.op {
+                    Op::Add => ("Add", vec![]),
+                    _ => ("Concat", vec![int("axis", 1)]),
+                };
+                let mut second = other;
+                if flat != self.flat {
+                    let shape = layer.op.other(input).unwrap_or(input);
+                    if flat {
+                        let first = core::mem::replace(&mut self.at, second);
+                        self.unflatten(&format!("{name}.second"), shape);
+                        second = core::mem::replace(&mut self.at, first);
+                    } else {
+                        self.unflatten(&format!("{name}.first"), input);
+                    }
+                }
+                self.node(op, name, &[second], attributes);
+            }
+            Op::InstanceNorm { epsilon } => {
+                self.need_plane(name, input);
+                let dims = [input.c];
+                let scale = self.floats(name, "weight", &dims, &layer.weight);
+                let shift = match layer.bias.is_empty() {
+                    true => self.floats(name, "bias", &dims, &vec![0.0; input.c]),
+                    false => self.floats(name, "bias", &dims, &layer.bias),
+                };
+                let attributes = vec![float("epsilon", epsilon)];
+                self.node("InstanceNormalization", name, &[scale, shift], attributes);
+            }
+            Op::ReflectConv { out, window } => {
+                self.need_plane(name, input);
+                let by = window.padding as i64;
+                let pads = self.integers(name, "pads", &[0, 0, by, by, 0, 0, by, by]);
+                let attributes = vec![string("mode", "reflect")];
+                self.node("Pad", &format!("{name}.padded"), &[pads], attributes);
+                let dims = [out, input.c, window.kernel, window.kernel];
+                let window = Window { padding: 0, ..window };
+                self.convolution("Conv", layer, window, input, &dims, out);
+            }
             Op::Dense { out } => {
                 if !self.flat {
                     self.node("Flatten", &format!("{name}.flat"), &[], vec![int("axis", 1)]);
@@ -297,15 +356,7 @@ impl Nodes {
     fn unflatten(&mut self, name: &str, to: Shape) {
         // 0 keeps the batch axis.
         let dims = [0, to.c as i64, to.h as i64, to.w as i64];
-        let shape = TensorProto {
-            name: format!("{name}.shape"),
-            dims: vec![4],
-            data_type: DataType::INT64 as i32,
-            raw_data: dims.iter().flat_map(|n| n.to_le_bytes()).collect(),
-            ..TensorProto::default()
-        };
-        let constant = shape.name.clone();
-        self.graph.initializer.push(shape);
+        let constant = self.integers(name, "shape", &dims);
         self.node("Reshape", name, &[constant], vec![]);
         self.flat = false;
     }
@@ -329,6 +380,18 @@ impl Nodes {
             true => None,
             false => Some(self.floats(&layer.name, "bias", &[out], &layer.bias)),
         }
+    }
+
+    fn integers(&mut self, layer: &str, what: &str, values: &[i64]) -> String {
+        let name = format!("{layer}.{what}");
+        self.graph.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: vec![values.len() as i64],
+            data_type: DataType::INT64 as i32,
+            raw_data: values.iter().flat_map(|n| n.to_le_bytes()).collect(),
+            ..TensorProto::default()
+        });
+        name
     }
 
     fn floats(&mut self, layer: &str, what: &str, dims: &[usize], values: &[f32]) -> String {

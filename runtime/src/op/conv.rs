@@ -1,7 +1,7 @@
 //! Convolution (cross-correlation, as everywhere in the field).
 
 use super::bias::bias_of;
-use super::shape::{LARGEST, Shape, ShapeError, Window};
+use super::shape::{Edge, LARGEST, Shape, ShapeError, Window};
 
 /// `(n + 2 padding - kernel) / stride + 1` per side.
 ///
@@ -20,22 +20,38 @@ pub fn output(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeEr
     };
     match (side(input.h), side(input.w)) {
         // Kernels copy the input into padded planes, which must not be too large either.
-        (Some(_), Some(_)) if padded(input, padding).is_none() => Err(ShapeError::TooLarge),
+        (Some(_), Some(_)) if padded(input, window).is_none() => Err(ShapeError::TooLarge),
         (Some(h), Some(w)) => Ok(Shape::new(out, h, w)),
         _ => Err(ShapeError::Window(input, window)),
     }
 }
 
-/// Values of the padded input; `None` above [`LARGEST`].
-fn padded(input: Shape, padding: usize) -> Option<usize> {
-    let side = |n: usize| padding.checked_mul(2)?.checked_add(n);
+/// [`output`] with the edges reflected.
+///
+/// # Errors
+/// [`ShapeError`] if the window does not fit, or the input is too small to be reflected.
+pub fn reflected(input: Shape, out: usize, window: Window) -> Result<Shape, ShapeError> {
+    match window.padding < input.h.min(input.w) {
+        true => output(input, out, window),
+        false => Err(ShapeError::Reflection(input, window.padding)),
+    }
+}
+
+/// The largest stride for which kernels split the padded planes.
+pub(crate) const SPLIT: usize = 4;
+
+/// Values of the padded input, in whole strides; `None` above [`LARGEST`].
+fn padded(input: Shape, window: Window) -> Option<usize> {
+    let whole = window.stride.min(SPLIT);
+    let side =
+        |n: usize| window.padding.checked_mul(2)?.checked_add(n)?.checked_next_multiple_of(whole);
     Shape::new(input.c, side(input.h)?, side(input.w)?).checked_values()
 }
 
 /// The obvious loop. `weight` is `[out, in, k, k]`.
 pub fn reference(
     [input, output]: [Shape; 2],
-    window: Window,
+    (window, edge): (Window, Edge),
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
@@ -47,10 +63,10 @@ pub fn reference(
         let mut sum = bias_of(bias, o);
         for i in 0..input.c {
             for (tap, w) in weight[(o * input.c + i) * k * k..][..k * k].iter().enumerate() {
-                // Wrapping: what lies above or left of the input is beyond its end.
                 let row = (r * window.stride + tap / k).wrapping_sub(window.padding);
                 let col = (c * window.stride + tap % k).wrapping_sub(window.padding);
-                if row < input.h && col < input.w {
+                let pixel = edge.pixel(row, input.h).zip(edge.pixel(col, input.w));
+                if let Some((row, col)) = pixel {
                     sum += w * x[i * input.plane() + row * input.w + col];
                 }
             }
@@ -84,9 +100,24 @@ mod tests {
             let output = output(input, 1, window).unwrap();
             let mut y = [0.0; 9];
             let y = &mut y[..output.values()];
-            reference([input, output], window, &x, &[1.0; 9][..kernel * kernel], &[0.5], y);
+            let ones = &[1.0; 9][..kernel * kernel];
+            reference([input, output], (window, Edge::Zero), &x, ones, &[0.5], y);
             assert_eq!(y, case.y);
         }
+    }
+
+    #[test]
+    fn reflection() {
+        // PyTorch 2: conv2d(pad([[1, 2, 3], [4, 5, 6]], (1, 1, 1, 1), "reflect"), ones(3, 3))
+        let window = Window { kernel: 3, stride: 1, padding: 1 };
+        let input = Shape::new(1, 2, 3);
+        let output = reflected(input, 1, window).unwrap();
+        let mut y = [0.0; 6];
+        let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        reference([input, output], (window, Edge::Reflect), &x, &[1.0; 9], &[], &mut y);
+        assert_eq!(y, [33.0, 36.0, 39.0, 24.0, 27.0, 30.0]);
+        let wide = Window { padding: 2, ..window };
+        assert_eq!(reflected(input, 1, wide), Err(ShapeError::Reflection(input, 2)));
     }
 
     #[test]

@@ -85,7 +85,8 @@ mod tests {
         let b: [f32; 36] = core::array::from_fn(|i| number(i + 5));
         let w: [f32; 96] = core::array::from_fn(|i| number(i + 9));
         let (mut down, mut up) = ([0.0; 36], [0.0; 96]);
-        crate::op::conv::reference([large, small], window, &a, &w, &[], &mut down);
+        let zero = crate::op::Edge::Zero;
+        crate::op::conv::reference([large, small], (window, zero), &a, &w, &[], &mut down);
         reference([small, large], window, &b, &w, &[], &mut up);
         let left: f32 = down.iter().zip(&b).map(|(x, y)| x * y).sum();
         let right: f32 = up.iter().zip(&a).map(|(x, y)| x * y).sum();

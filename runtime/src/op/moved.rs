@@ -28,8 +28,12 @@ pub(crate) fn moved<T: Copy>(
         }
         Op::Dense { .. }
         | Op::Conv { .. }
+        | Op::ReflectConv { .. }
         | Op::ConvTranspose { .. }
         | Op::Affine
+        | Op::InstanceNorm { .. }
+        | Op::Add
+        | Op::Concat { .. }
         | Op::Activate => {}
     }
 }

@@ -27,6 +27,29 @@ pub struct Window {
     pub padding: usize,
 }
 
+/// What a window reads beyond the edges of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// Zeros.
+    Zero,
+    /// The input mirrored at its outermost pixels, which are not repeated.
+    Reflect,
+}
+
+impl Edge {
+    /// The pixel that is read at coordinate `at` of a side of `n` pixels, if one is. Coordinates
+    /// wrap: what lies before the first pixel is beyond the last one.
+    #[inline(always)]
+    pub fn pixel(self, at: usize, n: usize) -> Option<usize> {
+        let inside = match self {
+            Edge::Reflect if at > usize::MAX / 2 => at.wrapping_neg(),
+            Edge::Reflect if at >= n => (2 * n - 2).wrapping_sub(at),
+            Edge::Reflect | Edge::Zero => at,
+        };
+        (inside < n).then_some(inside)
+    }
+}
+
 impl Shape {
     /// A shape of `c` channels of `h` rows and `w` columns.
     pub const fn new(c: usize, h: usize, w: usize) -> Shape {
@@ -63,6 +86,8 @@ pub enum ShapeError {
     Zero(&'static str),
     /// The window does not fit the input, or its padding crops the whole output.
     Window(Shape, Window),
+    /// The padding reflects more pixels than the input has.
+    Reflection(Shape, usize),
     /// Input and new shape differ in their number of values.
     Reshape(Shape, Shape),
     /// More than [`LARGEST`] values.
@@ -78,6 +103,9 @@ impl fmt::Display for ShapeError {
                 "kernel {}, stride {} and padding {} do not fit an input of {input}",
                 window.kernel, window.stride, window.padding
             ),
+            ShapeError::Reflection(input, padding) => {
+                write!(f, "an input of {input} cannot be reflected by {padding} pixels")
+            }
             ShapeError::Reshape(from, to) => write!(f, "{from} values cannot become {to}"),
             ShapeError::TooLarge => write!(f, "a tensor of more than {LARGEST} values"),
         }
@@ -85,3 +113,15 @@ impl fmt::Display for ShapeError {
 }
 
 impl core::error::Error for ShapeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges() {
+        let row = |edge: Edge| [-2isize, -1, 0, 2, 3, 4].map(|at| edge.pixel(at as usize, 3));
+        assert_eq!(row(Edge::Zero), [None, None, Some(0), Some(2), None, None]);
+        assert_eq!(row(Edge::Reflect), [2, 1, 0, 2, 1, 0].map(Some));
+    }
+}

@@ -3,21 +3,25 @@
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
-use super::{dense, planes, tiles, winograd};
+use super::{dense, join, norm, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
-use crate::op::{self, Op};
+use crate::op::{self, Edge, Op};
 use crate::packed;
 
 /// How a layer of [`Weights::Float`] is computed.
 enum FloatKernel {
-    /// Taps of padded planes, with this padding.
-    Planes(usize),
+    /// Taps of padded planes.
+    Planes(planes::Padding),
     /// A weighted sum of the rows of the weight.
     Rows,
     /// One dot product per output.
     Dots,
+    /// Each channel normalized, with this epsilon.
+    Norm(f32),
+    /// Two inputs joined.
+    Join,
     /// The obvious loop.
     Reference,
 }
@@ -25,15 +29,23 @@ enum FloatKernel {
 impl FloatKernel {
     fn of(layer: &Layer<'_>) -> FloatKernel {
         match layer.op {
-            Op::ConvTranspose { window, .. } if window == UPSAMPLING => FloatKernel::Planes(1),
+            Op::ConvTranspose { window, .. } if window == UPSAMPLING => {
+                FloatKernel::Planes(planes::Padding::UPSAMPLING)
+            }
             Op::ConvTranspose { window, .. } if layer.input.plane() == 1 && window.padding == 0 => {
                 FloatKernel::Rows
             }
-            Op::Conv { window, .. } if window.stride == 1 && window.kernel <= planes::KERNEL => {
-                FloatKernel::Planes(window.padding)
+            Op::Conv { window, .. } if planes::suits(window) => {
+                FloatKernel::Planes(planes::Padding::of(window, Edge::Zero))
+            }
+            Op::ReflectConv { window, .. } if planes::suits(window) => {
+                FloatKernel::Planes(planes::Padding::of(window, Edge::Reflect))
             }
             Op::Dense { .. } => FloatKernel::Dots,
+            Op::InstanceNorm { epsilon } => FloatKernel::Norm(epsilon),
+            Op::Add | Op::Concat { .. } => FloatKernel::Join,
             Op::Conv { .. }
+            | Op::ReflectConv { .. }
             | Op::ConvTranspose { .. }
             | Op::Affine
             | Op::Resize { .. }
@@ -64,8 +76,12 @@ impl PackedKernel {
             }
             Op::Dense { .. }
             | Op::Conv { .. }
+            | Op::ReflectConv { .. }
             | Op::ConvTranspose { .. }
             | Op::Affine
+            | Op::InstanceNorm { .. }
+            | Op::Add
+            | Op::Concat { .. }
             | Op::Resize { .. }
             | Op::Reshape { .. }
             | Op::Activate => PackedKernel::Tiles,
@@ -84,18 +100,23 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
     match layer.weights {
         Weights::Float { .. } => match FloatKernel::of(layer) {
             FloatKernel::Planes(padding) => planes::scratch_len(layer.input, padding),
-            FloatKernel::Rows | FloatKernel::Dots | FloatKernel::Reference => 0,
+            FloatKernel::Rows
+            | FloatKernel::Dots
+            | FloatKernel::Norm(_)
+            | FloatKernel::Join
+            | FloatKernel::Reference => 0,
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
             PackedKernel::Winograd => winograd::scratch_len(layer.input),
-            PackedKernel::Planes => planes::scratch_len(layer.input, 1),
+            PackedKernel::Planes => planes::scratch_len(layer.input, planes::Padding::UPSAMPLING),
             PackedKernel::Tiles => border(layer.layout()),
         },
         Weights::Int8(_) => border(layer.layout()),
     }
 }
 
-/// Computes a part of a layer of floats. `scratch` has [`scratch_len`] values.
+/// Computes a part of a layer of floats. `other` is the second input, if the layer joins two.
+/// `scratch` has [`scratch_len`] values.
 ///
 /// # Panics
 /// If the layer is int8.
@@ -103,22 +124,25 @@ pub(crate) fn floats(
     isa: Isa,
     layer: &Layer<'_>,
     part: Part,
-    x: &[f32],
+    [x, other]: [&[f32]; 2],
     scratch: &mut [f32],
     y: Places<'_, f32>,
 ) {
+    if layer.op.joins() {
+        return isa.floats(join::Floats { layer, part, x, other, y });
+    }
     match layer.weights {
         Weights::Float { weight, bias } => {
             float(isa, Work { layer, weight, bias, part, x, scratch, y })
         }
-        Weights::Packed { weight, bias } => match PackedKernel::of(layer) {
-            PackedKernel::Planes => {
-                planes::image(isa, Work { layer, weight, bias, part, x, scratch, y })
+        Weights::Packed { weight, bias } => {
+            let work = Work { layer, weight, bias, part, x, scratch, y };
+            match (PackedKernel::of(layer), layer.op) {
+                (_, Op::InstanceNorm { epsilon }) => isa.floats(norm::Pixels { epsilon, work }),
+                (PackedKernel::Planes, _) => planes::image(isa, work),
+                (PackedKernel::Winograd | PackedKernel::Tiles, _) => packed(isa, work),
             }
-            PackedKernel::Winograd | PackedKernel::Tiles => {
-                packed(isa, Work { layer, weight, bias, part, x, scratch, y })
-            }
-        },
+        }
         // A pixelwise layer is never stored as halves.
         Weights::Half { weight, bias } => {
             packed(isa, Work { layer, weight, bias, part, x, scratch, y })
@@ -133,8 +157,10 @@ fn float(isa: Isa, work: Work<'_, f32>) {
         FloatKernel::Planes(padding) => planes::run(isa, work, padding),
         FloatKernel::Rows => isa.floats(dense::Rows(work)),
         FloatKernel::Dots => isa.floats(dense::Dots(work)),
-        FloatKernel::Reference => work.part.alone(work.y, |y| {
-            op::reference(&layer.op, [layer.input, layer.output], x, weight, bias, y);
+        FloatKernel::Norm(epsilon) => isa.floats(norm::Planes { epsilon, work }),
+        FloatKernel::Join | FloatKernel::Reference => work.part.alone(work.y, |y| {
+            let shapes = [layer.input, layer.output];
+            op::reference(&layer.op, shapes, [x, &[]], weight, bias, y);
             layer.activation.apply(y);
         }),
     }
@@ -143,7 +169,7 @@ fn float(isa: Isa, work: Work<'_, f32>) {
 fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     let layer = work.layer;
     let Some(layout) = layer.layout() else {
-        return work.part.alone(work.y, |y| packed::unblocked(layer, work.x, y));
+        return work.part.alone(work.y, |y| packed::unblocked(layer, [work.x, &[]], y));
     };
     match PackedKernel::of(layer) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
@@ -152,17 +178,26 @@ fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     }
 }
 
-/// Computes a part of an int8 layer. `scratch` has [`scratch_len`] bytes.
+/// Computes a part of an int8 layer. `other` is the second input, if the layer joins two. `scratch`
+/// has [`scratch_len`] bytes.
 pub(crate) fn bytes(
     isa: Isa,
     (layer, int8): (&Layer<'_>, &Int8<'_>),
     part: Part,
-    x: &[u8],
+    [x, other]: [&[u8]; 2],
     scratch: &mut [u8],
     y: Places<'_, u8>,
 ) {
-    match layer.layout() {
-        Some(layout) => isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y }),
-        None => part.alone(y, |y| int8::unblocked(layer, int8, x, y)),
+    match (layer.layout(), layer.op) {
+        (Some(layout), _) => {
+            isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
+        }
+        (None, Op::Add | Op::Concat { .. }) => {
+            isa.bytes(join::Bytes { layer, int8, part, x, other, y });
+        }
+        (None, Op::InstanceNorm { epsilon }) => {
+            isa.bytes(norm::Bytes { layer, epsilon, int8, part, x, y });
+        }
+        (None, _) => part.alone(y, |y| int8::unblocked(layer, int8, [x, other], y)),
     }
 }

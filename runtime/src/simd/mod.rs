@@ -7,7 +7,8 @@
 //! - `planes`: an upsampling transposed convolution (kernel 4, stride 2, padding 1) is four 2 x 2
 //!   convolutions, one per output phase. The input is copied into zero-padded planes, after which
 //!   every tap of every phase is a shift of one flat array: no im2col buffer, and no scatter into
-//!   overlapping windows. A convolution of stride 1 is the same with one phase. In a packed model,
+//!   overlapping windows. A convolution is the same with one phase; for a stride above 1, the planes
+//!   are split into those of every residue of rows and columns. In a packed model,
 //!   the layer that makes the image is computed like this too, because pixels fill registers and
 //!   its few channels do not.
 //! - `dense`: a transposed convolution of one pixel sums rows of the weight, a dense layer is dot
@@ -16,6 +17,7 @@
 //!   16.
 //! - `tiles` over `dots`: other packed layers and all int8 layers are sums over taps, 16 lanes at a
 //!   time. Int8 gives the same bytes with every instruction set.
+//! - `norm` normalizes channels and `join` adds or concatenates two inputs.
 //! - The rest is done by the obvious loops.
 //!
 //! Each kernel computes a `Part` of its layer, so that several threads can make one image.
@@ -27,8 +29,10 @@ mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 mod dsp;
 mod isa;
+mod join;
 mod kernel;
 mod lanes;
+mod norm;
 mod part;
 #[cfg(feature = "std")]
 mod peak;

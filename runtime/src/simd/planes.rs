@@ -3,7 +3,9 @@
 //! With rows of `w + 2p` values (the padding of one row serves as that of the next), the input
 //! under a tap is the padded plane shifted by a constant: output position `j = row * stride +
 //! column` needs `plane[j + shift]`. So outputs are computed in long runs of whole registers; the
-//! few columns between rows are computed with them and thrown away.
+//! few columns between rows are computed with them and thrown away. For a stride `s` above 1, a plane
+//! is split into `s * s` smaller ones, of the rows and columns with the same remainder: outputs that
+//! follow each other then need values that do.
 
 use core::ops::Range;
 
@@ -14,10 +16,11 @@ use super::part::{Places, Work};
 use super::set::{Job, Set};
 use crate::layer::Layer;
 use crate::layout::LANES;
-use crate::op::{Op, Shape, bias_of};
+use crate::op::conv::SPLIT;
+use crate::op::{Edge, Op, Shape, Window, bias_of};
 
 /// The largest kernel of a convolution that is computed like this.
-pub(super) const KERNEL: usize = 8;
+const KERNEL: usize = 8;
 /// Floats that a register may read beyond the last plane: one less than the longest holds.
 const SLACK: usize = 15;
 /// Output channels computed at a time.
@@ -31,9 +34,40 @@ const RUN: usize = 64;
 /// as fast, 4 were slower.)
 const CHANNELS: usize = 16;
 
+/// Whether a convolution with this window is computed like this.
+pub(super) fn suits(window: Window) -> bool {
+    window.kernel <= KERNEL && window.stride <= SPLIT
+}
+
+/// How planes are padded and split.
+#[derive(Clone, Copy)]
+pub(super) struct Padding {
+    by: usize,
+    stride: usize,
+    edge: Edge,
+}
+
+impl Padding {
+    /// That of a transposed convolution of kernel 4, stride 2 and padding 1.
+    pub const UPSAMPLING: Padding = Padding { by: 1, stride: 1, edge: Edge::Zero };
+
+    /// That of a convolution.
+    pub fn of(window: Window, edge: Edge) -> Padding {
+        Padding { by: window.padding, stride: window.stride, edge }
+    }
+
+    /// Length of a row, of a plane of one remainder, and of all planes of a channel.
+    fn lengths(self, input: Shape) -> (usize, usize, usize) {
+        let side = |n: usize| (n + 2 * self.by).div_ceil(self.stride);
+        let (row, rows) = (side(input.w), side(input.h));
+        (row, rows * row, self.stride * self.stride * rows * row)
+    }
+}
+
 /// Length of the scratch: the padded planes.
-pub(super) fn scratch_len(input: Shape, padding: usize) -> usize {
-    input.c * (input.h + 2 * padding) * (input.w + 2 * padding) + SLACK
+pub(super) fn scratch_len(input: Shape, padding: Padding) -> usize {
+    let (_, _, plane) = padding.lengths(input);
+    input.c * plane + SLACK
 }
 
 /// One tap: its shift into the padded plane, its offset in the kernel.
@@ -79,19 +113,23 @@ struct Planes<'a> {
     step_row: usize,
 }
 
-/// Computes an upsampling layer, or a convolution of stride 1.
-pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: usize) {
+/// Computes an upsampling layer, or a convolution with a window that [`suits`].
+pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: Padding) {
     let Work { layer, weight, bias, part, x, scratch, y } = work;
     let (input, output) = (layer.input, layer.output);
-    let row = input.w + 2 * padding;
-    let plane = (input.h + 2 * padding) * row;
+    let (row, part_plane, plane) = padding.lengths(input);
     let planes = &mut scratch[..scratch_len(input, padding)];
     let (transposed, kernel) = match layer.op {
         Op::ConvTranspose { window, .. } => (true, window.kernel),
-        Op::Conv { window, .. } => (false, window.kernel),
-        Op::Dense { .. } | Op::Affine | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
-            unreachable!("not a convolution")
-        }
+        Op::Conv { window, .. } | Op::ReflectConv { window, .. } => (false, window.kernel),
+        Op::Dense { .. }
+        | Op::Affine
+        | Op::InstanceNorm { .. }
+        | Op::Add
+        | Op::Concat { .. }
+        | Op::Resize { .. }
+        | Op::Reshape { .. }
+        | Op::Activate => unreachable!("not a convolution"),
     };
     let area = kernel * kernel;
     let all = if transposed { input.h } else { output.h };
@@ -101,8 +139,15 @@ pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: usize) {
         true => (part.share(output.c), 0..all),
         false => (0..output.c, part.share(all)),
     };
-    let below = if transposed { 2 } else { kernel - 1 };
-    pad(input, padding, rows.start..rows.end + below, x, planes);
+    // There are more parts than rows.
+    if rows.is_empty() {
+        return;
+    }
+    let padded = match transposed {
+        true => rows.start..rows.end + 2,
+        false => rows.start * padding.stride..(rows.end - 1) * padding.stride + kernel,
+    };
+    pad(input, padding, padded, x, planes);
     let job = Planes {
         layer,
         bias,
@@ -124,7 +169,10 @@ pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: usize) {
             let phase = |index: usize| upsampling(index / 2, index % 2, row, output.w);
             isa.floats(Phases { job, phases: &[0, 1, 2, 3].map(phase), y });
         }
-        false => isa.floats(Phases { job, phases: &[whole(kernel, row)], y }),
+        false => {
+            let phases = &[whole(kernel, padding.stride, (row, part_plane))];
+            isa.floats(Phases { job, phases, y });
+        }
     }
 }
 
@@ -135,7 +183,7 @@ pub(super) fn image(isa: Isa, work: Work<'_, f32>) {
     let (input, output) = (layer.input, layer.output);
     let row = input.w + 2;
     let plane = (input.h + 2) * row;
-    let planes = &mut scratch[..scratch_len(input, 1)];
+    let planes = &mut scratch[..scratch_len(input, Padding::UPSAMPLING)];
     let rows = part.share(input.h);
     pad_last(input, rows.start..rows.end + 2, x, planes);
     let job = Planes {
@@ -219,18 +267,13 @@ impl Planes<'_> {
     }
 }
 
-/// The rows of the input that lie in these rows of the planes.
-fn filled(input: Shape, padding: usize, rows: &Range<usize>) -> Range<usize> {
-    let inside = |r: usize| r.saturating_sub(padding).min(input.h);
-    inside(rows.start)..inside(rows.end)
-}
-
-/// [`pad`] by one, for an input with its channels last.
+/// Copies an input with its channels last into the given rows of planes with a border of one zero.
 fn pad_last(input: Shape, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
     let row = input.w + 2;
     let plane = (input.h + 2) * row;
     clear(input.c, plane, rows.start * row..rows.end * row, planes);
-    for r in filled(input, 1, &rows) {
+    let inside = |r: usize| r.saturating_sub(1).min(input.h);
+    for r in inside(rows.start)..inside(rows.end) {
         let x = &x[r * input.w * input.c..][..input.w * input.c];
         for from in (0..input.c).step_by(LANES) {
             let channels = from..input.c.min(from + LANES);
@@ -244,15 +287,39 @@ fn pad_last(input: Shape, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
     }
 }
 
-/// Copies the input into the given rows of planes with a border of zeros.
-fn pad(input: Shape, padding: usize, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
-    let row = input.w + 2 * padding;
-    let plane = (input.h + 2 * padding) * row;
-    clear(input.c, plane, rows.start * row..rows.end * row, planes);
-    for (x, to) in x.chunks_exact(input.plane()).zip(planes.chunks_exact_mut(plane)) {
-        for r in filled(input, padding, &rows) {
-            let x = &x[r * input.w..][..input.w];
-            to[(r + padding) * row + padding..][..input.w].copy_from_slice(x);
+/// Copies the input into the given rows of padded planes.
+fn pad(input: Shape, padding: Padding, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
+    let Padding { by, stride, edge } = padding;
+    let (row, part, plane) = padding.lengths(input);
+    let own = rows.start / stride * row..rows.end.div_ceil(stride) * row;
+    clear(input.c * stride * stride, part, own, planes);
+    for (x, planes) in x.chunks_exact(input.plane()).zip(planes.chunks_exact_mut(plane)) {
+        for r in rows.clone() {
+            let Some(from) = edge.pixel(r.wrapping_sub(by), input.h) else { continue };
+            let x = &x[from * input.w..][..input.w];
+            let to = &mut planes[r % stride * stride * part..][..stride * part];
+            let line = r / stride * row;
+            match stride {
+                1 => to[line + by..][..input.w].copy_from_slice(x),
+                _ => {
+                    for (remainder, to) in to.chunks_exact_mut(part).enumerate() {
+                        // The first pixel whose padded column has the remainder.
+                        let first = (remainder + stride - by % stride) % stride;
+                        let to = &mut to[line + (first + by) / stride..line + row];
+                        let x = x.get(first..).unwrap_or_default();
+                        for (to, x) in to.iter_mut().zip(x.iter().step_by(stride)) {
+                            *to = *x;
+                        }
+                    }
+                }
+            }
+            if edge == Edge::Reflect {
+                for column in (0..by).chain(by + input.w..input.w + 2 * by) {
+                    if let Some(at) = edge.pixel(column.wrapping_sub(by), input.w) {
+                        to[column % stride * part + line + column / stride] = x[at];
+                    }
+                }
+            }
         }
     }
 }
@@ -289,8 +356,8 @@ fn upsampling(down: usize, right: usize, row: usize, width: usize) -> Phase {
     phase
 }
 
-/// All outputs of a convolution of stride 1.
-fn whole(kernel: usize, row: usize) -> Phase {
+/// All outputs of a convolution, from planes of rows of `row` values.
+fn whole(kernel: usize, stride: usize, (row, part_plane): (usize, usize)) -> Phase {
     let mut phase = Phase {
         taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
         len: kernel * kernel,
@@ -298,7 +365,9 @@ fn whole(kernel: usize, row: usize) -> Phase {
         bias: 0,
     };
     for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
-        *tap = Tap { shift: place / kernel * row + place % kernel, place };
+        let (ky, kx) = (place / kernel, place % kernel);
+        let part = ky % stride * stride + kx % stride;
+        *tap = Tap { shift: part * part_plane + ky / stride * row + kx / stride, place };
     }
     phase
 }

@@ -300,4 +300,34 @@ hand("keras-upsampling", [
     dict(a=weight(6, 64), s=np.array([-1, 4, 4, 4]), f=np.array([1, 2, 2, 1], np.float32), c=weight(3, 4, 3, 3)),
     [2, 6], unit, last=True)
 
+# Branches.
+up, to_rows, to_columns = dict(pads=[1] * 4, strides=[2, 2]), dict(perm=[0, 2, 3, 1]), dict(perm=[0, 3, 1, 2])
+numbers = dict(root=np.float32([0.5 ** 0.5]), one=np.float32([1]), half=np.float32([0.5]))
+hand("branch-residual", [
+    node("ConvTranspose", ["z", "a"], ["x"]), node("Sigmoid", ["x"], ["s"]), node("Mul", ["x", "s"], ["x1"]),
+    node("Pad", ["x1", "p"], ["x2"], mode="reflect"), node("Conv", ["x2", "b"], ["x3"]), node("Add", ["x", "x3"], ["r"]),
+    node("InstanceNormalization", ["r", "scale", "shift"], ["n"]), node("Mul", ["n", "root"], ["e"]), node("Erf", ["e"], ["e1"]),
+    node("Add", ["e1", "one"], ["e2"]), node("Mul", ["n", "e2"], ["e3"]), node("Mul", ["e3", "half"], ["g"]),
+    node("Concat", ["g", "n"], ["j"], axis=1), node("ConvTranspose", ["j", "c"], ["x4"], **up), node("Tanh", ["x4"], ["y"])],
+    dict(a=weight(6, 4, 4, 4), b=weight(4, 4, 3, 3), c=weight(8, 3, 4, 4), p=np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+         scale=weight(4) + 1, shift=weight(4), **numbers), [2, 6, 1, 1], signed)
+hand("branch-function", [
+    node("ConvTranspose", ["z", "a"], ["x"]), node("Tanh", ["x"], ["t"]), node("Add", ["x", "t"], ["x1"]),
+    node("ConvTranspose", ["x1", "b"], ["x2"], **up), node("Tanh", ["x2"], ["y"])],
+    dict(a=weight(6, 4, 4, 4), b=weight(4, 3, 4, 4)), [2, 6, 1, 1], signed)
+hand("branch-interleaved", [
+    node("ConvTranspose", ["z", "a"], ["x"]), node("Conv", ["x", "b"], ["w"]), node("Sigmoid", ["x"], ["s"]),
+    node("Sigmoid", ["w"], ["v"]), node("Mul", ["s", "x"], ["x1"]), node("Mul", ["w", "v"], ["w1"]),
+    node("Concat", ["x1", "w1"], ["j"], axis=-3), node("ConvTranspose", ["j", "c"], ["x2"], **up), node("Tanh", ["x2"], ["y"])],
+    dict(a=weight(6, 4, 4, 4), b=weight(5, 4, 1, 1), c=weight(9, 3, 4, 4)), [2, 6, 1, 1], signed)
+hand("branch-keras", [
+    node("MatMul", ["z", "a"], ["x"]), node("Reshape", ["x", "s"], ["x1"]), node("LeakyRelu", ["x1"], ["x2"], alpha=0.3),
+    node("Transpose", ["x2"], ["t"], **to_columns), node("Conv", ["t", "b"], ["t1"], auto_pad="SAME_UPPER"),
+    node("Transpose", ["t1"], ["x3"], **to_rows), node("Add", ["x3", "e"], ["x4"]), node("Add", ["x2", "x4"], ["x5"]),
+    node("Concat", ["x5", "x4"], ["x6"], axis=3), node("Transpose", ["x6"], ["t2"], **to_columns),
+    node("ConvTranspose", ["t2", "c"], ["t3"], auto_pad="SAME_UPPER", strides=[2, 2]), node("Transpose", ["t3"], ["x7"], **to_rows),
+    node("Tanh", ["x7"], ["y"])],
+    dict(a=weight(6, 64), s=np.array([-1, 4, 4, 4]), b=weight(4, 4, 3, 3), e=weight(4), c=weight(8, 3, 5, 5)),
+    [2, 6], signed, last=True)
+
 (here / "cases.txt").write_text("\n".join(lines) + "\n")

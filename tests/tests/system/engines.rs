@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use models::dcgan::{self, SIZES, Shape};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
+use runtime::Input;
 use runtime::graph::{Facts, Graph, Layer};
 use runtime::latent::Latent;
 use runtime::op::{Activation, Op, Window};
@@ -97,6 +98,8 @@ fn every_operation_and_activation() {
             name: format!("l{i}"),
             op,
             activation,
+            from: None,
+            with: None,
             weight: numbers(weights),
             bias: numbers(op.bias(shape).unwrap_or(0)),
         });
@@ -108,7 +111,7 @@ fn every_operation_and_activation() {
         range: (0.0, 1.0),
         ..Facts::default()
     };
-    let graph = Graph { latent: 6, layers, facts };
+    let graph = Graph { input: Input::Latent(6), layers, facts };
     let model = onnx::write(&graph).unwrap();
     let want = ours(&graph.to_record().unwrap());
     let off = furthest(&engine(model.clone(), 6, 2), &want);
@@ -120,6 +123,52 @@ fn every_operation_and_activation() {
     read.fold();
     let off = furthest(&ours(&read.to_record().unwrap()), &want);
     assert!(off < 1e-5, "read back and folded, off by {off}");
+}
+
+#[test]
+fn networks_with_branches_that_take_pictures() {
+    for name in ["unet", "resnet"] {
+        let path = tests::root().join(format!("tests/fixtures/branches/{name}.onnx"));
+        let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
+        for folded in [false, true] {
+            if folded {
+                graph.fold();
+            }
+            let shape = graph.input.shape();
+            let pixels: Vec<u8> = (0..shape.values()).map(|i| (i * 37 % 256) as u8).collect();
+            let value = |at: usize| {
+                let place = at % shape.plane() * shape.c + at / shape.plane();
+                f32::from(pixels[place]) / 127.5 - 1.0
+            };
+            let x: Vec<f32> = (0..shape.values()).map(value).collect();
+            let x = NdTensor::from_data([1, shape.c, shape.h, shape.w], x);
+            let model = rten::Model::load(onnx::write(&graph).unwrap()).unwrap();
+            let image = model.run_one(x.view().into(), None).unwrap();
+            let image: NdTensor<f32, 4> = image.try_into().unwrap();
+            let record = Buffer::from(graph.to_record().unwrap());
+            let model = Model::parse(record.bytes()).unwrap();
+            let mut arena = vec![0.0; model.arena_len()];
+            let mut cpu = Cpu::new(&model, &mut arena).unwrap();
+            let off = furthest(&image.to_vec(), cpu.translate(&pixels).unwrap().values());
+            assert!(off < 1e-5, "{name}, folded {folded}: {off}");
+        }
+    }
+}
+
+/// Damaged files with branches are errors or generators whose layers fit, and never a panic.
+#[test]
+fn damaged_branches() {
+    let path = tests::root().join("tests/fixtures/branches/resnet.onnx");
+    let model = std::fs::read(path).unwrap();
+    for at in 0..model.len() {
+        let mut model = model.clone();
+        model[at] ^= 1 << (at % 7);
+        if let Ok(mut graph) = onnx::read(&model) {
+            graph.shapes().unwrap();
+            graph.fold();
+            graph.shapes().unwrap();
+        }
+    }
 }
 
 #[test]
@@ -154,11 +203,11 @@ fn images_of_bytes_are_the_pictures() {
     let mut graph = onnx::read(&std::fs::read(path).unwrap()).unwrap();
     graph.fold();
     let model = rten::Model::load(onnx::write_bytes(&graph).unwrap()).unwrap();
-    let mut z = vec![0.0; SEEDS * graph.latent];
-    for (seed, z) in z.chunks_exact_mut(graph.latent).enumerate() {
+    let mut z = vec![0.0; SEEDS * graph.latent()];
+    for (seed, z) in z.chunks_exact_mut(graph.latent()).enumerate() {
         Latent::from_seed(seed as u64).fill(z).unwrap();
     }
-    let z = NdTensor::from_data([SEEDS, graph.latent], z);
+    let z = NdTensor::from_data([SEEDS, graph.latent()], z);
     let image = model.run_one(z.view().into(), None).unwrap();
     let image: NdTensor<u8, 4> = image.try_into().unwrap();
     let got = image.to_vec();

@@ -80,6 +80,35 @@ fn parsing_and_generating_do_not_allocate() {
     }
 }
 
+#[test]
+fn branches_and_pictures_do_not_allocate() {
+    for name in ["unet", "resnet"] {
+        let path = tests::root().join(format!("tests/fixtures/branches/{name}.onnx"));
+        let mut graph = runtime::onnx::read(&std::fs::read(path).unwrap()).unwrap();
+        graph.fold();
+        let picture = vec![77; graph.input.shape().values()];
+        let records = [
+            graph.to_record().unwrap(),
+            graph.pack().unwrap(),
+            graph.halve().unwrap(),
+            graph.quantize_on_pictures(std::slice::from_ref(&picture)).unwrap(),
+        ];
+        for record in records.map(Buffer::from) {
+            let record = record.bytes();
+            let mut arena = vec![0.0; Model::parse(record).unwrap().arena_len()];
+            for isa in Isa::all().into_iter().chain([None]) {
+                let sum = without_allocation(|| {
+                    let model = Model::parse(record).ok()?;
+                    let mut cpu = Cpu::with(&model, &mut arena, isa).ok()?;
+                    let image = cpu.translate(&picture).ok()?;
+                    Some(image.pixels().map(|p| p[1] as u32).sum::<u32>())
+                });
+                assert!(sum.is_some_and(|sum| sum > 0), "{name} {isa:?}");
+            }
+        }
+    }
+}
+
 /// A display of any color that discards its pixels.
 struct Panel<C>(PhantomData<C>);
 

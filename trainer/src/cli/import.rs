@@ -121,7 +121,7 @@ pub fn run(args: &Args) -> Ended {
     print(format!(
         "latent of {} values; strides, paddings and activations are not in the file, and are \
          assumed ({source}):\n{listing}",
-        graph.latent
+        graph.latent()
     ))?;
     if !others.is_empty() {
         print(format!("not part of the generator: {}\n", others.join(", ")))?;

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn numbers_are_numbers_and_strides_the_tutorials() {
         let graph = import(&state(&WHOLE), None).unwrap();
-        assert_eq!(graph.latent, 5);
+        assert_eq!(graph.latent(), 5);
         let last = graph.shapes().unwrap().last().copied().unwrap();
         assert_eq!((last.c, last.h, last.w), (3, 16, 16));
         let kinds: Vec<&str> = graph
@@ -334,7 +334,7 @@ mod tests {
             ("netD.main.2.weight", &[1, 4, 4, 4]),
         ]));
         let imported = import_with(&all, &Assumed::default()).unwrap();
-        assert_eq!((imported.graph.latent, &imported.others[..]), (5, &["netD".to_string()][..]));
+        assert_eq!((imported.graph.latent(), &imported.others[..]), (5, &["netD".to_string()][..]));
         let twin: Vec<(String, Tensor)> = all
             .iter()
             .filter(|(n, _)| n.starts_with("netG"))
@@ -343,7 +343,7 @@ mod tests {
         all.extend(twin);
         let error = import(&all, None).unwrap_err().to_string();
         assert!(error.contains("ema and netG: choose with --key"), "{error}");
-        assert_eq!(import(&all, Some("ema")).unwrap().latent, 5);
+        assert_eq!(import(&all, Some("ema")).unwrap().latent(), 5);
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
                 all.extend(norm(&format!("bn{i}"), c));
             }
             let imported = import_with(&all, &Assumed::default()).unwrap();
-            assert_eq!(imported.graph.latent, 4, "{names:?}");
+            assert_eq!(imported.graph.latent(), 4, "{names:?}");
             let shape = *imported.graph.shapes().unwrap().last().unwrap();
             assert_eq!((shape.c, shape.h), (1, 16), "{names:?}");
             assert_eq!(verbs(&imported)[1], "bn1 batch_norm epsilon=0.00001");
@@ -394,10 +394,10 @@ mod tests {
         for (label, latent) in [(Meeting::First, 12), (Meeting::Last, 12)] {
             let assumed = Assumed { label: Some(label), ..Assumed::default() };
             let graph = import_with(&all, &assumed).unwrap().graph;
-            assert_eq!((graph.latent, graph.facts.labels.len()), (latent, 10));
+            assert_eq!((graph.latent(), graph.facts.labels.len()), (latent, 10));
         }
         let all = state(&[("label_emb.weight", &[10, 4]), ("main.0.weight", &[4, 1, 16, 16])]);
-        assert_eq!(import(&all, None).unwrap().latent, 14);
+        assert_eq!(import(&all, None).unwrap().latent(), 14);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use runtime::Input;
 use runtime::graph::{self, Facts, Graph, Layer};
 use runtime::op::{Activation, Op, Shape, Window};
 
@@ -282,12 +283,9 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
             None => Ok(vec![]),
         };
         let number = layers.len();
-        let layer = |op, weight, bias| Layer {
-            name: format!("{}{number}", name_of(&op)),
-            op,
-            activation: Activation::None,
-            weight,
-            bias,
+        let layer = |op, weight, bias| {
+            let name = format!("{}{number}", name_of(&op));
+            Layer { weight, bias, ..Layer::new(name, op) }
         };
         match step.what {
             What::Dense => {
@@ -366,11 +364,8 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
                 layers.push(layer(Op::ConvTranspose { out, window }, weight, vec![]));
             }
             What::Activation(activation) => layers.push(Layer {
-                name: format!("activation{number}"),
-                op: Op::Activate,
                 activation,
-                weight: vec![],
-                bias: vec![],
+                ..Layer::new(format!("activation{number}"), Op::Activate)
             }),
             What::Label(_) => {}
         }
@@ -384,7 +379,7 @@ pub(super) fn build(state: &State, steps: &[Step], mut facts: Facts) -> Result<B
         shape = Some(now);
         shapes.push(now);
     }
-    Ok(Built { graph: Graph { latent, layers, facts }, shapes })
+    Ok(Built { graph: Graph { input: Input::Latent(latent), layers, facts }, shapes })
 }
 
 /// Checks that a matrix that is made, rather than read, is no larger than networks have.
@@ -461,13 +456,7 @@ fn start(
             weight[(rows + j) * wide + nz + k] = table.values[k * width + j];
         }
     }
-    let layer = Layer {
-        name: "label".into(),
-        op: Op::Dense { out: inputs },
-        activation: Activation::None,
-        weight,
-        bias: vec![],
-    };
+    let layer = Layer { weight, ..Layer::new("label", Op::Dense { out: inputs }) };
     Ok(Start { latent: wide, layers: vec![layer] })
 }
 
@@ -475,8 +464,12 @@ fn name_of(op: &Op) -> &'static str {
     match op {
         Op::Dense { .. } => "dense",
         Op::Conv { .. } => "conv",
+        Op::ReflectConv { .. } => "reflect_conv",
         Op::ConvTranspose { .. } => "conv_transpose",
         Op::Affine => "batch_norm",
+        Op::InstanceNorm { .. } => "instance_norm",
+        Op::Add => "add",
+        Op::Concat { .. } => "concat",
         Op::Resize { .. } => "upsample",
         Op::Reshape { .. } => "reshape",
         Op::Activate => "activation",
@@ -500,11 +493,9 @@ fn enlarged(weight: &[f32], k: usize, side: usize) -> Vec<f32> {
 /// all.
 fn prelu(slopes: &[f32], c: usize, number: usize) -> Vec<Layer> {
     let layer = |part: &str, op, activation, weight| Layer {
-        name: format!("prelu{number}{part}"),
-        op,
         activation,
         weight,
-        bias: vec![],
+        ..Layer::new(format!("prelu{number}{part}"), op)
     };
     if slopes.windows(2).all(|w| w[0] == w[1]) {
         let slope = slopes.first().copied().unwrap_or(0.25);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use runtime::gpu::{Adapter, Gpu, GpuError};
 use runtime::record::Buffer;
-use runtime::{Latent, Limits, Model};
+use runtime::{Input, Latent, Limits, Model};
 
 use super::args::Args;
 use crate::cli::{load, output};
@@ -28,6 +28,9 @@ pub fn bench(args: &Args, adapter: &Adapter, limits: &Limits) -> Result<(), Box<
     let graph = load::graph_or_built_in(args.model.as_deref(), &args.reading, limits)?;
     let record = Buffer::from(&graph.to_record()?);
     let model = Model::parse_within(record.bytes(), limits).map_err(|e| e.to_string())?;
+    if let Input::Picture(_) = model.input() {
+        return Err("models that take a picture are measured on the CPU only: --device cpu".into());
+    }
     let start = Instant::now();
     let mut gpu = Gpu::new(&model, adapter, args.half)?;
     let ready = start.elapsed().as_secs_f64();

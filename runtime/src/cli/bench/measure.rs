@@ -7,8 +7,11 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use runtime::op::Shape;
 use runtime::simd::read_speed;
-use runtime::{Cpu, Crew, Isa, Latent, Limit, Limits, Model};
+use runtime::{Cpu, Crew, Input, Isa, Latent, Limit, Limits, Model};
+
+use super::super::pictures::pattern;
 
 use super::args::Args;
 
@@ -54,13 +57,18 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn of(args: &Args, size: usize, limits: &Limits) -> Result<Frame, Box<dyn Error>> {
+    pub fn of(
+        args: &Args,
+        model: &Model<'_>,
+        size: usize,
+        limits: &Limits,
+    ) -> Result<Frame, Box<dyn Error>> {
         // First, because the other measurements take memory.
         let beside = memory("RssAnon:");
         Ok(Frame {
             size,
             read: read_speed(size),
-            cold: cold(args, limits)?,
+            cold: cold(args, model, limits)?,
             most: memory("VmHWM:"),
             beside,
         })
@@ -68,13 +76,22 @@ impl Frame {
 }
 
 /// Median milliseconds from the start of this program to the PNG of one face of the file as stored.
-fn cold(args: &Args, limits: &Limits) -> Result<f64, Box<dyn Error>> {
+fn cold(args: &Args, model: &Model<'_>, limits: &Limits) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let program = std::env::current_exe()?;
     let mut times = Vec::new();
+    let before = folder.path().join("before.png");
+    if let Input::Picture(shape) = model.input() {
+        let (w, h) = (shape.w as u32, shape.h as u32);
+        let picture = image::GrayImage::from_raw(w, h, pattern(Shape { c: 1, ..shape }));
+        picture.ok_or("no picture to translate")?.save(&before)?;
+    }
     for _ in 0..9 {
         let mut command = Command::new(&program);
-        command.arg("generate").args(&args.model);
+        match model.input() {
+            Input::Latent(_) => command.arg("generate").args(&args.model),
+            Input::Picture(_) => command.arg("translate").args(&args.model).arg(&before),
+        };
         command.arg("--out").arg(folder.path().join("face.png"));
         for limit in Limit::ALL {
             command.arg("--limit").arg(format!("{}={}", limit.name(), limits.of(limit)));
@@ -125,11 +142,19 @@ fn timed(args: &Args, mut batch: impl FnMut()) -> Times {
 /// Fewer faces than threads: each face is split across all.
 fn together(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
     let mut arena = vec![0.0; model.arena_len_of(args.threads)];
+    let pixels = pattern(model.input().shape());
     let times = Crew::with(model, &mut arena, isa, args.threads, |crew| {
         timed(args, || {
             for face in 0..args.batch {
-                // A latent from a seed fits any model.
-                let _ = black_box(crew.generate(&Latent::from_seed(face as u64)));
+                // Both fit the model.
+                match model.input() {
+                    Input::Latent(_) => {
+                        let _ = black_box(crew.generate(&Latent::from_seed(face as u64)));
+                    }
+                    Input::Picture(_) => {
+                        let _ = black_box(crew.translate(&pixels));
+                    }
+                }
             }
         })
     });
@@ -146,14 +171,22 @@ fn apart(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Erro
     }
     // A thread takes the next face when it is free, so that a delayed one delays only its own.
     let next = AtomicUsize::new(0);
+    let pixels = pattern(model.input().shape());
     let faces = |cpu: &mut Cpu<'_>| {
         loop {
             let face = next.fetch_add(1, Ordering::Relaxed);
             if face >= batch {
                 break;
             }
-            // A latent from a seed fits any model.
-            let _ = black_box(cpu.generate(&Latent::from_seed(face as u64)));
+            // Both fit the model.
+            match model.input() {
+                Input::Latent(_) => {
+                    let _ = black_box(cpu.generate(&Latent::from_seed(face as u64)));
+                }
+                Input::Picture(_) => {
+                    let _ = black_box(cpu.translate(&pixels));
+                }
+            }
         }
     };
     let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
@@ -193,11 +226,19 @@ pub fn layers(model: &Model<'_>, isa: Isa) -> Result<Vec<f64>, Box<dyn Error>> {
     let mut times = vec![Vec::new(); model.layers().len()];
     for seed in 0..40 {
         let mut last = Instant::now();
-        cpu.watched(&Latent::from_seed(seed), |i, _| {
+        let watch = |i: usize, _: &[f32]| {
             let now = Instant::now();
             times[i].push((now - last).as_secs_f64());
             last = now;
-        })?;
+        };
+        match model.input() {
+            Input::Latent(_) => {
+                cpu.watched(&Latent::from_seed(seed), watch)?;
+            }
+            Input::Picture(shape) => {
+                cpu.translate_watched(&pattern(shape), watch)?;
+            }
+        }
     }
     Ok(times.into_iter().map(|t| Times::new(t).ms(0.5)).collect())
 }

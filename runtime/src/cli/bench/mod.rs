@@ -12,12 +12,13 @@ use std::error::Error;
 pub use args::Args;
 use runtime::record::Buffer;
 use runtime::simd::peak;
-use runtime::{Isa, Limit, Limits, Model, Precision};
+use runtime::{Input, Isa, Limit, Limits, Model, Precision};
 
 use super::device::{Chosen, choose};
 use super::limits::Hint;
 use super::load::{self, Bytes};
 use super::output;
+use super::pictures::pattern;
 use measure::{Frame, Row, batches, layers};
 use text::{json, table};
 
@@ -47,7 +48,12 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         }
         Some(precision) => {
             let graph = load::graph_or_built_in(args.model.as_deref(), &args.reading, limits)?;
-            converted = Buffer::from(precision.record(&graph)?);
+            // The speed does not depend on what int8 is calibrated on.
+            let pictures = match graph.input {
+                Input::Latent(_) => vec![],
+                Input::Picture(shape) => vec![pattern(shape)],
+            };
+            converted = Buffer::from(precision.record(&graph, &pictures)?);
             converted.bytes()
         }
     };
@@ -67,7 +73,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
             layers: layers(&model, isa)?,
         });
     }
-    let frame = Frame::of(args, bytes.len(), limits)?;
+    let frame = Frame::of(args, &model, bytes.len(), limits)?;
     let text = match args.json {
         true => json(&model, &frame, &rows, args)?,
         false => table(&model, &frame, &rows, args)?,

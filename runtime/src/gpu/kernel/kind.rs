@@ -10,6 +10,9 @@ use super::slim::Slim;
 use super::tile::{TILES, Tile};
 use crate::gpu::device::Limits;
 
+/// Threads that normalize a vector of channels together.
+const NORM: usize = 128;
+
 /// One of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,6 +26,10 @@ pub enum Kind {
     Eight,
     /// Layers without multiplications.
     Move,
+    /// Two inputs as one.
+    Join,
+    /// Normalized channels.
+    Norm,
     /// The layer that makes an image of that many channels.
     Image(Image, usize),
     /// The same for few faces.
@@ -98,7 +105,12 @@ impl Kind {
             Kind::Coop(coop) => (coop.lanes, coop.columns),
             Kind::Slim(slim) => (slim.lanes, slim.spread * slim.wide),
             Kind::Eight => (EIGHT / 4, 16),
-            Kind::Move | Kind::Image(..) | Kind::ImageFew(_) | Kind::Pixels => return 0,
+            Kind::Move
+            | Kind::Join
+            | Kind::Norm
+            | Kind::Image(..)
+            | Kind::ImageFew(_)
+            | Kind::Pixels => return 0,
         };
         product.columns.div_ceil(columns) * product.lanes.div_ceil(lanes)
     }
@@ -118,6 +130,8 @@ impl Kind {
             Kind::Slim(_) => "slim",
             Kind::Eight => "eight",
             Kind::Move => "move_values",
+            Kind::Join => "join",
+            Kind::Norm => "norm",
             Kind::Image(..) | Kind::ImageFew(_) => "image",
             Kind::Pixels => "pixels",
         }
@@ -130,6 +144,8 @@ impl Kind {
             Kind::Slim(slim) => (include_str!("../slim.wgsl"), slim.constants()),
             Kind::Eight => (include_str!("../eight.wgsl"), Vec::new()),
             Kind::Move => (include_str!("../move.wgsl"), Vec::new()),
+            Kind::Join => (include_str!("../join.wgsl"), Vec::new()),
+            Kind::Norm => (include_str!("../norm.wgsl"), [("THREADS", NORM)].into()),
             Kind::Image(image, channels) => {
                 (include_str!("../image.wgsl"), image.constants(channels))
             }
@@ -178,7 +194,9 @@ impl fmt::Display for Kind {
                 write!(f, "image {}x{}, deep {}", 2 * i.pairs, i.lines, 4 * i.deep)
             }
             Kind::ImageFew(_) => f.write_str("image, few"),
-            Kind::Eight | Kind::Move | Kind::Pixels => f.write_str(self.entry()),
+            Kind::Eight | Kind::Move | Kind::Join | Kind::Norm | Kind::Pixels => {
+                f.write_str(self.entry())
+            }
         }
     }
 }

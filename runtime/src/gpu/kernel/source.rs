@@ -15,6 +15,8 @@ pub struct Kernel {
     pub half: bool,
     /// Writes the bytes of pixels rather than a feature map.
     pub bytes: bool,
+    /// Reads the input reflected at its edges rather than zeros beyond them.
+    pub reflect: bool,
 }
 
 impl Kernel {
@@ -34,6 +36,7 @@ impl Kernel {
         let to = if self.bytes { "u32" } else { "Stored" };
         // Writing to a String does not fail.
         let _ = write!(source, "alias Stored = vec4<{stored}>;\nalias To = {to};\n");
+        let _ = writeln!(source, "const REFLECT = {};", self.reflect);
         for (name, value) in &constants {
             let _ = writeln!(source, "const {name} = {value}u;");
         }
@@ -82,11 +85,13 @@ mod tests {
         let narrow = Product { lanes: 1, block: 1, ..product };
         let products = [product, narrow].map(|p| Kind::candidates(&p, &CARD));
         assert!(products[0].iter().any(|k| matches!(k, Kind::Coop(_))));
-        let moves = [Kind::Eight, Kind::Move];
+        let moves = [Kind::Eight, Kind::Move, Kind::Join, Kind::Norm];
         for kind in products.concat().into_iter().chain(moves) {
             for half in [false, true] {
                 if half || !matches!(kind, Kind::Coop(_)) {
-                    valid(Kernel { kind, block: 8, half, bytes: false });
+                    for reflect in [false, true] {
+                        valid(Kernel { kind, block: 8, half, bytes: false, reflect });
+                    }
                 }
             }
         }
@@ -95,7 +100,7 @@ mod tests {
             for kind in images.into_iter().chain([Kind::Pixels]) {
                 for (half, bytes) in [(false, true), (true, true), (true, false)] {
                     if bytes || kind != Kind::Pixels {
-                        valid(Kernel { kind, block: 1, half, bytes });
+                        valid(Kernel { kind, block: 1, half, bytes, reflect: false });
                     }
                 }
             }

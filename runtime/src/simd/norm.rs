@@ -1,0 +1,179 @@
+//! Normalized channels. Threads share the channels.
+
+use super::activate::Activate;
+use super::part::{Part, Places, Work};
+use super::set::{Job, Set};
+use crate::int8::Norm;
+use crate::layer::{Int8, Layer};
+use crate::layout::{LANES, padded};
+use crate::op::bias_of;
+use crate::op::instance_norm::factors;
+
+/// Values summed in `f32` before they are added up in `f64`: one per lane of each of them.
+const RUN: usize = 64;
+
+/// A layer whose channels are planes.
+pub(super) struct Planes<'a> {
+    pub epsilon: f32,
+    pub work: Work<'a, f32>,
+}
+
+impl Job for Planes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        let Planes { epsilon, work } = self;
+        let Work { layer, weight: scale, bias: shift, part, x, y, .. } = work;
+        let plane = layer.input.plane();
+        for c in part.share(layer.input.c) {
+            let x = &x[c * plane..][..plane];
+            let mean = sum(x, |x| x) / plane as f64;
+            let middle = mean as f32;
+            let variance = sum(x, |x| (x - middle) * (x - middle)) / plane as f64;
+            let (mean, factor) = factors((mean, variance), epsilon, scale[c]);
+            let shift = bias_of(shift, c);
+            // SAFETY: the channel is the part's own.
+            let y = unsafe { y.cut(c * plane, plane) };
+            for (x, y) in x.iter().zip(&mut *y) {
+                *y = (x - mean) * factor + shift;
+            }
+            set.call(Activate(layer.activation, y));
+        }
+    }
+}
+
+/// The sum of a function of all values.
+#[inline(always)]
+fn sum(x: &[f32], of: impl Fn(f32) -> f32) -> f64 {
+    let mut total = 0.0;
+    for run in x.chunks(RUN * LANES) {
+        let mut lanes = [0.0f32; LANES];
+        let (whole, rest) = run.as_chunks::<LANES>();
+        for x in whole {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                *lane += of(*x);
+            }
+        }
+        for (lane, x) in lanes.iter_mut().zip(rest) {
+            *lane += of(*x);
+        }
+        total += lanes.iter().map(|lane| f64::from(*lane)).sum::<f64>();
+    }
+    total
+}
+
+/// A packed layer, whose channels are last.
+pub(super) struct Pixels<'a> {
+    pub epsilon: f32,
+    pub work: Work<'a, f32>,
+}
+
+impl Job for Pixels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, set: S) {
+        let Pixels { epsilon, work } = self;
+        let Work { layer, weight: scale, bias: shift, part, x, y, .. } = work;
+        let (c, n) = (layer.input.c, layer.input.plane() as f64);
+        for block in part.share(c.div_ceil(LANES)) {
+            let channels = block * LANES..c.min((block + 1) * LANES);
+            let mean = sums(x, c, channels.clone(), |_, x| x).map(|sum| sum / n);
+            let middle = mean.map(|mean| mean as f32);
+            let off = |lane: usize, x: f32| (x - middle[lane]) * (x - middle[lane]);
+            let variance = sums(x, c, channels.clone(), off).map(|sum| sum / n);
+            let mut each = [(0.0, 0.0, 0.0); LANES];
+            for (lane, channel) in channels.clone().enumerate() {
+                let moments = (mean[lane], variance[lane]);
+                let (mean, factor) = factors(moments, epsilon, scale[channel]);
+                each[lane] = (mean, factor, shift[channel]);
+            }
+            for pixel in 0..layer.input.plane() {
+                let at = pixel * c + channels.start;
+                // SAFETY: the channels are the part's own.
+                let y = unsafe { y.cut(at, channels.len()) };
+                let x = &x[at..at + channels.len()];
+                for ((x, y), (mean, factor, shift)) in x.iter().zip(&mut *y).zip(&each) {
+                    *y = (x - mean) * factor + shift;
+                }
+                set.call(Activate(layer.activation, y));
+            }
+        }
+    }
+}
+
+/// The sums of a function of the values of a few channels of pixels of `c` values.
+#[inline(always)]
+fn sums(
+    x: &[f32],
+    c: usize,
+    channels: core::ops::Range<usize>,
+    of: impl Fn(usize, f32) -> f32,
+) -> [f64; LANES] {
+    let mut totals = [0.0; LANES];
+    for run in x.chunks(RUN * c) {
+        let mut lanes = [0.0f32; LANES];
+        for pixel in run.chunks_exact(c) {
+            for (lane, x) in pixel[channels.clone()].iter().enumerate() {
+                lanes[lane] += of(lane, *x);
+            }
+        }
+        for (total, lane) in totals.iter_mut().zip(lanes) {
+            *total += f64::from(lane);
+        }
+    }
+    totals
+}
+
+/// A part of an int8 layer.
+pub(super) struct Bytes<'a> {
+    pub layer: &'a Layer<'a>,
+    pub epsilon: f32,
+    pub int8: &'a Int8<'a>,
+    pub part: Part,
+    pub x: &'a [u8],
+    /// Nothing else writes the places of the part.
+    pub y: Places<'a, u8>,
+}
+
+impl Job for Bytes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Set>(self, _: S) {
+        let Bytes { layer, epsilon, int8, part, x, y } = self;
+        let (c, n) = (padded(layer.input.c), layer.input.plane());
+        for block in part.share(layer.input.c.div_ceil(LANES)) {
+            let channels = block * LANES..layer.input.c.min((block + 1) * LANES);
+            let mut each = [(0u64, 0u64); LANES];
+            // So few squares of bytes that their sum has 32 bits.
+            for run in x.chunks(c.saturating_mul(1 << 16)) {
+                let (mut sums, mut squares) = ([0u32; LANES], [0u32; LANES]);
+                for pixel in run.chunks_exact(c) {
+                    for (lane, x) in pixel[channels.clone()].iter().enumerate() {
+                        sums[lane] += u32::from(*x);
+                        squares[lane] += u32::from(*x) * u32::from(*x);
+                    }
+                }
+                for ((sum, square), lane) in each.iter_mut().zip(0..) {
+                    *sum += u64::from(sums[lane]);
+                    *square += u64::from(squares[lane]);
+                }
+            }
+            let norms: [Norm; LANES] = core::array::from_fn(|lane| {
+                let channel = (channels.start + lane).min(channels.end - 1);
+                Norm::new(n as u64, each[channel - channels.start], epsilon, int8, channel)
+            });
+            for pixel in 0..n {
+                let at = pixel * c + channels.start;
+                // SAFETY: the channels are the part's own.
+                let y = unsafe { y.cut(at, channels.len()) };
+                let x = &x[at..at + channels.len()];
+                for ((x, y), norm) in x.iter().zip(y).zip(&norms) {
+                    *y = norm.byte(*x, int8);
+                }
+            }
+        }
+    }
+}
