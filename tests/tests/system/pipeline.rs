@@ -78,6 +78,10 @@ fn two_halves_are_the_whole_with_every_option_on() {
          --set instance_noise=0.1 --augment color,translation,cutout --set augment_p=0.2 \
          --set augment_p_end=0.8 --mirror",
     );
+}
+
+#[test]
+fn two_halves_are_the_whole_with_clipped_weights() {
     two_halves_are_the_whole(
         "--loss wasserstein --set clip=0.05 --set d_steps=2 --set d_norm=false --set g_norm=false",
     );

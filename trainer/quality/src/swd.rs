@@ -279,8 +279,8 @@ mod tests {
 
     #[test]
     fn alike_is_near_and_unlike_is_far() {
-        let near = distance(&noise(40, 1, 60.0), &noise(40, 2, 60.0), 0).unwrap();
-        let far = distance(&noise(40, 1, 60.0), &noise(40, 2, 0.0), 0).unwrap();
+        let near = distance(&noise(16, 1, 60.0), &noise(16, 2, 60.0), 0).unwrap();
+        let far = distance(&noise(16, 1, 60.0), &noise(16, 2, 0.0), 0).unwrap();
         assert_eq!(near.levels.iter().map(|l| l.0).collect::<Vec<_>>(), [32, 16]);
         assert!(near.mean() * 5.0 < far.mean(), "{near:?} {far:?}");
         assert_eq!(
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_number_of_threads_changes_no_bit() {
-        let (a, b) = (noise(40, 1, 60.0), noise(40, 2, 60.0));
+        let (a, b) = (noise(9, 1, 60.0), noise(9, 2, 60.0));
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             pool.build().unwrap().install(|| distance(&a, &b, 3))

@@ -1,7 +1,7 @@
 //! Convolutions on a CPU, channels last: [`winograd`] where it applies, [`im2col`] otherwise. Both
 //! are matrix products, which [`gemm`] computes.
 
-mod gemm;
+pub mod gemm;
 mod im2col;
 mod scratch;
 mod winograd;
