@@ -72,7 +72,7 @@ impl Config {
             None => Table::new(),
         };
         lay_over(&mut table, flags);
-        Config::from_table("the settings", table)
+        Config::from_table(None, table)
     }
 
     /// Every setting of [`Config::new`] with its value and origin.
@@ -110,7 +110,7 @@ impl Config {
         let table: Table = serde_json::from_str(&text)
             .map_err(|e| ConfigError::Syntax(source.clone(), "JSON", e.to_string()))?;
         check_keys(&source, &table)?;
-        Config::from_table(&source, table)
+        Config::from_table(Some(&source), table)
     }
 
     /// The settings of a resumed run: its own, overridden by those that may change.
@@ -124,7 +124,7 @@ impl Config {
         };
         lay_over(&mut asked, flags);
         let mut table = self.to_table();
-        let new = Config::from_table("the settings", {
+        let new = Config::from_table(None, {
             let mut all = table.clone();
             lay_over(&mut all, &asked);
             all
@@ -143,7 +143,7 @@ impl Config {
         if asked.contains_key("images") && !asked.contains_key("epochs") {
             table.remove("epochs");
         }
-        Config::from_table("the settings", table)
+        Config::from_table(None, table)
     }
 
     /// As the text of `options.json`.
@@ -164,10 +164,17 @@ impl Config {
         each.map(|(key, value)| (key.clone(), value.to_string(), Origin::Run)).collect()
     }
 
-    fn from_table(source: &str, table: Table) -> Result<Config, ConfigError> {
-        let config: Config = table
-            .try_into()
-            .map_err(|e: toml::de::Error| ConfigError::Value(source.into(), e.message().into()))?;
+    fn from_table(file: Option<&str>, table: Table) -> Result<Config, ConfigError> {
+        let config: Config = table.clone().try_into().map_err(|e: toml::de::Error| {
+            // The error names no key: it is the one that fails alone.
+            let fails = |(key, value): &(&String, &Value)| {
+                let alone = Table::from_iter([(key.to_string(), (*value).clone())]);
+                alone.try_into::<Config>().is_err()
+            };
+            let key = table.iter().find(fails).map(|(key, _)| key.as_str());
+            let place: Vec<&str> = file.into_iter().chain(key).collect();
+            ConfigError::Value(place.join(": "), e.message().into())
+        })?;
         config.check()?;
         Ok(config)
     }
