@@ -99,7 +99,7 @@ impl Dry {
             settings,
             parameters,
             second: match cfg.objective {
-                Objective::Gan => "discriminator",
+                Objective::Gan | Objective::Pix2pix => "discriminator",
                 Objective::Autoencoder | Objective::Vae => "encoder",
             },
             multiply_adds,

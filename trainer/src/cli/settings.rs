@@ -14,7 +14,18 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
         "Data",
         &[
             ("data", "PATH", "Folder, zip archive or IDX files of images [default: drawn faces]"),
-            ("size", "PIXELS", "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks"),
+            ("data_a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
+            (
+                "pair",
+                "KIND",
+                "Inputs of pix2pix without --data-a: left, right (half of each image), edges, gray, \
+                 blur or mask (made from it)",
+            ),
+            (
+                "size",
+                "PIXELS",
+                "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks, 32 to 256 for pix2pix",
+            ),
             ("channels", "1|3", "1 for gray, 3 for color [default: what the images have]"),
             ("crop", "CROP", "Square cut out of each image: center, a size in pixels, celeba128"),
             ("mirror", "BOOL", "Mirror every other image at random"),
@@ -98,8 +109,11 @@ impl clap::Args for Settings {
             ));
         for (heading, settings) in SETTINGS {
             for &(key, value, help) in settings {
-                let mut arg =
-                    Arg::new(key).long(key).value_name(value).help(help).help_heading(heading);
+                let mut arg = Arg::new(key)
+                    .long(key.replace('_', "-"))
+                    .value_name(value)
+                    .help(help)
+                    .help_heading(heading);
                 if key == "mirror" {
                     arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
                 }
@@ -133,7 +147,8 @@ impl FromArgMatches for Settings {
         let mut pairs = Vec::new();
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             if let Some(value) = text(key) {
-                pairs.push((format!("--{key} {value}"), format!("{key}={value}")));
+                let option = key.replace('_', "-");
+                pairs.push((format!("--{option} {value}"), format!("{key}={value}")));
             }
         }
         for pair in matches.get_many::<String>("set").into_iter().flatten() {
@@ -158,7 +173,7 @@ mod tests {
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             let known =
                 text.contains(&format!("\n{key} = ")) || text.starts_with(&format!("{key} = "));
-            assert!(known || ["data", "epochs"].contains(key), "{key}");
+            assert!(known || ["data", "data_a", "epochs"].contains(key), "{key}");
         }
     }
 }

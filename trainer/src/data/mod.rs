@@ -3,7 +3,7 @@
 //!
 //! In the order that an image passes through them: [`DataSet::open`] finds and decodes files,
 //! [`Order`] shuffles them, [`Batches`] prepares batches on worker threads ahead of the training
-//! step. [`drawn`] draws faces, so that a first run needs no download; [`sheet`] puts images side
+//! step. Pairs of images are sets whose images have an input each ([`Open::pairs`]). [`drawn`] draws faces, so that a first run needs no download; [`sheet`] puts images side
 //! by side.
 
 mod archive;
@@ -21,6 +21,8 @@ pub mod inspect;
 mod labels;
 mod open;
 mod order;
+mod pair;
+mod pairs;
 mod rng;
 mod room;
 mod set;
@@ -34,5 +36,6 @@ pub use form::Form;
 pub use formats::FORMATS;
 pub use open::Open;
 pub use order::Order;
+pub use pair::{Pair, UnknownPair};
 pub use rng::Rng;
 pub use set::{BUDGET, DataSet};

@@ -9,16 +9,19 @@ use rayon::prelude::*;
 use super::decode::decode;
 use super::digits;
 use super::drawn;
-use super::error::{DataError, Skipped};
+use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
 use super::idx;
 use super::labels::classes;
-use super::set::{BUDGET, DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};
+use super::set::{BUDGET, DataSet, Image, Input, Origin, SEED, digit_pixels, drawn_pixels, hash};
 use super::source::{self, Entry};
 
 /// Largest number of values that a pixel of an IDX file becomes for its images to be kept in memory:
 /// MNIST at 128 x 128 in color has 63.
 const ENLARGED: usize = 256;
+
+/// The pixels of a file's image, where they come from, and the input of a pair.
+pub(super) type Decoded = (Box<[u8]>, Origin, Option<Input>);
 
 /// How images are read or drawn.
 #[derive(Clone, Copy)]
@@ -47,18 +50,39 @@ impl<'a> Open<'a> {
     /// encrypted, or none of its files could be decoded. Single files that cannot be decoded are
     /// [`DataSet::skipped`].
     pub fn path(&self, path: &Path) -> Result<DataSet, DataError> {
-        let Open { form, workers, budget, progress } = *self;
-        if let Some(file) = idx::find(path) {
-            return self.idx(&file);
+        match idx::find(path) {
+            Some(file) => self.idx(&file),
+            None => {
+                let form = self.form;
+                self.files(path, |bytes, entry| {
+                    Ok((decode(bytes, &entry.name, form)?, Origin::File(entry.clone()), None))
+                })
+            }
         }
+    }
+
+    /// The images of a folder or archive. `decode` returns those of a file, where they can be read
+    /// again, and the input of a pair.
+    pub(super) fn files(
+        &self,
+        path: &Path,
+        decode: impl Fn(&[u8], &Entry) -> Result<Decoded, Reason> + Sync,
+    ) -> Result<DataSet, DataError> {
+        let Open { form, workers, budget, progress } = *self;
         let mut found = source::find(path)?;
         let entries = std::mem::take(&mut found.entries);
         let fit = budget / form.values().max(1);
         let (done, all) = (AtomicUsize::new(0), entries.len());
         let load = |(i, entry): (usize, Entry)| {
             let loaded = entry.read().and_then(|bytes| {
-                let pixels = decode(&bytes, &entry.name, form)?;
-                Ok((hash(SEED, &bytes), (i < fit).then_some(pixels)))
+                let (pixels, origin, mut input) = decode(&bytes, &entry)?;
+                if i >= fit
+                    && let Some(input) = &mut input
+                {
+                    input.pixels = None;
+                }
+                let (content, pixels) = (hash(SEED, &bytes), (i < fit).then_some(pixels));
+                Ok(Image { pixels, origin, label: None, content, input: input.map(Box::new) })
             });
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             (entry, loaded)
@@ -70,15 +94,10 @@ impl<'a> Open<'a> {
         let mut images = Vec::with_capacity(all);
         for (entry, loaded) in loaded {
             match loaded {
-                Ok((content, pixels)) => {
+                Ok(image) => {
                     fingerprint = hash(fingerprint, entry.name.as_bytes());
-                    fingerprint = hash(fingerprint, &content.to_le_bytes());
-                    images.push(Image {
-                        pixels,
-                        origin: Origin::File(entry),
-                        label: None,
-                        content,
-                    });
+                    fingerprint = hash(fingerprint, &image.content.to_le_bytes());
+                    images.push(image);
                 }
                 Err(reason) => found.skipped.push(Skipped { name: entry.name, reason }),
             }
@@ -87,8 +106,8 @@ impl<'a> Open<'a> {
             return Err(DataError::NoImages { path: path.into(), found: found.inventory() });
         }
         let names = images.iter().map(|image| match &image.origin {
-            Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Digit(_) | Origin::Idx(..) => "",
+            Origin::File(entry) | Origin::Half(entry, _) => entry.name.as_str(),
+            Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) | Origin::Idx(..) => "",
         });
         let (labels, of) = classes(&names.collect::<Vec<_>>());
         for (image, label) in images.iter_mut().zip(of) {
@@ -107,6 +126,7 @@ impl<'a> Open<'a> {
             skipped: found.skipped,
             fingerprint,
             description,
+            inputs: None,
         })
     }
 
@@ -126,6 +146,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Idx(idx.clone(), i),
                 label: idx.labels.as_ref().map(|labels| labels[i].into()),
                 content: hash(SEED, idx.raw(i)),
+                input: None,
             }
         };
         let images: Vec<Image> =
@@ -146,6 +167,7 @@ impl<'a> Open<'a> {
             skipped: Vec::new(),
             fingerprint: hash(hash(SEED, &idx.pixels), labels),
             description,
+            inputs: None,
         })
     }
 
@@ -163,6 +185,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Drawn(face),
                 label: None,
                 content: hash(SEED, &face.to_le_bytes()),
+                input: None,
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -174,6 +197,7 @@ impl<'a> Open<'a> {
             skipped: Vec::new(),
             fingerprint: hash(SEED, &numbers.concat()),
             description: format!("{count} drawn faces"),
+            inputs: None,
         }
     }
 
@@ -192,6 +216,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Digit(digit),
                 label: Some((digit % 10) as usize),
                 content: hash(SEED, &digit.to_le_bytes()),
+                input: None,
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -203,6 +228,7 @@ impl<'a> Open<'a> {
             skipped: Vec::new(),
             fingerprint: hash(hash(SEED, b"digits"), &numbers.concat()),
             description: format!("{count} drawn digits"),
+            inputs: None,
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use image::RgbImage;
 use quality::Pictures;
 
-use super::decode::decode;
+use super::decode::{Half, decode, halves};
 use super::digits;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
 use super::idx::{Idx, PER_IMAGE};
+use super::pair::Pair;
 use super::source::Entry;
 
 /// Memory for decoded images: 4 GiB, or 300,000 color images of 64 x 64. The rest is decoded each
@@ -26,6 +27,15 @@ pub struct DataSet {
     pub(super) skipped: Vec<Skipped>,
     pub(super) fingerprint: u64,
     pub(super) description: String,
+    pub(super) inputs: Option<Inputs>,
+}
+
+/// What each image of a set of pairs is to be made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs {
+    pub form: Form,
+    /// How it is made from the image itself; none: each image has its own.
+    pub made: Option<Pair>,
 }
 
 #[derive(Debug)]
@@ -37,6 +47,16 @@ pub(super) struct Image {
     /// Hash of the file's bytes, or of the seed that is drawn: it depends on neither name nor
     /// place.
     pub(super) content: u64,
+    /// What it is to be made from, in a set of pairs that are given.
+    pub(super) input: Option<Box<Input>>,
+}
+
+/// The input of a pair.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// As those of [`Image`].
+    pub(super) pixels: Option<Box<[u8]>>,
+    pub(super) origin: Origin,
 }
 
 const _: () = assert!(size_of::<Image>() as u64 <= PER_IMAGE);
@@ -46,8 +66,12 @@ pub(super) enum Origin {
     File(Entry),
     /// An image of an IDX file, by number: the file's pixels are always in memory.
     Idx(Arc<Idx>, usize),
+    /// A half of a file's image, which holds a pair side by side.
+    Half(Entry, Half),
     /// A face, by seed.
     Drawn(u64),
+    /// The line drawing of a face, by seed.
+    Sketch(u64),
     /// A digit, by seed.
     Digit(u64),
 }
@@ -117,6 +141,7 @@ impl DataSet {
             skipped: Vec::new(),
             fingerprint: hash(self.fingerprint, b"held out"),
             description: format!("held out of {}", self.description),
+            inputs: self.inputs,
         }
     }
 
@@ -156,8 +181,8 @@ impl DataSet {
     /// The name of image `i`, if it has one.
     pub fn name(&self, i: usize) -> Option<&str> {
         match &self.images.get(i)?.origin {
-            Origin::File(entry) => Some(&entry.name),
-            Origin::Idx(..) | Origin::Drawn(_) | Origin::Digit(_) => None,
+            Origin::File(entry) | Origin::Half(entry, _) => Some(&entry.name),
+            Origin::Idx(..) | Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) => None,
         }
     }
 
@@ -189,23 +214,36 @@ impl DataSet {
     /// [`DataError::Lost`]: the image is not in memory and its file is gone, or there is no image
     /// `i`.
     pub fn with<T>(&self, i: usize, use_: impl FnOnce(&[u8]) -> T) -> Result<T, DataError> {
-        let lost = |name: String, reason| DataError::Lost(Skipped { name, reason });
         let Some(image) = self.images.get(i) else {
-            return Err(lost(format!("image {i}"), Reason::Absent(self.len())));
+            let (name, reason) = (format!("image {i}"), Reason::Absent(self.len()));
+            return Err(DataError::Lost(Skipped { name, reason }));
         };
-        if let Some(pixels) = &image.pixels {
-            return Ok(use_(pixels));
+        loaded(image.pixels.as_deref(), &image.origin, &self.form, use_)
+    }
+
+    /// The form of what each image of a set of pairs is made from; none if it is no set of pairs.
+    pub fn input_form(&self) -> Option<&Form> {
+        self.inputs.as_ref().map(|inputs| &inputs.form)
+    }
+
+    /// Calls `use_` with what image `i` of a set of pairs is made from, as planes of bytes; with the
+    /// image itself if this is no set of pairs.
+    ///
+    /// # Errors
+    /// As [`DataSet::with`].
+    pub fn with_input<T>(&self, i: usize, use_: impl FnOnce(&[u8]) -> T) -> Result<T, DataError> {
+        let input = self.images.get(i).and_then(|image| image.input.as_deref());
+        match (&self.inputs, input) {
+            (Some(inputs), Some(input)) => {
+                loaded(input.pixels.as_deref(), &input.origin, &inputs.form, use_)
+            }
+            (Some(Inputs { form, made: Some(pair) }), None) => {
+                let content = self.images.get(i).map_or(0, |image| image.content);
+                let made = self.with(i, |target| pair.make(target, &self.form, form, content))?;
+                Ok(use_(&made))
+            }
+            (Some(Inputs { made: None, .. }) | None, _) => self.with(i, use_),
         }
-        let pixels = match &image.origin {
-            Origin::Idx(idx, number) => idx.image(*number, &self.form),
-            Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
-            Origin::Digit(seed) => digit_pixels(*seed, &self.form),
-            Origin::File(entry) => entry
-                .read()
-                .and_then(|bytes| decode(&bytes, &entry.name, &self.form))
-                .map_err(|reason| lost(entry.name.clone(), reason))?,
-        };
-        Ok(use_(&pixels))
     }
 
     /// Image `i` as a picture; a gray one has three equal channels.
@@ -213,15 +251,43 @@ impl DataSet {
     /// # Errors
     /// As [`DataSet::with`].
     pub fn picture(&self, i: usize) -> Result<RgbImage, DataError> {
-        let Form { size, .. } = self.form;
-        let (plane, last) = (self.form.pixels(), self.form.planes() - 1);
         self.with(i, |pixels| {
-            RgbImage::from_fn(size, size, |x, y| {
-                let at = y as usize * size as usize + x as usize;
-                image::Rgb([0, 1, 2].map(|c: usize| pixels[c.min(last) * plane + at]))
-            })
+            let mut one = Pictures::new(self.form.size, self.form.planes());
+            one.push(pixels);
+            one.picture(0)
         })
     }
+}
+
+/// Calls `use_` with pixels in memory, or else with those of `origin`.
+fn loaded<T>(
+    pixels: Option<&[u8]>,
+    origin: &Origin,
+    form: &Form,
+    use_: impl FnOnce(&[u8]) -> T,
+) -> Result<T, DataError> {
+    if let Some(pixels) = pixels {
+        return Ok(use_(pixels));
+    }
+    let read = |entry: &Entry, decode: &dyn Fn(&[u8]) -> Result<Box<[u8]>, Reason>| {
+        let decoded = entry.read().and_then(|bytes| decode(&bytes));
+        decoded.map_err(|reason| DataError::Lost(Skipped { name: entry.name.clone(), reason }))
+    };
+    let pixels = match origin {
+        Origin::Idx(idx, number) => idx.image(*number, form),
+        Origin::Drawn(seed) => drawn_pixels(*seed, form),
+        Origin::Sketch(seed) => sketch_pixels(*seed, form),
+        Origin::Digit(seed) => digit_pixels(*seed, form),
+        Origin::File(entry) => read(entry, &|bytes| decode(bytes, &entry.name, form))?,
+        Origin::Half(entry, half) => read(entry, &|bytes| {
+            Ok(halves(bytes, &entry.name, [form; 2])?.swap_remove(*half as usize))
+        })?,
+    };
+    Ok(use_(&pixels))
+}
+
+pub(super) fn sketch_pixels(seed: u64, form: &Form) -> Box<[u8]> {
+    form.planar(drawn::sketch(seed, form.size).as_raw(), 1)
 }
 
 pub(super) fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {
