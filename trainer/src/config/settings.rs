@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use runtime::op::Shape;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -346,6 +347,11 @@ impl Config {
             (None, _, pair) => pair.channels(self.channels),
         };
         Form { channels, ..self.form() }
+    }
+
+    /// The shape of what a translator's images are made from.
+    pub fn input_shape(&self) -> Shape {
+        Shape::new(self.input_form().planes(), self.size, self.size)
     }
 
     /// The shape of the images.
