@@ -9,5 +9,6 @@ mod fit;
 mod gpu;
 mod no_alloc;
 mod pipeline;
+mod pix2pix;
 mod pytorch;
 mod trainer_verbs;

@@ -98,7 +98,10 @@ pub fn run(args: &Args) -> Ended {
     }
     let want = export::images(&graph)?;
     let exported = export::files(graph, &want, &args.out, &name)?;
-    Ok(print(super::export::report(&exported, "the layers one by one") + "\n")?)
+    Ok(print(
+        super::export::report(&exported, "the layers one by one", &super::export::make(&exported))
+            + "\n",
+    )?)
 }
 
 /// Output values of black and white, which the last activation must be able to reach.

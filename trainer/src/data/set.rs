@@ -251,12 +251,23 @@ impl DataSet {
     /// # Errors
     /// As [`DataSet::with`].
     pub fn picture(&self, i: usize) -> Result<RgbImage, DataError> {
-        self.with(i, |pixels| {
-            let mut one = Pictures::new(self.form.size, self.form.planes());
-            one.push(pixels);
-            one.picture(0)
-        })
+        self.with(i, |pixels| picture(pixels, &self.form))
     }
+
+    /// What image `i` of a set of pairs is made from, as a picture.
+    ///
+    /// # Errors
+    /// As [`DataSet::with`].
+    pub fn input_picture(&self, i: usize) -> Result<RgbImage, DataError> {
+        let form = self.input_form().copied().unwrap_or(self.form);
+        self.with_input(i, |pixels| picture(pixels, &form))
+    }
+}
+
+fn picture(pixels: &[u8], form: &Form) -> RgbImage {
+    let mut one = Pictures::new(form.size, form.planes());
+    one.push(pixels);
+    one.picture(0)
 }
 
 /// Calls `use_` with pixels in memory, or else with those of `origin`.

@@ -206,3 +206,91 @@ fn gray(image: &[u8], plane: usize) -> Vec<u8> {
     let at = |i: usize| image.iter().skip(i).step_by(plane).map(|&v| usize::from(v)).sum::<usize>();
     (0..plane).map(|i| (at(i) / planes) as u8).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Batches, Open};
+    use crate::networks::fresh;
+    use std::sync::Arc;
+    use toml::Table;
+
+    fn setting(more: &str) -> Config {
+        let small = "size = 32\nngf = 4\nndf = 4\nbatch = 4\nlr = 2e-3\nema = 0";
+        let flags: Table = format!("{small}\n{more}").parse().unwrap();
+        Config::new(Some("pix2pix"), &flags).unwrap()
+    }
+
+    fn pairs(cfg: &Config) -> DataSet {
+        let form = cfg.form();
+        let open = Open::new(&form);
+        match cfg.pair.is_made() {
+            true => open.faces(24, 0).made(cfg.pair, &cfg.input_form()),
+            false => open.sketches(24, 0, &cfg.input_form()),
+        }
+    }
+
+    /// The state after `steps` steps on drawn faces, and the metrics of each step.
+    fn trained(cfg: &Config, steps: usize) -> (State, Vec<Vec<f32>>) {
+        let device = cfg.device.open();
+        let mut state = fresh(cfg, &device).unwrap();
+        let mut batches = Batches::new(Arc::new(pairs(cfg)), cfg.step(), 0, 0, 1);
+        let metrics = (0..steps)
+            .map(|_| {
+                let batch = Batch::new(batches.next().unwrap(), cfg, &device);
+                step(&mut state, batch, cfg).into_data().try_to_vec().unwrap()
+            })
+            .collect();
+        (state, metrics)
+    }
+
+    #[test]
+    fn every_network_and_loss_takes_a_step_and_returns_every_metric() {
+        for more in [
+            "",
+            "loss = 'rpgan'\nupsample = 'resize'",
+            "loss = 'hinge'\nd_norm = false",
+            "network = 'resnet'\nblocks = 1\npair = 'mask'",
+            "pair = 'gray'\ndropout = 0",
+        ] {
+            let (state, metrics) = trained(&setting(more), 2);
+            assert_eq!(metrics[0].len(), METRICS.len(), "{more}");
+            for (metric, value) in METRICS.iter().zip(&metrics[1]) {
+                let share = metric.chart == Some(Chart::Probability) || metric.key == "d_right";
+                assert!(value.is_finite(), "{more}: {} is {value}", metric.key);
+                assert!(!share || (0.0..=1.0).contains(value), "{more}: {value}");
+            }
+            assert_eq!(state.images, 8);
+        }
+    }
+
+    #[test]
+    fn translations_come_near_their_targets() {
+        let cfg = setting("pair = 'blur'");
+        let (state, metrics) = trained(&cfg, 60);
+        let l1 = |step: usize| metrics[step][2];
+        assert!(l1(59) < 0.5 * l1(0), "{} to {}", l1(0), l1(59));
+        let device = cfg.device.open();
+        let data = pairs(&cfg);
+        let measured = measure(&state, &cfg, &data, &device).unwrap();
+        let of = |key: &str| measured.iter().find(|m| m.0 == key).unwrap().1;
+        // In steps from 0 to 1 where training has -1 to 1, and without dropout.
+        assert!((0.2..0.9).contains(&(of("l1") / f64::from(l1(59)))), "{measured:?}");
+        assert!(of("psnr") > 12.0 && of("ssim") > 0.2, "{measured:?}");
+        assert!(of("edges") < of("edges_of_others"), "{measured:?}");
+    }
+
+    #[test]
+    fn a_sheet_has_inputs_outputs_and_targets() {
+        let cfg = setting("");
+        let device = cfg.device.open();
+        let (state, _) = trained(&cfg, 1);
+        let data = pairs(&cfg);
+        let sheet = &pictures(&state, &cfg, &data, &device).unwrap()[0].image;
+        assert_eq!(sheet.dimensions(), (8 * 32, 3 * 3 * 32));
+        let cell = |row: u32| image::imageops::crop_imm(sheet, 32, row * 32, 32, 32).to_image();
+        assert_eq!(cell(0), data.input_picture(1).unwrap());
+        assert_eq!(cell(2), data.picture(1).unwrap());
+        assert_ne!(cell(1), cell(2));
+    }
+}
