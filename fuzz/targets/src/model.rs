@@ -1,16 +1,16 @@
 //! Records: their bytes, and models of every shape in every precision.
 
-use runtime::graph::{Facts, Graph, Layer};
+use runtime::graph::{Facts, Graph, GraphError, Layer};
 use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::{Buffer, Record};
-use runtime::{Cpu, Crew, Isa, Latent, Limits, Model, Precision, plan};
+use runtime::{Cpu, Crew, Image, Input, Isa, Latent, Limits, Model, Precision, plan};
 
 use crate::bytes::Choices;
 
 /// What a model may take to be run: some milliseconds.
 pub const LIMITS: Limits = Limits {
     file: 1 << 20,
-    layers: 32,
+    layers: 48,
     arena: 1 << 20,
     multiply_adds: 1 << 21,
     pixels: 1 << 16,
@@ -73,7 +73,7 @@ pub fn graph(bytes: &[u8]) {
     agree(&model);
     let mut folded = graph.clone();
     folded.fold();
-    let all = [folded.to_record(), graph.pack(), graph.halve(), graph.quantize(0..2)];
+    let all = [folded.to_record(), graph.pack(), graph.halve(), quantize(&graph, 2)];
     for record in all.into_iter().flatten() {
         let record = Buffer::from(record);
         agree(&Model::parse_within(record.bytes(), &Limits::NONE).expect("it was just written"));
@@ -82,14 +82,14 @@ pub fn graph(bytes: &[u8]) {
 
 /// Runs a model that may have any weights, if that is quick; then those that are made from it.
 pub fn run(model: &Model<'_>) {
-    if plan::check(model.layers(), model.latent(), &LIMITS).is_err() {
+    if plan::check(model.layers(), model.input(), &LIMITS).is_err() {
         return;
     }
     face(model);
     if model.precision() == Precision::F32 {
         let mut graph = Graph::from_model(model);
         graph.fold();
-        for record in [graph.pack(), graph.halve(), graph.quantize(0..1)].into_iter().flatten() {
+        for record in [graph.pack(), graph.halve(), quantize(&graph, 1)].into_iter().flatten() {
             let record = Buffer::from(record);
             if let Ok(model) = Model::parse(record.bytes()) {
                 face(&model);
@@ -105,18 +105,48 @@ pub fn run(model: &Model<'_>) {
 pub fn face(model: &Model<'_>) {
     let mut arena = vec![f32::NAN; model.arena_len()];
     let mut cpu = Cpu::new(model, &mut arena).expect("the arena has the stated length");
-    let image = cpu.generate(&Latent::from_seed(1)).expect("seeds have any length");
+    let picture = picture(model);
+    let image = made(&mut cpu, &picture);
     assert_eq!(image.pixels().len(), model.output().plane());
     assert!(model.labels().count() == model.classes() && model.multiply_adds() < 1 << 40);
 }
 
+/// A picture for a model that takes one; empty for others.
+fn picture(model: &Model<'_>) -> Vec<u8> {
+    match model.input() {
+        Input::Latent(_) => vec![],
+        Input::Picture(shape) => pattern(shape),
+    }
+}
+
+fn pattern(shape: Shape) -> Vec<u8> {
+    (0..shape.values()).map(|i| (i * 37 % 256) as u8).collect()
+}
+
+/// The image of a seed, or of a picture if there is one.
+fn made<'c>(cpu: &'c mut Cpu<'_>, picture: &[u8]) -> Image<'c> {
+    match picture {
+        [] => cpu.generate(&Latent::from_seed(1)).expect("seeds have any length"),
+        picture => cpu.translate(picture).expect("the picture has the right size"),
+    }
+}
+
+/// The int8 record of a graph.
+fn quantize(graph: &Graph, seeds: u64) -> Result<Vec<u8>, GraphError> {
+    match graph.input {
+        Input::Latent(_) => graph.quantize(0..seeds),
+        Input::Picture(shape) => graph.quantize_on_pictures(&[pattern(shape)]),
+    }
+}
+
 fn agree(model: &Model<'_>) {
+    let picture = picture(model);
     // Kernels must not read what they have not written.
     let mut arena = vec![f32::NAN; model.arena_len()];
     let mut pixels = |isa: Option<Isa>| -> Vec<[u8; 3]> {
         arena.fill(f32::NAN);
         let mut cpu = Cpu::with(model, &mut arena, isa).expect("the arena has the stated length");
-        cpu.generate(&Latent::from_seed(1)).expect("seeds have any length").pixels().collect()
+        made(&mut cpu, &picture).pixels().collect()
     };
     let want = pixels(None);
     for isa in Isa::all().into_iter().flatten() {
@@ -124,7 +154,10 @@ fn agree(model: &Model<'_>) {
     }
     let mut arena = vec![f32::NAN; model.arena_len_of(2)];
     let got = Crew::with(model, &mut arena, Isa::best(), 2, |crew| {
-        let image = crew.generate(&Latent::from_seed(1)).expect("seeds have any length");
+        let image = match &picture[..] {
+            [] => crew.generate(&Latent::from_seed(1)).expect("seeds have any length"),
+            picture => crew.translate(picture).expect("the picture has the right size"),
+        };
         image.pixels().collect::<Vec<_>>()
     });
     close(model, &got.expect("the arena has the stated length"), &want, "two threads");
@@ -141,7 +174,7 @@ fn close(model: &Model<'_>, got: &[[u8; 3]], want: &[[u8; 3]], what: &str) {
 
 fn layer(name: &str, op: Op, activation: Activation, weight: usize, bias: usize) -> Layer {
     let weight = (0..weight).map(|i| (i % 5) as f32 * 0.25 - 0.5).collect();
-    Layer { name: name.into(), op, activation, weight, bias: vec![0.125; bias] }
+    Layer { activation, weight, bias: vec![0.125; bias], ..Layer::new(name, op) }
 }
 
 /// A small model with each operation.
@@ -151,24 +184,50 @@ pub fn every_operation() -> Graph {
     let up = Op::ConvTranspose { out: 2, window: window(4, 2, 1) };
     let same = Op::Conv { out: 3, window: window(3, 1, 1) };
     let to = Shape::new(4, 2, 2);
+    let edge = Op::ReflectConv { out: 3, window: window(3, 1, 1) };
+    let inst = Op::InstanceNorm { epsilon: 0.01 };
+    let both = Op::Concat { channels: 3 };
     let layers = vec![
         layer("dense", Op::Dense { out: 16 }, none, 48, 16), // 16 x 1 x 1
         layer("shape", Op::Reshape { to }, none, 0, 0),      // 4 x 2 x 2
         layer("norm", Op::Affine, leaky, 4, 4),              // 4 x 2 x 2
         layer("up", up, Activation::Relu, 128, 2),           // 2 x 4 x 4
         layer("wide", Op::Resize { factor: 2 }, none, 0, 0), // 2 x 8 x 8
-        layer("same", same, Activation::Tanh, 54, 3),        // 3 x 8 x 8
+        layer("same", same, leaky, 54, 3),                   // 3 x 8 x 8
+        layer("edge", edge, none, 81, 3),                    // 3 x 8 x 8
+        layer("inst", inst, Activation::Relu, 3, 3),         // 3 x 8 x 8
+        Layer { with: Some("same".into()), ..layer("sum", Op::Add, leaky, 0, 0) },
+        Layer { from: Some("wide".into()), ..layer("both", both, none, 0, 0) }, // 5 x 8 x 8
+        layer("last", same, Activation::Tanh, 135, 3),                          // 3 x 8 x 8
     ];
-    Graph { latent: 3, layers, facts: Facts { labels: vec!["a".into()], ..Facts::default() } }
+    let input = Input::Latent(3);
+    Graph { input, layers, facts: Facts { labels: vec!["a".into()], ..Facts::default() } }
 }
 
 fn any_graph(choices: &mut Choices<'_>) -> Graph {
-    let latent = 1 + choices.below(40);
-    let mut graph = Graph { latent, layers: Vec::new(), facts: Facts::default() };
-    let mut shape = Shape::new(latent, 1, 1);
-    let count = 1 + choices.below(7);
+    let side = choices.below(80);
+    let input = match side {
+        40.. => {
+            let c = [1, 3][choices.below(2)];
+            Input::Picture(Shape::new(c, 1 + side % 8, 1 + choices.below(9)))
+        }
+        _ => Input::Latent(1 + side),
+    };
+    let mut graph = Graph { input, layers: Vec::new(), facts: Facts::default() };
+    // What can be read, by name, and whether something does.
+    let mut made = vec![("input".to_string(), input.shape(), true)];
+    let count = 1 + choices.below(9);
     for i in 0..count {
         let last = i + 1 == count;
+        let name = format!("layer{i}");
+        let of = choices.below(made.len());
+        if join(&mut graph, &mut made, (of, &name), choices) {
+            continue;
+        }
+        // Rarely, and only if the output before is read by another layer already.
+        let far = of < i && made[i].2 && choices.below(3) == 0;
+        let from = if far { of } else { i };
+        let shape = made[from].1;
         let out = match last {
             true => [1, 3][choices.below(2)],
             false => 1 + choices.below(70),
@@ -176,10 +235,12 @@ fn any_graph(choices: &mut Choices<'_>) -> Graph {
         let kernel = 1 + choices.below(6);
         let window =
             Window { kernel, stride: 1 + choices.below(4), padding: choices.below(kernel) };
-        let op = match choices.below(if last { 2 } else { 7 }) {
+        let op = match choices.below(if last { 3 } else { 9 }) {
             0 => Op::ConvTranspose { out, window },
             1 => Op::Conv { out, window },
-            2 => Op::Dense { out: out * (1 + choices.below(4)) },
+            2 => Op::ReflectConv { out, window },
+            7 => Op::InstanceNorm { epsilon: 1.0 + choices.unit().abs() },
+            8 => Op::Dense { out: out * (1 + choices.below(4)) },
             3 => Op::Affine,
             4 => Op::Resize { factor: 1 + choices.below(3) },
             5 => Op::Reshape { to: reshaped(shape, choices) },
@@ -199,15 +260,49 @@ fn any_graph(choices: &mut Choices<'_>) -> Graph {
         let values = |n: usize| (0..n).map(|j| few[j % 7] * few[(j / 7 + i) % 7]).collect();
         let bias = if choices.below(4) == 0 { 0 } else { bias };
         graph.layers.push(Layer {
-            name: format!("layer{i}"),
-            op,
             activation,
+            from: far.then(|| made[of].0.clone()),
             weight: values(weight),
             bias: values(bias),
+            ..Layer::new(&name, op)
         });
-        shape = output;
+        made[from].2 = true;
+        made.push((name, output, false));
     }
     graph
+}
+
+/// Joins the last output with number `of`, if that can be done and is chosen.
+fn join(
+    graph: &mut Graph,
+    made: &mut Vec<(String, Shape, bool)>,
+    (of, name): (usize, &str),
+    choices: &mut Choices<'_>,
+) -> bool {
+    let before = made.len() - 1;
+    let (x, other) = (made[before].1, made[of].1);
+    if (x.h, x.w) != (other.h, other.w) || x.c + other.c > 200 {
+        return false;
+    }
+    // An output that nothing reads makes it likely.
+    if choices.below(4) > if made[of].2 { 0 } else { 2 } {
+        return false;
+    }
+    let add = x == other && choices.below(2) == 0;
+    let first = !add && of < before && choices.below(2) == 0;
+    let named = Some(made[of].0.clone());
+    let (op, from, with) = match (add, first) {
+        (true, _) => (Op::Add, None, named),
+        (false, false) => (Op::Concat { channels: other.c }, None, named),
+        (false, true) => (Op::Concat { channels: x.c }, named, None),
+    };
+    let activation = [Activation::None, Activation::LeakyRelu(0.5), Activation::Relu];
+    let activation = activation[choices.below(3)];
+    let output = op.output(if first { other } else { x }).expect("a few channels");
+    graph.layers.push(Layer { activation, from, with, ..Layer::new(name, op) });
+    (made[of].2, made[before].2) = (true, true);
+    made.push((name.into(), output, false));
+    true
 }
 
 /// The same values in another shape.
@@ -227,10 +322,12 @@ fn reshaped(from: Shape, choices: &mut Choices<'_>) -> Shape {
 fn lengths(op: &Op, input: Shape) -> [usize; 2] {
     match *op {
         Op::Dense { out } => [out * input.values(), out],
-        Op::Conv { out, window } | Op::ConvTranspose { out, window } => {
-            [out * input.c * window.kernel * window.kernel, out]
+        Op::Conv { out, window }
+        | Op::ReflectConv { out, window }
+        | Op::ConvTranspose { out, window } => [out * input.c * window.kernel * window.kernel, out],
+        Op::Affine | Op::InstanceNorm { .. } => [input.c, input.c],
+        Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
+            [0, 0]
         }
-        Op::Affine => [input.c, input.c],
-        Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => [0, 0],
     }
 }

@@ -6,9 +6,9 @@ var<workgroup> sums: array<vec4<f32>, THREADS>;
 fn total(thread: u32, value: vec4<f32>) -> vec4<f32> {
     sums[thread] = value;
     workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        if (thread < half) {
-            sums[thread] += sums[thread + half];
+    for (var near = THREADS / 2u; near > 0u; near /= 2u) {
+        if (thread < near) {
+            sums[thread] += sums[thread + near];
         }
         workgroupBarrier();
     }
@@ -37,7 +37,9 @@ fn norm(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) t
         sum += off * off;
     }
     let variance = total(thread, sum) / f32(layer.out_plane);
-    let factor = bias[layer.out_depth + depth] / sqrt(variance + layer.epsilon);
+    // Padding has no variance, and must not become NaN.
+    let least = max(variance + layer.epsilon, vec4<f32>(1e-30));
+    let factor = bias[layer.out_depth + depth] / sqrt(least);
     for (var p = thread; p < layer.out_plane; p += THREADS) {
         let off = vec4<f32>(input[first + p * layer.depth]) - mean;
         put(face, p, depth, activation(fma(off, factor, bias[depth])));

@@ -87,6 +87,18 @@ impl Chain {
             Some(pads) => pads.to_vec(),
             None => self.integers(node, 1)?.to_vec(),
         };
+        // Axes of their own since operation set 18.
+        let axes = match node.input(3) {
+            Some(_) => self.integers(node, 3)?.to_vec(),
+            None => [0, 1, 2, 3].to_vec(),
+        };
+        let pads = match (&axes[..], &pads[..]) {
+            ([2, 3] | [-2, -1], [up, left, down, right]) => {
+                [0, 0, *up, *left, 0, 0, *down, *right].to_vec()
+            }
+            ([0, 1, 2, 3], _) => pads,
+            _ => return Err(node.fail(format!("axes {axes:?} are not supported"))),
+        };
         match pads[..] {
             [0, 0, up, left, 0, 0, down, right]
                 if self.rank == 4 && [left, down, right] == [up; 3] && self.pad.is_none() =>
