@@ -11,8 +11,8 @@ pub use crate::function::Function;
 use crate::init::Init;
 use crate::kernels;
 
-/// A network as a list of layers: its forward pass is a fold. A layer may also read the output of an
-/// earlier one.
+/// A network as a list of layers: its forward pass is a fold. A layer may also read the output of
+/// an earlier one.
 #[derive(Module, Debug)]
 pub struct Sequential {
     /// The layers, first to last.

@@ -17,9 +17,9 @@
 //! ```
 //!
 //! Networks come first: [`dcgan`], [`mlp`], [`conditional`], [`autoencoder`] and [`translate`]
-//! build lists of [`layer`]s with weights from [`init`], and [`adjoint`] differentiates one by its input. Behind
-//! them are the kernels that train them: [`conv`] and [`layer`] call [`kernels`], which run in
-//! [`flex`] on a CPU and (feature `gpu`) in `gpu` on a GPU.
+//! build lists of [`layer`]s with weights from [`init`], and [`adjoint`] differentiates one by its
+//! input. Behind them are the kernels that train them: [`conv`] and [`layer`] call [`kernels`],
+//! which run in [`flex`] on a CPU and (feature `gpu`) in `gpu` on a GPU.
 
 // Networks.
 pub mod adjoint;

@@ -117,7 +117,8 @@ pub fn unet(
 }
 
 /// Maps images `[n, from, size, size]` to images `[n, channels, size, size]` in (-1, 1): the
-/// residual generator of `blocks` blocks, 6 for 128 pixels and 9 for 256 in the paper (appendix 7.2).
+/// residual generator of `blocks` blocks, 6 for 128 pixels and 9 for 256 in the paper (appendix
+/// 7.2).
 ///
 /// Two layers halve the image, the blocks work on `4 ngf` channels, two layers double it. Borders
 /// are reflected, norms have no scale and shift. Its layers double an image by a kernel of 4 where

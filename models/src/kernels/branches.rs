@@ -10,8 +10,8 @@ use super::autodiff::{Derivative, record};
 /// What the layers' forward pass calls.
 #[backend_extension(Flex, Autodiff)]
 pub trait Branches: Backend {
-    /// Instance norm of `x` `[n, c, h, w]`, scaled by `gamma` `[c]` and shifted by `beta` `[c]`, then
-    /// a leaky rectifier; a slope of 1 leaves the rectifier out. The gradient by `x` includes the
+    /// Instance norm of `x` `[n, c, h, w]`, scaled by `gamma` `[c]` and shifted by `beta` `[c]`,
+    /// then a leaky rectifier; a slope of 1 leaves the rectifier out. The gradient by `x` includes the
     /// part that flows through the statistics.
     fn instance_norm(
         x: FloatTensor<Self>,

@@ -2,8 +2,8 @@
 //!
 //! [`supports`] tells which tensors they take; layers send all others through burn's own
 //! operations. A backend implements [`Kernels`] and [`Adjoints`]: [`crate::flex`] on a CPU,
-//! `crate::gpu` on a GPU. Gradients are written once, in `autodiff`. [`Branches`], the operations of
-//! networks with branches, has kernels on a CPU only.
+//! `crate::gpu` on a GPU. Gradients are written once, in `autodiff`. [`Branches`], the operations
+//! of networks with branches, has kernels on a CPU only.
 
 mod autodiff;
 mod branches;

@@ -14,7 +14,7 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
         "Data",
         &[
             ("data", "PATH", "Folder, zip archive or IDX files of images [default: drawn faces]"),
-            ("data_a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
+            ("data-a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
             (
                 "pair",
                 "KIND",
@@ -109,11 +109,8 @@ impl clap::Args for Settings {
             ));
         for (heading, settings) in SETTINGS {
             for &(key, value, help) in settings {
-                let mut arg = Arg::new(key)
-                    .long(key.replace('_', "-"))
-                    .value_name(value)
-                    .help(help)
-                    .help_heading(heading);
+                let mut arg =
+                    Arg::new(key).long(key).value_name(value).help(help).help_heading(heading);
                 if key == "mirror" {
                     arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
                 }
@@ -147,8 +144,7 @@ impl FromArgMatches for Settings {
         let mut pairs = Vec::new();
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             if let Some(value) = text(key) {
-                let option = key.replace('_', "-");
-                pairs.push((format!("--{option} {value}"), format!("{key}={value}")));
+                pairs.push((format!("--{key} {value}"), format!("{key}={value}")));
             }
         }
         for pair in matches.get_many::<String>("set").into_iter().flatten() {
@@ -173,7 +169,7 @@ mod tests {
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             let known =
                 text.contains(&format!("\n{key} = ")) || text.starts_with(&format!("{key} = "));
-            assert!(known || ["data", "data_a", "epochs"].contains(key), "{key}");
+            assert!(known || ["data", "data-a", "epochs"].contains(key), "{key}");
         }
     }
 }
