@@ -79,7 +79,7 @@ pub(crate) struct Place {
     /// Distance from that end.
     pub offset: usize,
     /// The last layer that reads it.
-    pub until: usize,
+    pub until: u16,
     /// Length in use at the front and at the back of the arena.
     pub used: [usize; 2],
 }

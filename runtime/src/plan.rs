@@ -18,11 +18,11 @@ pub fn scratch_len(layer: &Layer<'_>) -> usize {
     simd::scratch_len(layer)
 }
 
-/// Plans where the outputs of all layers lie. Every layer reads earlier ones.
+/// Plans where the outputs of all layers lie, at most 65,536 of them. Every layer reads earlier ones.
 pub(crate) fn place(layers: &mut [Layer<'_>]) {
     let mut input = Tensor::of(&Place::FRONT, 0);
     for i in 0..layers.len() {
-        layers[i].place = Place { until: i, ..Place::FRONT };
+        layers[i].place = Place { until: i as u16, ..Place::FRONT };
         for source in [Some(layers[i].from), layers[i].other].into_iter().flatten() {
             match source {
                 Source::Input => {
@@ -30,7 +30,7 @@ pub(crate) fn place(layers: &mut [Layer<'_>]) {
                     input.len = if layers[i].from == source { len } else { other };
                     input.until = i;
                 }
-                Source::Layer(of) => layers[usize::from(of)].place.until = i,
+                Source::Layer(of) => layers[usize::from(of)].place.until = i as u16,
             }
         }
     }
@@ -44,7 +44,7 @@ pub(crate) fn place(layers: &mut [Layer<'_>]) {
         };
         let outputs = done.iter().map(|l| Tensor::of(&l.place, l.ends()[2]));
         let live = outputs.chain([input]).filter(|t| t.until >= i);
-        let until = layer.place.until;
+        let until = usize::from(layer.place.until);
         let at = |back: bool| {
             let mut own = Tensor { back, offset: 0, len, until };
             while let Some(other) = live.clone().find(|t| t.overlaps(&own)) {
@@ -54,7 +54,12 @@ pub(crate) fn place(layers: &mut [Layer<'_>]) {
                 let all = live.clone().chain([own]).filter(|t| t.back == back);
                 all.map(|t| t.end()).max().unwrap_or(0)
             };
-            Place { back, offset: own.offset, until, used: [end(false), end(true)] }
+            Place {
+                back,
+                offset: own.offset,
+                until: layer.place.until,
+                used: [end(false), end(true)],
+            }
         };
         let [across, along] = [at(!from), at(from)];
         let sum = |place: &Place| place.used[0].saturating_add(place.used[1]);
@@ -73,7 +78,7 @@ struct Tensor {
 
 impl Tensor {
     fn of(place: &Place, len: usize) -> Tensor {
-        Tensor { back: place.back, offset: place.offset, len, until: place.until }
+        Tensor { back: place.back, offset: place.offset, len, until: usize::from(place.until) }
     }
 
     fn end(&self) -> usize {

@@ -140,7 +140,7 @@ fn networks_with_branches_that_take_pictures() {
                 let place = at % shape.plane() * shape.c + at / shape.plane();
                 f32::from(pixels[place]) / 127.5 - 1.0
             };
-            let x = (0..shape.values()).map(value).collect();
+            let x: Vec<f32> = (0..shape.values()).map(value).collect();
             let x = NdTensor::from_data([1, shape.c, shape.h, shape.w], x);
             let model = rten::Model::load(onnx::write(&graph).unwrap()).unwrap();
             let image = model.run_one(x.view().into(), None).unwrap();
