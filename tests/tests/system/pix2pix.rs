@@ -213,7 +213,10 @@ fn images_that_hold_no_pair_are_errors_that_say_what_to_do() {
             "pair is edges: must be left out with data_a, which has the inputs",
         ),
         ("--pair edge", "there is no pair \"edge\": must be one of left, right, edges"),
-        ("--size 48", "size is 48: must be 32, 64, 128 or 256 for the networks unet and resnet"),
+        (
+            "--set size=48",
+            "size is 48: must be 32, 64, 128 or 256 for the networks unet and resnet",
+        ),
         ("--loss wasserstein", "loss is wasserstein: must be bce, hinge or rpgan for pix2pix"),
         ("--penalty r1", "objective is pix2pix"),
         ("--set network=dcgan", "network is dcgan: must be unet or resnet for pix2pix"),
