@@ -46,6 +46,9 @@ impl Sequential {
                 Layer::Activation(a) if a.function.slope().is_some() => continue,
                 Layer::Activation(_) => "smooth activation",
                 Layer::BatchNorm(_) => "batch norm, which couples the images of a batch",
+                Layer::InstanceNorm(_) => "instance norm",
+                Layer::ReflectPad(_) => "reflection padding",
+                Layer::Add(_) | Layer::Concat(_) => "join of two outputs",
                 Layer::Dropout(_) => "dropout",
                 Layer::ConvTranspose(_) | Layer::ResizeConv(_) => "transposed convolution",
             };
@@ -61,12 +64,18 @@ impl Sequential {
         let mut layers = self.layers.iter().peekable();
         while let Some(layer) = layers.next() {
             let input = outputs.last().cloned().unwrap_or_else(|| x.clone());
-            match layer.with_activation(layers.peek().copied(), &input) {
+            // A join reads an output that is fused with nothing.
+            let joined = self.layers.iter().any(|l| l.joined() == Some(outputs.len()));
+            let then = layers.peek().copied().filter(|_| !joined);
+            match layer.with_activation(then, &input) {
                 Some(y) => {
                     layers.next();
                     outputs.extend([y.clone(), y]);
                 }
-                None => outputs.push(layer.forward(input)),
+                None => {
+                    let y = layer.forward(input, |with| outputs[with].clone());
+                    outputs.push(y);
+                }
             }
         }
         outputs
@@ -91,6 +100,10 @@ impl Sequential {
                 }
                 Layer::Activation(l) => l.backward(y.clone().detach(), gradient),
                 Layer::BatchNorm(_)
+                | Layer::InstanceNorm(_)
+                | Layer::ReflectPad(_)
+                | Layer::Add(_)
+                | Layer::Concat(_)
                 | Layer::Dropout(_)
                 | Layer::ConvTranspose(_)
                 | Layer::ResizeConv(_) => unreachable!("checked above"),
@@ -127,7 +140,13 @@ pub fn with_weights(net: &Sequential, weights: Vec<Tensor<4>>) -> Sequential {
             Layer::Conv(l) => l.weight = next(&l.weight),
             Layer::ConvTranspose(l) => l.weight = next(&l.weight),
             Layer::ResizeConv(l) => l.weight = next(&l.weight),
-            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => {}
+            Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_) => {}
         }
     }
     net

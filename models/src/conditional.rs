@@ -49,7 +49,14 @@ pub fn scale_label_weights(mut net: Sequential, labels: usize) -> Sequential {
         Some(Layer::ConvTranspose(l)) => (&mut l.weight, 0),
         Some(Layer::Conv(l)) => (&mut l.weight, 1),
         Some(
-            Layer::ResizeConv(_) | Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_),
+            Layer::ResizeConv(_)
+            | Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_),
         )
         | None => return net,
     };

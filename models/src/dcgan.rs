@@ -9,11 +9,11 @@ use crate::init::Init;
 use crate::layer::{Function, Layer, Sequential};
 
 /// Kernel 4, stride 2, padding 1: doubles or halves an image.
-const DOUBLE: [usize; 3] = [4, 2, 1];
+pub(crate) const DOUBLE: [usize; 3] = [4, 2, 1];
 /// Kernel 4, stride 1, padding 0: between `1 x 1` and `4 x 4`.
 const WHOLE: [usize; 3] = [4, 1, 0];
 /// Slope of LeakyReLU in the discriminator (section 4).
-const SLOPE: f32 = 0.2;
+pub(crate) const SLOPE: f32 = 0.2;
 
 /// Image sizes for which the networks are defined, in pixels.
 pub const SIZES: [usize; 4] = [16, 32, 64, 128];
@@ -21,7 +21,7 @@ pub const SIZES: [usize; 4] = [16, 32, 64, 128];
 /// The images of a network, which are square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Side in pixels: 16, 32, 64 or 128.
+    /// Side in pixels; each family of networks has its sizes.
     pub size: usize,
     /// 1 (gray) or 3 (RGB).
     pub channels: usize,
@@ -72,6 +72,8 @@ pub enum Unsupported {
     Size(usize),
     /// Outside [`mlp::SIZES`](crate::mlp::SIZES).
     DenseSize(usize),
+    /// Not one of [`translate::SIZES`](crate::translate::SIZES).
+    TranslatorSize(usize),
     /// Neither 1 nor 3.
     Channels(usize),
     /// A width of 0, by name.
@@ -86,6 +88,9 @@ impl fmt::Display for Unsupported {
             }
             Unsupported::DenseSize(got) => {
                 write!(f, "image size {got} is not supported by the dense networks: 8 to 64")
+            }
+            Unsupported::TranslatorSize(got) => {
+                write!(f, "image size {got} is not supported by translators: 32, 64, 128 or 256")
             }
             Unsupported::Channels(got) => {
                 write!(f, "{got} image channels are not supported: 1 (gray) or 3 (color)")
@@ -241,7 +246,7 @@ pub fn encoder(
     Ok(Sequential { layers })
 }
 
-fn positive(name: &'static str, width: usize) -> Result<(), Unsupported> {
+pub(crate) fn positive(name: &'static str, width: usize) -> Result<(), Unsupported> {
     match width {
         0 => Err(Unsupported::Width(name)),
         _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig};
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Int, Tensor, TensorData, activation};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -11,7 +11,8 @@ pub use crate::function::Function;
 use crate::init::Init;
 use crate::kernels;
 
-/// A network as a list of layers: its forward pass is a fold.
+/// A network as a list of layers: its forward pass is a fold. A layer may also read the output of
+/// an earlier one.
 #[derive(Module, Debug)]
 pub struct Sequential {
     /// The layers, first to last.
@@ -37,6 +38,14 @@ pub enum Layer {
     Activation(Activation),
     /// Zeroes values while training.
     Dropout(Dropout),
+    /// Instance norm over the axes `[h, w]`.
+    InstanceNorm(InstanceNorm),
+    /// Reflected borders.
+    ReflectPad(ReflectPad),
+    /// The sum with the output of an earlier layer.
+    Add(Join),
+    /// The channels of the layer before, then those of an earlier one.
+    Concat(Join),
 }
 
 /// Convolution, weight `[out, in, k, k]`.
@@ -91,6 +100,35 @@ pub struct Dropout {
     /// Share of the values that become 0, in [0, 1).
     #[module(skip)]
     pub rate: f32,
+}
+
+/// Each channel of each image without its own mean and variance (Ulyanov et al. 2016, eq. 4): what
+/// batch norm is with a batch of one image.
+#[derive(Module, Debug)]
+pub struct InstanceNorm {
+    /// Scale of each channel; none: 1.
+    pub gamma: Option<Param<Tensor<1>>>,
+    /// Shift of each channel; none: 0.
+    pub beta: Option<Param<Tensor<1>>>,
+    /// Number of channels.
+    pub channels: usize,
+    /// Added to the variance.
+    #[module(skip)]
+    pub epsilon: f32,
+}
+
+/// Rows and columns on each side of the input that mirror those inside, without the outermost.
+#[derive(Module, Debug)]
+pub struct ReflectPad {
+    /// Number on each side, less than the sides of the input.
+    pub padding: usize,
+}
+
+/// The second input of a layer that has two; the first is the output of the layer before.
+#[derive(Module, Debug)]
+pub struct Join {
+    /// Index of an earlier layer.
+    pub with: usize,
 }
 
 impl Layer {
@@ -156,15 +194,53 @@ impl Layer {
         Layer::Dropout(Dropout { rate })
     }
 
-    /// Maps `x` `[n, c, h, w]`. A dropout does nothing here, see [`Sequential::forward_with`].
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// An instance norm of epsilon 1e-5: with scales from N(1, 0.02) and shifts 0, or without both.
+    pub fn instance_norm(channels: usize, affine: bool, init: &mut Init) -> Layer {
+        Layer::InstanceNorm(InstanceNorm {
+            gamma: affine.then(|| init.normal([channels], 1.0)),
+            beta: affine.then(|| init.zeros([channels])),
+            channels,
+            epsilon: 1e-5,
+        })
+    }
+
+    /// Borders of `padding` reflected rows and columns.
+    pub fn reflect_pad(padding: usize) -> Layer {
+        Layer::ReflectPad(ReflectPad { padding })
+    }
+
+    /// Maps `x` `[n, c, h, w]`, without dropout. `earlier` returns the output of an earlier layer.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        earlier: impl FnOnce(usize) -> Tensor<4>,
+    ) -> Tensor<4> {
         match self {
             Layer::Conv(_) | Layer::ConvTranspose(_) | Layer::ResizeConv(_) => {
                 self.linear(x, self.bias())
             }
             Layer::BatchNorm(norm) => normalize(norm, None, x),
+            Layer::InstanceNorm(norm) => norm.forward(None, x),
             Layer::Activation(l) => l.forward(x),
+            Layer::ReflectPad(l) => l.forward(x),
+            Layer::Add(l) => x + earlier(l.with),
+            Layer::Concat(l) => concat(x, earlier(l.with)),
             Layer::Dropout(_) => x,
+        }
+    }
+
+    /// The earlier layer that it joins with the one before.
+    pub fn joined(&self) -> Option<usize> {
+        match self {
+            Layer::Add(l) | Layer::Concat(l) => Some(l.with),
+            Layer::Conv(_)
+            | Layer::ConvTranspose(_)
+            | Layer::ResizeConv(_)
+            | Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Dropout(_) => None,
         }
     }
 
@@ -173,7 +249,13 @@ impl Layer {
             Layer::Conv(l) => &l.bias,
             Layer::ConvTranspose(l) => &l.bias,
             Layer::ResizeConv(l) => &l.bias,
-            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => &None,
+            Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_) => &None,
         };
         bias.as_ref().map(Param::val)
     }
@@ -186,7 +268,13 @@ impl Layer {
                 conv::conv_transpose2d(x, l.weight.val(), bias, l.stride, l.padding)
             }
             Layer::ResizeConv(l) => conv::conv_transpose2d(x, l.transposed_weight(), bias, 2, 1),
-            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => x,
+            Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_) => x,
         }
     }
 
@@ -270,26 +358,98 @@ fn normalize(norm: &BatchNorm, then: Option<&Activation>, x: Tensor<4>) -> Tenso
     kernels::norm(x, statistics, affine, epsilon, slope)
 }
 
-fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
-    let mut layers = layers.iter().peekable();
-    let mut x = x;
-    while let Some(layer) = layers.next() {
-        if let Some(y) = layer.with_activation(layers.peek().copied(), &x) {
-            layers.next();
-            x = y;
-            continue;
+impl InstanceNorm {
+    /// Instance norm and the activation that follows it: one kernel if that is a rectifier.
+    fn forward(&self, then: Option<&Activation>, x: Tensor<4>) -> Tensor<4> {
+        let constant = |value: f32| Tensor::full([self.channels], value, &x.device());
+        let gamma = self.gamma.as_ref().map_or_else(|| constant(1.0), Param::val);
+        let beta = self.beta.as_ref().map_or_else(|| constant(0.0), Param::val);
+        let slope = match then {
+            Some(then) => then.function.slope(),
+            None => Some(1.0),
+        };
+        if let (Some(slope), true) = (slope, kernels::supports_branches(&x)) {
+            return kernels::instance_norm(x, [gamma, beta], self.epsilon, slope);
         }
-        x = match (layer, layers.peek()) {
+        let shape = [1, self.channels, 1, 1];
+        let off = x.clone() - x.mean_dim(3).mean_dim(2);
+        let variance = (off.clone() * off.clone()).mean_dim(3).mean_dim(2);
+        let y = off / (variance + self.epsilon).sqrt() * gamma.reshape(shape) + beta.reshape(shape);
+        match then {
+            Some(then) => then.forward(y),
+            None => y,
+        }
+    }
+}
+
+impl ReflectPad {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, _, h, w] = x.dims();
+        let device = x.device();
+        let reflected = |side: usize| {
+            let (padding, last) = (self.padding as i64, side as i64 - 1);
+            let at = (-padding..=last + padding).map(|i| last - (last - i.abs()).abs());
+            let at: Vec<i64> = at.collect();
+            Tensor::<1, Int>::from_data(TensorData::new(at.clone(), [at.len()]), &device)
+        };
+        x.select(2, reflected(h)).select(3, reflected(w))
+    }
+}
+
+/// The channels of `a` `[n, c, h, w]`, then those of `b` `[n, d, h, w]`: `[n, c + d, h, w]`.
+pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    match kernels::supports_branches(&a) && kernels::supports_branches(&b) {
+        true => kernels::concat(a, b),
+        false => Tensor::cat(vec![a, b], 1),
+    }
+}
+
+/// For each layer, the last one that joins its output with that of the layer before.
+fn last_joins(layers: &[Layer]) -> Vec<Option<usize>> {
+    let mut last = vec![None; layers.len()];
+    for (i, with) in layers.iter().enumerate().filter_map(|(i, l)| Some((i, l.joined()?))) {
+        last[with] = Some(i);
+    }
+    last
+}
+
+fn pass(layers: &[Layer], x: Tensor<4>, mut rng: Option<&mut StdRng>) -> Tensor<4> {
+    let last = last_joins(layers);
+    // Outputs that a later layer needs, until it has them.
+    let mut kept: Vec<Option<Tensor<4>>> = vec![None; layers.len()];
+    let (mut x, mut i) = (x, 0);
+    while let Some(layer) = layers.get(i) {
+        // What lies between two layers that are one kernel exists nowhere.
+        let then = layers.get(i + 1).filter(|_| last[i].is_none());
+        let mut done = 2;
+        x = match (layer, then) {
             (Layer::BatchNorm(norm), Some(Layer::Activation(then))) => {
-                layers.next();
                 normalize(norm, Some(then), x)
             }
-            (Layer::Dropout(dropout), _) => match rng.as_deref_mut() {
-                Some(rng) => dropout.apply(x, rng),
-                None => x,
+            (Layer::InstanceNorm(norm), Some(Layer::Activation(then))) => {
+                norm.forward(Some(then), x)
+            }
+            _ => match layer.with_activation(then, &x) {
+                Some(y) => y,
+                None => {
+                    done = 1;
+                    match (layer, rng.as_deref_mut()) {
+                        (Layer::Dropout(dropout), Some(rng)) => dropout.apply(x, rng),
+                        _ => layer.forward(x, |with| {
+                            let output = match last[with] == Some(i) {
+                                true => kept[with].take(),
+                                false => kept[with].clone(),
+                            };
+                            output.expect("a layer joins the output of an earlier one")
+                        }),
+                    }
+                }
             },
-            _ => layer.forward(x),
         };
+        i += done;
+        if last[i - 1].is_some() {
+            kept[i - 1] = Some(x.clone());
+        }
     }
     x
 }
@@ -333,24 +493,36 @@ impl Sequential {
     }
 
     /// Values in the largest feature map of one input `[channels, side, side]`, the input included.
-    pub fn largest_map(&self, [mut channels, mut side]: [usize; 2]) -> usize {
-        let mut largest = channels * side * side;
+    pub fn largest_map(&self, input: [usize; 2]) -> usize {
+        let all = self.maps(input).into_iter().chain([input]);
+        all.map(|[channels, side]| channels * side * side).max().unwrap_or(0)
+    }
+
+    /// Channels and side of the output of every layer, for one input `[channels, side, side]`.
+    pub fn maps(&self, input: [usize; 2]) -> Vec<[usize; 2]> {
+        let mut maps: Vec<[usize; 2]> = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            (channels, side) = match layer {
+            let [channels, side] = maps.last().copied().unwrap_or(input);
+            maps.push(match layer {
                 Layer::Conv(l) => {
                     let [to, _, kernel, _] = l.weight.dims();
-                    (to, (side + 2 * l.padding - kernel) / l.stride + 1)
+                    [to, (side + 2 * l.padding - kernel) / l.stride + 1]
                 }
                 Layer::ConvTranspose(l) => {
                     let [_, to, kernel, _] = l.weight.dims();
-                    (to, (side - 1) * l.stride + kernel - 2 * l.padding)
+                    [to, (side - 1) * l.stride + kernel - 2 * l.padding]
                 }
-                Layer::ResizeConv(l) => (l.weight.dims()[0], 2 * side),
-                Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => continue,
-            };
-            largest = largest.max(channels * side * side);
+                Layer::ResizeConv(l) => [l.weight.dims()[0], 2 * side],
+                Layer::ReflectPad(l) => [channels, side + 2 * l.padding],
+                Layer::Concat(l) => [channels + maps[l.with][0], side],
+                Layer::BatchNorm(_)
+                | Layer::InstanceNorm(_)
+                | Layer::Add(_)
+                | Layer::Activation(_)
+                | Layer::Dropout(_) => [channels, side],
+            });
         }
-        largest
+        maps
     }
 
     /// Applies pending updates of batch norms' running statistics. burn defers the last one until
@@ -365,7 +537,11 @@ impl Sequential {
                 Layer::Conv(_)
                 | Layer::ConvTranspose(_)
                 | Layer::ResizeConv(_)
+                | Layer::InstanceNorm(_)
                 | Layer::Activation(_)
+                | Layer::ReflectPad(_)
+                | Layer::Add(_)
+                | Layer::Concat(_)
                 | Layer::Dropout(_) => {}
             }
         }
@@ -377,7 +553,11 @@ impl Sequential {
             Layer::Conv(_)
             | Layer::ConvTranspose(_)
             | Layer::ResizeConv(_)
+            | Layer::InstanceNorm(_)
             | Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
             | Layer::Dropout(_) => None,
         })
     }

@@ -16,10 +16,10 @@
 //! # Ok::<(), models::dcgan::Unsupported>(())
 //! ```
 //!
-//! Networks come first: [`dcgan`], [`mlp`], [`conditional`] and [`autoencoder`] build lists of
-//! [`layer`]s with weights from [`init`], and [`adjoint`] differentiates one by its input. Behind
-//! them are the kernels that train them: [`conv`] and [`layer`] call [`kernels`], which run in
-//! [`flex`] on a CPU and (feature `gpu`) in `gpu` on a GPU.
+//! Networks come first: [`dcgan`], [`mlp`], [`conditional`], [`autoencoder`] and [`translate`]
+//! build lists of [`layer`]s with weights from [`init`], and [`adjoint`] differentiates one by its
+//! input. Behind them are the kernels that train them: [`conv`] and [`layer`] call [`kernels`],
+//! which run in [`flex`] on a CPU and (feature `gpu`) in `gpu` on a GPU.
 
 // Networks.
 pub mod adjoint;
@@ -27,6 +27,7 @@ pub mod autoencoder;
 pub mod conditional;
 pub mod dcgan;
 pub mod mlp;
+pub mod translate;
 
 // Layers.
 pub mod conv;

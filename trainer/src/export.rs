@@ -4,20 +4,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use burn::module::Param;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use models::Sequential;
 use models::layer::{Function, Layer};
+use rand::RngExt;
 use runtime::Input;
 use runtime::cpu::Cpu;
 use runtime::graph::{self, Facts, Graph, GraphError};
 use runtime::latent::Latent;
 use runtime::model::Model;
 use runtime::onnx::{self, OnnxError};
-use runtime::op::{Activation, Op, Window};
+use runtime::op::{Activation, Op, Shape, Window};
 use runtime::record::Buffer;
 
 use crate::file::{self, WriteError};
-use crate::networks::noise;
+use crate::networks::noise::{self, Stream};
 
 /// Number of seeds on which the files are compared with the trained generator.
 pub const SEEDS: usize = 16;
@@ -87,80 +88,106 @@ impl From<WriteError> for ExportError {
 /// The generator as a `Graph`, with batch norm not folded (see [`Graph::fold`]). Its latent has
 /// `nz` values and one per class of the facts.
 pub fn graph(generator: &Sequential, nz: usize, facts: Facts) -> Graph {
-    let mut layers = Vec::new();
+    let input = Input::Latent(nz + facts.labels.len());
+    Graph { input, layers: layers(generator), facts }
+}
+
+/// A generator that makes images from images of the shape `input`, as a `Graph`.
+pub fn translator(generator: &Sequential, input: Shape, facts: Facts) -> Graph {
+    Graph { input: Input::Picture(input), layers: layers(generator), facts }
+}
+
+fn layers(generator: &Sequential) -> Vec<graph::Layer> {
+    let mut layers: Vec<graph::Layer> = Vec::new();
+    // For each layer of the generator, the name of the one that stands for it.
+    let mut names: Vec<String> = Vec::new();
+    // A reflected border is a part of the convolution behind it.
+    let mut border = 0;
     for (i, layer) in generator.layers.iter().enumerate() {
-        let name = |op: &str| format!("{op}{i}");
-        layers.push(match layer {
-            Layer::Conv(l) => graph::Layer {
-                name: name("conv"),
-                op: Op::Conv {
-                    out: l.weight.dims()[0],
-                    window: window(&l.weight, l.stride, l.padding),
-                },
-                activation: Activation::None,
-                from: None,
-                with: None,
-                weight: values(&l.weight),
-                bias: l.bias.as_ref().map(values).unwrap_or_default(),
-            },
-            Layer::ConvTranspose(l) => graph::Layer {
-                name: name("conv_transpose"),
-                op: Op::ConvTranspose {
-                    out: l.weight.dims()[1],
-                    window: window(&l.weight, l.stride, l.padding),
-                },
-                activation: Activation::None,
-                from: None,
-                with: None,
-                weight: values(&l.weight),
-                bias: l.bias.as_ref().map(values).unwrap_or_default(),
-            },
+        let new = |name: &str, op: Op| graph::Layer::new(format!("{name}{i}"), op);
+        let bias = |bias: &Option<Param<Tensor<1>>>| bias.as_ref().map(values).unwrap_or_default();
+        let made = match layer {
+            Layer::Conv(l) => {
+                let out = l.weight.dims()[0];
+                let op = match border {
+                    0 => Op::Conv { out, window: window(&l.weight, l.stride, l.padding) },
+                    border => Op::ReflectConv { out, window: window(&l.weight, l.stride, border) },
+                };
+                border = 0;
+                let (weight, bias) = (values(&l.weight), bias(&l.bias));
+                Some(graph::Layer { weight, bias, ..new("conv", op) })
+            }
+            Layer::ConvTranspose(l) => {
+                let (out, window) = (l.weight.dims()[1], window(&l.weight, l.stride, l.padding));
+                let (weight, bias) = (values(&l.weight), bias(&l.bias));
+                let op = Op::ConvTranspose { out, window };
+                Some(graph::Layer { weight, bias, ..new("conv_transpose", op) })
+            }
             Layer::ResizeConv(l) => {
                 let weight = l.transposed_weight();
-                graph::Layer {
-                    name: name("conv_transpose"),
-                    op: Op::ConvTranspose {
-                        out: weight.dims()[1],
-                        window: Window { kernel: 4, stride: 2, padding: 1 },
-                    },
-                    activation: Activation::None,
-                    from: None,
-                    with: None,
-                    weight: floats(weight),
-                    bias: l.bias.as_ref().map(values).unwrap_or_default(),
-                }
+                let window = Window { kernel: 4, stride: 2, padding: 1 };
+                let op = Op::ConvTranspose { out: weight.dims()[1], window };
+                let (weight, bias) = (floats(weight), bias(&l.bias));
+                Some(graph::Layer { weight, bias, ..new("conv_transpose", op) })
             }
-            Layer::BatchNorm(l) => {
-                let running = |t: Tensor<1>| floats(t);
-                graph::Layer::batch_norm(
-                    name("batch_norm"),
-                    &values(&l.gamma),
-                    &values(&l.beta),
-                    &running(l.running_mean.value_sync()),
-                    &running(l.running_var.value_sync()),
-                    l.epsilon as f32,
-                )
+            Layer::BatchNorm(l) => Some(graph::Layer::batch_norm(
+                format!("batch_norm{i}"),
+                &values(&l.gamma),
+                &values(&l.beta),
+                &floats(l.running_mean.value_sync()),
+                &floats(l.running_var.value_sync()),
+                l.epsilon as f32,
+            )),
+            Layer::InstanceNorm(l) => {
+                let weight = l.gamma.as_ref().map_or_else(|| vec![1.0; l.channels], values);
+                let op = Op::InstanceNorm { epsilon: l.epsilon };
+                Some(graph::Layer { weight, bias: bias(&l.beta), ..new("instance_norm", op) })
             }
-            // Dropout is for training only.
-            Layer::Dropout(_) => continue,
-            Layer::Activation(l) => graph::Layer {
-                name: name("activation"),
-                op: Op::Activate,
+            Layer::Activation(l) => Some(graph::Layer {
                 activation: match l.function {
                     Function::Relu => Activation::Relu,
                     Function::LeakyRelu(slope) => Activation::LeakyRelu(slope),
                     Function::Tanh => Activation::Tanh,
                     Function::Sigmoid => Activation::Sigmoid,
                 },
-                from: None,
-                with: None,
-                weight: Vec::new(),
-                bias: Vec::new(),
-            },
-        });
+                ..new("activation", Op::Activate)
+            }),
+            Layer::Add(l) => {
+                let with = Some(names[l.with].clone());
+                Some(graph::Layer { with, ..new("add", Op::Add) })
+            }
+            Layer::Concat(l) => {
+                let channels = channels(generator, l.with);
+                let with = Some(names[l.with].clone());
+                Some(graph::Layer { with, ..new("concat", Op::Concat { channels }) })
+            }
+            Layer::ReflectPad(l) => {
+                border = l.padding;
+                None
+            }
+            // For training only.
+            Layer::Dropout(_) => None,
+        };
+        layers.extend(made);
+        names.push(layers.last().map_or_else(|| "input".into(), |layer| layer.name.clone()));
     }
-    let input = Input::Latent(nz + facts.labels.len());
-    Graph { input, layers, facts }
+    layers
+}
+
+/// Channels of the output of layer `i`, which follows a convolution.
+fn channels(net: &Sequential, i: usize) -> usize {
+    match &net.layers[i] {
+        Layer::Conv(l) => l.weight.dims()[0],
+        Layer::ConvTranspose(l) => l.weight.dims()[1],
+        Layer::ResizeConv(l) => l.weight.dims()[0],
+        Layer::Concat(l) => channels(net, i - 1) + channels(net, l.with),
+        Layer::BatchNorm(_)
+        | Layer::InstanceNorm(_)
+        | Layer::Activation(_)
+        | Layer::ReflectPad(_)
+        | Layer::Add(_)
+        | Layer::Dropout(_) => channels(net, i - 1),
+    }
 }
 
 fn window(weight: &Param<Tensor<4>>, stride: usize, padding: usize) -> Window {
@@ -192,6 +219,46 @@ pub fn export(
     let latents = noise::seeds(0, SEEDS, nz, facts.labels.len(), &device);
     let want = floats(generator.forward(latents));
     files(graph(generator, nz, facts), &want, dir, name)
+}
+
+/// [`export`] for a generator that makes images from images of the shape `input`; the files are
+/// compared with it on [`SEEDS`] made-up pictures.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_translator(
+    generator: &Sequential,
+    input: Shape,
+    facts: Facts,
+    dir: &Path,
+    name: &str,
+    device: &Device,
+) -> Result<Exported, ExportError> {
+    let mut want = Vec::new();
+    for i in 0..SEEDS {
+        let picture = picture(input, i as u64);
+        let planes = (0..input.c).flat_map(|c| picture.iter().skip(c).step_by(input.c));
+        let planes: Vec<f32> = planes.map(|&v| f32::from(v) / 127.5 - 1.0).collect();
+        let data = TensorData::new(planes, [1, input.c, input.h, input.w]);
+        want.extend(floats(generator.forward(Tensor::from_data(data, &device.clone().inner()))));
+    }
+    files(translator(generator, input, facts), &want, dir, name)
+}
+
+/// The pixels of a made-up picture, as [`Cpu::translate`] takes them: squares of random colors.
+pub fn picture(shape: Shape, seed: u64) -> Vec<u8> {
+    /// Squares along a side.
+    const SQUARES: usize = 8;
+    let mut rng = noise::rng(seed, Stream::Statistics, 0);
+    let colors: Vec<u8> = (0..SQUARES * SQUARES * shape.c).map(|_| rng.random()).collect();
+    let square = |x: usize, side: usize| x * SQUARES / side;
+    (0..shape.values())
+        .map(|at| {
+            let (pixel, c) = (at / shape.c, at % shape.c);
+            let (x, y) = (square(pixel % shape.w, shape.w), square(pixel / shape.w, shape.h));
+            colors[(y * SQUARES + x) * shape.c + c]
+        })
+        .collect()
 }
 
 /// Writes `DIR/NAME.bpk` and `DIR/NAME.onnx` of a graph, after reading both back and comparing
@@ -247,9 +314,14 @@ fn compare(file: &'static str, record: &[u8], want: &[f32]) -> Result<f32, Expor
     let mut largest = 0.0f32;
     for (seed, want) in want.chunks_exact(want.len() / SEEDS).enumerate() {
         let mut cpu = Cpu::new(&model, &mut arena).expect("an arena of the length asked for");
-        let image = cpu
-            .generate(&Latent::from_seed(seed as u64))
-            .expect("a seed makes a latent of any length");
+        let image = match model.input() {
+            Input::Latent(_) => cpu
+                .generate(&Latent::from_seed(seed as u64))
+                .expect("a seed makes a latent of any length"),
+            Input::Picture(shape) => cpu
+                .translate(&picture(shape, seed as u64))
+                .expect("a picture of the model's own shape"),
+        };
         let off = image.values().iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         // NaN differs from everything.
         let off = match image.values().iter().all(|v| v.is_finite()) {

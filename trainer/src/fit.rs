@@ -174,8 +174,11 @@ impl<'a> Fit<'a> {
         let mut ready = batches.next()?;
         if cfg.mirror {
             let image = cfg.channels * cfg.size * cfg.size;
-            let mut rng = noise::rng(state.seed(cfg), Stream::Mirror, state.images);
-            noise::mirror(&mut ready.values, image, cfg.size, &mut rng);
+            let rng = || noise::rng(state.seed(cfg), Stream::Mirror, state.images);
+            noise::mirror(&mut ready.values, image, cfg.size, &mut rng());
+            // The same choices: a pair is mirrored as a whole.
+            let image = cfg.input_form().values();
+            noise::mirror(&mut ready.inputs, image, cfg.size, &mut rng());
         }
         Ok(Batch::new(ready, cfg, &self.device))
     }

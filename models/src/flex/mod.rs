@@ -10,6 +10,7 @@ use crate::function::Function;
 use crate::kernels::{Adjoints, ConvShape, Factor, Kernels, NormParts};
 
 pub mod activation;
+mod branches;
 mod channels_last;
 pub mod conv;
 pub mod norm;

@@ -164,6 +164,67 @@ impl Norm<'_> {
     }
 }
 
+/// Instance norm: each image of `x` `[n, h, w, c]` by its own statistics, then scaled by `gamma`,
+/// shifted by `beta` and rectified.
+pub struct Instances<'a> {
+    /// What is normalized.
+    pub x: &'a [f32],
+    /// Values in one image.
+    pub image_len: usize,
+    /// Scale of each channel.
+    pub gamma: &'a [f32],
+    /// Shift of each channel.
+    pub beta: &'a [f32],
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Slope of the rectifier below 0; 1 leaves it out.
+    pub slope: f32,
+}
+
+impl Instances<'_> {
+    /// Calls `f` with the norm of each image, in parallel.
+    fn each<T: Send>(&self, f: impl Fn(usize, &Norm<'_>) -> T + Sync) -> Vec<T> {
+        let images = self.x.par_chunks_exact(self.image_len).enumerate();
+        images
+            .map(|(i, x)| {
+                let statistics = statistics(x, self.image_len, self.gamma.len());
+                f(
+                    i,
+                    &Norm {
+                        x,
+                        image_len: self.image_len,
+                        statistics: &statistics,
+                        gamma: self.gamma,
+                        beta: self.beta,
+                        epsilon: self.epsilon,
+                        slope: self.slope,
+                    },
+                )
+            })
+            .collect()
+    }
+
+    /// The output.
+    pub fn forward(&self) -> Vec<f32> {
+        self.each(|_, norm| norm.forward()).concat()
+    }
+
+    /// The gradients by `x`, `gamma` and `beta`, from the gradient by the output.
+    pub fn backward(&self, dy: &[f32]) -> [Vec<f32>; 3] {
+        let dy = |i: usize| &dy[i * self.image_len..][..self.image_len];
+        let (mut dx, mut gammas, mut betas) = (Vec::with_capacity(self.x.len()), vec![], vec![]);
+        for [image, gamma, beta] in self.each(|i, norm| norm.backward(dy(i))) {
+            dx.extend(image);
+            gammas.push(gamma);
+            betas.push(beta);
+        }
+        let sum = |parts: &[Vec<f32>]| {
+            total(parts, self.gamma.len()).into_iter().map(|v| v as f32).collect()
+        };
+        [dx, sum(&gammas), sum(&betas)]
+    }
+}
+
 /// The sums of an image by channel, then the sums of squares about the image's own means.
 struct Moments<'a> {
     x: &'a [f32],

@@ -14,7 +14,7 @@ use super::shape::ConvShape;
 use crate::function::Function;
 
 /// The derivative of an operation with `N` differentiable inputs.
-trait Derivative<B: Backend, const N: usize>: Debug + Send + 'static {
+pub(super) trait Derivative<B: Backend, const N: usize>: Debug + Send + 'static {
     /// What the forward pass keeps.
     type State: Clone + Debug + Send + 'static;
 
@@ -48,7 +48,7 @@ impl<B: Backend, D: Derivative<B, N>, const N: usize> Backward<B, N> for Step<D>
 
 /// `y`, the output of an operation on `inputs`, with its derivative in the graph. `state` is only
 /// called if an input wants a gradient.
-fn record<B, C, D, const N: usize>(
+pub(super) fn record<B, C, D, const N: usize>(
     derivative: D,
     inputs: [NodeGuard; N],
     y: FloatTensor<B>,

@@ -2,15 +2,18 @@
 //!
 //! [`supports`] tells which tensors they take; layers send all others through burn's own
 //! operations. A backend implements [`Kernels`] and [`Adjoints`]: [`crate::flex`] on a CPU,
-//! `crate::gpu` on a GPU. Gradients are written once, in `autodiff`.
+//! `crate::gpu` on a GPU. Gradients are written once, in `autodiff`. [`Branches`], the operations
+//! of networks with branches, has kernels on a CPU only.
 
 mod autodiff;
+mod branches;
 mod ops;
 mod shape;
 
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
+pub use branches::{BranchAdjoints, Branches};
 pub use ops::{Adjoints, Factor, Kernels, NormParts};
 pub use shape::ConvShape;
 
@@ -26,6 +29,32 @@ pub fn supports<const D: usize>(x: &Tensor<D>) -> bool {
 pub fn is_gpu<const D: usize>(x: &Tensor<D>) -> bool {
     // A build has no third kind of device.
     cfg!(feature = "gpu") && x.dtype() == DType::F32 && x.device().inner() != Device::flex()
+}
+
+/// Whether [`Branches`] has kernels for a tensor.
+pub fn supports_branches<const D: usize>(x: &Tensor<D>) -> bool {
+    supports(x) && !is_gpu(x)
+}
+
+/// See [`Branches::instance_norm`].
+pub fn instance_norm(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    epsilon: f32,
+    slope: f32,
+) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Branches>::instance_norm(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        epsilon,
+        slope,
+    ))
+}
+
+/// See [`Branches::concat`].
+pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Branches>::concat(a.into_dispatch(), b.into_dispatch()))
 }
 
 /// See [`Kernels::conv`].

@@ -35,7 +35,11 @@ fn the_tutorials_parameter_counts() {
                 Layer::Conv(_)
                 | Layer::ConvTranspose(_)
                 | Layer::ResizeConv(_)
+                | Layer::InstanceNorm(_)
                 | Layer::Activation(_)
+                | Layer::ReflectPad(_)
+                | Layer::Add(_)
+                | Layer::Concat(_)
                 | Layer::Dropout(_) => 0,
             })
             .sum();

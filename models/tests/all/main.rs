@@ -13,3 +13,4 @@ mod gpu_kernels;
 mod gpu_programs;
 mod init;
 mod mlp;
+mod translate;

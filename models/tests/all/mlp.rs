@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use models::dcgan::{Shape, Unsupported};
-use models::layer::Layer;
+use models::layer::{Layer, Sequential};
 use models::mlp::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -32,8 +32,11 @@ fn it_is_a_dense_layer() {
     let weight = first.weight.val().reshape([4, 192]);
     let want: Vec<f32> =
         weight.matmul(x.clone().reshape([192, 1])).into_data().try_to_vec().unwrap();
-    let got: Vec<f32> =
-        d.layers[0].forward(x.reshape([1, 3, 8, 8])).into_data().try_to_vec().unwrap();
+    let got: Vec<f32> = Sequential { layers: vec![d.layers[0].clone()] }
+        .forward(x.reshape([1, 3, 8, 8]))
+        .into_data()
+        .try_to_vec()
+        .unwrap();
     for (got, want) in got.iter().zip(&want) {
         assert!((got - want).abs() < 1e-5, "{got} {want}");
     }

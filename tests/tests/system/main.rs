@@ -12,5 +12,6 @@ mod kills;
 mod network;
 mod no_alloc;
 mod pipeline;
+mod pix2pix;
 mod pytorch;
 mod trainer_verbs;

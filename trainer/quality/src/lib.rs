@@ -1,9 +1,10 @@
-//! How good samples are: scores that need no download ([`swd`], [`ssim`], [`neighbors`]), and
-//! scores of features from a network of the user ([`features`], [`frechet`], [`kernel`],
+//! How good samples are: scores that need no download ([`swd`], [`ssim`], [`edges`],
+//! [`neighbors`]), and scores of features from a network of the user ([`features`], [`frechet`], [`kernel`],
 //! [`manifold`]).
 //!
 //! All of them take bytes, as in a PNG: what is scored is what people see.
 
+pub mod edges;
 pub mod features;
 pub mod frechet;
 pub mod kernel;

@@ -58,6 +58,18 @@ pub fn diversity(set: &Pictures, pairs: usize, seed: u64) -> Result<Diversity, T
     })
 }
 
+/// The structural similarity of two images of `side` pixels, planes of bytes, as a mean over the
+/// planes (Wang et al. 2004, section III); NaN if the window does not fit.
+pub fn similarity(a: &[u8], b: &[u8], side: usize) -> f32 {
+    if side < WINDOW {
+        return f32::NAN;
+    }
+    let planes = a.chunks_exact(side * side).zip(b.chunks_exact(side * side));
+    let count = planes.len() as f32;
+    let floats = |plane: &[u8]| plane.iter().map(|&v| f32::from(v)).collect::<Vec<_>>();
+    planes.map(|(a, b)| ssim(&floats(a), &floats(b), side).0).sum::<f32>() / count
+}
+
 /// How often a side can be halved before the window does not fit.
 fn scales(side: usize) -> usize {
     (1..=WEIGHTS.len()).take_while(|scale| side >> (scale - 1) >= WINDOW).count()
@@ -156,6 +168,9 @@ mod tests {
         let b: Vec<u8> = a.iter().map(|v| 255 - v).collect();
         assert!((ms_ssim(&a, &a, 64) - 1.0).abs() < 1e-6);
         assert!(ms_ssim(&a, &b, 64) < 0.1);
+        assert!((similarity(&a, &a, 64) - 1.0).abs() < 1e-6);
+        assert!(similarity(&a, &b, 64) < -0.5);
+        assert!(similarity(&a[..64], &b[..64], 8).is_nan());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Distribution, Tensor};
-use models::flex::norm::{self, Norm};
+use models::flex::norm::{self, Instances, Norm};
 use models::flex::{activation, conv};
 use models::kernels::ConvShape;
 use models::layer::Function;
@@ -79,7 +79,9 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     // A step runs G once forward and back; D three times forward, twice back with its weights and
     // once without. An encoder runs once.
     let of_d = match cfg.objective {
-        Objective::Gan => Times { forward: 3, data: 3, first_data: 1, weight: 2 },
+        Objective::Gan | Objective::Pix2pix => {
+            Times { forward: 3, data: 3, first_data: 1, weight: 2 }
+        }
         Objective::Autoencoder | Objective::Vae => {
             Times { forward: 1, data: 0, first_data: 1, weight: 1 }
         }
@@ -94,9 +96,14 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     let (channels, side) = match (cfg.network, labels) {
         (Network::Mlp, 1..) => (planes * cfg.size * cfg.size + labels, 1),
         (Network::Dcgan, _) | (Network::Mlp, 0) => (planes + labels, cfg.size),
+        (Network::Unet | Network::Resnet, _) => (planes + cfg.input_form().planes(), cfg.size),
+    };
+    let (seen, side_g) = match cfg.objective {
+        Objective::Pix2pix => (cfg.input_form().planes(), cfg.size),
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => (latent, 1),
     };
     let rows = &mut all;
-    Parts { whose: "G", batch, times: of_g, channels: latent, side: 1, rows }.network(&state.g);
+    Parts { whose: "G", batch, times: of_g, channels: seen, side: side_g, rows }.network(&state.g);
     let rows = &mut all;
     Parts { whose: "D", batch, times: of_d, channels, side, rows }.network(&state.d);
     let step = whole(cfg, &mut state, span);
@@ -115,11 +122,17 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
 pub fn whole(cfg: &Config, state: &mut State, span: Duration) -> f64 {
     let device = cfg.device.open();
     let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
-    let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+    let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+    let real = random(shape);
+    let inputs = (cfg.objective == Objective::Pix2pix)
+        .then(|| random([cfg.step(), cfg.input_form().planes(), cfg.size, cfg.size]));
     let classes = cfg.labels.len().max(1);
     median(span, || {
-        let batch =
-            Batch { images: real.clone(), labels: (0..cfg.step()).map(|i| i % classes).collect() };
+        let batch = Batch {
+            images: real.clone(),
+            inputs: inputs.clone(),
+            labels: (0..cfg.step()).map(|i| i % classes).collect(),
+        };
         let losses = objective::step(state, batch, cfg, &device);
         black_box(losses.into_data());
     })
@@ -154,6 +167,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn network(mut self, net: &Sequential) {
         let data = self.times.data;
+        let maps = net.maps([self.channels, self.side]);
         for (i, layer) in net.layers.iter().enumerate() {
             self.times.data = if i == 0 { self.times.first_data } else { data };
             let name = format!("{}.{i} {}", self.whose, label(layer));
@@ -166,13 +180,20 @@ impl Parts<'_> {
                     self.conv_transpose(&name, l.transposed_weight().dims(), 2, 1)
                 }
                 Layer::BatchNorm(_) => self.batch_norm(&name),
-                // A network has three of them at most; they are part of the whole step's time only.
-                Layer::Dropout(_) => {}
-                // After a batch norm it is fused with it.
+                Layer::InstanceNorm(_) => self.instance_norm(&name),
+                // Copies, and dropout, of which a network has three at most: they are part of the
+                // whole step's time only.
+                Layer::Dropout(_) | Layer::ReflectPad(_) | Layer::Add(_) | Layer::Concat(_) => {}
+                // After a norm it is fused with it.
                 Layer::Activation(_)
-                    if i > 0 && matches!(net.layers[i - 1], Layer::BatchNorm(_)) => {}
+                    if i > 0
+                        && matches!(
+                            net.layers[i - 1],
+                            Layer::BatchNorm(_) | Layer::InstanceNorm(_)
+                        ) => {}
                 Layer::Activation(l) => self.activation(&name, l.function),
             }
+            [self.channels, self.side] = maps[i];
         }
     }
 
@@ -200,7 +221,6 @@ impl Parts<'_> {
             median(SPAN, || drop(black_box(conv::weight(&shape, &x, &y)))),
         ];
         self.three(name, &shape, each);
-        (self.channels, self.side) = (features, shape.rows());
     }
 
     /// The adjoint of a convolution: its forward pass is that one's gradient by data.
@@ -224,7 +244,6 @@ impl Parts<'_> {
             median(SPAN, || drop(black_box(conv::weight(&shape, &x, &y)))),
         ];
         self.three(name, &shape, each);
-        (self.channels, self.side) = (to, large);
     }
 
     fn three(&mut self, name: &str, shape: &ConvShape, [forward, data, weight]: [f64; 3]) {
@@ -256,6 +275,22 @@ impl Parts<'_> {
         self.add(name, "back", self.times.data, 0.0, back);
     }
 
+    fn instance_norm(&mut self, name: &str) {
+        let (channels, image_len) = (self.channels, self.channels * self.side * self.side);
+        let norm = Instances {
+            x: &ramp(self.batch * image_len),
+            image_len,
+            gamma: &vec![1.0; channels],
+            beta: &vec![0.0; channels],
+            epsilon: 1e-5,
+            slope: 0.2,
+        };
+        let forward = median(SPAN, || drop(black_box(norm.forward())));
+        let back = median(SPAN, || drop(black_box(norm.backward(norm.x))));
+        self.add(name, "forward", self.times.forward, 0.0, forward);
+        self.add(name, "back", self.times.data, 0.0, back);
+    }
+
     fn activation(&mut self, name: &str, function: Function) {
         let x = ramp(self.batch * self.channels * self.side * self.side);
         let forward = median(SPAN, || drop(black_box(activation::forward(&x, function))));
@@ -282,6 +317,10 @@ fn label(layer: &Layer) -> String {
         Layer::BatchNorm(l) => format!("batch norm {}, activation", l.gamma.dims()[0]),
         Layer::Activation(l) => format!("{:?}", l.function),
         Layer::Dropout(l) => format!("dropout {}", l.rate),
+        Layer::InstanceNorm(l) => format!("instance norm {}, activation", l.channels),
+        Layer::ReflectPad(l) => format!("reflected border of {}", l.padding),
+        Layer::Add(l) => format!("sum with {}", l.with),
+        Layer::Concat(l) => format!("concatenation with {}", l.with),
     }
 }
 

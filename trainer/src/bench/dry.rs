@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use burn::module::Module;
 use models::dcgan::Unsupported;
+use runtime::Input;
 use runtime::graph::{Facts, Graph, GraphError};
 use runtime::model::Model;
 use runtime::record::Buffer;
@@ -91,7 +92,12 @@ impl Dry {
         let mut state = networks::fresh(cfg, &device).map_err(DryError::Network)?;
         let parameters = [state.g.num_params(), state.d.num_params()];
         let facts = Facts { labels: cfg.labels.clone(), range: cfg.range(), ..Facts::default() };
-        let mut graph = export::graph(&state.ema, cfg.nz, facts);
+        let mut graph = match cfg.objective {
+            Objective::Pix2pix => export::translator(&state.ema, cfg.input_shape(), facts),
+            Objective::Gan | Objective::Autoencoder | Objective::Vae => {
+                export::graph(&state.ema, cfg.nz, facts)
+            }
+        };
         graph.fold();
         let (multiply_adds, exported) = exported(&graph)?;
         let step = cpu::whole(cfg, &mut state, SPAN);
@@ -99,7 +105,7 @@ impl Dry {
             settings,
             parameters,
             second: match cfg.objective {
-                Objective::Gan => "discriminator",
+                Objective::Gan | Objective::Pix2pix => "discriminator",
                 Objective::Autoencoder | Objective::Vae => "encoder",
             },
             multiply_adds,
@@ -112,11 +118,18 @@ impl Dry {
 }
 
 fn exported(graph: &Graph) -> Result<(u64, Vec<Exported>), DryError> {
+    let quantized = match graph.input {
+        Input::Latent(_) => graph.quantize(SEEDS),
+        Input::Picture(shape) => {
+            let pictures: Vec<_> = SEEDS.map(|seed| export::picture(shape, seed)).collect();
+            graph.quantize_on_pictures(&pictures)
+        }
+    };
     let records = [
         ("f32", graph.to_record()),
         ("packed", graph.pack()),
         ("f16", graph.halve()),
-        ("int8", graph.quantize(SEEDS)),
+        ("int8", quantized),
     ];
     let (mut multiply_adds, mut all) = (0, Vec::new());
     for (precision, record) in records {
@@ -155,7 +168,7 @@ impl fmt::Display for Dry {
         let [g, d] = self.parameters;
         writeln!(
             f,
-            "\ngenerator        {g} parameters, {:.1} M multiply-adds a face",
+            "\ngenerator        {g} parameters, {:.1} M multiply-adds an image",
             self.multiply_adds as f64 / 1e6
         )?;
         writeln!(f, "{:<16} {d} parameters", self.second)?;

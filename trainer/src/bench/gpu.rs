@@ -249,7 +249,16 @@ pub fn tiles(
     let device = cfg.device.open().inner();
     let state = networks::fresh(cfg, &cfg.device.open())?;
     let labels = cfg.labels.len();
-    let windows = [(&state.g, [cfg.nz + labels, 1]), (&state.d, [cfg.channels + labels, cfg.size])];
+    let seen = match cfg.objective {
+        Objective::Pix2pix => {
+            let inputs = cfg.input_form().planes();
+            [[inputs, cfg.size], [inputs + cfg.channels, cfg.size]]
+        }
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => {
+            [[cfg.nz + labels, 1], [cfg.channels + labels, cfg.size]]
+        }
+    };
+    let windows = [(&state.g, seen[0]), (&state.d, seen[1])];
     let mut known: Vec<(Pass, ConvShape)> = Vec::new();
     for (net, seen) in windows {
         for window in windows_of(net, seen, cfg.batch) {
@@ -275,7 +284,16 @@ fn windows_of(net: &Sequential, [_, mut side]: [usize; 2], batch: usize) -> Vec<
                 let [out, from, _, _] = l.weight.dims();
                 ([from, out, 4, 4], 2, 1, true)
             }
-            Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => continue,
+            Layer::ReflectPad(l) => {
+                side += 2 * l.padding;
+                continue;
+            }
+            Layer::BatchNorm(_)
+            | Layer::InstanceNorm(_)
+            | Layer::Activation(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_) => continue,
         };
         let [features, channels, kernel, _] = sides;
         if transposed {

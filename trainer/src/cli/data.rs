@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use image::DynamicImage;
 use trainer::config::Drawing;
 use trainer::data::inspect::{self, Inspection};
-use trainer::data::{Crop, DataSet, Form, sheet};
+use trainer::data::{Crop, DataSet, Form, Open, Pair, sheet};
 use trainer::file;
 
 use super::images::{self, refuse_run, workers};
@@ -19,7 +19,8 @@ Examples:
   trainer data draw --out sheet.png                a sheet of drawn faces
   trainer data draw --out faces/ --count 1000      a folder of them
   trainer data inspect photos/                     counts, sizes, unreadable files, duplicates
-  trainer data show photos/ --size 64 --out sheet.png   pictures as the networks see them";
+  trainer data show photos/ --size 64 --out sheet.png   pictures as the networks see them
+  trainer data show photos/ --pair edges --out edges/   what a translator is given instead";
 
 /// Names that are shown of a long list.
 const SHOWN: usize = 20;
@@ -81,6 +82,9 @@ struct Draw {
     /// Seed of the first face
     #[arg(long, default_value_t = 0, value_parser = seed)]
     seed: u64,
+    /// Draw lines only, without color and shading
+    #[arg(long)]
+    lines: bool,
 }
 
 #[derive(clap::Args)]
@@ -91,6 +95,9 @@ struct Show {
     written: Written,
     #[command(flatten)]
     taken: Taken,
+    /// Write what a run of pix2pix is given for each image: left, right, edges, gray, blur or mask
+    #[arg(long, value_name = "KIND")]
+    pair: Option<Pair>,
 }
 
 #[derive(clap::Args)]
@@ -116,15 +123,29 @@ struct Inspect {
 /// One that names the path.
 pub fn run(args: &Args) -> Ended {
     match &args.verb {
-        Verb::Draw(Draw { written, seed }) => {
+        Verb::Draw(Draw { written, seed, lines }) => {
             refuse_run(&written.out)?;
             let form = written.form(&Taken { crop: Crop::Center, transpose: false });
-            let data = images::drawn(Drawing::Faces, written.count, *seed, &form, workers());
+            let data = match lines {
+                true => Open { workers: workers(), ..Open::new(&form) }.sketches(
+                    written.count,
+                    *seed,
+                    &form,
+                ),
+                false => images::drawn(Drawing::Faces, written.count, *seed, &form, workers()),
+            };
             write(&data, written)
         }
-        Verb::Show(Show { path, written, taken }) => {
+        Verb::Show(Show { path, written, taken, pair }) => {
             refuse_run(&written.out)?;
-            let data = images::from(path, &written.form(taken), workers())?;
+            let form = written.form(taken);
+            let data = match pair {
+                Some(pair) => {
+                    let input = Form { channels: pair.channels(form.channels), ..form };
+                    Open { workers: workers(), ..Open::new(&form) }.pairs(path, &input, *pair)?
+                }
+                None => images::from(path, &form, workers())?,
+            };
             print(images::describe(&data) + "\n")?;
             write(&data, written)
         }
@@ -142,8 +163,9 @@ impl Written {
 /// Writes images of `data`, evenly spread: files of a folder often come sorted by person or class.
 fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended {
     let which = data.evenly(*count);
+    let picture = |i: usize| data.input_picture(i);
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
-        let pictures = which.iter().map(|&i| data.picture(i)).collect::<Result<Vec<_>, _>>()?;
+        let pictures = which.iter().map(|&i| picture(i)).collect::<Result<Vec<_>, _>>()?;
         let columns = (which.len() as f64).sqrt().ceil() as usize;
         sheet::write_sheet(out, &pictures, columns)?;
         print(format!("wrote {}: {} images\n", out.display(), which.len()))?;
@@ -153,7 +175,7 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
     let bar = bar("writing", which.len());
     for (number, &i) in which.iter().enumerate() {
         let path = out.join(format!("{number:06}.png"));
-        sheet::write_png(&path, &data.picture(i)?.into())?;
+        sheet::write_png(&path, &picture(i)?.into())?;
         if *verbose {
             print(format!("{}\n", path.display()))?;
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use runtime::graph::Facts;
 use toml::Value;
-use trainer::config::{Config, Drawing};
+use trainer::config::{Config, Drawing, Objective};
 use trainer::export::{self, ExportError, Exported};
 use trainer::networks;
 use trainer::run::Run;
@@ -97,27 +97,43 @@ pub fn write(
     #[cfg(feature = "gpu")]
     models::gpu::conv::set_matrix_units(false);
     let generator = networks::finished(average, cfg, STATISTICS, &device);
-    let exported = export::export(&generator, cfg.nz, facts, dir, file, &device)?;
-    Ok(report(&exported, "the trained generator"))
+    let exported = match cfg.objective {
+        Objective::Pix2pix => {
+            export::export_translator(&generator, cfg.input_shape(), facts, dir, file, &device)?
+        }
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => {
+            export::export(&generator, cfg.nz, facts, dir, file, &device)?
+        }
+    };
+    let record = exported.record.display();
+    let next = match cfg.objective {
+        Objective::Pix2pix => {
+            format!("translate with: runtime translate {record} PICTURE --out translated.png")
+        }
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => make(&exported),
+    };
+    Ok(report(&exported, "the trained generator", &next))
 }
 
-/// Lines that list which files were written.
-pub fn report(exported: &Exported, reference: &str) -> String {
+/// How to make an image with an exported generator.
+pub fn make(exported: &Exported) -> String {
+    format!("make a face with: runtime generate {} --out face.png", exported.record.display())
+}
+
+/// Lines that list which files were written, and what to do `next`.
+pub fn report(exported: &Exported, reference: &str, next: &str) -> String {
     let files = [&exported.record, &exported.onnx];
     let mut lines: Vec<String> = files
         .into_iter()
         .zip(exported.error)
         .map(|(path, error)| {
             format!(
-                "wrote {} (largest difference from {reference} over {} seeds: {error:.1e})",
+                "wrote {} (largest difference from {reference} over {} images: {error:.1e})",
                 path.display(),
                 export::SEEDS
             )
         })
         .collect();
-    lines.push(format!(
-        "make a face with: runtime generate {} --out face.png",
-        exported.record.display()
-    ));
+    lines.push(next.into());
     lines.join("\n")
 }

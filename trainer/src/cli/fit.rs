@@ -27,6 +27,7 @@ Examples:
   trainer fit --data photos/ --size 64             a folder of pictures
   trainer fit --data img_align_celeba.zip --recipe dcgan-tutorial
   trainer fit --data mnist/ --recipe gan-mnist     a dense GAN on the IDX files of MNIST
+  trainer fit --data photos/ --recipe pix2pix --pair edges   drawings to photographs
   trainer fit --out runs/00000-drawn               resume a run
   trainer fit --out runs/00000-drawn --images 500000   train it for longer
   trainer fit --set ema=0 --beta2 0.99             any setting by name

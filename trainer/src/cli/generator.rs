@@ -5,7 +5,7 @@ use std::path::Path;
 
 use runtime::graph::Facts;
 use runtime::record::Buffer;
-use trainer::config::Config;
+use trainer::config::{Config, Objective};
 use trainer::run::Run;
 use trainer::run::checkpoint::{self, Checkpoint, LoadError, Newest};
 use trainer::score::Target;
@@ -25,6 +25,15 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
         return Target::file(path);
     }
     let (cfg, average, _) = trained(path)?;
+    if cfg.objective == Objective::Pix2pix {
+        return Err(format!(
+            "{} is a run that translates images and has no latents: translate with: runtime \
+             translate {}",
+            path.display(),
+            Run::at(path).export().join("generator.bpk").display()
+        )
+        .into());
+    }
     let generator = networks::finished(&average, &cfg, STATISTICS, &cfg.device.open());
     let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
     let mut graph = export::graph(&generator, cfg.nz, facts);

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use trainer::config::{Config, Drawing};
+use trainer::config::{Config, Drawing, Objective};
 use trainer::data::{DataSet, Form, Open};
 use trainer::run::Run;
 
@@ -17,12 +17,37 @@ const LISTED: usize = 10;
 /// # Errors
 /// One that names the path.
 pub fn of_run(cfg: &Config, channels: usize) -> Result<DataSet, Box<dyn Error>> {
-    let (size, crop, transpose) = (cfg.size as u32, cfg.crop, cfg.transpose);
-    let form = Form { size, channels, crop, transpose };
+    if cfg.objective == Objective::Pix2pix {
+        return pairs(&Config { channels, ..cfg.clone() });
+    }
+    let form = Form { channels, ..cfg.form() };
     match &cfg.data {
         Some(path) => from(path, &form, cfg.threads()),
         None => Ok(drawn(cfg.draw, cfg.drawn, cfg.seed, &form, cfg.threads())),
     }
+}
+
+/// The pairs of a run.
+fn pairs(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
+    let (target, input) = (cfg.form(), cfg.input_form());
+    let bar = bar("reading", 0);
+    let progress = |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let open = Open { workers: cfg.threads(), progress: &progress, ..Open::new(&target) };
+    let data = match (&cfg.data, &cfg.data_a) {
+        (Some(targets), Some(inputs)) => open.beside(targets, inputs, &input),
+        (Some(path), None) => open.pairs(path, &input, cfg.pair),
+        (None, _) if cfg.pair.is_made() => Ok(match cfg.draw {
+            Drawing::Faces => open.faces(cfg.drawn, cfg.seed),
+            Drawing::Digits => open.digits(cfg.drawn, cfg.seed),
+        }
+        .made(cfg.pair, &input)),
+        (None, _) => Ok(open.sketches(cfg.drawn, cfg.seed, &input)),
+    };
+    bar.finish_and_clear();
+    Ok(data?)
 }
 
 /// The images of a folder, an archive or arrays.

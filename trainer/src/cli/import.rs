@@ -128,7 +128,8 @@ pub fn run(args: &Args) -> Ended {
     }
     let want = export::images(&graph)?;
     let exported = export::files(graph, &want, &args.out, &name)?;
-    Ok(print(super::export::report(&exported, "these layers one by one") + "\n")?)
+    let next = super::export::make(&exported);
+    Ok(print(super::export::report(&exported, "these layers one by one", &next) + "\n")?)
 }
 
 /// What the arguments say beyond the file.

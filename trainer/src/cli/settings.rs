@@ -18,7 +18,18 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
                 "PATH",
                 "Folder, archive or arrays of images, see below [default: drawn faces]",
             ),
-            ("size", "PIXELS", "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks"),
+            ("data-a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
+            (
+                "pair",
+                "KIND",
+                "Inputs of pix2pix without --data-a: left, right (half of each image), edges, gray, \
+                 blur or mask (made from it)",
+            ),
+            (
+                "size",
+                "PIXELS",
+                "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks, 32 to 256 for pix2pix",
+            ),
             ("channels", "1|3", "1 for gray, 3 for color [default: what the images have]"),
             ("crop", "CROP", "Square cut out of each image: center, a size in pixels, celeba128"),
             ("transpose", "BOOL", "Exchange rows and columns: EMNIST's images lie transposed"),
@@ -163,7 +174,7 @@ mod tests {
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             let known =
                 text.contains(&format!("\n{key} = ")) || text.starts_with(&format!("{key} = "));
-            assert!(known || ["data", "epochs"].contains(key), "{key}");
+            assert!(known || ["data", "data-a", "epochs"].contains(key), "{key}");
         }
     }
 }

@@ -37,6 +37,15 @@ impl Trained {
             )
             .into());
         }
+        if cfg.objective == Objective::Pix2pix {
+            return Err(format!(
+                "{} is a run that translates images, which has no codes: translate with: runtime \
+                 translate {}",
+                root.display(),
+                run.export().join("generator.bpk").display()
+            )
+            .into());
+        }
         let checkpoint = newest(&run)?;
         let device = cfg.device.open();
         let state = checkpoint.state(networks::fresh(&cfg, &device)?, None)?;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::error::ConfigError;
-use super::names::{Corruption, Network, Objective, Output, Penalty, Upsample};
+use super::names::{Corruption, Drawing, Network, Objective, Output, Penalty, Upsample};
 use super::settings::Config;
+use crate::data::Pair;
 use crate::objective::loss::Loss;
 
 impl Config {
@@ -21,6 +22,7 @@ impl Config {
             ("nz", self.nz as u64),
             ("ngf", self.ngf as u64),
             ("ndf", self.ndf as u64),
+            ("blocks", self.blocks as u64),
             ("drawn", self.drawn as u64),
             ("log_every", self.log_every),
             ("grid_every", self.grid_every),
@@ -40,6 +42,7 @@ impl Config {
             ("nz", self.nz, 4_096, "at most 4096"),
             ("ngf", self.ngf, 1_024, "at most 1024"),
             ("ndf", self.ndf, 1_024, "at most 1024"),
+            ("blocks", self.blocks, 7, "at most 7: an exported model has at most 48 layers"),
             ("workers", self.workers, 1_024, "at most 1024"),
             ("d_steps", self.d_steps as usize, 100, "at most 100"),
             ("drawn", self.drawn, 10_000_000, "at most 10000000"),
@@ -89,6 +92,7 @@ impl Config {
             ("clip", self.clip, from_0),
             ("noise", self.noise, (0.0, 2.0, "from 0 to 2")),
             ("kl", self.kl, from_0),
+            ("l1", self.l1, from_0),
             ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
             ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
             ("dropout", self.dropout, (0.0, 0.9, "from 0 to 0.9")),
@@ -105,6 +109,49 @@ impl Config {
         Ok(())
     }
 
+    /// Settings that do not go together with pairs.
+    fn agree_on_pairs(&self) -> Result<(), ConfigError> {
+        let off = |key, value: String, want| Err(ConfigError::Range(key, value, want));
+        let objective = || "pix2pix".to_string();
+        if self.penalty != Penalty::None
+            || self.spectral
+            || self.clip > 0.0
+            || self.d_steps > 1
+            || self.instance_noise > 0.0
+            || !self.augment.is_none()
+            || self.conditional
+            || self.corruption != Corruption::None
+        {
+            let want = "another for penalty, spectral, clip, d_steps, instance_noise, augment, \
+                        conditional and corruption";
+            return off("objective", objective(), want);
+        }
+        if self.loss == Loss::Wasserstein {
+            return off("loss", "wasserstein".into(), "bce, hinge or rpgan for pix2pix");
+        }
+        if self.output != Output::Tanh || !self.g_norm {
+            return off("objective", objective(), "another for output and g_norm");
+        }
+        if self.data_a.is_some() && self.data.is_none() {
+            return off("data_a", "given".into(), "given together with data, the targets");
+        }
+        if self.data_a.is_some() && self.pair != Pair::Left {
+            return off(
+                "pair",
+                self.pair.to_string(),
+                "left out with data_a, which has the inputs",
+            );
+        }
+        if self.pair == Pair::Gray && self.channels == 1 {
+            return off("pair", "gray".into(), "another for gray images");
+        }
+        if self.data.is_none() && self.draw == Drawing::Digits && !self.pair.is_made() {
+            let want = "edges, blur or mask for drawn digits, which have no line drawings";
+            return off("pair", self.pair.to_string(), want);
+        }
+        Ok(())
+    }
+
     /// Settings that do not go together.
     fn agree(&self) -> Result<(), ConfigError> {
         let off = |key, value: &dyn fmt::Debug, want| {
@@ -112,8 +159,22 @@ impl Config {
             Err(ConfigError::Range(key, value, want))
         };
         let penalized = self.penalty != Penalty::None;
-        let dense = self.network != Network::Dcgan;
+        let dense = self.network == Network::Mlp;
+        let translates = matches!(self.network, Network::Unet | Network::Resnet);
+        if translates != (self.objective == Objective::Pix2pix) {
+            let want = match translates {
+                true => "dcgan or mlp except for pix2pix",
+                false => "unet or resnet for pix2pix",
+            };
+            return off("network", &self.network, want);
+        }
+        if self.objective != Objective::Pix2pix
+            && (self.data_a.is_some() || self.pair != Pair::Left)
+        {
+            return off("objective", &self.objective, "pix2pix for data_a and pair");
+        }
         match self.objective {
+            Objective::Pix2pix => self.agree_on_pairs()?,
             Objective::Gan => {
                 if self.output == Output::Sigmoid {
                     return off("output", &self.output, "tanh or linear for a gan");
@@ -171,7 +232,7 @@ impl Config {
             return off("smooth", &self.smooth, "0 with a loss that has no labels (bce has)");
         }
         let plain = match self.objective {
-            Objective::Gan => Output::Tanh,
+            Objective::Gan | Objective::Pix2pix => Output::Tanh,
             Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
         };
         if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)

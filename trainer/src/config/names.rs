@@ -32,6 +32,8 @@ pub enum Objective {
     Autoencoder,
     /// [`crate::objective::vae`].
     Vae,
+    /// [`crate::objective::pix2pix`].
+    Pix2pix,
 }
 
 /// What an autoencoder has to undo, by name.
@@ -54,6 +56,10 @@ pub enum Network {
     Dcgan,
     /// [`models::mlp`].
     Mlp,
+    /// [`models::translate::unet`].
+    Unet,
+    /// [`models::translate::resnet`].
+    Resnet,
 }
 
 impl Network {
@@ -67,6 +73,10 @@ impl Network {
                 let [least, most] = models::mlp::SIZES;
                 ((least..=most).contains(&size), "8 to 64 for the network mlp")
             }
+            Network::Unet | Network::Resnet => (
+                models::translate::SIZES.contains(&size),
+                "32, 64, 128 or 256 for the networks unet and resnet",
+            ),
         };
         (!takes).then_some(want)
     }

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use runtime::op::Shape;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -13,7 +14,7 @@ use super::device::Device;
 use super::names::{
     Corruption, Drawing, Network, Objective, Output, Penalty, Precision, Rates, Upsample,
 };
-use crate::data::Crop;
+use crate::data::{Crop, Form, Pair};
 use crate::objective::augment::Augment;
 use crate::objective::loss::Loss;
 
@@ -25,14 +26,23 @@ pub struct Config {
     /// Folder, archive or arrays of images (docs/data.md); none: the built-in drawn faces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Folder, zip archive or IDX files of inputs with the names of the images in `data`, which are the
+    /// targets; for `pix2pix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_a: Option<PathBuf>,
+    /// Where the inputs of `pix2pix` come from without `data_a`: the `left` or `right` half of each
+    /// image, whose other half is the target (of drawn faces the line drawing), or made from the image:
+    /// `edges`, `gray`, `blur` or `mask` (without a square).
+    pub pair: Pair,
     /// Number of images to draw without `data`: enough that each is seen only a few times.
     pub drawn: usize,
     /// What is drawn: `faces` or `digits` (which have labels).
     pub draw: Drawing,
     /// What is trained: `gan` (a generator against a discriminator), `autoencoder` or `vae` (an
-    /// encoder and a decoder, which is the generator).
+    /// encoder and a decoder, which is the generator), `pix2pix` (a generator of images from images).
     pub objective: Objective,
-    /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers).
+    /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers); for `pix2pix` `unet`
+    /// (skip connections) or `resnet` (residual blocks), both with a discriminator of patches.
     pub network: Network,
     /// Condition both networks of a `gan` on the class of each image: one folder per class, or
     /// arrays with labels.
@@ -49,7 +59,8 @@ pub struct Config {
     /// Weight of a `vae`'s divergence from the prior: 1 is the bound on the likelihood; more gives
     /// smoother codes, less sharper images.
     pub kl: f64,
-    /// Side of the images in pixels: 16, 32, 64 or 128; dense networks take 8 to 64.
+    /// Side of the images in pixels: 16, 32, 64 or 128; dense networks take 8 to 64, translators 32,
+    /// 64, 128 or 256.
     pub size: usize,
     /// 1 (gray) or 3 (color).
     pub channels: usize,
@@ -64,8 +75,10 @@ pub struct Config {
     /// Batch norm in the discriminator, as in the paper. It couples the images of a batch, which
     /// rules out a gradient penalty.
     pub d_norm: bool,
-    /// Dropout rate of a dense discriminator.
+    /// Dropout rate of a dense discriminator, or of the first layers of a U-Net's decoder.
     pub dropout: f64,
+    /// Residual blocks of a `resnet`: 6 in the paper for 128 pixels, 9 for 256.
+    pub blocks: usize,
     /// How the generator doubles the size of a map: `transposed` (convolutions, as in the paper) or
     /// `resize` (repeated pixels, then a convolution, which avoids checkerboards; exported as the
     /// equivalent transposed convolution).
@@ -75,6 +88,8 @@ pub struct Config {
     pub output: Output,
     /// What the two networks minimize: `bce`, `hinge`, `rpgan` or `wasserstein`.
     pub loss: Loss,
+    /// Weight of the mean absolute error in the loss of a `pix2pix` generator: 100 in the paper.
+    pub l1: f64,
     /// Label smoothing for `bce`: the label of real images is 1 minus this; 0.1 in the papers that
     /// use it.
     pub smooth: f64,
@@ -172,6 +187,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             data: None,
+            data_a: None,
+            pair: Pair::Left,
             drawn: 20_000,
             draw: Drawing::Faces,
             objective: Objective::Gan,
@@ -190,9 +207,11 @@ impl Default for Config {
             g_norm: true,
             d_norm: true,
             dropout: 0.3,
+            blocks: 6,
             upsample: Upsample::Transposed,
             output: Output::Tanh,
             loss: Loss::Bce,
+            l1: 100.0,
             smooth: 0.0,
             penalty: Penalty::None,
             gamma: 1.0,
@@ -271,6 +290,15 @@ impl Config {
         }
     }
 
+    /// How a translator's generator differs from the paper's.
+    pub fn translator(&self) -> models::translate::Style {
+        models::translate::Style {
+            ngf: self.ngf,
+            upsample: self.style().upsample,
+            dropout: self.dropout as f32,
+        }
+    }
+
     /// The rates of the step after `images` images.
     pub fn rates(&self, images: u64) -> Rates {
         let done = match self.ramp {
@@ -306,6 +334,32 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         }
+    }
+
+    /// The form of the images.
+    pub fn form(&self) -> Form {
+        Form {
+            size: self.size as u32,
+            channels: self.channels,
+            crop: self.crop,
+            transpose: self.transpose,
+        }
+    }
+
+    /// The form of what a translator's images are made from.
+    pub fn input_form(&self) -> Form {
+        let channels = match (&self.data_a, &self.data, self.pair) {
+            (Some(_), _, _) => self.channels,
+            // The line drawings of drawn faces.
+            (None, None, Pair::Left | Pair::Right) => 1,
+            (None, _, pair) => pair.channels(self.channels),
+        };
+        Form { channels, ..self.form() }
+    }
+
+    /// The shape of what a translator's images are made from.
+    pub fn input_shape(&self) -> Shape {
+        Shape::new(self.input_form().planes(), self.size, self.size)
     }
 
     /// The shape of the images.

@@ -17,6 +17,8 @@ const AHEAD: usize = 2;
 pub struct Ready {
     /// The images one after the other, planes of values in [-1, 1].
     pub values: Vec<f32>,
+    /// What each image is to be made from, in the same form; empty if the data has no pairs.
+    pub inputs: Vec<f32>,
     /// Index into [`DataSet::labels`] for each image; empty if the data has no labels.
     pub labels: Vec<usize>,
 }
@@ -125,13 +127,20 @@ fn prepare(
     let mut order = Order::new(data.len(), seed);
     loop {
         let mut values = Vec::with_capacity(batch * data.form().values());
+        let mut inputs = Vec::new();
         let mut labels = Vec::new();
         let filled = (at..at + batch as u64).try_for_each(|i| {
             let i = order.image(i);
             labels.extend(data.label(i));
-            data.with(i, |pixels| values.extend(pixels.iter().map(|&v| scale[usize::from(v)])))
+            let add = |values: &mut Vec<f32>, pixels: &[u8]| {
+                values.extend(pixels.iter().map(|&v| scale[usize::from(v)]));
+            };
+            if data.input_form().is_some() {
+                data.with_input(i, |pixels| add(&mut inputs, pixels))?;
+            }
+            data.with(i, |pixels| add(&mut values, pixels))
         });
-        let ready = filled.map(|()| Ready { values, labels });
+        let ready = filled.map(|()| Ready { values, inputs, labels });
         if queue.send(ready).is_err() {
             return;
         }
@@ -216,7 +225,7 @@ mod tests {
         let data = Arc::new(DataSet::digits(30, 0, &form, 1));
         let mut batches = Batches::new(data.clone(), 7, 3, 0, 2);
         for _ in 0..9 {
-            let Ready { values, labels } = batches.next().unwrap();
+            let Ready { values, labels, .. } = batches.next().unwrap();
             assert_eq!(labels.len(), 7);
             for (image, label) in values.chunks_exact(64).zip(labels) {
                 let is = |i: &usize| {

@@ -49,6 +49,45 @@ pub(super) fn decode(bytes: &[u8], name: &str, form: &Form) -> Result<Box<[u8]>,
     .unwrap_or(Err(Reason::Panicked))
 }
 
+/// A half of an image that holds a pair side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Left = 0,
+    Right = 1,
+}
+
+/// Decodes a file that holds two square images side by side, and brings each of them to its form.
+///
+/// # Errors
+/// As [`decode`], and if the image is not twice as wide as high.
+pub(super) fn halves(
+    bytes: &[u8],
+    name: &str,
+    [left, right]: [&Form; 2],
+) -> Result<Vec<Box<[u8]>>, Reason> {
+    let format = format(bytes, name)?;
+    catch_unwind(AssertUnwindSafe(|| {
+        let (image, _room) = pixels(bytes, format)?;
+        let (width, height) = (image.width(), image.height());
+        if width % 2 == 1 {
+            return Err(Reason::OddWidth(width, height));
+        }
+        let half = width / 2;
+        // A pixel or two are what a resize to a round number leaves.
+        if half.abs_diff(height) > height / 50 {
+            return Err(Reason::NotAPair(width, height));
+        }
+        [(left, 0), (right, half)]
+            .map(|(form, x)| match form.crop.of(half, height) {
+                Some(_) => Ok(fit(image.crop_imm(x, 0, half, height), form)),
+                None => Err(Reason::Small(half, height, form.crop)),
+            })
+            .into_iter()
+            .collect()
+    }))
+    .unwrap_or(Err(Reason::Panicked))
+}
+
 /// Decodes a file as it is, and returns its format. The room is that of the image: keep it as long.
 ///
 /// # Errors

@@ -11,6 +11,9 @@ use super::crop::Crop;
 use super::foreign::Foreign;
 use super::formats::{FORMATS, MOST_BYTES};
 
+/// Names that are listed of those without a partner.
+const SHOWN: usize = 5;
+
 /// Why images cannot be read.
 #[derive(Debug)]
 pub enum DataError {
@@ -45,6 +48,18 @@ pub enum DataError {
     },
     /// A folder of class folders, and the first of them that is empty.
     EmptyClass(PathBuf, String),
+    /// Names of inputs without a target, and of targets without an input.
+    Unpaired {
+        /// The folder or archive of inputs, and the names of those without a target.
+        inputs: (PathBuf, Vec<String>),
+        /// The folder or archive of targets, and the names of those without an input.
+        targets: (PathBuf, Vec<String>),
+    },
+    /// A folder or archive of one half of pairs, and two names in it that differ in their extension
+    /// only.
+    Ambiguous(PathBuf, [String; 2]),
+    /// Arrays of images do not hold pairs side by side.
+    PairedArrays(PathBuf),
     /// All images are the same; their number.
     Identical(PathBuf, usize),
     /// A batch is larger than the data set.
@@ -92,6 +107,10 @@ pub enum Reason {
     Large,
     /// It is smaller than the crop: its width and height, and the crop.
     Small(u32, u32, Crop),
+    /// It should hold two images side by side and has an odd width: its width and height.
+    OddWidth(u32, u32),
+    /// It should hold two squares side by side and does not: its width and height.
+    NotAPair(u32, u32),
     /// The decoder panicked.
     Panicked,
     /// There is no such image: the number of images.
@@ -161,6 +180,35 @@ impl fmt::Display for DataError {
                 "{}: the class folder {class} is empty: fill it or remove it",
                 path.display()
             ),
+            DataError::Unpaired { inputs, targets } => {
+                write!(f, "inputs and targets are paired by name, without the extension")?;
+                let other = [(inputs, &targets.0), (targets, &inputs.0)];
+                for ((path, names), other) in other {
+                    if names.is_empty() {
+                        continue;
+                    }
+                    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+                    let more = names.len().saturating_sub(SHOWN);
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    let (path, other) = (path.display(), other.display());
+                    write!(
+                        f,
+                        "; only {path} has {shown}{more}: add them to {other} or remove them"
+                    )?;
+                }
+                Ok(())
+            }
+            DataError::Ambiguous(path, [a, b]) => write!(
+                f,
+                "{} holds {a} and {b}, which have the same name without the extension: remove one",
+                path.display()
+            ),
+            DataError::PairedArrays(path) => write!(
+                f,
+                "{}: pairs side by side are read from image files only: give the inputs by --data-a, \
+                 or have them made with --pair edges, gray, blur or mask",
+                path.display()
+            ),
             DataError::Identical(path, count) => write!(
                 f,
                 "{}: all {count} images are the same: there is nothing to learn from them",
@@ -189,6 +237,9 @@ impl std::error::Error for DataError {
             | DataError::Several(..)
             | DataError::NoImages { .. }
             | DataError::EmptyClass(..)
+            | DataError::Unpaired { .. }
+            | DataError::Ambiguous(..)
+            | DataError::PairedArrays(..)
             | DataError::Identical(..)
             | DataError::BatchTooLarge { .. }
             | DataError::Lost(_) => None,
@@ -221,6 +272,16 @@ impl fmt::Display for Reason {
             Reason::Small(width, height, crop) => {
                 write!(f, "{width} x {height}, too small for the crop {crop}")
             }
+            Reason::OddWidth(width, height) => write!(
+                f,
+                "{width} x {height} cannot hold two images side by side: the width is odd; crop it \
+                 by one column"
+            ),
+            Reason::NotAPair(width, height) => write!(
+                f,
+                "{width} x {height} does not hold two squares side by side: give the inputs with \
+                 --data-a, or let --pair edges, gray, blur or mask make them"
+            ),
             Reason::Absent(len) => write!(f, "there are only {len}"),
             Reason::Panicked => write!(f, "the decoder failed"),
         }

@@ -3,8 +3,8 @@
 //!
 //! In the order that an image passes through them: [`DataSet::open`] finds and decodes files,
 //! [`Order`] shuffles them, [`Batches`] prepares batches on worker threads ahead of the training
-//! step. [`drawn`] draws faces, so that a first run needs no download; [`sheet`] puts images side
-//! by side.
+//! step. Pairs of images are sets whose images have an input each ([`Open::pairs`]). [`drawn`] draws
+//! faces, so that a first run needs no download; [`sheet`] puts images side by side.
 
 mod archive;
 mod batches;
@@ -28,6 +28,8 @@ mod labels;
 mod numpy;
 mod open;
 mod order;
+mod pair;
+mod pairs;
 mod rng;
 mod room;
 mod set;
@@ -47,5 +49,6 @@ pub use form::Form;
 pub use formats::FORMATS;
 pub use open::Open;
 pub use order::Order;
+pub use pair::{Pair, UnknownPair};
 pub use rng::Rng;
 pub use set::{BUDGET, DataSet};

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use super::decode::decode;
 use super::digits;
 use super::drawn;
-use super::error::{DataError, Skipped};
+use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
 use super::labels::classes;
-use super::set::{BUDGET, DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};
+use super::set::{BUDGET, DataSet, Image, Input, Origin, SEED, digit_pixels, drawn_pixels, hash};
 use super::source::{Files, Found, find};
 use super::splits::{Split, split};
 use super::stack::Stack;
@@ -21,6 +21,9 @@ use super::tree::Entry;
 /// Largest number of values that a pixel of an array becomes for its images to be kept in memory:
 /// MNIST at 128 x 128 in color has 63.
 const ENLARGED: usize = 256;
+
+/// The pixels of a file's image, where they come from, and the input of a pair.
+pub(super) type Decoded = (Box<[u8]>, Origin, Option<Input>);
 
 /// How images are read or drawn.
 #[derive(Clone, Copy)]
@@ -50,20 +53,38 @@ impl<'a> Open<'a> {
     /// cannot be decoded are [`DataSet::skipped`].
     pub fn path(&self, path: &Path) -> Result<DataSet, DataError> {
         match find(path)? {
-            Found::Files(files) => self.files(files, path),
+            Found::Files(files) => {
+                let form = self.form;
+                self.files(files, path, |bytes, entry| {
+                    Ok((decode(bytes, &entry.name, form)?, Origin::File(entry.clone()), None))
+                })
+            }
             Found::Stack(stack) => self.stack(*stack, path),
         }
     }
 
-    fn files(&self, mut found: Files, path: &Path) -> Result<DataSet, DataError> {
+    /// The images of files. `decode` returns those of a file, where they can be read again, and the
+    /// input of a pair.
+    pub(super) fn files(
+        &self,
+        mut found: Files,
+        path: &Path,
+        decode: impl Fn(&[u8], &Entry) -> Result<Decoded, Reason> + Sync,
+    ) -> Result<DataSet, DataError> {
         let Open { form, workers, budget, progress } = *self;
         let entries = std::mem::take(&mut found.entries);
         let fit = budget / form.values().max(1);
         let (done, all) = (AtomicUsize::new(0), entries.len());
         let load = |(i, entry): (usize, Entry)| {
             let loaded = entry.read().and_then(|bytes| {
-                let pixels = decode(&bytes, &entry.name, form)?;
-                Ok((hash(SEED, &bytes), (i < fit).then_some(pixels)))
+                let (pixels, origin, mut input) = decode(&bytes, &entry)?;
+                if i >= fit
+                    && let Some(input) = &mut input
+                {
+                    input.pixels = None;
+                }
+                let (content, pixels) = (hash(SEED, &bytes), (i < fit).then_some(pixels));
+                Ok(Image { pixels, origin, label: None, content, input: input.map(Box::new) })
             });
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             (entry, loaded)
@@ -75,15 +96,10 @@ impl<'a> Open<'a> {
         let mut images = Vec::with_capacity(all);
         for (entry, loaded) in loaded {
             match loaded {
-                Ok((content, pixels)) => {
+                Ok(image) => {
                     fingerprint = hash(fingerprint, entry.name.as_bytes());
-                    fingerprint = hash(fingerprint, &content.to_le_bytes());
-                    images.push(Image {
-                        pixels,
-                        origin: Origin::File(entry),
-                        label: None,
-                        content,
-                    });
+                    fingerprint = hash(fingerprint, &image.content.to_le_bytes());
+                    images.push(image);
                 }
                 Err(reason) => found.skipped.push(Skipped { name: entry.name, reason }),
             }
@@ -92,8 +108,8 @@ impl<'a> Open<'a> {
             return Err(found.no_images(path));
         }
         let names = images.iter().map(|image| match &image.origin {
-            Origin::File(entry) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Digit(_) | Origin::Stack(..) => "",
+            Origin::File(entry) | Origin::Half(entry, _) => entry.name.as_str(),
+            Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) | Origin::Stack(..) => "",
         });
         let names: Vec<&str> = names.collect();
         let (labels, of) = classes(&names);
@@ -119,6 +135,7 @@ impl<'a> Open<'a> {
             fingerprint,
             description,
             notes: found.notes,
+            inputs: None,
         })
     }
 
@@ -138,6 +155,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Stack(stack.clone(), i),
                 label: stack.labels.get(i).map(|&label| label.into()),
                 content: hash(SEED, stack.raw(i)),
+                input: None,
             }
         };
         let images: Vec<Image> =
@@ -158,6 +176,7 @@ impl<'a> Open<'a> {
             fingerprint: hash(hash(SEED, &stack.pixels), &labels),
             description,
             notes,
+            inputs: None,
         })
     }
 
@@ -175,6 +194,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Drawn(face),
                 label: None,
                 content: hash(SEED, &face.to_le_bytes()),
+                input: None,
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -187,6 +207,7 @@ impl<'a> Open<'a> {
             fingerprint: hash(SEED, &numbers.concat()),
             description: format!("{count} drawn faces"),
             notes: Vec::new(),
+            inputs: None,
         }
     }
 
@@ -205,6 +226,7 @@ impl<'a> Open<'a> {
                 origin: Origin::Digit(digit),
                 label: Some((digit % 10) as usize),
                 content: hash(SEED, &digit.to_le_bytes()),
+                input: None,
             }
         };
         let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
@@ -217,6 +239,7 @@ impl<'a> Open<'a> {
             fingerprint: hash(hash(SEED, b"digits"), &numbers.concat()),
             description: format!("{count} drawn digits"),
             notes: Vec::new(),
+            inputs: None,
         }
     }
 }

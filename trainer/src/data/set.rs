@@ -5,11 +5,12 @@ use std::sync::Arc;
 use image::RgbImage;
 use quality::Pictures;
 
-use super::decode::decode;
+use super::decode::{Half, decode, halves};
 use super::digits;
 use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
+use super::pair::Pair;
 use super::stack::{PER_IMAGE, Stack};
 use super::tree::Entry;
 
@@ -27,6 +28,15 @@ pub struct DataSet {
     pub(super) fingerprint: u64,
     pub(super) description: String,
     pub(super) notes: Vec<String>,
+    pub(super) inputs: Option<Inputs>,
+}
+
+/// What each image of a set of pairs is to be made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs {
+    pub form: Form,
+    /// How it is made from the image itself; none: each image has its own.
+    pub made: Option<Pair>,
 }
 
 #[derive(Debug)]
@@ -38,6 +48,16 @@ pub(super) struct Image {
     /// Hash of the file's bytes, or of the seed that is drawn: it depends on neither name nor
     /// place.
     pub(super) content: u64,
+    /// What it is to be made from, in a set of pairs that are given.
+    pub(super) input: Option<Box<Input>>,
+}
+
+/// The input of a pair.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// As those of [`Image`].
+    pub(super) pixels: Option<Box<[u8]>>,
+    pub(super) origin: Origin,
 }
 
 const _: () = assert!(size_of::<Image>() as u64 <= PER_IMAGE);
@@ -47,8 +67,12 @@ pub(super) enum Origin {
     File(Entry),
     /// An image of an array, by number: the array's pixels are always in memory.
     Stack(Arc<Stack>, usize),
+    /// A half of a file's image, which holds a pair side by side.
+    Half(Entry, Half),
     /// A face, by seed.
     Drawn(u64),
+    /// The line drawing of a face, by seed.
+    Sketch(u64),
     /// A digit, by seed.
     Digit(u64),
 }
@@ -119,6 +143,7 @@ impl DataSet {
             fingerprint: hash(self.fingerprint, b"held out"),
             description: format!("held out of {}", self.description),
             notes: Vec::new(),
+            inputs: self.inputs,
         }
     }
 
@@ -160,8 +185,8 @@ impl DataSet {
     /// The name of image `i`, if it has one.
     pub fn name(&self, i: usize) -> Option<&str> {
         match &self.images.get(i)?.origin {
-            Origin::File(entry) => Some(&entry.name),
-            Origin::Stack(..) | Origin::Drawn(_) | Origin::Digit(_) => None,
+            Origin::File(entry) | Origin::Half(entry, _) => Some(&entry.name),
+            Origin::Stack(..) | Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) => None,
         }
     }
 
@@ -198,23 +223,36 @@ impl DataSet {
     /// [`DataError::Lost`]: the image is not in memory and its file is gone, or there is no image
     /// `i`.
     pub fn with<T>(&self, i: usize, use_: impl FnOnce(&[u8]) -> T) -> Result<T, DataError> {
-        let lost = |name: String, reason| DataError::Lost(Skipped { name, reason });
         let Some(image) = self.images.get(i) else {
-            return Err(lost(format!("image {i}"), Reason::Absent(self.len())));
+            let (name, reason) = (format!("image {i}"), Reason::Absent(self.len()));
+            return Err(DataError::Lost(Skipped { name, reason }));
         };
-        if let Some(pixels) = &image.pixels {
-            return Ok(use_(pixels));
+        loaded(image.pixels.as_deref(), &image.origin, &self.form, use_)
+    }
+
+    /// The form of what each image of a set of pairs is made from; none if it is no set of pairs.
+    pub fn input_form(&self) -> Option<&Form> {
+        self.inputs.as_ref().map(|inputs| &inputs.form)
+    }
+
+    /// Calls `use_` with what image `i` of a set of pairs is made from, as planes of bytes; with the
+    /// image itself if this is no set of pairs.
+    ///
+    /// # Errors
+    /// As [`DataSet::with`].
+    pub fn with_input<T>(&self, i: usize, use_: impl FnOnce(&[u8]) -> T) -> Result<T, DataError> {
+        let input = self.images.get(i).and_then(|image| image.input.as_deref());
+        match (&self.inputs, input) {
+            (Some(inputs), Some(input)) => {
+                loaded(input.pixels.as_deref(), &input.origin, &inputs.form, use_)
+            }
+            (Some(Inputs { form, made: Some(pair) }), None) => {
+                let content = self.images.get(i).map_or(0, |image| image.content);
+                let made = self.with(i, |target| pair.make(target, &self.form, form, content))?;
+                Ok(use_(&made))
+            }
+            (Some(Inputs { made: None, .. }) | None, _) => self.with(i, use_),
         }
-        let pixels = match &image.origin {
-            Origin::Stack(stack, number) => stack.image(*number, &self.form),
-            Origin::Drawn(seed) => drawn_pixels(*seed, &self.form),
-            Origin::Digit(seed) => digit_pixels(*seed, &self.form),
-            Origin::File(entry) => entry
-                .read()
-                .and_then(|bytes| decode(&bytes, &entry.name, &self.form))
-                .map_err(|reason| lost(entry.name.clone(), reason))?,
-        };
-        Ok(use_(&pixels))
     }
 
     /// Image `i` as a picture; a gray one has three equal channels.
@@ -222,15 +260,54 @@ impl DataSet {
     /// # Errors
     /// As [`DataSet::with`].
     pub fn picture(&self, i: usize) -> Result<RgbImage, DataError> {
-        let Form { size, .. } = self.form;
-        let (plane, last) = (self.form.pixels(), self.form.planes() - 1);
-        self.with(i, |pixels| {
-            RgbImage::from_fn(size, size, |x, y| {
-                let at = y as usize * size as usize + x as usize;
-                image::Rgb([0, 1, 2].map(|c: usize| pixels[c.min(last) * plane + at]))
-            })
-        })
+        self.with(i, |pixels| picture(pixels, &self.form))
     }
+
+    /// What image `i` of a set of pairs is made from, as a picture.
+    ///
+    /// # Errors
+    /// As [`DataSet::with`].
+    pub fn input_picture(&self, i: usize) -> Result<RgbImage, DataError> {
+        let form = self.input_form().copied().unwrap_or(self.form);
+        self.with_input(i, |pixels| picture(pixels, &form))
+    }
+}
+
+fn picture(pixels: &[u8], form: &Form) -> RgbImage {
+    let mut one = Pictures::new(form.size, form.planes());
+    one.push(pixels);
+    one.picture(0)
+}
+
+/// Calls `use_` with pixels in memory, or else with those of `origin`.
+fn loaded<T>(
+    pixels: Option<&[u8]>,
+    origin: &Origin,
+    form: &Form,
+    use_: impl FnOnce(&[u8]) -> T,
+) -> Result<T, DataError> {
+    if let Some(pixels) = pixels {
+        return Ok(use_(pixels));
+    }
+    let read = |entry: &Entry, decode: &dyn Fn(&[u8]) -> Result<Box<[u8]>, Reason>| {
+        let decoded = entry.read().and_then(|bytes| decode(&bytes));
+        decoded.map_err(|reason| DataError::Lost(Skipped { name: entry.name.clone(), reason }))
+    };
+    let pixels = match origin {
+        Origin::Stack(stack, number) => stack.image(*number, form),
+        Origin::Drawn(seed) => drawn_pixels(*seed, form),
+        Origin::Sketch(seed) => sketch_pixels(*seed, form),
+        Origin::Digit(seed) => digit_pixels(*seed, form),
+        Origin::File(entry) => read(entry, &|bytes| decode(bytes, &entry.name, form))?,
+        Origin::Half(entry, half) => read(entry, &|bytes| {
+            Ok(halves(bytes, &entry.name, [form; 2])?.swap_remove(*half as usize))
+        })?,
+    };
+    Ok(use_(&pixels))
+}
+
+pub(super) fn sketch_pixels(seed: u64, form: &Form) -> Box<[u8]> {
+    form.planar(drawn::sketch(seed, form.size).as_raw(), 1)
 }
 
 pub(super) fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use models::dcgan::{self, Unsupported};
-use models::{Sequential, autoencoder, conditional, mlp};
+use models::{Sequential, autoencoder, conditional, mlp, translate};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -50,11 +50,17 @@ fn seed(cfg: &Config, stream: Stream) -> u64 {
 fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
     let (shape, seed) = (&cfg.shape(), seed(cfg, Stream::Generator));
     let nz = cfg.nz + cfg.labels.len();
+    let inputs = cfg.input_form().planes();
     let generator = match (cfg.network, cfg.objective) {
         (Network::Dcgan, _) => dcgan::generator_as(cfg.style(), shape, nz, cfg.ngf, seed, device),
         (Network::Mlp, Objective::Gan) => mlp::generator(shape, nz, cfg.ngf, seed, device),
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::decoder(shape, &cfg.hidden, nz, seed, device)
+        }
+        (Network::Mlp, Objective::Pix2pix) => unreachable!("settings without one are refused"),
+        (Network::Unet, _) => translate::unet(shape, inputs, &cfg.translator(), seed, device),
+        (Network::Resnet, _) => {
+            translate::resnet(shape, inputs, &cfg.translator(), cfg.blocks, seed, device)
         }
     }?;
     Ok(conditional::scale_label_weights(generator, cfg.labels.len()))
@@ -68,7 +74,7 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
     }
     let labels = cfg.labels.len();
     let values = match cfg.objective {
-        Objective::Gan => 1,
+        Objective::Gan | Objective::Pix2pix => 1,
         Objective::Autoencoder => cfg.nz,
         Objective::Vae => 2 * cfg.nz,
     };
@@ -84,6 +90,11 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::encoder(shape, &cfg.hidden, values, seed, device)
         }
+        (Network::Mlp, Objective::Pix2pix) => unreachable!("settings without one are refused"),
+        (Network::Unet | Network::Resnet, _) => {
+            let inputs = cfg.input_form().planes();
+            translate::patch_discriminator(shape, inputs, cfg.ndf, cfg.d_norm, seed, device)
+        }
     }
 }
 
@@ -93,7 +104,7 @@ fn sampled(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
     let generator = generator(cfg, device)?;
     Ok(match cfg.objective {
         // A variational autoencoder's codes are such latents.
-        Objective::Gan | Objective::Vae => generator,
+        Objective::Gan | Objective::Vae | Objective::Pix2pix => generator,
         Objective::Autoencoder => autoencoder::generator(generator, cfg.nz, device),
     })
 }
@@ -112,7 +123,8 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
         sampled(cfg, device).expect("a network of these settings exists").load_record(record);
     match cfg.objective {
         Objective::Gan => {}
-        Objective::Autoencoder | Objective::Vae => return copy.valid(),
+        // The norms of a translator have no statistics of the training images.
+        Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => return copy.valid(),
     }
     let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
     let batches: Vec<_> =

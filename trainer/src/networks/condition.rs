@@ -24,7 +24,9 @@ impl Condition {
     /// Images with their classes, as the discriminator takes them.
     pub fn beside(&self, x: Tensor<4>) -> Tensor<4> {
         match self.network {
-            Network::Dcgan => conditional::planes(x, self.classes.clone()),
+            Network::Dcgan | Network::Unet | Network::Resnet => {
+                conditional::planes(x, self.classes.clone())
+            }
             Network::Mlp => conditional::values(x, self.classes.clone()),
         }
     }

@@ -51,7 +51,16 @@ fn layer(average: Layer, net: &Layer, decay: f64) -> Layer {
             a.running_var = RunningState::new(n.running_var.value_sync().inner());
             Layer::BatchNorm(a)
         }
+        (Layer::InstanceNorm(mut a), Layer::InstanceNorm(n)) => {
+            a.gamma = a.gamma.zip(n.gamma.as_ref()).map(|(a, n)| mix(a, n, decay));
+            a.beta = a.beta.zip(n.beta.as_ref()).map(|(a, n)| mix(a, n, decay));
+            Layer::InstanceNorm(a)
+        }
         (Layer::Activation(a), Layer::Activation(_)) => Layer::Activation(a),
+        (Layer::Dropout(a), Layer::Dropout(_)) => Layer::Dropout(a),
+        (Layer::ReflectPad(a), Layer::ReflectPad(_)) => Layer::ReflectPad(a),
+        (Layer::Add(a), Layer::Add(_)) => Layer::Add(a),
+        (Layer::Concat(a), Layer::Concat(_)) => Layer::Concat(a),
         (average, net) => unreachable!("an average of another network: {average:?}, {net:?}"),
     }
 }

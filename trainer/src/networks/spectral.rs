@@ -69,7 +69,13 @@ fn kernels(net: &Sequential) -> impl Iterator<Item = Tensor<4>> {
         Layer::Conv(l) => Some(l.weight.val()),
         Layer::ConvTranspose(l) => Some(l.weight.val()),
         Layer::ResizeConv(l) => Some(l.weight.val()),
-        Layer::BatchNorm(_) | Layer::Activation(_) | Layer::Dropout(_) => None,
+        Layer::BatchNorm(_)
+        | Layer::InstanceNorm(_)
+        | Layer::Activation(_)
+        | Layer::ReflectPad(_)
+        | Layer::Add(_)
+        | Layer::Concat(_)
+        | Layer::Dropout(_) => None,
     })
 }
 

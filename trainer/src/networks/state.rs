@@ -5,7 +5,7 @@ use models::Sequential;
 
 use super::adam::Decay;
 use super::spectral::Spectral;
-use crate::config::{Config, Network, Rates};
+use crate::config::{Config, Network, Objective, Rates};
 
 /// Networks, optimizers and progress of a run.
 pub struct State {
@@ -48,10 +48,16 @@ impl State {
     pub fn largest_batch(&self, cfg: &Config) -> Option<usize> {
         let limit = cfg.device.largest()?;
         let labels = cfg.labels.len();
-        let latent = [cfg.nz + labels, 1];
+        let latent = match cfg.objective {
+            Objective::Pix2pix => [cfg.input_form().planes(), cfg.size],
+            Objective::Gan | Objective::Autoencoder | Objective::Vae => [cfg.nz + labels, 1],
+        };
         let seen = match (cfg.network, labels) {
             (Network::Mlp, 1..) => [cfg.channels * cfg.size * cfg.size + labels, 1],
             (Network::Dcgan, _) | (Network::Mlp, 0) => [cfg.channels + labels, cfg.size],
+            (Network::Unet | Network::Resnet, _) => {
+                [cfg.input_form().planes() + cfg.channels, cfg.size]
+            }
         };
         let image = self.g.largest_map(latent).max(self.d.largest_map(seen));
         Some((limit / (image * size_of::<f32>()) as u64) as usize)

@@ -60,6 +60,8 @@ impl Chart {
 pub struct Batch {
     /// `[n, c, h, w]` in [-1, 1].
     pub images: Tensor<4>,
+    /// What each image is to be made from, `[n, c', h, w]` in [-1, 1], if the data has pairs.
+    pub inputs: Option<Tensor<4>>,
     /// The class of each image; empty if the data has none.
     pub labels: Vec<usize>,
 }
@@ -67,11 +69,14 @@ pub struct Batch {
 impl Batch {
     /// Moves images to a device.
     pub fn new(ready: Ready, cfg: &Config, device: &Device) -> Batch {
-        let Ready { values, labels } = ready;
-        let one = cfg.channels * cfg.size * cfg.size;
-        let shape = [values.len() / one, cfg.channels, cfg.size, cfg.size];
-        let data = TensorData::new(values, shape);
-        Batch { images: Tensor::from_data(data, device), labels }
+        let Ready { values, inputs, labels } = ready;
+        let move_ = |values: Vec<f32>, channels: usize| {
+            let one = channels * cfg.size * cfg.size;
+            let shape = [values.len() / one, channels, cfg.size, cfg.size];
+            Tensor::from_data(TensorData::new(values, shape), device)
+        };
+        let inputs = (!inputs.is_empty()).then(|| move_(inputs, cfg.input_form().planes()));
+        Batch { images: move_(values, cfg.channels), inputs, labels }
     }
 }
 

@@ -10,6 +10,7 @@ mod gpu;
 pub mod loss;
 pub mod metric;
 pub mod picture;
+pub mod pix2pix;
 pub mod vae;
 
 use burn::tensor::{Device, Tensor};
@@ -28,6 +29,7 @@ pub fn metrics(cfg: &Config) -> &'static [Metric] {
         (Objective::Gan, Penalty::R1 | Penalty::R2 | Penalty::R1r2) => gan::PENALIZED,
         (Objective::Autoencoder, _) => autoencoder::METRICS,
         (Objective::Vae, _) => vae::METRICS,
+        (Objective::Pix2pix, _) => pix2pix::METRICS,
     }
 }
 
@@ -39,6 +41,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
         Objective::Gan => gan::step(state, batch, cfg, device),
         Objective::Autoencoder => autoencoder::step(state, batch, cfg, device),
         Objective::Vae => vae::step(state, batch, cfg, device),
+        Objective::Pix2pix => pix2pix::step(state, batch, cfg),
     }
 }
 
@@ -57,6 +60,7 @@ pub fn pictures(
         Objective::Gan => Ok(Vec::new()),
         Objective::Autoencoder => autoencoder::pictures(state, cfg, data, device),
         Objective::Vae => vae::pictures(state, cfg, data, device),
+        Objective::Pix2pix => pix2pix::pictures(state, cfg, data[1], device),
     }
 }
 
@@ -74,5 +78,6 @@ pub fn measure(
         Objective::Gan => Ok(Vec::new()),
         Objective::Autoencoder => autoencoder::measure(state, cfg, data, device),
         Objective::Vae => vae::measure(state, cfg, data, device),
+        Objective::Pix2pix => pix2pix::measure(state, cfg, data, device),
     }
 }

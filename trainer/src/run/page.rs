@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::curves;
 use super::folder::Run;
-use crate::config::Config;
+use crate::config::{Config, Objective};
 use crate::file::{self, WriteError};
 use crate::objective;
 
@@ -58,7 +58,7 @@ fn page(run: &Run, cfg: &Config) -> Result<String, WriteError> {
             last.images, last.epoch, last.images_per_s
         );
     }
-    let frames = grids(run);
+    let frames = grids(run, cfg);
     if !frames.is_empty() {
         let last = frames.len() - 1;
         let _ = writeln!(
@@ -95,21 +95,27 @@ fn section(page: &mut String, title: &str, body: String) {
     }
 }
 
-/// The grids of the run over time, with their captions.
-fn grids(run: &Run) -> Vec<(String, PathBuf)> {
+/// The grids of the run over time, with their captions; for a translator its rows of pairs.
+fn grids(run: &Run, cfg: &Config) -> Vec<(String, PathBuf)> {
+    let [of_images, of_epoch] = match cfg.objective {
+        Objective::Pix2pix => ["translated-", "translated_epoch_"],
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => {
+            ["fakes-", "fake_images_epoch_"]
+        }
+    };
     let entries = fs::read_dir(run.root()).into_iter().flatten().flatten();
     let mut all: Vec<(u64, String, PathBuf)> = entries
         .filter_map(|entry| {
             let name = entry.file_name().to_str()?.strip_suffix(".png")?.to_owned();
             let (at, label) = match name.as_str() {
                 "fakes_init" => (0, "before the first step".to_string()),
-                name => match name.strip_prefix("fake_images_epoch_") {
+                name => match name.strip_prefix(of_epoch) {
                     Some(epoch) => {
                         let epoch = epoch.parse().ok()?;
                         (epoch, format!("epoch {epoch}"))
                     }
                     None => {
-                        let images = name.strip_prefix("fakes-")?.parse().ok()?;
+                        let images = name.strip_prefix(of_images)?.parse().ok()?;
                         (images, format!("{images} images"))
                     }
                 },
@@ -279,9 +285,13 @@ mod tests {
         for i in 1..=95 {
             fs::write(run.picture(&format!("fakes-{:09}", i * 1000)), "").unwrap();
         }
-        let all = grids(&run);
+        let all = grids(&run, &Config::default());
         assert!(all.len() <= FRAMES && all.len() > FRAMES / 2, "{}", all.len());
         assert_eq!(all.last().unwrap().0, "95000 images");
+        let translator = Config::new(Some("pix2pix"), &toml::Table::new()).unwrap();
+        fs::write(run.picture("translated-000000700"), "").unwrap();
+        let all = grids(&run, &translator);
+        assert_eq!(all.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>(), ["700 images"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::config::{Config, Objective};
 use crate::data::{DataError, DataSet, sheet};
 use crate::file::{self, WriteError};
 use crate::networks::{Condition, State, finished, noise, signed};
-use crate::objective::{self, Metric};
+use crate::objective::{self, Metric, pix2pix};
 
 /// Side of the grid, in pictures.
 const GRID: usize = 8;
@@ -50,7 +50,7 @@ impl Show<'_> {
         let count = (GRID * GRID).min(self.data.len());
         let reals: Vec<_> = (0..count).map(|i| self.data.picture(i)).collect::<Result<_, _>>()?;
         self.log.check(sheet::write_sheet(&self.run.picture("reals"), &reals, GRID));
-        let (fakes, columns) = (self.grid(fresh), self.columns());
+        let (fakes, columns) = (self.grid(fresh)?, self.columns());
         self.log.check(sheet::write_sheet(&self.run.picture("fakes_init"), &fakes, columns));
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Show<'_> {
     pub fn samples(&self, state: &State, record: &mut Record<'_>) -> Result<(), DataError> {
         let tag = format!("-{:09}", state.images);
         let path = self.run.picture(&format!("fakes{tag}"));
-        let (grid, columns) = (self.grid(state), self.columns());
+        let (grid, columns) = (self.grid(state)?, self.columns());
         if self.log.check(sheet::write_sheet(&path, &grid, columns))
             && let Ok(png) = fs::read(&path)
         {
@@ -78,7 +78,7 @@ impl Show<'_> {
     /// # Errors
     /// [`DataError`] if an image cannot be read any more.
     pub fn epoch(&self, state: &State, epoch: u64) -> Result<(), DataError> {
-        let (fakes, columns) = (self.fakes(state), self.columns());
+        let (fakes, columns) = (self.fakes(state)?, self.columns());
         let path = self.run.picture(&format!("fake_images_epoch_{epoch:04}"));
         self.log.check(sheet::write_sheet(&path, &sheet::pictures(fakes.clone()), columns));
         if self.cfg.objective == Objective::Gan {
@@ -108,8 +108,8 @@ impl Show<'_> {
 
     /// What the objective shows: reconstructions, codes.
     fn objective(&self, state: &State, tag: &str) -> Result<(), DataError> {
-        let unseen = self.held.filter(|held| !held.is_empty()).unwrap_or(self.data);
-        let pictures = objective::pictures(state, self.cfg, [self.data, unseen], self.device);
+        let data = [self.data, self.unseen()];
+        let pictures = objective::pictures(state, self.cfg, data, self.device);
         for picture in pictures? {
             let path = self.run.picture(&format!("{}{tag}", picture.name));
             self.log.check(sheet::write_png(&path, &picture.image.into()));
@@ -122,21 +122,30 @@ impl Show<'_> {
         Ok(())
     }
 
+    /// Held-out images, or training images if there are none.
+    fn unseen(&self) -> &DataSet {
+        self.held.filter(|held| !held.is_empty()).unwrap_or(self.data)
+    }
+
     /// Seeds 0 to 63, or ten of each class: the same latents at every interval, and the same as
-    /// `runtime`'s.
-    fn grid(&self, state: &State) -> Vec<RgbImage> {
-        sheet::pictures(self.fakes(state))
+    /// `runtime`'s. Of a translator: translations of 64 unseen images.
+    fn grid(&self, state: &State) -> Result<Vec<RgbImage>, DataError> {
+        Ok(sheet::pictures(self.fakes(state)?))
     }
 
     /// The grid as images `[n, c, h, w]` in [-1, 1].
-    fn fakes(&self, state: &State) -> Tensor<4> {
+    fn fakes(&self, state: &State) -> Result<Tensor<4>, DataError> {
+        if self.cfg.objective == Objective::Pix2pix {
+            let which = self.unseen().evenly(GRID * GRID);
+            return pix2pix::translations(state, self.cfg, self.unseen(), &which, self.device);
+        }
         let g = finished(&state.ema, self.cfg, STATISTICS, self.device);
         let device = &self.device.clone().inner();
         let z = match self.cfg.labels.len() {
             0 => noise::seeds(0, GRID * GRID, self.cfg.nz, 0, device),
             labels => noise::rows(EACH, self.cfg.nz, labels, device),
         };
-        signed(g.forward(z), self.cfg)
+        Ok(signed(g.forward(z), self.cfg))
     }
 
     /// Columns of the grid.

@@ -4,7 +4,7 @@ use models::{Layer, Sequential};
 use serde::{Deserialize, Serialize};
 
 use super::stats::Row;
-use crate::config::{Config, Penalty};
+use crate::config::{Config, Objective, Penalty};
 use crate::networks::State;
 use crate::objective::loss::Loss;
 
@@ -66,12 +66,13 @@ impl Verdict {
         let mut tries = Vec::new();
         let mut when = |on: bool, text: &'static str| tries.extend(on.then_some(text));
         let penalized = cfg.penalty != Penalty::None;
+        let plain = cfg.objective == Objective::Gan;
         match self {
             Verdict::DTooStrong => {
                 when(penalized, "a larger gamma");
                 when(cfg.loss == Loss::Bce && cfg.smooth == 0.0, "smooth=0.1");
                 when(true, "a smaller ndf or lr_d");
-                when(cfg.instance_noise == 0.0, "instance_noise=0.1 with a ramp");
+                when(plain && cfg.instance_noise == 0.0, "instance_noise=0.1 with a ramp");
             }
             Verdict::DGuesses => {
                 when(penalized, "a smaller gamma");
@@ -158,7 +159,16 @@ fn bad(net: &Sequential) -> Option<String> {
             Layer::ConvTranspose(l) => ("transposed conv", parts(&l.weight, l.bias.as_ref())),
             Layer::ResizeConv(l) => ("resize conv", parts(&l.weight, l.bias.as_ref())),
             Layer::BatchNorm(l) => ("batch norm", parts(&l.gamma, Some(&l.beta))),
-            Layer::Activation(_) | Layer::Dropout(_) => continue,
+            Layer::InstanceNorm(l) => {
+                let vectors = [("scale", &l.gamma), ("shift", &l.beta)];
+                let vectors = vectors.into_iter().filter_map(|(name, v)| Some((name, v.as_ref()?)));
+                ("instance norm", vectors.map(|(name, v)| (name, total(v))).collect())
+            }
+            Layer::Activation(_)
+            | Layer::ReflectPad(_)
+            | Layer::Add(_)
+            | Layer::Concat(_)
+            | Layer::Dropout(_) => continue,
         };
         for (name, sum) in sums {
             if !sum.is_finite() {
@@ -175,11 +185,15 @@ fn parts<const D: usize>(
     weight: &burn::module::Param<burn::tensor::Tensor<D>>,
     bias: Option<&burn::module::Param<burn::tensor::Tensor<1>>>,
 ) -> Vec<(&'static str, f32)> {
-    let mut sums = vec![("weight", weight.val().inner().abs().sum().into_scalar())];
+    let mut sums = vec![("weight", total(weight))];
     if let Some(bias) = bias {
-        sums.push(("bias", bias.val().inner().abs().sum().into_scalar()));
+        sums.push(("bias", total(bias)));
     }
     sums
+}
+
+fn total<const D: usize>(values: &burn::module::Param<burn::tensor::Tensor<D>>) -> f32 {
+    values.val().inner().abs().sum().into_scalar()
 }
 
 #[cfg(test)]

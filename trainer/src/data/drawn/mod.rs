@@ -19,7 +19,7 @@ mod scene;
 mod tone;
 mod traits;
 
-use image::RgbImage;
+use image::{GrayImage, Luma, RgbImage};
 
 use self::pen::Pen;
 use self::person::Person;
@@ -48,12 +48,29 @@ pub fn face(seed: u64, size: u32) -> RgbImage {
     pen.picture(by)
 }
 
+/// The line drawing of a seed's face: outlines in black on white, without the background.
+pub fn sketch(seed: u64, size: u32) -> GrayImage {
+    let by = DRAWN.div_ceil(size.max(1)).clamp(1, 16);
+    let Some(mut pen) = Pen::sketch(size.min(MOST) * by) else {
+        return GrayImage::new(size, size);
+    };
+    figure(&Person::new(&mut Rng::new(seed, 0)), &mut pen);
+    let lines = pen.picture(by);
+    GrayImage::from_fn(lines.width(), lines.height(), |x, y| Luma([lines.get_pixel(x, y)[0]]))
+}
+
 fn draw(p: &Person, rng: &mut Rng, pen: &mut Pen) {
+    pen.place(0.0, (0.0, 0.0), (0.0, 0.0));
+    scene::wall(p, rng, pen);
+    figure(p, pen);
+    scene::light(p, rng, pen);
+}
+
+/// The person, without background and light.
+fn figure(p: &Person, pen: &mut Pen) {
     let body = |pen: &mut Pen| pen.place(0.0, (0.0, 0.0), (0.0, 0.0));
     // Heads turn about the neck.
     let head = |pen: &mut Pen| pen.place(p.tilt, (0.0, 30.0), (0.0, 0.0));
-    body(pen);
-    scene::wall(p, rng, pen);
     head(pen);
     hat::back(p, pen);
     hair::back(p, pen);
@@ -75,7 +92,6 @@ fn draw(p: &Person, rng: &mut Rng, pen: &mut Pen) {
     glasses::glasses(p, pen);
     hat::front(p, pen);
     body(pen);
-    scene::light(p, rng, pen);
 }
 
 #[cfg(test)]
@@ -152,9 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn a_sketch_has_the_lines_of_its_face() {
+        use quality::edges;
+        let (size, side) = (64, 64);
+        let of = |seed| {
+            let face = image::DynamicImage::ImageRgb8(face(seed, size)).into_luma8();
+            let lines: Vec<bool> = sketch(seed, size).iter().map(|&v| v < 128).collect();
+            (edges::canny(&face, side), lines)
+        };
+        let all: Vec<_> = (0..20).map(of).collect();
+        let (mut own, mut other) = (0.0, 0.0);
+        for (i, (edges, lines)) in all.iter().enumerate() {
+            let black = lines.iter().filter(|&&line| line).count();
+            assert!((100..1_500).contains(&black), "{black} pixels of lines in the face {i}");
+            own += edges::distance(lines, edges, side);
+            other += edges::distance(lines, &all[(i + 1) % all.len()].0, side);
+        }
+        assert!(1.5 * own < other, "{own} to the own face, {other} to others");
+    }
+
+    #[test]
     fn sizes_at_the_edge() {
         for size in [0, 1, 2, 7, 1000] {
             assert_eq!(face(3, size).dimensions(), (size, size));
+            assert_eq!(sketch(3, size).dimensions(), (size, size));
         }
     }
 }

@@ -5,14 +5,19 @@
 
 use image::{Rgb, RgbImage};
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, PathBuilder,
-    Pixmap, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path,
+    PathBuilder, Pixmap, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
 use super::tone::Tone;
 
 /// How much of the coordinates the picture spans.
 const SPAN: f32 = 86.0;
+
+/// Width of the lines of a sketch.
+const SKETCHED: f32 = 1.5;
+/// Alpha from which something is drawn in a sketch; less is shading.
+const SOLID: f32 = 0.9;
 
 /// How far down the picture y = 0 lies, so that there is room for hats.
 const MIDDLE: f32 = 0.515;
@@ -164,6 +169,14 @@ impl From<Color> for Ink {
 }
 
 impl Ink {
+    /// Whether it hides what is below it.
+    fn is_solid(&self) -> bool {
+        match self {
+            Ink::Flat(color) => color.alpha() >= SOLID,
+            Ink::Linear(_, a, _, b) | Ink::Radial(_, _, a, b) => a.alpha().min(b.alpha()) >= SOLID,
+        }
+    }
+
     fn paint(self) -> Paint<'static> {
         let at = |(x, y)| Point::from_xy(x, y);
         let stops = |a, b| vec![GradientStop::new(0.0, a), GradientStop::new(1.0, b)];
@@ -191,6 +204,8 @@ pub(super) struct Pen {
     whole: Transform,
     at: Transform,
     clip: Option<Mask>,
+    /// Whether it draws outlines in black on white instead of surfaces.
+    sketch: bool,
 }
 
 impl Pen {
@@ -199,7 +214,15 @@ impl Pen {
         let scale = side as f32 / SPAN;
         let whole =
             Transform::from_row(scale, 0.0, 0.0, scale, side as f32 / 2.0, side as f32 * MIDDLE);
-        Some(Pen { pixmap: Pixmap::new(side, side)?, whole, at: whole, clip: None })
+        let pixmap = Pixmap::new(side, side)?;
+        Some(Pen { pixmap, whole, at: whole, clip: None, sketch: false })
+    }
+
+    /// A white canvas on which only outlines are drawn: shapes without color and shading.
+    pub fn sketch(side: u32) -> Option<Pen> {
+        let mut pen = Pen::new(side)?;
+        pen.pixmap.fill(Color::WHITE);
+        Some(Pen { sketch: true, ..pen })
     }
 
     /// Draws from here on turned by `degrees` about a point and moved.
@@ -235,9 +258,16 @@ impl Pen {
     }
 
     fn fill_by(&mut self, shape: Shape, ink: Ink, rule: FillRule) {
+        if self.sketch && !ink.is_solid() {
+            return;
+        }
+        let ink = if self.sketch { Ink::Flat(Color::WHITE) } else { ink };
         if let Some(path) = shape.path.finish() {
             let paint = ink.paint();
             self.pixmap.fill_path(&path, &paint, rule, self.at, self.clip.as_ref());
+            if self.sketch {
+                self.stroke(&path, SKETCHED, Ink::Flat(Color::BLACK));
+            }
         }
     }
 
@@ -247,16 +277,25 @@ impl Pen {
     }
 
     fn line_by(&mut self, shape: Shape, width: f32, ink: Ink) {
+        let (width, ink) = match self.sketch {
+            true if !ink.is_solid() => return,
+            true => (SKETCHED, Ink::Flat(Color::BLACK)),
+            false => (width, ink),
+        };
         if let Some(path) = shape.path.finish() {
-            let stroke = Stroke {
-                width,
-                line_cap: LineCap::Round,
-                line_join: LineJoin::Round,
-                ..Stroke::default()
-            };
-            let paint = ink.paint();
-            self.pixmap.stroke_path(&path, &paint, &stroke, self.at, self.clip.as_ref());
+            self.stroke(&path, width, ink);
         }
+    }
+
+    fn stroke(&mut self, path: &Path, width: f32, ink: Ink) {
+        let stroke = Stroke {
+            width,
+            line_cap: LineCap::Round,
+            line_join: LineJoin::Round,
+            ..Stroke::default()
+        };
+        let paint = ink.paint();
+        self.pixmap.stroke_path(path, &paint, &stroke, self.at, self.clip.as_ref());
     }
 
     /// The picture, every `by` x `by` pixels averaged into one.
