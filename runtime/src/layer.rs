@@ -4,7 +4,7 @@ use crate::layout::{Layout, padded, stored};
 use crate::op::{Activation, Op, Shape};
 
 /// Most layers of a model: a model stores that many in place, without an allocator.
-pub const LAYERS: usize = 48;
+pub const LAYERS: usize = 64;
 
 /// What a model makes its picture from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

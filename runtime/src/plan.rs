@@ -10,6 +10,7 @@ use core::ops::Range;
 
 use crate::layer::{Input, Layer, Place, Source, Weights};
 use crate::limits::{Exceeded, Limit, Limits};
+use crate::op::Op;
 use crate::simd;
 
 /// Length of a layer's scratch in values (`f32`), or in bytes for an int8 layer. The kernels call
@@ -113,7 +114,9 @@ pub fn arena_len(layers: &[Layer<'_>], input: Input, threads: usize) -> usize {
 }
 
 /// Multiply-adds that writing one value counts as: about as long as an activation takes.
-const WRITE: u64 = 8;
+const WRITE: u64 = 32;
+/// Convolutions compute that many channels at a time: fewer take as long.
+const LANES: u64 = 8;
 
 /// Checks the memory and time that layers take to make an image with one thread.
 ///
@@ -125,6 +128,13 @@ pub fn check(layers: &[Layer<'_>], input: Input, limits: &Limits) -> Result<(), 
     limits.check(Limit::Pixels, layers.last().map_or(0, |l| l.output.plane() as u64))?;
     let work = layers.iter().fold(0u64, |sum, layer| {
         let own = layer.op.multiply_adds(layer.input, layer.output);
+        let own = match layer.op {
+            Op::Conv { .. } | Op::ReflectConv { .. } | Op::ConvTranspose { .. } => {
+                let channels = (layer.output.c as u64).max(1);
+                (own / channels).saturating_mul(channels.next_multiple_of(LANES))
+            }
+            _ => own,
+        };
         sum.saturating_add(own).saturating_add(WRITE * layer.output.values() as u64)
     });
     limits.check(Limit::MultiplyAdds, work)

@@ -11,9 +11,9 @@ pub struct Args {
     /// Allow a model to ask for more, or for less, such as arena=2G; may be repeated
     ///
     /// file: bytes of a file [512M].
-    /// layers: layers of a model [48].
+    /// layers: layers of a model [64].
     /// arena: bytes of memory for activations, all threads together [512M].
-    /// multiply-adds: for one face; each value that a layer writes counts as 8 more [16G].
+    /// multiply-adds: for one picture, and 32 for each value that a layer writes [64G].
     /// pixels: pixels of a picture, enlarged or in a grid [128M].
     /// constants: bytes of weights made from an ONNX file [1G].
     /// expansion: the same for each byte of the file, above a first MiB [16].

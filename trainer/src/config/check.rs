@@ -42,7 +42,7 @@ impl Config {
             ("nz", self.nz, 4_096, "at most 4096"),
             ("ngf", self.ngf, 1_024, "at most 1024"),
             ("ndf", self.ndf, 1_024, "at most 1024"),
-            ("blocks", self.blocks, 7, "at most 7: an exported model has at most 48 layers"),
+            ("blocks", self.blocks, 9, "at most 9: an exported model has at most 64 layers"),
             ("workers", self.workers, 1_024, "at most 1024"),
             ("d_steps", self.d_steps as usize, 100, "at most 100"),
             ("drawn", self.drawn, 10_000_000, "at most 10000000"),
