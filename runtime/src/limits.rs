@@ -16,7 +16,7 @@ pub enum Limit {
     Layers,
     /// Bytes of the arena, for all threads together.
     Arena,
-    /// Multiply-adds for one face. Each value that a layer writes counts as 8 more, so that layers
+    /// Multiply-adds for one face. Each value that a layer writes counts as 32 more, so that layers
     /// without multiplications count too.
     MultiplyAdds,
     /// Pixels of a picture.

@@ -112,7 +112,7 @@ fn all_make_the_same_pictures() {
             check(name, "written", &graph, &again.to_record().unwrap(), case.label, 1);
         }
     }
-    assert_eq!(cases.len(), 79);
+    assert_eq!(cases.len(), 84);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use onnx_protobuf::GraphProto;
 
-use super::chain::Chain;
+use super::chain::{Chain, Label};
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{Constant, Values};
@@ -99,17 +99,30 @@ impl Chain<'_> {
 
     /// Joins the data and the label.
     pub fn join_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        if self.label.as_ref().is_none_or(|l| l.met) {
-            return Err(node.fail("uses the label a second time, which is not supported"));
+        let Some(Label { classes, met, .. }) = self.label else {
+            return Err(node.fail("uses a label that is no input"));
+        };
+        let latent = self.graph.latent();
+        if latent == 0 {
+            return Err(node.fail("joins a picture and a label, which is not supported"));
         }
-        // The label lengthens the latent and every layer so far.
-        if !self.is_alone() {
-            return Err(node.fail("joins the label after a branch, which is not supported"));
-        }
-        match node.0.op_type.as_str() {
-            "Concat" => self.concat_label(node)?,
-            "Mul" => self.scale_by_label(node)?,
-            "Add" => self.add_label(node)?,
+        // The label lengthens the latent and, where that is possible, every layer so far.
+        let wide = !met && self.is_alone() && self.is_dense();
+        match (node.0.op_type.as_str(), met) {
+            ("Concat", _) if wide => self.concat_label(node)?,
+            ("Add", _) if wide => self.add_label(node)?,
+            ("Concat" | "Add", true) => self.branch_label(node, latent - classes)?,
+            ("Concat" | "Add", false) => {
+                self.widen_input(node, classes)?;
+                self.branch_label(node, latent)?;
+            }
+            ("Mul", false) if wide => self.scale_by_label(node)?,
+            ("Mul", _) => {
+                return Err(node.fail(
+                    "multiplies by the label after a layer, which is not supported: only the \
+                     latent",
+                ));
+            }
             _ => {
                 return Err(node.fail(
                     "joins the data and the label in a way that is not supported: only Concat, \
@@ -117,12 +130,38 @@ impl Chain<'_> {
                 ));
             }
         }
-        if let Some(label) = &mut self.label {
+        if !met && let Some(label) = &mut self.label {
             label.met = true;
-            self.graph.input = Input::Latent(self.graph.latent() + label.classes);
-            self.graph.facts.labels = (0..label.classes).map(|i| i.to_string()).collect();
+            self.graph.input = Input::Latent(latent + classes);
+            self.graph.facts.labels = (0..classes).map(|i| i.to_string()).collect();
         }
         Ok(())
+    }
+
+    /// Whether all layers so far can carry more values along: dense ones, scales and activations, of
+    /// which one at most is not linear on both sides of zero.
+    fn is_dense(&self) -> bool {
+        let latent = self.graph.latent();
+        let moved = |l: &&Layer| !matches!(l.op, Op::Reshape { .. });
+        let first = self.graph.layers.iter().find(moved).is_none_or(|l| match l.op {
+            Op::Dense { .. } => true,
+            Op::ConvTranspose { out, window } => {
+                let taps = window.kernel * window.kernel;
+                window.padding == 0 && l.weight.len() == latent * out * taps
+            }
+            _ => false,
+        });
+        let mut rest = self.graph.layers.iter().filter(moved).skip(1);
+        let bends = |l: &&Layer| match l.activation {
+            Activation::None => false,
+            Activation::LeakyRelu(slope) => slope <= 0.0,
+            _ => true,
+        };
+        first
+            && rest.all(|l| {
+                matches!(l.op, Op::Dense { .. } | Op::Affine | Op::Activate | Op::Reshape { .. })
+            })
+            && self.graph.layers.iter().filter(bends).count() <= 1
     }
 
     fn classes(&self) -> usize {
@@ -130,7 +169,7 @@ impl Chain<'_> {
     }
 
     /// The other input of a join: a row for each class.
-    fn table(&self, node: &Node<'_>) -> Result<(Vec<usize>, Vec<f32>), OnnxError> {
+    pub fn table(&self, node: &Node<'_>) -> Result<(Vec<usize>, Vec<f32>), OnnxError> {
         let other = node.0.input.iter().position(|n| *n != self.at);
         let i = other.ok_or_else(|| node.fail("has no second input"))?;
         let constant = self.input(node, i)?;
@@ -336,7 +375,8 @@ impl Chain<'_> {
     }
 
     fn add_label(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
-        let (_, table) = self.table(node)?;
+        let (dims, table) = self.table(node)?;
+        let (_, table) = self.broadcast(&dims, table)?;
         let (n, classes) = (self.shape.values(), self.classes());
         if table.len() != n * classes {
             return Err(node.fail("adds a label of another length than the data"));

@@ -5,6 +5,7 @@ mod affine;
 mod arithmetic;
 mod axes;
 mod branch;
+mod branch_label;
 mod budget;
 mod chain;
 mod condition;

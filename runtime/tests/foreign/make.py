@@ -330,4 +330,39 @@ hand("branch-keras", [
     dict(a=weight(6, 64), s=np.array([-1, 4, 4, 4]), b=weight(4, 4, 3, 3), e=weight(4), c=weight(8, 3, 5, 5)),
     [2, 6], signed, last=True)
 
+
+# Labels that meet the data behind a convolution.
+class Late(nn.Module):
+    def __init__(self, how, classes=5):
+        super().__init__()
+        self.how, self.classes = how, classes
+        self.a, self.b = nn.ConvTranspose2d(6, 7, 4), nn.ConvTranspose2d(7, 4, 4, 2, 1)
+        self.table = nn.Embedding(classes, 7)
+        values = {"map": 64, "sum": 4 * 64, "bias": 4}.get(how)
+        self.linear = nn.Linear(7, values) if values else None
+        self.c = nn.ConvTranspose2d({"map": 5, "hot": 4 + classes}.get(how, 4), 3, 4, 2, 1)
+
+    def forward(self, z, y):
+        x = F.elu(self.a(z[:, :, None, None]))
+        if self.how == "twice":
+            x = x + self.table(y)[:, :, None, None]
+        x = F.leaky_relu(self.b(x), 0.2)
+        if self.linear:
+            e = self.linear(self.table(y))
+        if self.how == "map":
+            x = torch.cat([e.view(-1, 1, 8, 8), x], 1)
+        elif self.how == "sum":
+            x = x + e.view(-1, 4, 8, 8)
+        elif self.how == "bias":
+            x = x + e[:, :, None, None]
+        elif self.how == "hot":
+            x = torch.cat([x, F.one_hot(y, self.classes).float()[:, :, None, None].expand(-1, -1, 8, 8)], 1)
+        else:
+            x = x + self.table(y)[:, :4, None, None]
+        return torch.tanh(self.c(x))
+
+
+for how in "map sum bias hot twice".split():
+    case(f"label-late-{how}", Late(how), signed, flat=True, label=torch.tensor([3, 3]), says="label=3")
+
 (here / "cases.txt").write_text("\n".join(lines) + "\n")
