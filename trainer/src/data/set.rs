@@ -279,6 +279,15 @@ fn picture(pixels: &[u8], form: &Form) -> RgbImage {
     one.picture(0)
 }
 
+/// The pixels of a file.
+fn read(
+    entry: &Entry,
+    decode: impl FnOnce(&[u8]) -> Result<Box<[u8]>, Reason>,
+) -> Result<Box<[u8]>, DataError> {
+    let decoded = entry.read().and_then(|bytes| decode(&bytes));
+    decoded.map_err(|reason| DataError::Lost(Skipped { name: entry.name.clone(), reason }))
+}
+
 /// Calls `use_` with pixels in memory, or else with those of `origin`.
 fn loaded<T>(
     pixels: Option<&[u8]>,
@@ -289,17 +298,13 @@ fn loaded<T>(
     if let Some(pixels) = pixels {
         return Ok(use_(pixels));
     }
-    let read = |entry: &Entry, decode: &dyn Fn(&[u8]) -> Result<Box<[u8]>, Reason>| {
-        let decoded = entry.read().and_then(|bytes| decode(&bytes));
-        decoded.map_err(|reason| DataError::Lost(Skipped { name: entry.name.clone(), reason }))
-    };
     let pixels = match origin {
         Origin::Stack(stack, number) => stack.image(*number, form),
         Origin::Drawn(seed) => drawn_pixels(*seed, form),
         Origin::Sketch(seed) => sketch_pixels(*seed, form),
         Origin::Digit(seed) => digit_pixels(*seed, form),
-        Origin::File(entry) => read(entry, &|bytes| decode(bytes, &entry.name, form))?,
-        Origin::Half(entry, half) => read(entry, &|bytes| {
+        Origin::File(entry) => read(entry, |bytes| decode(bytes, &entry.name, form))?,
+        Origin::Half(entry, half) => read(entry, |bytes| {
             Ok(halves(bytes, &entry.name, [form; 2])?.swap_remove(*half as usize))
         })?,
     };
