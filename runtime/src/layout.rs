@@ -9,6 +9,8 @@
 //! Activations have their channels last. In bytes, pixels are padded to a multiple of 4, except
 //! those of the image; floats are not padded, and those of the image are planar.
 
+use core::ops::Range;
+
 use crate::op::{Edge, Op, Shape, Window};
 
 /// Lanes of a block of weights.
@@ -463,6 +465,20 @@ impl View {
         let y = self.edge.pixel(at(r, self.from.0, ty), self.input.0)?;
         let x = self.edge.pixel(at(c, self.from.1, tx), self.input.1)?;
         Some(y * self.input.1 + x)
+    }
+
+    /// The columns of positions, of `columns`, whose rows of taps lie side by side within the input,
+    /// first tap first.
+    pub fn runs(&self, columns: usize) -> Range<usize> {
+        let inside = |column: usize| {
+            let first = (column * self.step).wrapping_add(self.from.1);
+            first.checked_add(self.columns).is_some_and(|end| end <= self.input.1)
+        };
+        let mut all = 0..columns;
+        match (self.back, all.find(|column| inside(*column))) {
+            (false, Some(first)) => first..all.find(|column| !inside(*column)).unwrap_or(columns),
+            (true, _) | (false, None) => 0..0,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! A generator that was exported to ONNX, as a burn module made by burn's own importer, beside the
-//! pictures that the runtime makes from the same file.
+//! pictures that the runtime makes from the record that was exported with it.
 //!
 //! ```sh
 //! cargo run -- pictures.png
@@ -10,11 +10,13 @@
 //! differs by more than one level of 255.
 
 use std::error::Error;
+
 use std::{env, fs, iter};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{Rgb, RgbImage};
-use runtime::{Cpu, Image, Latent, Model, onnx};
+use runtime::record::Buffer;
+use runtime::{Cpu, Image, Latent, Model};
 
 #[allow(clippy::all)]
 mod generated {
@@ -28,7 +30,7 @@ const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = env::args().nth(1).ok_or("usage: burn-onnx-check FILE.png")?;
-    let record = onnx::read(&fs::read(env!("GENERATOR_COPY"))?)?.to_buffer()?;
+    let record = Buffer::from(fs::read(env!("RECORD"))?);
     let model = Model::parse(record.bytes()).map_err(|e| e.to_string())?;
     let shape = model.output();
     let latents: Vec<f32> = (0..COUNT as u64)

@@ -2,7 +2,8 @@
 
 use super::{Finish, Group, run};
 use crate::layer::Layer;
-use crate::layout::Layout;
+use crate::layout::{LANES, Layout};
+use crate::op::Activation;
 use crate::simd::activate::Activate;
 use crate::simd::dots::Dots;
 use crate::simd::lanes::Stored;
@@ -44,11 +45,11 @@ impl<S: Set, D: Dots<Sum = f32>> Finish<D> for Values<'_, S> {
             return;
         };
         // SAFETY: as promised by the caller.
-        let mut values = unsafe { sums.sums() };
-        for (v, bias) in values.iter_mut().zip(bias) {
-            *v += bias;
+        let sums = unsafe { sums.sums() };
+        let mut values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
+        if self.layer.activation != Activation::None {
+            self.set.call(Activate(self.layer.activation, &mut values));
         }
-        self.set.call(Activate(self.layer.activation, &mut values));
         // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &values, self.y) };
     }

@@ -13,6 +13,9 @@ mod pixels;
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
 
+/// Most channels of an input of few.
+const FEW: usize = 8;
+
 /// What all tiles of a group share.
 struct Group<'a> {
     layout: &'a Layout,
@@ -22,8 +25,12 @@ struct Group<'a> {
     stride: (usize, usize, usize),
     /// Offsets of the lanes at the first position, if one block has them all.
     places: [usize; LANES],
+    /// Blocks of lanes.
+    blocks: usize,
     depth: usize,
     columns: usize,
+    /// See [`View::runs`].
+    runs: Range<usize>,
     /// The positions to compute.
     positions: Range<usize>,
 }
@@ -67,8 +74,10 @@ unsafe fn run<D: Dots, F: Finish<D>>(
                 1 => core::array::from_fn(|lane| layout.place(index, (0, 0), lane)),
                 _ => [0; LANES],
             },
+            blocks: layout.blocks(),
             depth,
             columns,
+            runs: layout.view(index).runs(columns),
             positions: match by_blocks {
                 true => 0..rows * columns,
                 false => part.share(rows * columns),
@@ -111,7 +120,7 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
     let weight = &weight[block * of_block..(block + B) * of_block];
     let mut at = group.positions.start;
     while at < group.positions.end {
-        let left = group.positions.end - at;
+        let left = (group.positions.end - at).min(group.alike(at));
         // SAFETY: as promised by the caller.
         at += unsafe {
             match D::WIDE {
@@ -157,31 +166,62 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     // SAFETY: as promised by the caller.
     let mut sums = [[unsafe { D::zero() }; B]; P];
     let mut from = weight.as_ptr();
-    for tap in 0..group.view.rows * group.view.columns {
-        let tap = (tap / group.view.columns, tap % group.view.columns);
-        let under: [&[D::X]; P] =
-            core::array::from_fn(|p| match group.view.under(tap, positions[p]) {
-                Some(pixel) => &x[pixel * depth..][..depth],
-                None => &border[..depth],
+    let (view, columns) = (&group.view, group.view.columns);
+    let runs = positions.iter().all(|at| group.runs.contains(&at.1));
+    for row in 0..view.rows {
+        let first = positions.map(|at| if runs { view.under((row, 0), at) } else { None });
+        // A row of taps that lie side by side, as their weights do, is one tap of more channels.
+        let (each, taps) = match first.iter().all(Option::is_some) {
+            true => (columns * depth, 1),
+            false => (depth, columns),
+        };
+        for tap in 0..taps {
+            let under: [&[D::X]; P] = core::array::from_fn(|p| {
+                let pixel = match taps {
+                    1 if runs => first[p],
+                    _ => view.under((row, tap), positions[p]),
+                };
+                match pixel {
+                    Some(pixel) => &x[pixel * depth..][..each],
+                    None => &border[..depth],
+                }
             });
-        let under = under.map(<[D::X]>::as_ptr);
-        // SAFETY: `depth` values, a multiple of QUAD, are under each tap, with 16 lanes of weights
-        // for each of them in each block, the last of which ends where `weight` does.
-        unsafe {
-            D::add_tap(&mut sums, under, (from, of_block), depth, lanes);
-            from = from.add(depth * LANES);
+            let under = under.map(<[D::X]>::as_ptr);
+            // SAFETY: `each` values, a multiple of QUAD, are under each tap, with 16 lanes of weights
+            // for each of them in each block, the last of which ends where `weight` does.
+            unsafe {
+                D::add_tap(&mut sums, under, (from, of_block), each, lanes);
+                from = from.add(each * LANES);
+            }
         }
     }
-    for (sums, position) in sums.into_iter().zip(positions) {
-        for (b, sums) in sums.into_iter().enumerate() {
+    // By reference: iterators over arrays themselves would copy all sums, and wait for each copy.
+    for (sums, position) in sums.iter().zip(&positions) {
+        for (b, sums) in sums.iter().enumerate() {
             // SAFETY: as promised by the caller.
-            unsafe { finish.finish(group, block + b, position, sums) };
+            unsafe { finish.finish(group, block + b, *position, *sums) };
         }
     }
     P
 }
 
 impl Group<'_> {
+    /// How many positions from `at` on are best computed together: of an input of few channels, whose
+    /// taps take longer to find than to multiply, those with the same kind of taps.
+    #[inline(always)]
+    fn alike(&self, at: usize) -> usize {
+        if self.depth > FEW || self.runs.is_empty() {
+            return usize::MAX;
+        }
+        let column = at % self.columns;
+        let next = match column {
+            _ if column < self.runs.start => self.runs.start,
+            _ if column < self.runs.end => self.runs.end,
+            _ => self.columns,
+        };
+        next - column
+    }
+
     /// Writes the lanes of a block to the output.
     ///
     /// # Safety
@@ -206,7 +246,7 @@ impl Group<'_> {
             }
             return;
         }
-        if self.layout.blocks() == 1 {
+        if self.blocks == 1 {
             let (down, across, _) = self.stride;
             let first = position.0 * down + position.1 * across;
             for (place, value) in self.places.iter().zip(&values[..lanes]) {
@@ -228,7 +268,7 @@ impl Group<'_> {
     /// The values of a block, from those of all lanes.
     #[inline(always)]
     fn lanes<'v, T>(&self, block: usize, values: &'v [T]) -> Option<&'v [T; LANES]> {
-        let of = (self.index * self.layout.blocks() + block) * LANES;
+        let of = (self.index * self.blocks + block) * LANES;
         values.get(of..)?.first_chunk()
     }
 }
