@@ -9,7 +9,7 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
-use firmware_demo::kiosk::darken;
+use firmware_demo::paint::darken;
 
 use crate::device_file::unopened;
 use crate::options::{Options, Pixels};

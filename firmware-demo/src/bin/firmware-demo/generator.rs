@@ -1,8 +1,8 @@
 //! What generates the faces: the CPU, or a GPU until it is lost.
 
+use runtime::device::Device;
 use runtime::{ArenaTooSmall, Backend, Cpu, Image, Latent, LatentLength, Model};
 
-use crate::device::Device;
 #[cfg(feature = "gpu")]
 use crate::output::notice;
 

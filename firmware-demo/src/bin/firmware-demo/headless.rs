@@ -9,10 +9,11 @@ use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
+use runtime::whole_file::WholeFile;
 
 use crate::canvas::Canvas;
 use crate::options::{Colors, Options};
-use crate::output::{WholeFile, notice, print};
+use crate::output::{notice, print};
 use crate::screen::{Faces, Fault, Screen};
 
 /// Frames if `--frames` is not given.

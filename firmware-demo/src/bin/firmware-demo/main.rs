@@ -2,7 +2,6 @@
 
 mod canvas;
 mod config;
-mod device;
 #[cfg(any(all(feature = "framebuffer", unix), all(feature = "spi", target_os = "linux")))]
 mod device_file;
 #[cfg(all(feature = "framebuffer", unix))]

@@ -8,8 +8,7 @@ use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 use embedded_graphics::geometry::Size;
 use firmware_demo::{Clock, Fit, Hours, Scaling, Show, Turn};
-
-use crate::device::Device;
+use runtime::device::Device;
 
 /// Show generated faces that morph into each other, on any display
 ///
