@@ -31,7 +31,8 @@ pub enum Touch {
 /// }
 ///
 /// impl<S: SpiDevice> Xpt2046<S> {
-///     /// A conversion of 12 bits; the control bytes are those of the data sheet, table 3.
+///     /// A conversion of 12 bits; the control bytes are those of the data sheet for
+///     /// differential measurements of Z1, X and Y.
 ///     fn read(&mut self, control: u8) -> Result<i32, S::Error> {
 ///         let mut bytes = [control, 0, 0];
 ///         self.spi.transaction(&mut [Operation::TransferInPlace(&mut bytes)])?;

@@ -7,17 +7,15 @@
 //! use firmware_demo::Paint;
 //! use runtime::{Cpu, Model};
 //!
-//! /// `pixels` has room for the picture that the model takes.
-//! fn run<D, T>(record: &'static [u8], arena: &mut [f32], pixels: &mut [u8], panel: &mut D, finger: &mut T) -> Option<()>
+//! /// `pixels` has room for the picture that the model takes. Ends when something fails.
+//! fn run<D, T>(mut cpu: Cpu, model: &Model, pixels: &mut [u8], panel: &mut D, finger: &mut T) -> Option<()>
 //! where
 //!     D: DrawTarget<Color: Paint>,
 //!     T: Touchscreen,
 //! {
-//!     let model = Model::parse(record).ok()?;
-//!     let mut cpu = Cpu::new(&model, arena).ok()?;
 //!     let (mut dots, mut dry) = ([Dot::default(); 2048], [0; 512]); // 12 KB; 64 x 64 pixels
 //!     let memory = Memory { dots: &mut dots, dry: &mut dry };
-//!     let mut sketch = Sketch::new(&model, View::default(), memory).ok()?;
+//!     let mut sketch = Sketch::new(model, View::default(), memory).ok()?;
 //!     loop {
 //!         while let Some(touch) = finger.touch().ok()? {
 //!             sketch.touch(touch);
@@ -84,7 +82,7 @@ pub struct Sketch<'a> {
     /// The panel's, when it was last drawn on.
     bounds: Rectangle,
     finger: Finger,
-    /// Whether this very drawing was saved.
+    /// The version that was saved last.
     saved: Option<u64>,
     /// The version at which the paper was last blank.
     begun: u64,
@@ -144,6 +142,11 @@ impl<'a> Sketch<'a> {
     /// Counts the changes of the drawing.
     pub fn version(&self) -> u64 {
         self.paper.version()
+    }
+
+    /// Size of the panel that was last drawn on.
+    pub fn panel(&self) -> Size {
+        self.bounds.size
     }
 
     /// Whether nothing is drawn.

@@ -24,6 +24,11 @@ pub struct Dot {
     first: bool,
 }
 
+impl Dot {
+    /// For memory that holds no dot yet.
+    pub const BLANK: Dot = Dot { x: 0, y: 0, first: false };
+}
+
 /// Memory for strokes.
 ///
 /// The dots hold the strokes that can be undone: a drawing has some hundred. When they are full, the

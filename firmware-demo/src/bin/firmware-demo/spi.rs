@@ -22,7 +22,7 @@ use mipidsi::options::{ColorInversion, ColorOrder};
 
 use crate::device_file::unopened;
 use crate::options::{Controller, Offset, Options};
-use crate::screen::{Faces, Fault, Screen};
+use crate::screen::{Fault, Scene, Screen};
 
 /// Bytes per write: what spidev takes in one transfer.
 const BUFFER: usize = 4096;
@@ -193,8 +193,8 @@ where
     D: DrawTarget<Color: Paint, Error: Debug>,
     P: OutputPin,
 {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
-        kiosk.draw(&mut self.panel)?;
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
+        scene.draw(&mut self.panel)?;
         Ok(())
     }
 
