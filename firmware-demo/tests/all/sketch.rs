@@ -263,9 +263,9 @@ fn a_mouse_draws_in_a_window() {
     let window = desk.window();
     desk.until("blank paper", window, &blank);
     let stroke = |from: (i16, i16), to: (i16, i16)| {
-        desk.point(from.0, from.1);
+        desk.point(window, from);
         desk.button(true);
-        desk.point(to.0, to.1);
+        desk.point(window, to);
         desk.button(false);
     };
     // All of it between two looks of the program.
@@ -275,7 +275,7 @@ fn a_mouse_draws_in_a_window() {
     desk.until("two strokes", window, &two);
     // The button for undo, then the keys.
     stroke((160, 215), (160, 215));
-    desk.point(160, 100);
+    desk.point(window, (160, 100));
     desk.until("one stroke", window, &one);
     desk.press('s' as u32);
     let saved = desk.dir.path().join("sketches/sketch-000001.png");
@@ -291,9 +291,9 @@ fn a_mouse_draws_in_a_window() {
     let points: Vec<(i16, i16)> = (0..60).map(|i| (10 + 2 * i, 60 + 80 * (i % 2))).collect();
     let lines: String = points[1..].iter().map(|(x, y)| format!("move {x} {y}\n")).collect();
     let want = drawn(desk.dir.path(), &format!("down 10 60\n{lines}up\n"));
-    desk.point(10, 60);
+    desk.point(window, (10, 60));
     desk.button(true);
-    points[1..].iter().for_each(|(x, y)| desk.point(*x, *y));
+    points[1..].iter().for_each(|at| desk.point(window, *at));
     desk.button(false);
     desk.until("a scrawl", window, &want);
     desk.press('q' as u32);

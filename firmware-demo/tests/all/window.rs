@@ -129,9 +129,10 @@ impl Desk {
         self.tap(symbol);
     }
 
-    /// Moves the pointer, in the window's pixels: it has no border, and is at the corner of the screen.
-    pub fn point(&self, x: i16, y: i16) {
-        self.fake(MOTION_NOTIFY_EVENT, 0, (x, y));
+    /// Moves the pointer to a pixel of a window.
+    pub fn point(&self, window: Window, (x, y): (i16, i16)) {
+        let place = self.x.get_geometry(window).unwrap().reply().unwrap();
+        self.fake(MOTION_NOTIFY_EVENT, 0, (place.x + x, place.y + y));
     }
 
     /// Presses or releases the left button.
