@@ -339,9 +339,8 @@ fn stroke<D: DrawTarget>(
         if dot.first || width > 2 {
             let fill = PrimitiveStyle::with_fill(ink);
             match width {
-                ..=2 => {
-                    Rectangle::new(at, Size::new(width, width)).into_styled(fill).draw(target)?
-                }
+                // A line of two pixels has its second one on either side, by its direction.
+                ..=2 => Rectangle::new(at, Size::new(1, 1)).into_styled(fill).draw(target)?,
                 _ => Circle::with_center(at, width).into_styled(fill).draw(target)?,
             }
         }
