@@ -232,6 +232,11 @@ fn what_does_not_suit_says_what_would() {
         "error: wrong.txt, line 2: \"draw\" {verbs}error: wrong.txt, line 3: \"up 3\" {verbs}"
     );
     assert_eq!(text, want);
+    for flag in ["--strokes", "--config"] {
+        let text = error(dir.path(), &["--sketch", "--model=sketch.bpk", flag, "/dev/zero"]);
+        let long = "error: cannot read /dev/zero: the file has more than 16777216 bytes\n";
+        assert_eq!(text, long);
+    }
     let text = error(dir.path(), &with(&["--size=9x7", "--out=a.png"]));
     assert_eq!(text, "error: a display of 9 x 7 pixels is too small to draw on\n");
     let text = error(dir.path(), &with(&["--seed=5"]));

@@ -7,6 +7,8 @@ use embedded_graphics::geometry::Point;
 use firmware_demo::Touch;
 use firmware_demo::sketch::Button;
 
+use crate::config::read_text;
+
 /// A line of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -53,7 +55,7 @@ impl std::error::Error for ScriptError {}
 /// # Errors
 /// [`ScriptError`], with every line that is wrong.
 pub fn read(path: &Path) -> Result<Vec<Event>, ScriptError> {
-    let text = std::fs::read_to_string(path).map_err(|e| ScriptError::Read(path.into(), e))?;
+    let text = read_text(path).map_err(|e| ScriptError::Read(path.into(), e))?;
     parse(&text).map_err(|mistakes| ScriptError::Wrong(path.into(), mistakes))
 }
 
