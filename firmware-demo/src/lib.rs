@@ -20,14 +20,20 @@
 //! kiosk.step(&mut display).map_err(|e| e.to_string())?;
 //! # Ok::<(), String>(())
 //! ```
+//!
+//! With a model that turns pictures into pictures, [`sketch`] makes a panel that is drawn on.
 #![no_std]
 
 pub mod caption;
 pub mod hours;
 pub mod kiosk;
 pub mod paint;
+#[cfg(test)]
+mod panel;
 pub mod scale;
 pub mod show;
+pub mod sketch;
+pub mod touch;
 pub mod turn;
 
 pub use hours::{Clock, Hours};
@@ -35,4 +41,6 @@ pub use kiosk::{Kiosk, KioskError};
 pub use paint::Paint;
 pub use scale::{Fit, Scaling};
 pub use show::Show;
+pub use sketch::Sketch;
+pub use touch::{Touch, Touchscreen};
 pub use turn::Turn;

@@ -1,5 +1,6 @@
 //! Conversion of 8-bit red, green and blue to the colors of a panel.
 
+use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::Point;
 use embedded_graphics::pixelcolor::{
     Bgr555, Bgr565, Bgr666, Bgr888, BinaryColor, Gray2, Gray4, Gray8, PixelColor, Rgb555, Rgb565,
@@ -11,6 +12,17 @@ pub trait Paint: PixelColor {
     /// The color for `rgb` at the point `at` of the panel. Colors with few levels are dithered, so the
     /// result depends on the point.
     fn paint(rgb: [u8; 3], at: Point) -> Self;
+}
+
+/// Turns every pixel black.
+///
+/// # Errors
+/// The display's.
+pub fn darken<D>(display: &mut D) -> Result<(), D::Error>
+where
+    D: DrawTarget<Color: Paint>,
+{
+    display.clear(D::Color::paint([0; 3], Point::zero()))
 }
 
 macro_rules! rgb {

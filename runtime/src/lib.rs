@@ -48,6 +48,9 @@ pub mod cpu;
 #[cfg(feature = "std")]
 pub mod crew;
 #[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod device;
+#[cfg(feature = "std")]
 pub mod embed;
 #[cfg(feature = "std")]
 pub mod file_kind;
@@ -82,6 +85,9 @@ mod sqrt;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stdout;
+#[cfg(feature = "files")]
+#[doc(hidden)]
+pub mod whole_file;
 
 pub use backend::Backend;
 pub use cpu::{ArenaTooSmall, Cpu};

@@ -9,18 +9,20 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    ConnectionExt as _, ImageFormat, InputFocus, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, Window,
+    BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, ImageFormat, InputFocus,
+    KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Window,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
 /// A virtual X server and the program in it; both are ended on drop.
-struct Desk {
+pub struct Desk {
     server: Child,
     program: Child,
     x: RustConnection,
     root: Window,
-    dir: tempfile::TempDir,
+    /// The program's folder.
+    pub dir: tempfile::TempDir,
 }
 
 impl Drop for Desk {
@@ -35,7 +37,7 @@ impl Drop for Desk {
 fn xvfb() -> Option<(Child, String)> {
     // The server picks a free display number and prints it.
     let server = Command::new("Xvfb")
-        .args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp"])
+        .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
@@ -51,8 +53,12 @@ fn xvfb() -> Option<(Child, String)> {
 
 impl Desk {
     fn start(args: &[&str]) -> Option<Desk> {
+        Desk::start_in(tempfile::tempdir().unwrap(), args)
+    }
+
+    /// Starts the program in a folder.
+    pub fn start_in(dir: tempfile::TempDir, args: &[&str]) -> Option<Desk> {
         let (server, display) = xvfb()?;
-        let dir = tempfile::tempdir().unwrap();
         let program = Command::new(env!("CARGO_BIN_EXE_firmware-demo"))
             .args(args)
             .current_dir(dir.path())
@@ -66,7 +72,7 @@ impl Desk {
     }
 
     /// The program's window, once it is mapped.
-    fn window(&self) -> Window {
+    pub fn window(&self) -> Window {
         let start = Instant::now();
         loop {
             let tree = self.x.query_tree(self.root).unwrap().reply().unwrap();
@@ -88,7 +94,7 @@ impl Desk {
     }
 
     /// A screenshot of a window.
-    fn look(&self, window: Window) -> RgbImage {
+    pub fn look(&self, window: Window) -> RgbImage {
         let size = self.x.get_geometry(window).unwrap().reply().unwrap();
         let (width, height) = (size.width, size.height);
         let shot = self.x.get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, !0);
@@ -97,7 +103,7 @@ impl Desk {
         RgbImage::from_raw(width.into(), height.into(), pixels).unwrap()
     }
 
-    fn until(&self, what: &str, window: Window, want: &RgbImage) {
+    pub fn until(&self, what: &str, window: Window, want: &RgbImage) {
         let start = Instant::now();
         while self.look(window) != *want {
             assert!(start.elapsed() < Duration::from_secs(30), "{what}");
@@ -105,7 +111,7 @@ impl Desk {
         }
     }
 
-    fn ends_well(&mut self) {
+    pub fn ends_well(&mut self) {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.program.try_wait().unwrap() {
@@ -118,9 +124,26 @@ impl Desk {
     }
 
     /// Presses and releases a key, after a pause for the program to look at its window.
-    fn press(&self, symbol: u32) {
+    pub fn press(&self, symbol: u32) {
         std::thread::sleep(Duration::from_millis(120));
         self.tap(symbol);
+    }
+
+    /// Moves the pointer to a pixel of a window.
+    pub fn point(&self, window: Window, (x, y): (i16, i16)) {
+        let place = self.x.get_geometry(window).unwrap().reply().unwrap();
+        self.fake(MOTION_NOTIFY_EVENT, 0, (place.x + x, place.y + y));
+    }
+
+    /// Presses or releases the left button.
+    pub fn button(&self, down: bool) {
+        let kind = if down { BUTTON_PRESS_EVENT } else { BUTTON_RELEASE_EVENT };
+        self.fake(kind, 1, (0, 0));
+    }
+
+    fn fake(&self, kind: u8, detail: u8, (x, y): (i16, i16)) {
+        self.x.xtest_fake_input(kind, detail, 0, self.root, x, y, 0).unwrap();
+        self.x.flush().unwrap();
     }
 
     /// Presses and releases a key at once, as a remote keyboard does.
@@ -131,8 +154,7 @@ impl Desk {
         let keys = map.keysyms.chunks(map.keysyms_per_keycode.into());
         let code = low + keys.into_iter().position(|k| k.contains(&symbol)).unwrap() as u8;
         for event in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
-            self.x.xtest_fake_input(event, code, 0, self.root, 0, 0, 0).unwrap();
-            self.x.flush().unwrap();
+            self.fake(event, code, (0, 0));
         }
     }
 }

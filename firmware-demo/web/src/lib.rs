@@ -1,23 +1,21 @@
-//! The kiosk as a WebAssembly module. The page calls these functions and copies the picture from the
+//! The kiosk and the sketch as a WebAssembly module. The page calls these functions and copies the picture from the
 //! module's memory to a canvas, without generated bindings.
 #![allow(unsafe_code, reason = "exports functions to the page")]
 
+mod canvas;
+mod sketch;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use embedded_graphics::geometry::Size;
 use firmware_demo::{Kiosk, Show};
 use runtime::{Cpu, Model};
 
+use crate::canvas::Canvas;
+
 const WIDTH: u32 = 320;
 const HEIGHT: u32 = 344;
-
-/// RGBA bytes, row by row.
-struct Canvas(Vec<u8>);
 
 struct Page {
     kiosk: Kiosk<Cpu<'static>>,
@@ -27,31 +25,6 @@ struct Page {
 
 thread_local! {
     static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
-}
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(WIDTH, HEIGHT)
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<Rgb888>>,
-    {
-        let bounds = self.bounding_box();
-        for Pixel(at, color) in pixels {
-            if bounds.contains(at) {
-                let at = 4 * (at.y as usize * WIDTH as usize + at.x as usize);
-                self.0[at..at + 4].copy_from_slice(&[color.r(), color.g(), color.b(), 255]);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Width of the picture in pixels.
@@ -83,7 +56,7 @@ pub extern "C" fn start(seed: u64) -> u32 {
     let page = Page {
         kiosk: Kiosk::new(cpu, show),
         favorites: BTreeSet::new(),
-        canvas: Canvas(vec![0; (4 * WIDTH * HEIGHT) as usize]),
+        canvas: Canvas::new(Size::new(WIDTH, HEIGHT)),
     };
     PAGE.replace(Some(page));
     1
@@ -96,7 +69,7 @@ pub extern "C" fn frame(passed: u32) -> *const u8 {
         page.kiosk.advance(passed.into());
         page.kiosk.star(page.favorites.contains(&page.kiosk.seed()));
         match page.kiosk.draw(&mut page.canvas) {
-            Ok(true) => page.canvas.0.as_ptr(),
+            Ok(true) => page.canvas.bytes(),
             Ok(false) | Err(_) => std::ptr::null(),
         }
     })

@@ -24,10 +24,6 @@ pub mod state;
 pub mod config;
 #[doc(hidden)]
 #[allow(missing_docs)]
-#[path = "../../../firmware-demo/src/bin/firmware-demo/device.rs"]
-pub mod device;
-#[doc(hidden)]
-#[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/options.rs"]
 pub mod options;
 

@@ -4,7 +4,7 @@ use super::engine::Gpu;
 use super::error::GpuError;
 use crate::backend::Backend;
 use crate::cpu::Cpu;
-use crate::image::Image;
+use crate::image::{Image, PictureLength};
 use crate::latent::{Latent, LatentLength};
 
 /// A GPU, or the CPU once the GPU is lost.
@@ -26,17 +26,37 @@ impl<'a> Fallback<'a> {
     }
 }
 
+impl Fallback<'_> {
+    /// Makes one image from the pixels of another; see [`Cpu::translate`].
+    ///
+    /// # Errors
+    /// [`PictureLength`] if the number of bytes is not that of the picture, or the model takes a
+    /// latent.
+    pub fn translate(&mut self, pixels: &[u8]) -> Result<Image<'_>, PictureLength> {
+        match self.gpu.as_mut().map(|gpu| gpu.translate_all(&[pixels])) {
+            Some(Err(GpuError::Picture(error))) => return Err(error),
+            made => self.note(made),
+        }
+        match &self.gpu {
+            Some(gpu) => Ok(gpu.image(0)),
+            None => self.cpu.translate(pixels),
+        }
+    }
+
+    /// Gives up a GPU that failed.
+    fn note(&mut self, made: Option<Result<(), GpuError>>) {
+        if let Some(Err(error)) = made {
+            (self.report)(&error);
+            self.gpu = None;
+        }
+    }
+}
+
 impl Backend for Fallback<'_> {
     fn generate(&mut self, latent: &Latent<'_>) -> Result<Image<'_>, LatentLength> {
-        let made = self.gpu.as_mut().map(|gpu| gpu.generate_all(&[*latent]));
-        match made {
-            Some(Ok(())) => {}
+        match self.gpu.as_mut().map(|gpu| gpu.generate_all(&[*latent])) {
             Some(Err(GpuError::Latent(error))) => return Err(error),
-            Some(Err(error)) => {
-                (self.report)(&error);
-                self.gpu = None;
-            }
-            None => {}
+            made => self.note(made),
         }
         match &self.gpu {
             Some(gpu) => Ok(gpu.image(0)),

@@ -7,9 +7,10 @@ use std::marker::PhantomData;
 
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{OriginDimensions, Size};
+use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray2, PixelColor, Rgb565};
-use firmware_demo::{Fit, Kiosk, Paint, Scaling, Show, Turn};
+use firmware_demo::sketch::{Button, Dot, Memory, View};
+use firmware_demo::{Fit, Kiosk, Paint, Scaling, Show, Sketch, Touch, Turn};
 use runtime::cpu::Cpu;
 use runtime::graph::Graph;
 use runtime::latent::Latent;
@@ -174,6 +175,56 @@ fn the_kiosk_does_not_allocate() {
             assert!(drawn > 20, "{drawn}");
         }
     }
+}
+
+#[test]
+fn a_sketch_does_not_allocate() {
+    let path = tests::root().join("tests/fixtures/branches/resnet.onnx");
+    let mut graph = runtime::onnx::read(&std::fs::read(path).unwrap()).unwrap();
+    graph.fold();
+    let shape = graph.input.shape();
+    let record = Buffer::from(graph.pack().unwrap());
+    let model = Model::parse(record.bytes()).unwrap();
+    let mut arena = vec![0.0; model.arena_len()];
+    let mut pixels = vec![0; shape.values()];
+    // So few dots that strokes dry.
+    let (mut dots, mut dry) = (vec![Dot::default(); 16], vec![0; Memory::dry_len(shape)]);
+    let drawn = without_allocation(|| {
+        let mut cpu = Cpu::new(&model, &mut arena).ok()?;
+        let memory = Memory { dots: &mut dots, dry: &mut dry };
+        let view = View { turn: Turn::new(1, true), ..View::default() };
+        let mut sketch = Sketch::new(&model, view, memory).ok()?;
+        let panel = &mut Panel::<Rgb565>(PhantomData);
+        let mut drawn = 0;
+        for step in 0..90 {
+            let at = Point::new(200 + 7 * step % 90, 60 + 11 * step % 60);
+            match step % 30 {
+                0 | 10 => sketch.touch(Touch::Down(at)),
+                9 | 20 => sketch.touch(Touch::Up),
+                21 => {
+                    sketch.press(Button::Undo);
+                    None
+                }
+                22 => {
+                    sketch.saved();
+                    None
+                }
+                23 if step > 60 => {
+                    sketch.press(Button::Clear);
+                    None
+                }
+                _ => sketch.touch(Touch::Move(at)),
+            };
+            drawn += u32::from(sketch.draw(panel).ok()?);
+            if let Some(version) = sketch.unanswered() {
+                sketch.pixels(&mut pixels);
+                let image = cpu.translate(&pixels).ok()?;
+                sketch.answer(image, version, panel).ok()?;
+            }
+        }
+        Some(drawn)
+    });
+    assert!(drawn.is_some_and(|drawn| drawn > 30), "{drawn:?}");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray2, Gray4, Gray8, Rgb565, Rgb888, RgbColor};
 use embedded_graphics::primitives::Rectangle;
-use firmware_demo::{KioskError, Paint};
+use firmware_demo::Paint;
 
 use crate::options::Colors;
-use crate::screen::Faces;
+use crate::screen::{Fault, Scene};
 
 /// A picture in memory.
 pub struct Canvas {
@@ -39,16 +39,21 @@ impl Canvas {
     /// Draws the current frame if it changed. Returns whether it did.
     ///
     /// # Errors
-    /// Those of the kiosk.
-    pub fn draw(&mut self, kiosk: &mut Faces<'_>) -> Result<bool, KioskError<Infallible>> {
+    /// Those of the scene.
+    pub fn draw(&mut self, scene: &mut Scene<'_, '_>) -> Result<bool, Fault> {
         match self.colors {
-            Colors::Rgb888 => kiosk.draw(&mut self.view::<Rgb888>()),
-            Colors::Rgb565 => kiosk.draw(&mut self.view::<Rgb565>()),
-            Colors::Gray8 => kiosk.draw(&mut self.view::<Gray8>()),
-            Colors::Gray4 => kiosk.draw(&mut self.view::<Gray4>()),
-            Colors::Gray2 => kiosk.draw(&mut self.view::<Gray2>()),
-            Colors::Mono => kiosk.draw(&mut self.view::<BinaryColor>()),
+            Colors::Rgb888 => scene.draw(&mut self.view::<Rgb888>()),
+            Colors::Rgb565 => scene.draw(&mut self.view::<Rgb565>()),
+            Colors::Gray8 => scene.draw(&mut self.view::<Gray8>()),
+            Colors::Gray4 => scene.draw(&mut self.view::<Gray4>()),
+            Colors::Gray2 => scene.draw(&mut self.view::<Gray2>()),
+            Colors::Mono => scene.draw(&mut self.view::<BinaryColor>()),
         }
+    }
+
+    /// The picture as a panel of 24-bit colors.
+    pub fn rgb888(&mut self) -> View<'_, Rgb888> {
+        self.view()
     }
 
     fn view<C>(&mut self) -> View<'_, C> {
@@ -57,7 +62,7 @@ impl Canvas {
 }
 
 /// A canvas as a panel of one color type.
-struct View<'c, C> {
+pub struct View<'c, C> {
     canvas: &'c mut Canvas,
     color: PhantomData<C>,
 }

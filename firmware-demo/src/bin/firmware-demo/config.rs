@@ -1,6 +1,8 @@
 //! The configuration file: one flag per line. All of its mistakes are reported at once, by line.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
@@ -12,7 +14,7 @@ use crate::options::Options;
 #[derive(Debug)]
 pub enum ConfigError {
     /// It cannot be read.
-    Read(PathBuf, std::io::Error),
+    Read(PathBuf, io::Error),
     /// Its mistakes: the line, counted from 1, and a message.
     Wrong(PathBuf, Vec<(usize, String)>),
 }
@@ -34,12 +36,31 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Longest text file in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// Reads a text file, unless it is longer than any that is meant to be read: a device may have no end.
+///
+/// # Errors
+/// Those of the file system, and of text that is too long or not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LONGEST {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("the file has more than {LONGEST} bytes"),
+        )),
+        false => Ok(text),
+    }
+}
+
 /// Translates the keys of a file to flags.
 ///
 /// # Errors
 /// [`ConfigError`], with every mistake in the file.
 pub fn flags(path: &Path) -> Result<Vec<String>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|e| ConfigError::Read(path.into(), e))?;
+    let text = read_text(path).map_err(|e| ConfigError::Read(path.into(), e))?;
     translate(&text).map_err(|mistakes| ConfigError::Wrong(path.into(), mistakes))
 }
 

@@ -9,11 +9,11 @@ use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
-use firmware_demo::kiosk::darken;
+use firmware_demo::paint::darken;
 
 use crate::device_file::unopened;
 use crate::options::{Options, Pixels};
-use crate::screen::{Faces, Fault, Screen};
+use crate::screen::{Fault, Scene, Screen};
 
 /// An open framebuffer.
 pub struct Framebuffer {
@@ -144,8 +144,8 @@ impl DrawTarget for Memory<'_> {
 }
 
 impl Screen for Framebuffer {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
-        match kiosk.draw(&mut Memory(self))? {
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
+        match scene.draw(&mut Memory(self))? {
             true => self.flush(),
             false => Ok(()),
         }

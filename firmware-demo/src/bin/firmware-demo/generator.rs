@@ -1,8 +1,8 @@
 //! What generates the faces: the CPU, or a GPU until it is lost.
 
-use runtime::{ArenaTooSmall, Backend, Cpu, Image, Latent, LatentLength, Model};
+use runtime::device::Device;
+use runtime::{ArenaTooSmall, Backend, Cpu, Image, Latent, LatentLength, Model, PictureLength};
 
-use crate::device::Device;
 #[cfg(feature = "gpu")]
 use crate::output::notice;
 
@@ -73,6 +73,20 @@ impl<'a> Generator<'a> {
                 Ok(Generator::Cpu(cpu))
             }
             Err(error) => Err(format!("--device {device}: {error}")),
+        }
+    }
+}
+
+impl Generator<'_> {
+    /// Makes a picture from the pixels of another.
+    ///
+    /// # Errors
+    /// As [`Cpu::translate`].
+    pub fn translate(&mut self, pixels: &[u8]) -> Result<Image<'_>, PictureLength> {
+        match self {
+            Generator::Cpu(cpu) => cpu.translate(pixels),
+            #[cfg(feature = "gpu")]
+            Generator::Gpu(gpu) => gpu.translate(pixels),
         }
     }
 }

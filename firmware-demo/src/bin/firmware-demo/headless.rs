@@ -5,15 +5,17 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use embedded_graphics::geometry::Size;
 use embedded_graphics::pixelcolor::raw::ToBytes;
 use embedded_graphics::pixelcolor::{Rgb565, Rgb888};
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
+use runtime::whole_file::WholeFile;
 
 use crate::canvas::Canvas;
 use crate::options::{Colors, Options};
-use crate::output::{WholeFile, notice, print};
-use crate::screen::{Faces, Fault, Screen};
+use crate::output::{notice, print};
+use crate::screen::{Fault, Scene, Screen};
 
 /// Frames if `--frames` is not given.
 pub const FRAMES: u64 = 120;
@@ -73,7 +75,14 @@ pub fn open(options: &Options) -> Result<Files, Fault> {
         Form::Memory(colors) => colors,
         _ => options.colors,
     };
-    Ok(Files { canvas: Canvas::new(options.size_or(240, 240), colors), out, form, frames: 0 })
+    Ok(Files { canvas: Canvas::new(default_size(options), colors), out, form, frames: 0 })
+}
+
+fn default_size(options: &Options) -> Size {
+    match options.sketch {
+        true => options.size_or(480, 320),
+        false => options.size_or(240, 240),
+    }
 }
 
 fn form(out: &Path, fps: f64) -> Result<Form, Fault> {
@@ -225,8 +234,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 }
 
 impl Screen for Files {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
-        let drawn = self.canvas.draw(kiosk)?;
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
+        let drawn = self.canvas.draw(scene)?;
         match &self.form {
             Form::Folder => self.png(&self.out.join(format!("frame-{:06}.png", self.frames)))?,
             Form::Picture | Form::Memory(_) | Form::Done => {}

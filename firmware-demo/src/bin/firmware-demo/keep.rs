@@ -5,8 +5,10 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use runtime::whole_file::replace;
+
 use crate::options::{Options, Start};
-use crate::output::{notice, replace};
+use crate::output::notice;
 
 /// Why a file is not used.
 #[derive(Debug)]

@@ -1,10 +1,15 @@
 //! Endless generated faces on any display.
 
+mod attend;
 mod canvas;
 mod config;
-mod device;
-#[cfg(any(all(feature = "framebuffer", unix), all(feature = "spi", target_os = "linux")))]
+#[cfg(any(
+    all(feature = "framebuffer", unix),
+    all(any(feature = "spi", feature = "touch"), target_os = "linux")
+))]
 mod device_file;
+mod drawing;
+mod easel;
 #[cfg(all(feature = "framebuffer", unix))]
 mod framebuffer;
 mod generator;
@@ -12,17 +17,23 @@ mod headless;
 mod keep;
 mod options;
 mod output;
+#[cfg(feature = "window")]
+mod pointer;
 mod run;
 mod screen;
 mod soak;
 #[cfg(all(feature = "spi", target_os = "linux"))]
 mod spi;
 mod stop;
+mod strokes;
 #[cfg(feature = "terminal")]
 mod terminal;
 mod time;
+#[cfg(all(feature = "touch", target_os = "linux"))]
+mod touch_panel;
 #[cfg(feature = "window")]
 mod window;
+mod worker;
 
 use std::error::Error;
 use std::fs::File;
@@ -31,10 +42,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use firmware_demo::Kiosk;
+use firmware_demo::sketch::{Dot, Memory};
+use firmware_demo::{Kiosk, Sketch};
+use runtime::op::Shape;
 use runtime::record::Buffer;
-use runtime::{Limit, Limits, Model};
+use runtime::{Input, Limit, Limits, Model};
 
+use crate::drawing::Drawing;
+use crate::easel::Easel;
 use crate::generator::Generator;
 use crate::keep::{Favorites, Keeper};
 use crate::options::{Display, Options};
@@ -43,6 +58,7 @@ use crate::run::Run;
 use crate::screen::{Fault, Screen};
 use crate::stop::Stop;
 use crate::time::System;
+use crate::worker::{Answer, Worker};
 
 fn main() -> ExitCode {
     match run(Options::parse()) {
@@ -115,7 +131,8 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     if print_reference(&options)? {
         return Ok(());
     }
-    let hours = options.hours()?;
+    options.check()?;
+    options.hours()?;
     let file = match &options.model {
         Some(path) => {
             let bytes = read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
@@ -132,24 +149,53 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         None => format!("the built-in model: {e}"),
     })?;
     let mut arena = vec![0.0; model.arena_len()];
-    let generator = Generator::open(options.device, &model, &mut arena)?;
+    match (options.sketch, model.input()) {
+        (true, Input::Picture(picture)) => sketch(&options, &model, picture, &mut arena),
+        (false, Input::Latent(_)) => faces(&options, &model, &mut arena),
+        (true, Input::Latent(_)) => Err(no_sketch(&options).into()),
+        (false, Input::Picture(_)) => {
+            let name = options.model.as_deref().unwrap_or(Path::new("the built-in model"));
+            Err(format!(
+                "{} makes pictures from pictures: add --sketch to draw one, or use runtime translate",
+                name.display()
+            )
+            .into())
+        }
+    }
+}
+
+/// Why there is nothing to draw for.
+fn no_sketch(options: &Options) -> String {
+    let train = "train one with `trainer fit --recipe pix2pix --data PHOTOS --pair edges`";
+    match &options.model {
+        None => format!("--sketch needs a --model that makes pictures from pictures: {train}"),
+        Some(path) => format!(
+            "{} makes pictures from random numbers, not from a drawing: leave out --sketch, or {train}",
+            path.display()
+        ),
+    }
+}
+
+/// Shows faces.
+fn faces(options: &Options, model: &Model<'_>, arena: &mut [f32]) -> Result<(), Box<dyn Error>> {
+    let generator = Generator::open(options.device, model, arena)?;
     let mut kiosk = Kiosk::new(generator, options.show());
-    let (keeper, position) = Keeper::open(&options);
+    let (keeper, position) = Keeper::open(options);
     kiosk.seek(position);
     kiosk.hold(options.hold);
     let stop = Stop::listen()?;
     if let Some(faces) = options.soak {
-        return Ok(soak::run(&mut kiosk, &options, faces, &stop)?);
+        return Ok(soak::run(&mut kiosk, options, faces, &stop)?);
     }
-    let (screen, display) = choose(&options)?;
+    let (screen, display) = choose(options)?;
     let frames = match display {
         Display::Headless => options.frames.or(Some(headless::FRAMES)),
         _ => options.frames,
     };
     let mut run = Run {
         kiosk: &mut kiosk,
-        options: &options,
-        hours,
+        options,
+        hours: options.hours()?,
         keeper,
         favorites: Favorites::open(&options.favorites),
         stop: &stop,
@@ -157,13 +203,59 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         reversed: false,
         frames,
     };
-    Ok(run.run(screen, || open(display, &options))?)
+    Ok(run.run(screen, || open(display, options))?)
+}
+
+/// Dots in memory: a long evening of drawing without `clear`.
+const DOTS: usize = 1 << 16;
+
+/// Shows a drawing and what the model makes of it.
+fn sketch(
+    options: &Options,
+    model: &Model<'_>,
+    picture: Shape,
+    arena: &mut [f32],
+) -> Result<(), Box<dyn Error>> {
+    let script = match &options.strokes {
+        Some(path) => strokes::read(path)?.into_iter().rev().collect(),
+        None => Vec::new(),
+    };
+    let mut generator = Generator::open(options.device, model, arena)?;
+    let mut dots = vec![Dot::default(); DOTS];
+    let mut dry = vec![0; Memory::dry_len(picture)];
+    let memory = Memory { dots: &mut dots, dry: &mut dry };
+    let sketch = Sketch::new(model, options.view(), memory)?;
+    let stop = Stop::listen()?;
+    let (screen, display) = choose(options)?;
+    let translate = |version, pixels: &[u8]| match generator.translate(pixels) {
+        Ok(image) => Answer::new(version, image),
+        Err(error) => unreachable!("the sketch has the size of the model's input: {error}"),
+    };
+    Worker::with(translate, |worker| {
+        let patient = display == Display::Headless;
+        let mut drawing = Drawing {
+            easel: Easel::new(sketch, worker, picture.values(), patient),
+            options,
+            stop: &stop,
+            time: &System::start(),
+            script,
+            frames: options.frames,
+            finger: None,
+        };
+        Ok(drawing.run(screen, || open(display, options))?)
+    })
 }
 
 /// Opens the requested display, or with `auto` the best one available, and prints which.
 fn choose(options: &Options) -> Result<(Box<dyn Screen>, Display), Fault> {
-    let keys = "space: hold, right and left: skip, f: favorite, s: sleep, q: quit";
+    let (what, keys) = match options.sketch {
+        true => ("a drawing", "c: clear, u: undo, s: save, q: quit"),
+        false => ("faces", "space: hold, right and left: skip, f: favorite, s: sleep, q: quit"),
+    };
     if options.display != Display::Auto {
+        if options.sketch && options.display == Display::Headless && options.strokes.is_none() {
+            return Err(undrawn("a file cannot be drawn on"));
+        }
         return Ok((open(options.display, options)?, options.display));
     }
     // Without DISPLAY, the X11 library prints a message of its own.
@@ -174,21 +266,36 @@ fn choose(options: &Options) -> Result<(Box<dyn Screen>, Display), Fault> {
     };
     let no_window = match window {
         Ok(screen) => {
-            notice(format_args!("faces in a window ({keys})"));
+            notice(format_args!("{what} in a window ({keys})"));
             return Ok((screen, Display::Window));
         }
         Err(fault) => fault,
     };
-    if options.out.is_none() && cfg!(feature = "terminal") && stdout().is_terminal() {
+    if options.sketch && options.strokes.is_none() {
+        return Err(match &options.out {
+            Some(_) => undrawn("a file cannot be drawn on"),
+            None => undrawn(&no_window.to_string()),
+        });
+    }
+    let terminal = options.out.is_none() && !options.sketch;
+    if terminal && cfg!(feature = "terminal") && stdout().is_terminal() {
         // Before the faces cover it.
         notice(format_args!("{no_window}: faces in the terminal ({keys})"));
         return Ok((open(Display::Terminal, options)?, Display::Terminal));
     }
     let screen = open(Display::Headless, options)?;
     if options.out.is_none() {
-        notice(format_args!("{no_window} and no terminal: faces in a file"));
+        notice(match options.sketch {
+            true => format!("{no_window}: a drawing in a file"),
+            false => format!("{no_window} and no terminal: faces in a file"),
+        });
     }
     Ok((screen, Display::Headless))
+}
+
+/// The fault of a sketch without anything to draw with.
+fn undrawn(why: &str) -> Fault {
+    Fault::Never(format!("{why}: a sketch needs a window, or a script that draws (--strokes FILE)"))
 }
 
 /// Opens a display.

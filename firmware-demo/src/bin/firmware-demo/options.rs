@@ -7,11 +7,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 use embedded_graphics::geometry::Size;
+use firmware_demo::sketch::View;
 use firmware_demo::{Clock, Fit, Hours, Scaling, Show, Turn};
+use runtime::device::Device;
 
-use crate::device::Device;
-
-/// Show generated faces that morph into each other, on any display
+/// Show generated faces that morph into each other, or draw and see what a model makes of it
 ///
 /// Without arguments, the faces appear in a window if there is a display, otherwise in the terminal,
 /// otherwise in kiosk.gif.
@@ -32,7 +32,7 @@ pub struct Options {
     /// Display to show the faces on
     #[arg(long, value_enum, default_value_t = Display::Auto)]
     pub display: Display,
-    /// Model, a burn record (.bpk) [default: the built-in one]
+    /// Model, a burn record (.bpk) [default: the built-in one, of faces]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Device that generates the faces: cpu, vulkan, vulkan:N or auto
@@ -101,6 +101,27 @@ pub struct Options {
     /// Preview the colors of a panel (window, terminal and files)
     #[arg(long, value_enum, default_value_t = Colors::Rgb888, help_heading = "Picture")]
     pub colors: Colors,
+
+    /// Draw with the mouse or a finger, and see what the model makes of it
+    ///
+    /// Needs a `--model` that turns pictures into pictures, such as `trainer fit --recipe pix2pix`
+    /// exports. Keys: c clears, u takes back a stroke, s saves, q quits.
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Sketch", conflicts_with_all = SEQUENCE)]
+    pub sketch: bool,
+    /// Width of a line in pixels of the picture that the model takes
+    #[arg(long, value_name = "PIXELS", default_value_t = 1, allow_negative_numbers = true, value_parser = whole::<u32>(1, 64), help_heading = "Sketch")]
+    pub line: u32,
+    /// Folder for what is saved, as sketch-000001.png and so on
+    #[arg(long, value_name = "FOLDER", default_value = "sketches", help_heading = "Sketch")]
+    pub saves: PathBuf,
+    /// Touch panel of a framebuffer or SPI panel, e.g. /dev/input/event0
+    #[arg(long, value_name = "FILE", help_heading = "Sketch")]
+    pub touch: Option<PathBuf>,
+    /// Draw what a file says, an event per line and frame: down X Y, move X Y, up, undo, clear, save
+    ///
+    /// Points are pixels of the display. Blank lines and those that begin with # are skipped.
+    #[arg(long, value_name = "FILE", help_heading = "Sketch")]
+    pub strokes: Option<PathBuf>,
 
     /// File to write (.gif, .png, .rgb565 or .rgb888), a folder for PNG frames, or - for a GIF on
     /// standard output [default: kiosk.gif]
@@ -186,6 +207,21 @@ pub struct Options {
     #[arg(long, hide = true)]
     pub man: bool,
 }
+
+/// Settings that mean nothing to a sketch.
+const SEQUENCE: [&str; 11] = [
+    "dwell_s",
+    "morph_s",
+    "seed",
+    "truncation",
+    "hold",
+    "position",
+    "favorites",
+    "wake",
+    "sleep",
+    "caption",
+    "soak",
+];
 
 /// Displays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -376,6 +412,43 @@ impl Options {
                 Err("wake needs sleep, the time at which the display is blanked".into())
             }
             (None, Some(_)) => Err("sleep needs wake, the time at which faces appear".into()),
+        }
+    }
+
+    /// How a sketch is drawn.
+    pub fn view(&self) -> View {
+        let Show { scaling, turn, .. } = self.show();
+        View { line: self.line, scaling, turn }
+    }
+
+    /// Checks what the flags of a sketch and of files need.
+    ///
+    /// # Errors
+    /// A message that says what would work.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, given) in [("strokes", &self.strokes), ("touch", &self.touch)] {
+            if given.is_some() && !self.sketch {
+                return Err(format!("{name} needs sketch: add --sketch"));
+            }
+        }
+        if self.out.is_some() && !matches!(self.display, Display::Auto | Display::Headless) {
+            let display = self.display.to_possible_value();
+            return Err(format!(
+                "out writes a file, but the display is {}: leave out one of them, or add --display headless",
+                display.as_ref().map_or("another", |value| value.get_name())
+            ));
+        }
+        let panel = matches!(self.display, Display::Framebuffer | Display::Spi);
+        match self.sketch {
+            true if self.display == Display::Terminal => {
+                Err("a terminal cannot be drawn on: use --display window".into())
+            }
+            true if panel && self.touch.is_none() && self.strokes.is_none() => Err(
+                "the display reports no touches: name its touch panel (--touch /dev/input/event0), or a \
+                 script that draws (--strokes FILE)"
+                    .into(),
+            ),
+            _ => Ok(()),
         }
     }
 

@@ -1,20 +1,16 @@
-//! The main loop: frames in real time, keys, and displays that fail and come back.
+//! The main loop of a kiosk: frames in real time, and keys.
 
 use std::time::Duration;
 
 use firmware_demo::Hours;
 
+use crate::attend::{LISTEN, attend};
 use crate::keep::{Favorites, Keeper};
 use crate::options::Options;
 use crate::output::notice;
-use crate::screen::{Faces, Fault, Key, Screen};
+use crate::screen::{Faces, Fault, Key, Scene, Screen};
 use crate::stop::Stop;
 use crate::time::Time;
-
-/// The longest sleep between two checks for keys and signals.
-const LISTEN: Duration = Duration::from_millis(50);
-/// The longest pause between two attempts to reopen a lost display.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running kiosk.
 pub struct Run<'r, 'm> {
@@ -38,92 +34,47 @@ pub struct Run<'r, 'm> {
     pub frames: Option<u64>,
 }
 
-/// Why [`Run::show`] returned.
-enum End {
-    /// The program should end.
-    Done,
-    /// The display was lost.
-    Lost(String),
-}
-
 impl Run<'_, '_> {
-    /// Shows faces until a key, a signal or the number of frames ends it. A lost display is reopened after
-    /// a pause that doubles up to a minute.
+    /// Shows faces until a key, a signal or the number of frames ends it.
     ///
     /// # Errors
     /// A [`Fault`] that trying again would not fix.
     pub fn run(
         &mut self,
-        mut screen: Box<dyn Screen>,
-        mut open: impl FnMut() -> Result<Box<dyn Screen>, Fault>,
+        screen: Box<dyn Screen>,
+        open: impl FnMut() -> Result<Box<dyn Screen>, Fault>,
     ) -> Result<(), Fault> {
-        let mut pause = Duration::from_secs(1);
-        loop {
+        attend(screen, open, (self.stop, self.time), |screen| {
             let before = self.kiosk.position();
-            let end = self.show(&mut *screen)?;
-            self.save(true);
-            let mut what = match end {
-                End::Done => return screen.leave(),
-                End::Lost(what) => what,
-            };
-            // It worked for a while, so a quick retry is worthwhile.
-            if self.kiosk.position() != before {
-                pause = Duration::from_secs(1);
-            }
-            // Two handles on one device may conflict.
-            drop(screen);
-            screen = loop {
-                notice(format_args!("{what}; trying again in {} s", pause.as_secs()));
-                if self.pause(pause) {
-                    return Ok(());
-                }
-                pause = (pause * 2).min(PATIENCE);
-                match open() {
-                    Ok(screen) => break screen,
-                    Err(Fault::Lost(again)) => what = again,
-                    Err(fault) => return Err(fault),
-                }
-            };
             self.kiosk.redraw();
-        }
-    }
-
-    /// Waits. Returns whether the program should end.
-    fn pause(&self, pause: Duration) -> bool {
-        let end = self.time.passed() + pause;
-        while self.time.passed() < end && !self.stop.asked() {
-            self.time.sleep(LISTEN.min(pause));
-        }
-        self.stop.asked()
+            let end = self.show(screen);
+            self.save(true);
+            (end, self.kiosk.position() != before)
+        })
     }
 
     /// Shows faces on one display until it fails or the program should end.
-    fn show(&mut self, screen: &mut dyn Screen) -> Result<End, Fault> {
+    fn show(&mut self, screen: &mut dyn Screen) -> Result<(), Fault> {
         let start = self.time.passed();
         // Frames elapsed since `start`.
         let mut passed = 0;
         loop {
             self.kiosk.sleep(self.asleep());
             self.kiosk.star(self.favorites.contains(self.kiosk.seed()));
-            match screen.show(self.kiosk) {
-                Ok(()) => {}
-                Err(Fault::Lost(what)) => return Ok(End::Lost(what)),
-                Err(Fault::Closed) => return Ok(End::Done),
-                Err(fault) => return Err(fault),
-            }
+            screen.show(&mut Scene::Faces(self.kiosk))?;
             self.save(false);
             if let Some(left) = &mut self.frames {
                 *left -= 1;
                 if *left == 0 {
-                    return Ok(End::Done);
+                    return Ok(());
                 }
             }
             let due = match screen.paced() {
                 true => match self.wait(screen, start, passed)? {
-                    Ok(due) => due,
-                    Err(end) => return Ok(end),
+                    Some(due) => due,
+                    None => return Ok(()),
                 },
-                false if self.stop.asked() => return Ok(End::Done),
+                false if self.stop.asked() => return Ok(()),
                 false => passed + 1,
             };
             self.kiosk.advance(due - passed);
@@ -131,31 +82,29 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Waits for the next frame or a key press. Returns the frames elapsed since `start`.
+    /// Waits for the next frame or a key press. Returns the frames elapsed since `start`; `None` if the
+    /// program should end.
     fn wait(
         &mut self,
         screen: &mut dyn Screen,
         start: Duration,
         passed: u64,
-    ) -> Result<Result<u64, End>, Fault> {
+    ) -> Result<Option<u64>, Fault> {
         loop {
             if self.stop.asked() {
-                return Ok(Err(End::Done));
+                return Ok(None);
             }
-            let pressed = match screen.key() {
-                Ok(Some(Key::Quit)) | Err(Fault::Closed) => return Ok(Err(End::Done)),
-                Ok(pressed) => pressed,
-                Err(Fault::Lost(what)) => return Ok(Err(End::Lost(what))),
-                Err(fault) => return Err(fault),
-            };
-            if let Some(key) = pressed {
-                self.press(key);
+            let pressed = screen.key()?;
+            match pressed {
+                Some(Key::Quit) => return Ok(None),
+                Some(key) => self.press(key),
+                None => {}
             }
             let since = self.time.passed().saturating_sub(start);
             let now = since.as_secs_f64() * self.options.fps;
             // A display that is too slow skips frames.
             if now as u64 > passed || pressed.is_some() {
-                return Ok(Ok((now as u64).max(passed)));
+                return Ok(Some((now as u64).max(passed)));
             }
             let left = Duration::from_secs_f64((passed as f64 + 1.0 - now) / self.options.fps);
             self.time.sleep(left.min(LISTEN));
@@ -173,7 +122,7 @@ impl Run<'_, '_> {
                 }
             }
             Key::Sleep => self.reversed = !self.reversed,
-            Key::Quit => {}
+            Key::Quit | Key::Clear | Key::Undo | Key::Save => {}
         }
     }
 
@@ -237,7 +186,8 @@ mod tests {
     }
 
     impl Screen for Jumps {
-        fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
+        fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
+            let Scene::Faces(kiosk) = scene else { unreachable!("a kiosk") };
             let n = self.shown.borrow().len();
             if n == self.frames {
                 return Err(Fault::Closed);

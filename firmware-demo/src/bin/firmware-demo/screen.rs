@@ -2,22 +2,57 @@
 
 use std::fmt;
 
-use firmware_demo::{Kiosk, KioskError};
+use embedded_graphics::draw_target::DrawTarget;
+use firmware_demo::sketch::SketchError;
+use firmware_demo::{Kiosk, KioskError, Paint, Touch};
 
+use crate::easel::Easel;
 use crate::generator::Generator;
 
 /// The program's kiosk.
 pub type Faces<'a> = Kiosk<Generator<'a>>;
 
-/// An open display.
-pub trait Screen {
-    /// Shows the kiosk's current frame.
+/// What is shown.
+pub enum Scene<'s, 'm> {
+    /// A kiosk.
+    Faces(&'s mut Faces<'m>),
+    /// A drawing and the answer to it.
+    Sketch(&'s mut Easel<'m>),
+}
+
+impl Scene<'_, '_> {
+    /// Draws what changed. Returns whether anything was drawn.
     ///
     /// # Errors
     /// [`Fault`].
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault>;
+    pub fn draw<D>(&mut self, display: &mut D) -> Result<bool, Fault>
+    where
+        D: DrawTarget<Color: Paint, Error: fmt::Debug>,
+    {
+        Ok(match self {
+            Scene::Faces(kiosk) => kiosk.draw(display)?,
+            Scene::Sketch(easel) => easel.draw(display)?,
+        })
+    }
+}
 
-    /// The next key press, if any. Called about twenty times per second, and until it has none.
+/// An open display.
+pub trait Screen {
+    /// Shows the current frame.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault>;
+
+    /// The next touch, if any, in the pixels that are drawn on. Called as [`Screen::key`] is.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    fn touch(&mut self) -> Result<Option<Touch>, Fault> {
+        Ok(None)
+    }
+
+    /// The next key press, if any. Called at least twenty times per second, and until it has none.
     ///
     /// # Errors
     /// [`Fault`].
@@ -51,6 +86,12 @@ pub enum Key {
     Favorite,
     /// Blank the display, or show faces again.
     Sleep,
+    /// Erase the drawing.
+    Clear,
+    /// Remove the last stroke.
+    Undo,
+    /// Save the drawing.
+    Save,
     /// End the program.
     Quit,
 }
@@ -83,6 +124,15 @@ impl<E: fmt::Debug> From<KioskError<E>> for Fault {
         match error {
             KioskError::Display(_) => Fault::Lost(error.to_string()),
             KioskError::NoRoom(_) | KioskError::Latent(_) => Fault::Never(error.to_string()),
+        }
+    }
+}
+
+impl<E: fmt::Debug> From<SketchError<E>> for Fault {
+    fn from(error: SketchError<E>) -> Fault {
+        match error {
+            SketchError::Display(_) => Fault::Lost(error.to_string()),
+            SketchError::NoRoom(_) => Fault::Never(error.to_string()),
         }
     }
 }

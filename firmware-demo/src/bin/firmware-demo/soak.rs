@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::canvas::Canvas;
 use crate::options::Options;
 use crate::output::print;
-use crate::screen::{Faces, Fault};
+use crate::screen::{Faces, Fault, Scene};
 use crate::stop::Stop;
 
 /// Draws `faces` faces in memory. Prints the pace and the resident memory after the first, every
@@ -18,7 +18,7 @@ pub fn run(kiosk: &mut Faces<'_>, options: &Options, faces: u64, stop: &Stop) ->
     let size = options.size_or(320, 240);
     let mut canvas = Canvas::new(size, options.colors);
     let draw = |kiosk: &mut Faces<'_>, canvas: &mut Canvas| {
-        canvas.draw(kiosk)?;
+        canvas.draw(&mut Scene::Faces(kiosk))?;
         // To the next picture that differs: a dwelling face is not generated again.
         kiosk.advance(kiosk.until_change().unwrap_or(1));
         Ok::<(), Fault>(())

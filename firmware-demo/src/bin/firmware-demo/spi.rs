@@ -9,7 +9,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::SpiDevice;
 use firmware_demo::Paint;
-use firmware_demo::kiosk::darken;
+use firmware_demo::paint::darken;
 use linux_embedded_hal::gpio_cdev::{Chip, LineRequestFlags};
 use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
 use linux_embedded_hal::{CdevPin, Delay, SpidevDevice};
@@ -22,7 +22,7 @@ use mipidsi::options::{ColorInversion, ColorOrder};
 
 use crate::device_file::unopened;
 use crate::options::{Controller, Offset, Options};
-use crate::screen::{Faces, Fault, Screen};
+use crate::screen::{Fault, Scene, Screen};
 
 /// Bytes per write: what spidev takes in one transfer.
 const BUFFER: usize = 4096;
@@ -193,8 +193,8 @@ where
     D: DrawTarget<Color: Paint, Error: Debug>,
     P: OutputPin,
 {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
-        kiosk.draw(&mut self.panel)?;
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
+        scene.draw(&mut self.panel)?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use runtime::{Cpu, Model};
 use super::start;
 use crate::canvas::Canvas;
 use crate::options::{Colors, Options};
-use crate::screen::{Faces, Fault, Screen};
+use crate::screen::{Faces, Fault, Scene, Screen};
 
 /// A controller: commands and data in, the panel's memory out.
 #[derive(Default)]
@@ -210,7 +210,7 @@ fn picture(options: &Options, size: Size, deep: bool, position: u64) -> Vec<[u8;
     let mut canvas = Canvas::new(size, colors);
     with_kiosk(options, |kiosk| {
         kiosk.seek(position);
-        canvas.draw(kiosk).unwrap();
+        canvas.draw(&mut Scene::Faces(kiosk)).unwrap();
     });
     let level = |&[r, g, b]: &[u8; 3]| match deep {
         true => {
@@ -252,7 +252,7 @@ fn the_picture_arrives_on_every_panel() {
             // A whole frame, then a morph, which draws only the face.
             for position in [0, 3] {
                 kiosk.seek(position);
-                screen.show(kiosk).unwrap();
+                screen.show(&mut Scene::Faces(kiosk)).unwrap();
                 let c = c.borrow();
                 let rows = c.memory[top..top + height as usize].iter();
                 let got = rows.flat_map(|r| r[left..left + width as usize].iter().copied());
@@ -284,7 +284,7 @@ fn without_a_reset_pin_a_command_resets() {
 fn leaving_blanks_the_panel_and_turns_off_the_backlight() {
     let options = options(&["--size=64x64"]);
     let (mut screen, c) = connect(&options, true).unwrap();
-    with_kiosk(&options, |kiosk| screen.show(kiosk).unwrap());
+    with_kiosk(&options, |kiosk| screen.show(&mut Scene::Faces(kiosk)).unwrap());
     screen.leave().unwrap();
     assert!(!c.borrow().light);
     assert!(c.borrow().memory[..64].iter().all(|row| row[..64].iter().all(|p| *p == [0; 3])));
@@ -296,9 +296,9 @@ fn a_torn_cable_is_a_lost_display() {
     let (mut screen, c) = connect(&options, true).unwrap();
     c.borrow_mut().broken = true;
     with_kiosk(&options, |kiosk| {
-        assert!(matches!(screen.show(kiosk), Err(Fault::Lost(_))));
+        assert!(matches!(screen.show(&mut Scene::Faces(kiosk)), Err(Fault::Lost(_))));
         c.borrow_mut().broken = false;
-        screen.show(kiosk).unwrap();
+        screen.show(&mut Scene::Faces(kiosk)).unwrap();
     });
 }
 

@@ -9,7 +9,7 @@ use embedded_graphics::geometry::Size;
 
 use crate::canvas::Canvas;
 use crate::options::Options;
-use crate::screen::{Faces, Fault, Key, Screen};
+use crate::screen::{Fault, Key, Scene, Screen};
 
 /// A terminal that shows faces.
 pub struct Terminal {
@@ -109,9 +109,9 @@ impl Terminal {
 }
 
 impl Screen for Terminal {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
         self.follow_size();
-        if self.canvas.draw(kiosk)? {
+        if self.canvas.draw(scene)? {
             self.paint();
             self.flush()?;
         }

@@ -4,11 +4,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use embedded_graphics::geometry::Size;
+use firmware_demo::Touch;
 use minifb::{InputCallback, Key as Code, Scale, Window, WindowOptions};
 
 use crate::canvas::Canvas;
 use crate::options::Options;
-use crate::screen::{Faces, Fault, Key, Screen};
+use crate::pointer::Pointer;
+use crate::screen::{Fault, Key, Scene, Screen};
 
 /// An open window.
 pub struct Desktop {
@@ -18,6 +20,8 @@ pub struct Desktop {
     /// The canvas in the window's format: red, green and blue from bit 16 down.
     words: Vec<u32>,
     presses: Receiver<Key>,
+    /// For a sketch.
+    pointer: Option<Pointer>,
 }
 
 /// Opens a window.
@@ -25,7 +29,10 @@ pub struct Desktop {
 /// # Errors
 /// [`Fault::Lost`] without a display or an X11 library.
 pub fn open(options: &Options) -> Result<Desktop, Fault> {
-    let size = options.size_or(480, 480);
+    let size = match options.sketch {
+        true => options.size_or(800, 480),
+        false => options.size_or(480, 480),
+    };
     let settings = WindowOptions { resize: true, scale: Scale::X1, ..WindowOptions::default() };
     let (width, height) = (size.width as usize, size.height as usize);
     let mut window = Window::new("pocket-gan", width, height, settings)
@@ -33,8 +40,11 @@ pub fn open(options: &Options) -> Result<Desktop, Fault> {
     // The kiosk's loop keeps the pace.
     window.set_target_fps(0);
     let (sender, presses) = channel();
-    window.set_input_callback(Box::new(Presses { sender, down: Vec::new() }));
+    let key = if options.sketch { sketch_key } else { key };
+    window.set_input_callback(Box::new(Presses { sender, key, down: Vec::new() }));
+    let pointer = options.sketch.then(|| Pointer::open(&window));
     Ok(Desktop {
+        pointer,
         window,
         canvas: Canvas::new(size, options.colors),
         options: options.clone(),
@@ -49,6 +59,8 @@ const REPEAT: Duration = Duration::from_secs(1);
 /// Collects key events. The window's key *states* miss a key that goes down and up between two looks.
 struct Presses {
     sender: Sender<Key>,
+    /// What a key does.
+    key: fn(Code) -> Option<Key>,
     /// Keys that are held and when each last had an event.
     down: Vec<(Code, Instant)>,
 }
@@ -63,7 +75,7 @@ impl InputCallback for Presses {
             return;
         }
         self.down.push((code, Instant::now()));
-        if let Some(key) = key(code).filter(|_| !held) {
+        if let Some(key) = (self.key)(code).filter(|_| !held) {
             // Without a receiver the window is being closed.
             let _ = self.sender.send(key);
         }
@@ -82,6 +94,16 @@ fn key(code: Code) -> Option<Key> {
     }
 }
 
+fn sketch_key(code: Code) -> Option<Key> {
+    match code {
+        Code::C | Code::Delete => Some(Key::Clear),
+        Code::U | Code::Z | Code::Backspace => Some(Key::Undo),
+        Code::S => Some(Key::Save),
+        Code::Q | Code::Escape => Some(Key::Quit),
+        _ => None,
+    }
+}
+
 impl Desktop {
     /// Resizes the canvas if the window was resized.
     fn follow_size(&mut self) {
@@ -95,9 +117,9 @@ impl Desktop {
 }
 
 impl Screen for Desktop {
-    fn show(&mut self, kiosk: &mut Faces<'_>) -> Result<(), Fault> {
+    fn show(&mut self, scene: &mut Scene<'_, '_>) -> Result<(), Fault> {
         self.follow_size();
-        if self.canvas.draw(kiosk)? || self.words.is_empty() {
+        if self.canvas.draw(scene)? || self.words.is_empty() {
             let word = |&[r, g, b]: &[u8; 3]| u32::from_be_bytes([0, r, g, b]);
             self.words.clear();
             self.words.extend(self.canvas.pixels().iter().map(word));
@@ -119,6 +141,10 @@ impl Screen for Desktop {
         Ok(self.presses.try_recv().ok())
     }
 
+    fn touch(&mut self) -> Result<Option<Touch>, Fault> {
+        Ok(self.pointer.as_mut().and_then(|pointer| pointer.touch(&self.window)))
+    }
+
     fn leave(&mut self) -> Result<(), Fault> {
         Ok(())
     }
@@ -131,7 +157,7 @@ mod tests {
     #[test]
     fn every_press_counts_once_however_short_or_long() {
         let (sender, presses) = channel();
-        let mut callback = Presses { sender, down: Vec::new() };
+        let mut callback = Presses { sender, key, down: Vec::new() };
         // Down and up at once, then held with repeats while another key is pressed.
         let events = [
             (Code::F, true),
