@@ -82,6 +82,9 @@ mod sqrt;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stdout;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod terminal;
 
 pub use backend::Backend;
 pub use cpu::{ArenaTooSmall, Cpu};
