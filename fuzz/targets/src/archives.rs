@@ -14,8 +14,8 @@ pub fn zip(bytes: &[u8]) {
     open(&place::file("data.zip", bytes));
 }
 
-/// A tar archive of images. The first byte chooses whether it is packed, and whether the checksums of
-/// its headers are mended.
+/// A tar archive of images. The first byte chooses whether it is packed, and whether the checksums
+/// of its headers are mended.
 pub fn tar(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let choice = choices.byte();

@@ -39,8 +39,8 @@ pub fn idx(bytes: &[u8]) {
     open(&folder);
 }
 
-/// NumPy arrays of images, and of labels beside them: the first byte chooses whether they are packed,
-/// or in an `.npz` file, the next two bytes are the length of the first.
+/// NumPy arrays of images, and of labels beside them: the first byte chooses whether they are
+/// packed, or in an `.npz` file, the next two bytes are the length of the first.
 ///
 /// # Panics
 /// If temporary files cannot be written.

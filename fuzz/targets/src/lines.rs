@@ -147,7 +147,7 @@ pub fn with(record: &[u8], key: &str, value: &str) -> Vec<u8> {
         return record.into();
     };
     let (before, after) = metadata.split_at(at + key.len());
-    // RFC 8949, section 3: the major type of text is 3, and its length follows in 0, 1, 2 or 4 bytes.
+    // RFC 8949, section 3: the major type of text is 3, its length follows in 0, 1, 2 or 4 bytes.
     let wide = match after[0] & 31 {
         24 => 1,
         25 => 2,

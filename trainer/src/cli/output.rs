@@ -11,7 +11,7 @@ use runtime::terminal::escaped_lines;
 /// What every verb returns.
 pub type Ended = Result<(), Box<dyn Error>>;
 
-/// Prints what a verb is for to standard output. A closed pipe (`trainer ... | head`) is not an error.
+/// Prints the result of a verb. A closed pipe (`trainer ... | head`) is not an error.
 ///
 /// # Errors
 /// Any other reason that standard output cannot be written.

@@ -87,7 +87,7 @@ impl Blob {
         Ok(Blob { file: Arc::new(Source::Held { file: file.into(), _place: None }), start: 0, len })
     }
 
-    /// `len` bytes from `start` that are in the file by now, though it was shorter when it was opened.
+    /// `len` bytes from `start` of a file that has grown since it was opened.
     pub fn grown(&self, start: u64, len: u64) -> Blob {
         Blob { file: self.file.clone(), start, len }
     }

@@ -177,8 +177,8 @@ impl DataSet {
         Ok(true)
     }
 
-    /// The set with one channel instead of three, if all images are gray, in memory and without inputs;
-    /// otherwise nothing. It is the set that opening it with one channel gives.
+    /// A set whose images are gray ([`DataSet::is_gray`]) as opening it with one channel gives it, if
+    /// all are in memory and have no inputs; otherwise nothing.
     pub fn gray(mut self) -> Option<DataSet> {
         let plane = self.form.pixels();
         if self.inputs.is_some() {
