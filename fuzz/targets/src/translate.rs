@@ -20,7 +20,7 @@ pub fn translate(bytes: &[u8]) {
     let fit = if choice & 4 == 0 { Fit::Crop } else { Fit::Stretch };
     let path = place::file(&format!("picture.{extension}"), choices.rest());
     let limits = Limits { file: 1 << 20, pixels: 1 << 22, ..Limits::DEFAULT };
-    assert_eq!(files(&[path.clone()]).expect("it is there").len(), 1);
+    assert_eq!(files(std::slice::from_ref(&path)).expect("it is there").len(), 1);
     let record = Buffer::from(written(4 + usize::from(choice & 3)));
     let model = Model::parse(record.bytes()).expect("it is whole");
     let Input::Picture(shape) = model.input() else { unreachable!("it is the translator") };
