@@ -85,6 +85,9 @@ mod sqrt;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stdout;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod terminal;
 #[cfg(feature = "files")]
 #[doc(hidden)]
 pub mod whole_file;

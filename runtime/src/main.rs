@@ -24,6 +24,7 @@ mod cli {
     pub mod precision;
     pub mod progress;
     pub mod psnr;
+    pub mod read;
     pub mod reading;
     pub mod shell;
     pub mod terminal;

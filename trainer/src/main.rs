@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use cli::output::{Ended, chain, complain};
+use cli::output::{Ended, chain, complain, is_lost};
 use cli::{
     anomalies, arithmetic, bench, data, duplicates, evaluate, export, fit, help, import,
     interpolate, memory, recipes, reconstruct, report, restore, sample,
@@ -96,10 +96,14 @@ fn main() -> ExitCode {
         Verb::Completions(args) => done(help::completions::<Cli>(&args)),
         Verb::Man => done(help::man::<Cli>()),
     };
-    ended.unwrap_or_else(|error| {
-        complain(format!("error: {}", chain(error.as_ref())));
-        ExitCode::FAILURE
-    })
+    match ended {
+        Ok(_) if is_lost() => ExitCode::FAILURE,
+        Ok(code) => code,
+        Err(error) => {
+            complain(format!("error: {}", chain(error.as_ref())));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,18 @@
 //! `fuzz/fuzz_targets` runs them with libFuzzer, guided by coverage; [`mutate`](mod@mutate) without
 //! it, on a stable compiler, with numbers that repeat.
 
+#[cfg(feature = "trainer")]
+pub mod archives;
+#[cfg(feature = "trainer")]
+pub mod arrays;
 pub mod bytes;
+#[doc(hidden)]
+pub mod cli;
 #[cfg(feature = "trainer")]
 pub mod data;
+pub mod graphs;
 pub mod kiosk;
+pub mod lines;
 pub mod model;
 pub mod mutate;
 pub mod onnx;
@@ -16,6 +24,7 @@ pub mod place;
 pub mod run;
 #[cfg(feature = "trainer")]
 pub mod state;
+pub mod translate;
 
 // The files of the kiosk's program that read a configuration.
 #[doc(hidden)]
@@ -48,9 +57,11 @@ const fn target(name: &'static str, run: fn(&[u8]), text: bool, short: u32) -> T
 pub const TARGETS: &[Target] = &[
     target("metadata", model::metadata, false, 1_500),
     target("record", model::record, false, 1_000),
-    target("graph", model::graph, false, 150),
+    target("lines", lines::lines, false, 1_000),
+    target("graph", model::graph, false, 300),
     target("onnx", onnx::onnx, false, 1_500),
     target("npy", onnx::npy, false, 10_000),
+    target("translate", translate::translate, false, 400),
     target("kiosk", kiosk::kiosk, true, 100),
     #[cfg(feature = "trainer")]
     target("recipe", run::recipe, true, 500),
@@ -61,9 +72,21 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "trainer")]
     target("safetensors", state::safetensors, false, 800),
     #[cfg(feature = "trainer")]
-    target("idx", data::idx, false, 400),
+    target("idx", arrays::idx, false, 400),
     #[cfg(feature = "trainer")]
-    target("zip", data::zip, false, 300),
+    target("numpy", arrays::numpy, false, 400),
+    #[cfg(feature = "trainer")]
+    target("cifar", arrays::cifar, false, 60),
+    #[cfg(feature = "trainer")]
+    target("table", arrays::table, true, 150),
+    #[cfg(feature = "trainer")]
+    target("zip", archives::zip, false, 300),
+    #[cfg(feature = "trainer")]
+    target("tar", archives::tar, false, 200),
+    #[cfg(feature = "trainer")]
+    target("nested", archives::nested, false, 200),
     #[cfg(feature = "trainer")]
     target("image", data::image, false, 400),
+    #[cfg(feature = "trainer")]
+    target("pairs", data::pairs, false, 200),
 ];

@@ -1,11 +1,14 @@
 //! Records: their bytes, and models of every shape in every precision.
 
-use runtime::graph::{Facts, Graph, GraphError, Layer};
-use runtime::op::{Activation, Op, Shape, Window};
+use std::cell::OnceCell;
+
+use runtime::graph::{Graph, GraphError};
+use runtime::op::{self, Shape};
 use runtime::record::{Buffer, Record};
 use runtime::{Cpu, Crew, Image, Input, Isa, Latent, Limits, Model, Precision, plan};
 
 use crate::bytes::Choices;
+use crate::graphs::{any_graph, every_operation, translator};
 
 /// What a model may take to be run: some milliseconds.
 pub const LIMITS: Limits = Limits {
@@ -35,18 +38,32 @@ pub fn metadata(bytes: &[u8]) {
     }
 }
 
-/// A record of every operation in one of the precisions, with some bytes changed: the first byte
+/// A record that is whole, of one of two models in one of the precisions.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn written(choice: usize) -> Vec<u8> {
+    thread_local! {
+        static WRITTEN: [OnceCell<Vec<u8>>; 8] = const { [const { OnceCell::new() }; 8] };
+    }
+    let write = || {
+        let graph = if choice & 4 == 0 { every_operation() } else { translator() };
+        let record = match choice & 3 {
+            0 => graph.to_record(),
+            1 => graph.pack(),
+            2 => graph.halve(),
+            _ => quantize(&graph, 1),
+        };
+        record.expect("the graph is a generator")
+    };
+    WRITTEN.with(|all| all[choice % 8].get_or_init(write).clone())
+}
+
+/// A record of one of two models in one of the precisions, with some bytes changed: the first byte
 /// chooses, and every three are a place and a value.
 pub fn record(bytes: &[u8]) {
     let mut choices = Choices(bytes);
-    let graph = every_operation();
-    let mut record = match choices.below(4) {
-        0 => graph.to_record(),
-        1 => graph.pack(),
-        2 => graph.halve(),
-        _ => graph.quantize(0..1),
-    }
-    .expect("the graph is a generator");
+    let mut record = written(choices.below(8));
     while !choices.0.is_empty() {
         let at = choices.short() % record.len();
         record[at] = choices.byte();
@@ -57,28 +74,83 @@ pub fn record(bytes: &[u8]) {
     }
 }
 
-/// A model of any layers, through every precision: faces of all instruction sets and of two threads
-/// agree with those of the obvious loops.
+/// A model of any layers: its outputs are those of layers with memory of their own, and in one of
+/// the precisions faces of all instruction sets and of two threads agree with those of the obvious
+/// loops.
 ///
 /// # Panics
 /// If they do not.
 pub fn graph(bytes: &[u8]) {
-    let graph = any_graph(&mut Choices(bytes));
-    // Each is run about thirty times, some of them by the obvious loops.
-    let quick = Limits { multiply_adds: 1 << 18, ..LIMITS };
+    let mut choices = Choices(bytes);
+    let (precision, large) = (choices.below(4), choices.below(32) == 0);
+    let graph = any_graph(&mut choices);
+    // Each is run about ten times, some of them by the obvious loops.
+    let quick = Limits { multiply_adds: if large { 1 << 17 } else { 1 << 14 }, ..LIMITS };
     if graph.check(&quick).is_err() {
         return;
     }
     let Ok(record) = graph.to_buffer() else { return };
     let model = Model::parse_within(record.bytes(), &LIMITS).expect("it was checked");
     assert_eq!(Graph::from_model(&model), graph, "a record keeps the graph");
+    apart(&graph, &model);
     agree(&model);
-    let mut folded = graph.clone();
-    folded.fold();
-    let all = [folded.to_record(), graph.pack(), graph.halve(), quantize(&graph, 2)];
-    for record in all.into_iter().flatten() {
+    let record = match precision {
+        0 => {
+            let mut folded = graph;
+            folded.fold();
+            folded.to_record()
+        }
+        1 => graph.pack(),
+        2 => graph.halve(),
+        _ => quantize(&graph, 2),
+    };
+    if let Ok(record) = record {
         let record = Buffer::from(record);
         agree(&Model::parse_within(record.bytes(), &Limits::NONE).expect("it was just written"));
+    }
+}
+
+/// The obvious loops in the arena write what they write into memory of their own.
+fn apart(graph: &Graph, model: &Model<'_>) {
+    let shape = graph.input.shape();
+    let picture = picture(model);
+    let mut input = vec![0.0; shape.values()];
+    match graph.input {
+        Input::Latent(_) => Latent::from_seed(1).fill(&mut input).expect("seeds have any length"),
+        Input::Picture(_) => {
+            for (at, byte) in picture.iter().enumerate() {
+                let place = at % shape.c * shape.plane() + at / shape.c;
+                input[place] = f32::from(*byte) / 127.5 - 1.0;
+            }
+        }
+    }
+    let mut all = vec![("input", shape, input)];
+    for layer in &graph.layers {
+        let find = |name: &Option<String>| match name {
+            None => &all[all.len() - 1],
+            Some(name) => all.iter().rfind(|(n, ..)| n == name).expect("it was checked"),
+        };
+        let (x, other) = (find(&layer.from), find(&layer.with));
+        let output = layer.op.output(x.1).expect("it was checked");
+        let mut y = vec![f32::NAN; output.values()];
+        let inputs = [&x.2[..], &other.2[..]];
+        op::reference(&layer.op, [x.1, output], inputs, &layer.weight, &layer.bias, &mut y);
+        layer.activation.apply(&mut y);
+        all.push((&layer.name, output, y));
+    }
+    let mut arena = vec![f32::NAN; model.arena_len()];
+    let mut cpu = Cpu::with(model, &mut arena, None).expect("the arena has the stated length");
+    let same = |i: usize, got: &[f32]| {
+        let want = &all[i + 1].2;
+        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        let same = got.len() == want.len() && got.iter().zip(want).all(same);
+        assert!(same, "layer {i} reads or writes where it should not: {model:?}");
+    };
+    match &picture[..] {
+        [] => _ = cpu.watched(&Latent::from_seed(1), same).expect("seeds have any length"),
+        picture => {
+            _ = cpu.translate_watched(picture, same).expect("the picture has the right size");
+        }
     }
 }
 
@@ -171,165 +243,5 @@ fn close(model: &Model<'_>, got: &[[u8; 3]], want: &[[u8; 3]], what: &str) {
     assert_eq!(got.len(), want.len());
     for (i, (got, want)) in got.iter().flatten().zip(want.iter().flatten()).enumerate() {
         assert!(got.abs_diff(*want) <= most, "{what}: value {i} is {got}, not {want}: {model:?}");
-    }
-}
-
-fn layer(name: &str, op: Op, activation: Activation, weight: usize, bias: usize) -> Layer {
-    let weight = (0..weight).map(|i| (i % 5) as f32 * 0.25 - 0.5).collect();
-    Layer { activation, weight, bias: vec![0.125; bias], ..Layer::new(name, op) }
-}
-
-/// A small model with each operation.
-pub fn every_operation() -> Graph {
-    let window = |kernel, stride, padding| Window { kernel, stride, padding };
-    let (none, leaky) = (Activation::None, Activation::LeakyRelu(0.2));
-    let up = Op::ConvTranspose { out: 2, window: window(4, 2, 1) };
-    let same = Op::Conv { out: 3, window: window(3, 1, 1) };
-    let to = Shape::new(4, 2, 2);
-    let edge = Op::ReflectConv { out: 3, window: window(3, 1, 1) };
-    let inst = Op::InstanceNorm { epsilon: 0.01 };
-    let both = Op::Concat { channels: 3 };
-    let layers = vec![
-        layer("dense", Op::Dense { out: 16 }, none, 48, 16), // 16 x 1 x 1
-        layer("shape", Op::Reshape { to }, none, 0, 0),      // 4 x 2 x 2
-        layer("norm", Op::Affine, leaky, 4, 4),              // 4 x 2 x 2
-        layer("up", up, Activation::Relu, 128, 2),           // 2 x 4 x 4
-        layer("wide", Op::Resize { factor: 2 }, none, 0, 0), // 2 x 8 x 8
-        layer("same", same, leaky, 54, 3),                   // 3 x 8 x 8
-        layer("edge", edge, none, 81, 3),                    // 3 x 8 x 8
-        layer("inst", inst, Activation::Relu, 3, 3),         // 3 x 8 x 8
-        Layer { with: Some("same".into()), ..layer("sum", Op::Add, leaky, 0, 0) },
-        Layer { from: Some("wide".into()), ..layer("both", both, none, 0, 0) }, // 5 x 8 x 8
-        layer("last", same, Activation::Tanh, 135, 3),                          // 3 x 8 x 8
-    ];
-    let input = Input::Latent(3);
-    Graph { input, layers, facts: Facts { labels: vec!["a".into()], ..Facts::default() } }
-}
-
-fn any_graph(choices: &mut Choices<'_>) -> Graph {
-    let side = choices.below(80);
-    let input = match side {
-        40.. => {
-            let c = [1, 3][choices.below(2)];
-            Input::Picture(Shape::new(c, 1 + side % 8, 1 + choices.below(9)))
-        }
-        _ => Input::Latent(1 + side),
-    };
-    let mut graph = Graph { input, layers: Vec::new(), facts: Facts::default() };
-    // What can be read, by name, and whether something does.
-    let mut made = vec![("input".to_string(), input.shape(), true)];
-    let count = 1 + choices.below(9);
-    for i in 0..count {
-        let last = i + 1 == count;
-        let name = format!("layer{i}");
-        let of = choices.below(made.len());
-        if join(&mut graph, &mut made, (of, &name), choices) {
-            continue;
-        }
-        // Rarely, and only if the output before is read by another layer already.
-        let far = of < i && made[i].2 && choices.below(3) == 0;
-        let from = if far { of } else { i };
-        let shape = made[from].1;
-        let out = match last {
-            true => [1, 3][choices.below(2)],
-            false => 1 + choices.below(70),
-        };
-        let kernel = 1 + choices.below(6);
-        let window =
-            Window { kernel, stride: 1 + choices.below(4), padding: choices.below(kernel) };
-        let op = match choices.below(if last { 3 } else { 9 }) {
-            0 => Op::ConvTranspose { out, window },
-            1 => Op::Conv { out, window },
-            2 => Op::ReflectConv { out, window },
-            7 => Op::InstanceNorm { epsilon: 1.0 + choices.unit().abs() },
-            8 => Op::Dense { out: out * (1 + choices.below(4)) },
-            3 => Op::Affine,
-            4 => Op::Resize { factor: 1 + choices.below(3) },
-            5 => Op::Reshape { to: reshaped(shape, choices) },
-            _ => Op::Activate,
-        };
-        let Ok(output) = op.output(shape) else { break };
-        let [weight, bias] = lengths(&op, shape);
-        let activation = match choices.below(6) {
-            0 => Activation::None,
-            1 => Activation::Relu,
-            2 => Activation::LeakyRelu(choices.unit().abs()),
-            3 => Activation::Sigmoid,
-            _ => Activation::Tanh,
-        };
-        // A few values chosen, the others follow from them.
-        let few: [f32; 7] = std::array::from_fn(|_| choices.unit());
-        let values = |n: usize| (0..n).map(|j| few[j % 7] * few[(j / 7 + i) % 7]).collect();
-        let bias = if choices.below(4) == 0 { 0 } else { bias };
-        graph.layers.push(Layer {
-            activation,
-            from: far.then(|| made[of].0.clone()),
-            weight: values(weight),
-            bias: values(bias),
-            ..Layer::new(&name, op)
-        });
-        made[from].2 = true;
-        made.push((name, output, false));
-    }
-    graph
-}
-
-/// Joins the last output with number `of`, if that can be done and is chosen.
-fn join(
-    graph: &mut Graph,
-    made: &mut Vec<(String, Shape, bool)>,
-    (of, name): (usize, &str),
-    choices: &mut Choices<'_>,
-) -> bool {
-    let before = made.len() - 1;
-    let (x, other) = (made[before].1, made[of].1);
-    if (x.h, x.w) != (other.h, other.w) || x.c + other.c > 200 {
-        return false;
-    }
-    // An output that nothing reads makes it likely.
-    if choices.below(4) > if made[of].2 { 0 } else { 2 } {
-        return false;
-    }
-    let add = x == other && choices.below(2) == 0;
-    let first = !add && of < before && choices.below(2) == 0;
-    let named = Some(made[of].0.clone());
-    let (op, from, with) = match (add, first) {
-        (true, _) => (Op::Add, None, named),
-        (false, false) => (Op::Concat { channels: other.c }, None, named),
-        (false, true) => (Op::Concat { channels: x.c }, named, None),
-    };
-    let activation = [Activation::None, Activation::LeakyRelu(0.5), Activation::Relu];
-    let activation = activation[choices.below(3)];
-    let output = op.output(if first { other } else { x }).expect("a few channels");
-    graph.layers.push(Layer { activation, from, with, ..Layer::new(name, op) });
-    (made[of].2, made[before].2) = (true, true);
-    made.push((name.into(), output, false));
-    true
-}
-
-/// The same values in another shape.
-fn reshaped(from: Shape, choices: &mut Choices<'_>) -> Shape {
-    let mut to = [from.c * from.h * from.w, 1, 1];
-    for _ in 0..4 {
-        let (by, side) = ([2, 3, 5][choices.below(3)], 1 + choices.below(2));
-        if to[0].is_multiple_of(by) {
-            to[0] /= by;
-            to[side] *= by;
-        }
-    }
-    Shape::new(to[0], to[1], to[2])
-}
-
-/// Numbers of weights and biases.
-fn lengths(op: &Op, input: Shape) -> [usize; 2] {
-    match *op {
-        Op::Dense { out } => [out * input.values(), out],
-        Op::Conv { out, window }
-        | Op::ReflectConv { out, window }
-        | Op::ConvTranspose { out, window } => [out * input.c * window.kernel * window.kernel, out],
-        Op::Affine | Op::InstanceNorm { .. } => [input.c, input.c],
-        Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
-            [0, 0]
-        }
     }
 }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+/// Extensions of pictures.
+pub const EXTENSIONS: [&str; 8] = ["png", "jpg", "gif", "bmp", "webp", "tiff", "tga", "pnm"];
+
 thread_local! {
     static FOLDER: TempDir = tempfile::tempdir().expect("temporary files can be written");
 }

@@ -51,4 +51,7 @@ macro_rules! tests {
     };
 }
 
-tests! { metadata record graph onnx npy kiosk recipe checkpoint state safetensors idx zip image }
+tests! {
+    metadata record lines graph onnx npy translate kiosk recipe checkpoint state safetensors
+    idx numpy cifar table zip tar nested image pairs
+}

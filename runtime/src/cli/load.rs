@@ -14,6 +14,7 @@ use runtime::record::Buffer;
 use runtime::{Limit, Limits, Model, Precision};
 
 use super::limits::Hint;
+use super::read::read_all;
 use super::reading;
 use super::terminal::note;
 
@@ -208,18 +209,6 @@ impl Bytes {
     pub fn len(&self) -> usize {
         self.bytes().len()
     }
-}
-
-/// All bytes of a file, of any length within the limits.
-///
-/// # Errors
-/// If it cannot be read, or is longer.
-pub fn read_all(file: File, limits: &Limits) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(limits.file.saturating_add(1)).read_to_end(&mut bytes)?;
-    let within = limits.check(Limit::File, bytes.len() as u64);
-    within.map_err(|e| io::Error::new(io::ErrorKind::FileTooLarge, Hint(&e).to_string()))?;
-    Ok(bytes)
 }
 
 /// The graph of a record or ONNX file, folded.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use runtime::Limits;
 use runtime::npy::{self, Array, Kind};
 
-use super::load;
 use super::output::{self, OutputError};
+use super::read;
 
 /// Why latents cannot be read.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl std::error::Error for NpyError {
 /// # Errors
 /// [`NpyError`] names the file.
 pub fn read(path: &Path, lengths: [usize; 2], limits: &Limits) -> Result<Vec<Vec<f32>>, NpyError> {
-    let bytes = File::open(path).and_then(|file| load::read_all(file, limits));
+    let bytes = File::open(path).and_then(|file| read::read_all(file, limits));
     let bytes = bytes.map_err(|e| NpyError::Read(path.into(), e))?;
     let array = Array::parse(&bytes).map_err(|e| NpyError::Parse(path.into(), e))?;
     // Convolutional generators take latents of 1 x 1 pixels.

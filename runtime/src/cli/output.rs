@@ -6,6 +6,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
+use runtime::stdout;
 use runtime::whole_file::{self, WholeFile};
 
 use super::terminal::escaped_lines;
@@ -158,6 +159,10 @@ pub fn text(text: &str) -> Result<(), OutputError> {
 /// # Errors
 /// [`OutputError::Write`].
 pub fn print(bytes: &[u8]) -> Result<(), OutputError> {
+    // Rust replaces it by /dev/null, and the text would be lost without an error.
+    if stdout::was_closed() {
+        return Err(OutputError::Write("standard output".into(), io::Error::other("it is closed")));
+    }
     let mut out = io::stdout().lock();
     let wrote = out.write_all(bytes).and_then(|()| out.flush());
     wrote.map_err(|e| OutputError::Write("standard output".into(), e))

@@ -15,7 +15,7 @@ use runtime::op::Shape;
 use runtime::{Limit, Limits};
 
 use super::limits::Hint;
-use super::load::read_all;
+use super::read::read_all;
 
 /// How a picture of another aspect comes to the size of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

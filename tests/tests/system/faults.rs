@@ -255,3 +255,140 @@ fn pipes_are_refused_and_not_waited_for() {
         assert!(error.contains("pipe"), "{line}: {error}");
     }
 }
+
+/// Runs `program` with standard output closed, as `>&-` does, or open to a full disk.
+#[cfg(target_os = "linux")]
+fn without_output(name: &str, dir: &Path, line: &str, to: &str) -> (Option<i32>, String) {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec \"$0\" {line} {to}")]).arg(program(name));
+    let output = command.current_dir(dir).stdin(Stdio::null()).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn text_that_cannot_be_printed_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    trainer(at, "data draw --out faces --count 4 --size 16").ok();
+    let model = root().join("models/pretrained/faces-tiny.bpk").display().to_string();
+    for (name, line) in [
+        ("trainer", "recipes"),
+        ("trainer", "recipes cgan-mnist"),
+        ("trainer", "data inspect faces"),
+        ("trainer", "data inspect faces --json"),
+        ("trainer", "man"),
+        ("runtime", "man"),
+        ("runtime", "devices"),
+        ("runtime", &format!("inspect {model}")),
+    ] {
+        for (to, why) in [(">&-", "it is closed"), (">/dev/full", "No space left on device")] {
+            let (code, err) = without_output(name, at, line, to);
+            assert_eq!(code, Some(1), "{name} {line} {to}: {err}");
+            assert!(err.contains("cannot write") && err.contains(why), "{name} {line} {to}: {err}");
+            assert!(err.lines().count() == 1, "{name} {line} {to}: {err}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_are_written_though_their_names_cannot_be_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fit(at, "--images 16 --out run").ok();
+    trainer(at, "data draw --out faces --count 4 --size 16").ok();
+    for (line, file) in [
+        ("data draw --out OUT --count 4", "OUT"),
+        ("data show faces --out OUT.png", "OUT.png"),
+        ("data inspect faces --out OUT", "OUT/mean.png"),
+        ("sample run --grid 2x2 --out OUT.png", "OUT.png"),
+        ("export run --out OUT", "OUT/generator.onnx"),
+        ("interpolate run --seeds 1,2 --steps 2 --out OUT.png", "OUT.png"),
+    ] {
+        for (to, out, want) in [(">&-", "closed", 0), (">/dev/full", "full", 1)] {
+            let (line, file) = (line.replace("OUT", out), at.join(file.replace("OUT", out)));
+            let (code, err) = without_output("trainer", at, &line, to);
+            assert_eq!(code, Some(want), "{line} {to}: {err}");
+            let warning = "warning: cannot write to standard output: No space left on device";
+            assert_eq!(err.matches(warning).count(), want as usize, "{line} {to}: {err}");
+            match file.is_dir() {
+                true => fs::remove_dir_all(file).unwrap(),
+                false => fs::remove_file(file).unwrap(),
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_a_stranger_and_names_that_are_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    // A run keeps its settings as text: refused, not changed.
+    let name = OsStr::from_bytes(b"pictures\xff");
+    trainer(at, "data draw --out plain --count 16 --size 16").ok();
+    fs::rename(at.join("plain"), at.join(name)).unwrap();
+    for option in ["--data", "--data-a", "--recipe"] {
+        let mut command = command(at, &format!("fit {SMALL} {option}"));
+        let output = command.arg(name).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains(option) && err.contains("give a link"), "{err}");
+    }
+    std::os::unix::fs::symlink(name, at.join("link")).unwrap();
+    fit(at, "--images 16 --data link --out run").ok();
+    // Others take any name.
+    let output = command(at, "data inspect").arg(name).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    // What a terminal would obey is shown.
+    fs::write(at.join("link/\u{1b}[2J\u{202e}.png"), "no picture").unwrap();
+    for line in ["data inspect link", "data show link --out sheet.png"] {
+        let text = trainer(at, line).ok();
+        assert!(text.contains("\\u{1b}[2J\\u{202e}.png"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_archives_in_a_folder_than_files_that_may_be_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    fs::create_dir(at.join("parts")).unwrap();
+    for i in 0..150u8 {
+        let mut tar = Vec::new();
+        for j in 0..2 {
+            let ppm = [&b"P6 2 2 255\n"[..], &[i; 12]].concat();
+            tar.extend(member(&format!("{j}.ppm"), &ppm));
+        }
+        tar.extend([0; 1024]);
+        fs::write(at.join(format!("parts/part-{i:04}.tar")), tar).unwrap();
+    }
+    // Fewer open files than archives.
+    let line = "ulimit -n 100; exec \"$0\" data inspect parts";
+    let mut command = Command::new("sh");
+    let output =
+        command.args(["-c", line]).arg(program("trainer")).current_dir(at).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("images        300"), "{text}");
+}
+
+/// A file of a tar archive (POSIX 1003.1, pax, "ustar interchange format").
+fn member(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = [0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[100..108].copy_from_slice(b"0000644\0");
+    header[124..136].copy_from_slice(format!("{:011o}\0", bytes.len()).as_bytes());
+    header[148..156].fill(b' ');
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut member = [&header[..], bytes].concat();
+    member.resize(member.len().next_multiple_of(512), 0);
+    member
+}

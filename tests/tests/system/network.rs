@@ -30,6 +30,14 @@ fn nothing_is_sent_or_received() {
                 .into(),
         ),
         ("trainer", "export run".into()),
+        ("trainer", "data draw --out drawings --lines --channels 1 --count 2 --size 32".into()),
+        ("trainer", "data inspect drawings".into()),
+        (
+            "trainer",
+            "fit --recipe pix2pix --size 32 --ngf 2 --ndf 2 --set drawn=8 --images 4 --out pairs"
+                .into(),
+        ),
+        ("runtime", "translate pairs/export/generator.onnx drawings --out faces".into()),
         ("firmware-demo", "--frames 2 --size 32x32 --out a.gif".into()),
     ];
     for (name, line) in lines {

@@ -8,7 +8,7 @@ use trainer::apply::anomalies;
 use trainer::data::sheet;
 use trainer::file;
 
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::trained::{Trained, field, name};
 use super::values::whole;
 
@@ -65,8 +65,8 @@ pub fn run(args: &Args) -> Ended {
     let columns = (pictures.len() as f64).sqrt().ceil() as usize;
     sheet::write_sheet(&picture, &pictures, columns)?;
     for odd in ranked.iter().take(5) {
-        print(format!("{:>9.2}  {}\n", odd.score, name(&data, odd.image)))?;
+        say(format!("{:>9.2}  {}\n", odd.score, name(&data, odd.image)));
     }
-    print(format!("wrote {} and {}\n", list.display(), picture.display()))?;
+    say(format!("wrote {} and {}\n", list.display(), picture.display()));
     Ok(())
 }

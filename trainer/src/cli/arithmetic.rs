@@ -9,7 +9,7 @@ use trainer::data::sheet::{self, sheet};
 use trainer::score::Target;
 
 use super::generator::target;
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::values::{Seeds, amount};
 
 /// Examples that follow the long help.
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Ended {
     let target = target(&args.target)?;
     let picture = picture(&terms, args.noise, &target)?;
     sheet::write_png(&args.out, &DynamicImage::ImageRgb8(picture))?;
-    print(format!("wrote {}: {terms}; on the right the same sum of pixels\n", args.out.display()))?;
+    say(format!("wrote {}: {terms}; on the right the same sum of pixels\n", args.out.display()));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use trainer::data::{Crop, DataSet, Form, Open, Pair, sheet};
 use trainer::file;
 
 use super::images::{self, refuse_run, workers};
-use super::output::{Ended, bar, complain, print};
+use super::output::{Ended, bar, complain, print, say};
 use super::values::{seed, whole};
 
 /// Examples that follow the long help.
@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> Ended {
                 }
                 None => images::from(path, &form, workers())?,
             };
-            print(images::describe(&data) + "\n")?;
+            say(images::describe(&data) + "\n");
             write(&data, written)
         }
         Verb::Inspect(args) => look(args),
@@ -168,7 +168,7 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
         let pictures = which.iter().map(|&i| picture(i)).collect::<Result<Vec<_>, _>>()?;
         let columns = (which.len() as f64).sqrt().ceil() as usize;
         sheet::write_sheet(out, &pictures, columns)?;
-        print(format!("wrote {}: {} images\n", out.display(), which.len()))?;
+        say(format!("wrote {}: {} images\n", out.display(), which.len()));
         return Ok(());
     }
     file::create_dir(out)?;
@@ -177,12 +177,12 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
         let path = out.join(format!("{number:06}.png"));
         sheet::write_png(&path, &picture(i)?.into())?;
         if *verbose {
-            print(format!("{}\n", path.display()))?;
+            say(format!("{}\n", path.display()));
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    print(format!("wrote {} images to {}\n", which.len(), out.display()))?;
+    say(format!("wrote {} images to {}\n", which.len(), out.display()));
     Ok(())
 }
 
@@ -190,13 +190,14 @@ fn look(args: &Inspect) -> Ended {
     let Taken { crop, transpose } = args.taken;
     let form = Form { size: args.size, channels: 3, crop, transpose };
     let found = inspect::inspect(&args.path, &form, workers())?;
-    match args.json {
-        true => print(serde_json::to_string(&found)? + "\n")?,
-        false => print(text(&found))?,
-    }
-    let Some(dir) = &args.out else {
-        return Ok(());
+    let text = match args.json {
+        true => serde_json::to_string(&found)? + "\n",
+        false => text(&found),
     };
+    let Some(dir) = &args.out else {
+        return Ok(print(text)?);
+    };
+    say(text);
     let data = DataSet::open(&args.path, &form, workers())?;
     file::create_dir(dir)?;
     let pictures =

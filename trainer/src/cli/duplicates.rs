@@ -8,7 +8,7 @@ use trainer::apply::duplicates;
 use trainer::data::sheet;
 use trainer::file;
 
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::trained::{Trained, field, name};
 use super::values::whole;
 
@@ -64,18 +64,18 @@ pub fn run(args: &Args) -> Ended {
     let [list, sheet_path] = ["duplicates.csv", "duplicates.png"].map(|file| args.out.join(file));
     file::write(&list, csv.as_bytes())?;
     let extra: usize = groups.iter().map(|g| g.len() - 1).sum();
-    print(format!(
+    say(format!(
         "{} groups within {} of {} bits: {extra} of {} images are duplicates\n",
         groups.len(),
         args.bits,
         trained.cfg.nz,
         data.len()
-    ))?;
+    ));
     if pictures.is_empty() {
-        print(format!("wrote {}\n", list.display()))?;
+        say(format!("wrote {}\n", list.display()));
         return Ok(());
     }
     sheet::write_sheet(&sheet_path, &pictures, SHOWN[1])?;
-    print(format!("wrote {} and {}\n", list.display(), sheet_path.display()))?;
+    say(format!("wrote {} and {}\n", list.display(), sheet_path.display()));
     Ok(())
 }

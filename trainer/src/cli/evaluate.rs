@@ -10,7 +10,7 @@ use trainer::score::extractor::{Extractor, Resize, Spec};
 use trainer::score::features::Features;
 
 use super::generator::target;
-use super::output::{Ended, bar, print};
+use super::output::{Ended, bar, print, say};
 use super::values::{Channels, Range, seed, whole};
 
 /// Examples that follow the long help.
@@ -112,14 +112,16 @@ pub fn run(args: &Args) -> Ended {
     let scores = evaluate(&options, target.as_ref(), &progress);
     bar.finish_and_clear();
     let scores = scores?;
-    if let Some(path) = &args.out {
-        let text = serde_json::to_string_pretty(&scores)? + "\n";
-        file::write(path, text.as_bytes())?;
-    }
-    match args.json {
-        true => print(serde_json::to_string(&scores)? + "\n")?,
-        false => print(&scores)?,
-    }
+    let text = match args.json {
+        true => serde_json::to_string(&scores)? + "\n",
+        false => scores.to_string(),
+    };
+    let Some(path) = &args.out else {
+        return Ok(print(text)?);
+    };
+    let pretty = serde_json::to_string_pretty(&scores)? + "\n";
+    file::write(path, pretty.as_bytes())?;
+    say(text);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use trainer::networks;
 use trainer::run::Run;
 
 use super::generator::{STATISTICS, trained};
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 
 /// Arguments of `export`.
 #[derive(clap::Args)]
@@ -38,7 +38,8 @@ pub fn run(args: &Args) -> Ended {
     let label = args.name.clone().unwrap_or_else(|| name(&cfg));
     let facts = facts(&cfg, &label, images, args.license.as_deref());
     let dir = args.out.clone().unwrap_or_else(|| Run::at(&args.run).export());
-    Ok(print(write(&dir, file, &average, &cfg, facts)? + "\n")?)
+    say(write(&dir, file, &average, &cfg, facts)? + "\n");
+    Ok(())
 }
 
 /// A run's name: that of its data.

@@ -232,7 +232,11 @@ fn load(
         return Ok((data, cfg));
     };
     log.say("all images are gray: training one channel (three with --channels 3)");
-    Ok((images::of_run(&cfg, 1)?, cfg))
+    // A large archive would be unpacked again.
+    match data.gray() {
+        Some(data) => Ok((data, cfg)),
+        None => Ok((images::of_run(&cfg, 1)?, cfg)),
+    }
 }
 
 /// Refuses a length that the run is already beyond, if one was asked for.

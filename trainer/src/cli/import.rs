@@ -6,7 +6,7 @@ use runtime::graph::Facts;
 use runtime::op::Activation;
 use trainer::{export, import};
 
-use super::output::{Ended, print};
+use super::output::{Ended, print, say};
 use super::values::{Range, activation};
 
 /// Examples that follow the long help.
@@ -118,18 +118,19 @@ pub fn run(args: &Args) -> Ended {
     };
     let import::Imported { graph, listing, source, others } =
         import::graph(&args.weights, &state, &assumed(args)?, facts)?;
-    print(format!(
+    say(format!(
         "latent of {} values; strides, paddings and activations are not in the file, and are \
          assumed ({source}):\n{listing}",
         graph.latent()
-    ))?;
+    ));
     if !others.is_empty() {
-        print(format!("not part of the generator: {}\n", others.join(", ")))?;
+        say(format!("not part of the generator: {}\n", others.join(", ")));
     }
     let want = export::images(&graph)?;
     let exported = export::files(graph, &want, &args.out, &name)?;
     let next = super::export::make(&exported);
-    Ok(print(super::export::report(&exported, "these layers one by one", &next) + "\n")?)
+    say(super::export::report(&exported, "these layers one by one", &next) + "\n");
+    Ok(())
 }
 
 /// What the arguments say beyond the file.

@@ -11,7 +11,7 @@ use trainer::data::sheet;
 use trainer::file;
 
 use super::generator::target;
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::values::{Seeds, whole};
 
 /// Examples that follow the long help.
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Ended {
             sheet::write_sheet(&args.out, &cells, steps + 1)?;
         }
     }
-    print(format!("wrote {}\n", args.out.display()))?;
+    say(format!("wrote {}\n", args.out.display()));
     Ok(())
 }
 

@@ -2,18 +2,49 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use runtime::stdout;
+use runtime::terminal::escaped_lines;
 
 /// What every verb returns.
 pub type Ended = Result<(), Box<dyn Error>>;
 
-/// Prints to standard output. A closed pipe (`trainer ... | head`) is not an error.
+/// Prints the result of a verb. A closed pipe (`trainer ... | head`) is not an error.
 ///
 /// # Errors
 /// Any other reason that standard output cannot be written.
 pub fn print(text: impl std::fmt::Display) -> io::Result<()> {
+    // Rust replaces it by /dev/null, and the text would be lost without an error.
+    match stdout::was_closed() {
+        true => Err(io::Error::other("cannot write to standard output: it is closed")),
+        false => write(text),
+    }
+}
+
+/// Whether a line of [`say`] was lost.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line about files that are being written. If it cannot be printed, that is a warning, so
+/// that the files are not lost as well.
+pub fn say(text: impl std::fmt::Display) {
+    if let Err(error) = write(text)
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        complain(format!("warning: {error}"));
+    }
+}
+
+/// Whether a line of [`say`] could not be printed: the program then ends with an error.
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Names from archives in the text do nothing to a terminal.
+fn write(text: impl std::fmt::Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let text = escaped_lines(&text.to_string());
     let wrote = write!(out, "{text}").and_then(|()| out.flush());
     match wrote {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -24,7 +55,7 @@ pub fn print(text: impl std::fmt::Display) -> io::Result<()> {
 
 /// Prints a line to standard error, if that can be written: nobody reads it otherwise.
 pub fn complain(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", escaped_lines(&line.to_string()));
 }
 
 /// A progress bar on standard error, drawn only if that is a terminal.

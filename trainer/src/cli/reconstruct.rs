@@ -7,7 +7,7 @@ use trainer::file;
 use trainer::objective::{self, autoencoder, metric};
 
 use super::images;
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::trained::Trained;
 
 /// Examples that follow the long help.
@@ -51,19 +51,19 @@ pub fn run(args: &Args) -> Ended {
         }
     };
     let measured = objective::measure(state, cfg, &data, device)?;
-    print(format!("{} images: {}\n", data.len(), metric::line(&measured)))?;
+    say(format!("{} images: {}\n", data.len(), metric::line(&measured)));
     let coder = trained.coder();
     if let Some(out) = &args.out {
         let picture = autoencoder::reconstructions(&coder, cfg, &data)?;
         sheet::write_png(out, &picture.image.into())?;
-        print(format!("wrote {}\n", out.display()))?;
+        say(format!("wrote {}\n", out.display()));
     }
     if let Some(out) = &args.codes {
         let picture = autoencoder::points(&coder, cfg, &data)?;
         sheet::write_png(out, &picture.image.into())?;
         let page = out.with_extension("html");
         file::write(&page, picture.page.unwrap_or_default().as_bytes())?;
-        print(format!("wrote {} and {}\n", out.display(), page.display()))?;
+        say(format!("wrote {} and {}\n", out.display(), page.display()));
     }
     Ok(())
 }

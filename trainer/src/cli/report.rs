@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use trainer::config::Config;
 use trainer::run::{Run, page};
 
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 
 /// Arguments of `report`.
 #[derive(clap::Args)]
@@ -21,5 +21,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Ended {
     let run = Run::at(&args.run);
     let cfg = Config::load(&run.options())?;
-    Ok(print(format!("wrote {}\n", page::write(&run, &cfg)?.display()))?)
+    say(format!("wrote {}\n", page::write(&run, &cfg)?.display()));
+    Ok(())
 }

@@ -8,7 +8,7 @@ use trainer::config::Corruption;
 use trainer::data::{DataSet, sheet};
 use trainer::file;
 
-use super::output::{Ended, bar, print};
+use super::output::{Ended, bar, say};
 use super::trained::Trained;
 
 /// Examples that follow the long help.
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Ended {
     if let Some(error) = failed {
         return Err(error);
     }
-    print(format!("wrote {} images to {}\n", data.len(), args.out.display()))?;
+    say(format!("wrote {} images to {}\n", data.len(), args.out.display()));
     Ok(())
 }
 
@@ -91,7 +91,7 @@ fn write(path: &Path, picture: RgbImage, verbose: bool) -> Result<(), Box<dyn Er
     }
     sheet::write_png(path, &picture.into())?;
     if verbose {
-        print(format!("{}\n", path.display()))?;
+        say(format!("{}\n", path.display()));
     }
     Ok(())
 }

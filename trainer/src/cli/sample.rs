@@ -6,7 +6,7 @@ use trainer::apply::latents::{self, Terms};
 use trainer::data::sheet;
 
 use super::generator::target;
-use super::output::{Ended, print};
+use super::output::{Ended, say};
 use super::values::{Grid, seed};
 
 /// Arguments of `sample`.
@@ -40,11 +40,11 @@ pub fn run(args: &Args) -> Ended {
     let z: Vec<Vec<f32>> =
         (args.seed..=last).map(|seed| Terms(vec![(1.0, vec![seed])]).latent(space)).collect();
     sheet::write_sheet(&args.out, &latents::pictures(&target, &z)?, columns)?;
-    print(format!(
+    say(format!(
         "wrote {}: seeds {} to {last} of {}\n",
         args.out.display(),
         args.seed,
         target.name
-    ))?;
+    ));
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The options that are settings of a run: each is a key of the configuration.
 
+use std::ffi::OsString;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
 use toml::Table;
@@ -111,11 +114,12 @@ impl clap::Args for Settings {
         let mut command =
             command.arg(Arg::new("recipe").long("recipe").value_name("NAME|FILE").help(
                 "A recipe by name (`trainer recipes` lists them) or a TOML file [default: drawn]",
-            ));
+            ).value_parser(text()));
         for (heading, settings) in SETTINGS {
             for &(key, value, help) in settings {
                 let mut arg =
                     Arg::new(key).long(key).value_name(value).help(help).help_heading(heading);
+                arg = arg.value_parser(text());
                 if ["mirror", "transpose"].contains(&key) {
                     arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
                 }
@@ -129,6 +133,7 @@ impl clap::Args for Settings {
             Arg::new("set")
                 .long("set")
                 .value_name("KEY=VALUE")
+                .value_parser(text())
                 .action(ArgAction::Append)
                 .help("Any other setting by its key in a recipe; may be repeated")
                 .long_help(
@@ -161,6 +166,15 @@ impl FromArgMatches for Settings {
     fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), Error> {
         Err(Error::raw(ErrorKind::InvalidValue, "settings are read once"))
     }
+}
+
+/// Settings are kept as text, paths among them.
+fn text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().try_map(|value: OsString| {
+        let why = "not UTF-8, and a run keeps its settings as text: rename the file, or give a link \
+                   to it with another name";
+        value.into_string().map_err(|_| why)
+    })
 }
 
 #[cfg(test)]

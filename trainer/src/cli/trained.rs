@@ -12,7 +12,7 @@ use trainer::run::Run;
 
 use super::generator::newest;
 use super::images;
-use super::output::print;
+use super::output::say;
 
 /// The newest checkpoint of an autoencoder's run.
 pub struct Trained {
@@ -65,7 +65,7 @@ impl Trained {
         let Config { size, channels, crop, transpose, .. } = self.cfg;
         let form = Form { size: size as u32, channels, crop, transpose };
         let data = images::from(path, &form, self.cfg.threads())?;
-        print(images::describe(&data) + "\n")?;
+        say(images::describe(&data) + "\n");
         Ok(data)
     }
 }

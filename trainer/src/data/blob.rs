@@ -2,17 +2,64 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rawzip::{FileReader, ReaderAt};
 
-/// A file, or a part of one. It stays readable when the file is removed.
+/// Files that stay open. A process may have 1,024 open on Linux and 256 on macOS; of a folder with
+/// more archives, the others are opened for each read.
+const HELD: usize = 64;
+
+/// A file, or a part of one. One without a name stays readable until it is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Blob {
-    file: Arc<FileReader>,
+    file: Arc<Source>,
     start: u64,
     len: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Open, as one of [`HELD`] unless it has no name.
+    Held { file: FileReader, _place: Option<Place> },
+    /// Opened for each read, with the length that it should have.
+    Named(PathBuf, u64),
+}
+
+/// One of [`HELD`] places.
+#[derive(Debug)]
+struct Place;
+
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Place {
+    fn take() -> Option<Place> {
+        let more = |taken| (taken < HELD).then_some(taken + 1);
+        TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        TAKEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Source {
+    fn read_at(&self, to: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Source::Held { file, .. } => file.read_at(to, at),
+            Source::Named(path, len) => {
+                let file = File::open(path)?;
+                match file.metadata()?.len() == *len {
+                    true => FileReader::from(file).read_at(to, at),
+                    false => Err(io::Error::other("it has changed since it was opened")),
+                }
+            }
+        }
+    }
 }
 
 /// Reads a blob from its beginning.
@@ -25,13 +72,24 @@ pub(super) struct Reader {
 impl Blob {
     /// The file at `path`.
     pub fn open(path: &Path) -> io::Result<Blob> {
-        Blob::of(File::open(path)?)
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let source = match Place::take() {
+            Some(place) => Source::Held { file: file.into(), _place: Some(place) },
+            None => Source::Named(path.into(), len),
+        };
+        Ok(Blob { file: Arc::new(source), start: 0, len })
     }
 
-    /// A whole file.
+    /// A file that may have no name.
     pub fn of(file: File) -> io::Result<Blob> {
         let len = file.metadata()?.len();
-        Ok(Blob { file: Arc::new(file.into()), start: 0, len })
+        Ok(Blob { file: Arc::new(Source::Held { file: file.into(), _place: None }), start: 0, len })
+    }
+
+    /// `len` bytes from `start` of a file that has grown since it was opened.
+    pub fn grown(&self, start: u64, len: u64) -> Blob {
+        Blob { file: self.file.clone(), start, len }
     }
 
     /// Length in bytes.
@@ -86,6 +144,29 @@ impl Seek for Reader {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn a_thousand_files_are_read_with_a_few_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |i: usize| dir.path().join(i.to_string());
+        let open = |i: usize| {
+            std::fs::write(path(i), i.to_string()).unwrap();
+            Blob::open(&path(i)).unwrap()
+        };
+        let all: Vec<Blob> = (0..1100).map(open).collect();
+        let named = |blob: &Blob| matches!(*blob.file, Source::Named(..));
+        assert!(all.iter().filter(|blob| named(blob)).count() >= 1100 - HELD);
+        for (i, blob) in all.iter().enumerate() {
+            let mut text = String::new();
+            blob.reader().read_to_string(&mut text).unwrap();
+            assert_eq!(text, i.to_string());
+        }
+        // One that is opened again must be the same.
+        let i = all.iter().position(named).unwrap();
+        std::fs::write(path(i), "another text").unwrap();
+        let error = all[i].reader().read(&mut [0]).unwrap_err();
+        assert_eq!(error.to_string(), "it has changed since it was opened");
+    }
 
     #[test]
     fn parts_end_where_they_should() {

@@ -112,10 +112,10 @@ pub(super) fn read(files: &[Entry], beside: &[Entry], root: &Path) -> Result<Sta
     let size = Size { rows: side, columns: side, channels: 3 };
     let (mut pixels, mut numbers) = (Vec::new(), Vec::new());
     let total: u64 = files.iter().map(|entry| entry.size() / set.record() as u64).sum();
+    let stored = files.iter().map(|entry| entry.stored()).sum();
     for entry in &files {
         let path = || root.join(&entry.name);
         let fault = |fault| DataError::Array(path(), fault);
-        let stored = files.iter().map(|entry| entry.stored()).sum();
         check(total, [side as u64, side as u64, 3], stored).map_err(fault)?;
         let mut from = entry.reader().map_err(|reason| unreadable(&path(), reason))?;
         let read = exactly(&mut from, entry.size(), 0);

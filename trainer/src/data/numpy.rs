@@ -249,11 +249,12 @@ pub(super) fn read(images: &[Entry], others: &[Entry], root: &Path) -> Result<St
     }
     let (mut pixels, mut notes, mut numbers, mut names) =
         (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+    // There may be many thousands.
+    let stored = images.iter().map(|(array, _)| array.entry.stored()).sum();
     for (class, (array, layout)) in images.iter().enumerate() {
         let sides = [layout.size.rows, layout.size.columns, layout.size.channels];
         let before = pixels.len() / layout.size.values().max(1);
         let total = before.saturating_add(layout.count) as u64;
-        let stored = images.iter().map(|(array, _)| array.entry.stored()).sum();
         check(total, sides.map(|side| side as u64), stored)
             .map_err(|fault| DataError::Array(array.path(root), fault))?;
         let (bytes, note) = array.images(layout, root)?;
@@ -558,5 +559,24 @@ mod tests {
             ("b.npy", npy("|u1", false, &[1], &[1])),
         ];
         assert!(refused(&two).contains("no image"), "{}", refused(&two));
+    }
+
+    #[test]
+    fn tens_of_thousands_of_arrays_take_time_in_proportion() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("arrays.zip");
+        let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        for i in 0..24_000u32 {
+            let options = zip::write::SimpleFileOptions::default()
+                .compression_method(zip::CompressionMethod::Stored);
+            zip.start_file(format!("{i}.npy"), options).unwrap();
+            zip.write_all(&npy("|u1", false, &[1, 2, 2], &i.to_le_bytes())).unwrap();
+        }
+        zip.finish().unwrap();
+        let began = std::time::Instant::now();
+        let data = DataSet::open(&path, &Form { size: 2, ..FORM }, 1).unwrap();
+        assert_eq!(data.len(), 24_000);
+        // Comparing each name with each other took a minute.
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     }
 }

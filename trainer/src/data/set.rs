@@ -177,6 +177,20 @@ impl DataSet {
         Ok(true)
     }
 
+    /// A set whose images are gray ([`DataSet::is_gray`]) as opening it with one channel gives it, if
+    /// all are in memory and have no inputs; otherwise nothing.
+    pub fn gray(mut self) -> Option<DataSet> {
+        let plane = self.form.pixels();
+        if self.inputs.is_some() {
+            return None;
+        }
+        for image in &mut self.images {
+            image.pixels = Some(image.pixels.take()?[..plane].into());
+        }
+        self.form.channels = 1;
+        Some(self)
+    }
+
     /// A hash of the content of image `i`: equal for identical files.
     pub fn content(&self, i: usize) -> Option<u64> {
         Some(self.images.get(i)?.content)
@@ -334,4 +348,48 @@ pub(super) const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 /// FNV-1a, 64 bits, continued from `hash`.
 pub(super) fn hash(hash: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(hash, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Crop, Open};
+
+    const FORM: Form = Form { size: 8, channels: 3, crop: Crop::Center, transpose: false };
+
+    #[test]
+    fn gray_images_need_not_be_read_again() {
+        use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgba};
+        let dir = tempfile::tempdir().unwrap();
+        let value = |x: u32, y: u32| (x * 31 + y * y * 7) as u8;
+        let gray = GrayImage::from_fn(13, 17, |x, y| Luma([value(x, y)]));
+        let wide = ImageBuffer::from_fn(9, 9, |x, y| Luma([u16::from(value(x, y)) * 251 + 7]));
+        let clear = ImageBuffer::from_fn(20, 8, |x, y| LumaA([value(x, y), value(y, x)]));
+        let rgba = image::RgbaImage::from_fn(8, 8, |x, y| {
+            Rgba([value(x, y), value(x, y), value(x, y), 9 * x as u8])
+        });
+        let all: [DynamicImage; 5] =
+            [gray.clone().into(), wide.into(), clear.into(), rgba.into(), gray.into()];
+        for (i, mut image) in all.into_iter().enumerate() {
+            if i == 4 {
+                image = DynamicImage::ImageRgb16(image.into_rgb16());
+            }
+            image.save(dir.path().join(format!("{i}.png"))).unwrap();
+        }
+        let data = DataSet::open(dir.path(), &FORM, 1).unwrap();
+        assert!(data.is_gray().unwrap());
+        let [data, want] = [
+            data.gray().unwrap(),
+            DataSet::open(dir.path(), &Form { channels: 1, ..FORM }, 1).unwrap(),
+        ];
+        assert_eq!(data.form(), want.form());
+        assert_eq!(data.fingerprint, want.fingerprint);
+        for i in 0..5 {
+            let [got, want] = [&data, &want].map(|data| data.with(i, <[u8]>::to_vec).unwrap());
+            assert_eq!(got, want, "image {i}");
+        }
+        // Images beyond the memory are read again all the same.
+        let open = Open { budget: 200, ..Open::new(&FORM) };
+        assert!(open.path(dir.path()).unwrap().gray().is_none());
+    }
 }

@@ -1,6 +1,6 @@
 //! What a path holds: image files, or arrays of images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use super::idx;
 use super::numpy;
 use super::stack::Stack;
 use super::table;
+use super::tar::Scratch;
 use super::tree::{self, Entry, Opened, Pack, Tree};
 
 /// Archives in archives that are opened.
@@ -62,11 +63,12 @@ enum Format {
 /// [`DataError`] names the path: missing, unreadable, damaged, encrypted, not supported, or with
 /// several data sets.
 pub(super) fn find(path: &Path) -> Result<Found, DataError> {
+    let mut scratch = Scratch::default();
     if fs::metadata(path).is_ok_and(|is| is.is_dir()) {
-        return among(Tree::folder(path)?, path, 0);
+        return among(Tree::folder(path)?, path, 0, &mut scratch);
     }
-    match tree::open(path)? {
-        Opened::Tree(tree) => among(tree, path, 0),
+    match tree::open(path, &mut scratch)? {
+        Opened::Tree(tree) => among(tree, path, 0, &mut scratch),
         Opened::File(entry) => alone(entry, path),
     }
 }
@@ -89,7 +91,7 @@ fn alone(entry: Entry, path: &Path) -> Result<Found, DataError> {
 
 /// The images of a tree: its image files if there are any worth the name, otherwise its arrays,
 /// otherwise those in its archives.
-fn among(tree: Tree, root: &Path, depth: usize) -> Result<Found, DataError> {
+fn among(tree: Tree, root: &Path, depth: usize, scratch: &mut Scratch) -> Result<Found, DataError> {
     let Tree { entries, skipped, hidden, empty } = tree;
     let (images, rest): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(may_be_image);
     if images.len() < FEW {
@@ -108,7 +110,7 @@ fn among(tree: Tree, root: &Path, depth: usize) -> Result<Found, DataError> {
         }
     }
     if images.len() < FEW && depth < DEPTH {
-        match packed(&rest, root, depth) {
+        match packed(&rest, root, depth, scratch) {
             Ok(None) => {}
             Ok(Some(mut found)) if images.is_empty() || found.is_many() => {
                 if !images.is_empty() {
@@ -141,11 +143,19 @@ fn among(tree: Tree, root: &Path, depth: usize) -> Result<Found, DataError> {
 }
 
 /// What is in the archives among files; nothing if there are none.
-fn packed(entries: &[Entry], root: &Path, depth: usize) -> Result<Option<Found>, DataError> {
+fn packed(
+    entries: &[Entry],
+    root: &Path,
+    depth: usize,
+    scratch: &mut Scratch,
+) -> Result<Option<Found>, DataError> {
     let packs = packs(entries, root)?;
     match packs.is_empty() {
         true => Ok(None),
-        false => among(tree::unpack_all(packs, root)?, root, depth + 1).map(Some),
+        false => {
+            let tree = tree::unpack_all(packs, root, scratch)?;
+            among(tree, root, depth + 1, scratch).map(Some)
+        }
     }
 }
 
@@ -242,9 +252,10 @@ impl Format {
             Format::Cifar => cifar::read(&images, beside, root),
             Format::Table => table::read(&images, root),
             Format::Numpy => {
+                let known: HashSet<&str> = images.iter().map(|e| e.name.as_str()).collect();
                 let is_label = |entry: &&Entry| {
                     matches!(Format::named(entry), Some(Format::Numpy))
-                        && images.iter().all(|image| image.name != entry.name)
+                        && !known.contains(entry.name.as_str())
                         && numpy::may_be_labels(entry)
                 };
                 let labels: Vec<Entry> = beside.iter().filter(is_label).cloned().collect();

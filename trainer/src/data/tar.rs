@@ -2,7 +2,7 @@
 //! place.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -12,10 +12,10 @@ use super::archive::{Listing, is_hidden, name};
 use super::blob::Blob;
 use super::error::DataError;
 
-/// Bytes that an archive may unpack to for each of its own: deflate reaches 1,032, sets of images
-/// less than 150.
+/// Bytes that archives may unpack to for each of their own, with all archives inside them: deflate
+/// reaches 1,032, sets of images less than 150.
 const EXPANSION: u64 = 256;
-/// Bytes that it may unpack to whatever its length.
+/// Bytes that they may unpack to whatever their length.
 const FREE: u64 = 1 << 30;
 
 /// Lists the files of the archive in `blob`, which errors call `path`. Links are left out: their
@@ -78,33 +78,64 @@ pub(super) fn plain(mut packed: Box<dyn Read + Send>) -> io::Result<Box<dyn Read
     })
 }
 
-/// Unpacks to a file without a name, which the system removes when it is closed. `stored` is the
-/// number of bytes that are read from.
-///
-/// # Errors
-/// [`DataError::Archive`] for damage, [`DataError::Unpacked`] beyond the limit,
-/// [`DataError::Temporary`] if the file cannot be written.
-pub(super) fn unpack(from: impl Read, stored: u64, path: &Path) -> Result<Blob, DataError> {
-    unpack_within(from, stored.saturating_mul(EXPANSION).max(FREE), path)
+/// Where compressed archives of a data set are unpacked to: a file without a name, which the system
+/// removes when it is closed.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// The file, to write to and to read from.
+    file: Option<(File, Blob)>,
+    written: u64,
+    /// Bytes of the archives that lie on the disk; those inside them count for nothing.
+    stored: u64,
+    free: u64,
 }
 
-fn unpack_within(mut from: impl Read, limit: u64, path: &Path) -> Result<Blob, DataError> {
-    let temporary = |e| DataError::Temporary(path.into(), e);
-    let mut to: File = tempfile::tempfile().map_err(temporary)?;
-    let mut buffer = vec![0; 1 << 16];
-    let mut written = 0;
-    loop {
-        let read = match from.read(&mut buffer) {
-            Ok(0) => return Blob::of(to).map_err(temporary),
-            Ok(read) => read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(DataError::Archive(path.into(), e)),
-        };
-        written += read as u64;
-        if written > limit {
-            return Err(DataError::Unpacked(path.into(), limit));
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { file: None, written: 0, stored: 0, free: FREE }
+    }
+}
+
+impl Scratch {
+    /// Allows what an archive of `stored` bytes on the disk may unpack to.
+    pub fn allow(&mut self, stored: u64) {
+        self.stored = self.stored.saturating_add(stored);
+    }
+
+    /// Unpacks the archive `path`.
+    ///
+    /// # Errors
+    /// [`DataError::Archive`] for damage, [`DataError::Unpacked`] beyond the limit,
+    /// [`DataError::Temporary`] if the file cannot be written.
+    pub fn unpack(&mut self, mut from: impl Read, path: &Path) -> Result<Blob, DataError> {
+        let temporary = |e| DataError::Temporary(path.into(), e);
+        let limit = self.stored.saturating_mul(EXPANSION).max(self.free);
+        if self.file.is_none() {
+            let file = tempfile::tempfile().map_err(temporary)?;
+            let blob = file.try_clone().and_then(Blob::of).map_err(temporary)?;
+            self.file = Some((file, blob));
         }
-        to.write_all(&buffer[..read]).map_err(temporary)?;
+        let Some((to, whole)) = &mut self.file else { unreachable!("it was just created") };
+        // What was unpacked of a damaged archive is written over.
+        let start = self.written;
+        to.seek(SeekFrom::Start(start)).map_err(temporary)?;
+        let mut buffer = vec![0; 1 << 16];
+        let mut end = start;
+        loop {
+            let read = match from.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(DataError::Archive(path.into(), e)),
+            };
+            end += read as u64;
+            if end > limit {
+                return Err(DataError::Unpacked(path.into(), limit));
+            }
+            to.write_all(&buffer[..read]).map_err(temporary)?;
+        }
+        self.written = end;
+        Ok(whole.grown(start, end - start))
     }
 }
 
@@ -130,7 +161,7 @@ mod tests {
     }
 
     fn blob(bytes: &[u8]) -> Blob {
-        unpack(bytes, bytes.len() as u64, Path::new("x")).unwrap()
+        Scratch::default().unpack(bytes, Path::new("x")).unwrap()
     }
 
     fn text(blob: &Blob) -> String {
@@ -163,17 +194,47 @@ mod tests {
         gzip.write_all(&bytes).unwrap();
         let gzip = gzip.finish().unwrap();
         let cut = plain(Box::new(io::Cursor::new(gzip[..gzip.len() - 9].to_vec()))).unwrap();
-        let error = unpack(cut, 100, Path::new("x.tar.gz")).unwrap_err();
+        let error = Scratch::default().unpack(cut, Path::new("x.tar.gz")).unwrap_err();
         assert!(matches!(error, DataError::Archive(..)), "{error}");
     }
 
     #[test]
     fn a_kilobyte_does_not_fill_the_disk() {
-        let error = unpack_within(io::repeat(0), 3 << 20, Path::new("a.tgz")).unwrap_err();
+        let mut scratch = Scratch { free: 3 << 20, ..Scratch::default() };
+        let error = scratch.unpack(io::repeat(0), Path::new("a.tgz")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a.tgz unpacks to more than 3 MiB: unpack it yourself and give the folder"
         );
+        // Nor do many archives of a part of it each.
+        for _ in 0..3 {
+            scratch.unpack(io::repeat(0).take(1 << 20), Path::new("b.tgz")).unwrap();
+        }
+        assert!(scratch.unpack(&[0][..], Path::new("c.tgz")).is_err());
+        // Those on the disk count.
+        scratch.allow(3 << 12);
+        assert!(scratch.unpack(&[0][..], Path::new("c.tgz")).is_err());
+        scratch.allow(1);
+        scratch.unpack(&[0][..], Path::new("c.tgz")).unwrap();
+    }
+
+    #[test]
+    fn archives_share_a_file_and_damage_is_overwritten() {
+        let mut scratch = Scratch::default();
+        let a = scratch.unpack(&b"first"[..], Path::new("a")).unwrap();
+        let failing = (&b"half"[..]).chain(Failing);
+        assert!(scratch.unpack(failing, Path::new("b")).is_err());
+        let c = scratch.unpack(&b"third"[..], Path::new("c")).unwrap();
+        assert_eq!([text(&a), text(&c)], ["first", "third"]);
+        assert_eq!(scratch.written, 10);
+    }
+
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("damaged"))
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::folder;
 use super::foreign::{Foreign, HEAD};
 use super::formats::{MOST_BYTES, begins_as_image};
 use super::splits::{Split, split};
-use super::tar;
+use super::tar::{self, Scratch};
 
 /// A file in a folder or an archive.
 #[derive(Clone, Debug)]
@@ -90,11 +90,11 @@ impl Tree {
     }
 }
 
-/// Opens a file: an archive is listed.
+/// Opens a file: an archive is listed, and unpacked to `scratch` if it has to be.
 ///
 /// # Errors
 /// [`DataError`]: missing, unreadable, damaged, encrypted, in a format that is not supported.
-pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
+pub(super) fn open(path: &Path, scratch: &mut Scratch) -> Result<Opened, DataError> {
     let is = fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => DataError::Missing(path.into()),
         _ => DataError::Read(path.into(), error),
@@ -105,7 +105,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     }
     let entry = Entry { name: file_name(path), place: Place::Path(path.into()) };
     Ok(match entry.pack(path)? {
-        Some(pack) => Opened::Tree(entry.unpack(pack, path)?),
+        Some(pack) => Opened::Tree(entry.unpack(pack, path, scratch)?),
         None => Opened::File(entry),
     })
 }
@@ -191,18 +191,26 @@ impl Entry {
         Ok((tar::begins_as_gzip(&head) && packed()).then_some(Pack::TarGz))
     }
 
-    /// The files of the archive that it is.
+    /// The files of the archive that it is; what has to be unpacked for that goes to `scratch`.
     ///
     /// # Errors
     /// [`DataError`] with `path`: damaged, encrypted, too large to unpack.
-    pub fn unpack(&self, pack: Pack, path: &Path) -> Result<Tree, DataError> {
+    pub fn unpack(
+        &self,
+        pack: Pack,
+        path: &Path,
+        scratch: &mut Scratch,
+    ) -> Result<Tree, DataError> {
         let failed = |reason| reading(path, reason);
+        if let Place::Path(_) = self.place {
+            scratch.allow(self.stored());
+        }
         let blob = match (pack, self.blob().map_err(failed)?) {
             (Pack::Zip | Pack::Tar, Some(blob)) => blob,
             (Pack::Zip | Pack::Tar, None) => {
-                tar::unpack(self.reader().map_err(failed)?, self.stored(), path)?
+                scratch.unpack(self.reader().map_err(failed)?, path)?
             }
-            (Pack::TarGz, _) => tar::unpack(self.plain().map_err(failed)?, self.stored(), path)?,
+            (Pack::TarGz, _) => scratch.unpack(self.plain().map_err(failed)?, path)?,
         };
         let mut tree = Tree::default();
         match pack {
@@ -249,7 +257,11 @@ impl Entry {
 ///
 /// # Errors
 /// As [`Entry::unpack`]; `root` is the path of what they are in.
-pub(super) fn unpack_all(archives: Vec<(Entry, Pack)>, root: &Path) -> Result<Tree, DataError> {
+pub(super) fn unpack_all(
+    archives: Vec<(Entry, Pack)>,
+    root: &Path,
+    scratch: &mut Scratch,
+) -> Result<Tree, DataError> {
     let is_train = |(entry, _): &(Entry, Pack)| split(entry.file_name()) == Split::Train;
     let some = archives.iter().any(is_train);
     let is_test = |(entry, _): &(Entry, Pack)| split(entry.file_name()) > Split::Unknown;
@@ -261,7 +273,7 @@ pub(super) fn unpack_all(archives: Vec<(Entry, Pack)>, root: &Path) -> Result<Tr
             continue;
         }
         let (entry, pack) = one;
-        let tree = entry.unpack(*pack, &root.join(&entry.name))?;
+        let tree = entry.unpack(*pack, &root.join(&entry.name), scratch)?;
         // The name of one that is a part of several says nothing about what is in it, and keeps
         // its extension to show that.
         let folder = match (single, parts) {

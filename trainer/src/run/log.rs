@@ -6,6 +6,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use runtime::terminal::escaped_lines;
 
 use crate::file::WriteError;
 
@@ -59,7 +60,7 @@ impl Log {
     pub fn say(&self, line: &str) {
         let wrote = self.bar.suspend(|| {
             let mut out = io::stdout().lock();
-            writeln!(out, "{line}").and_then(|()| out.flush())
+            writeln!(out, "{}", escaped_lines(line)).and_then(|()| out.flush())
         });
         match wrote {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
@@ -84,7 +85,7 @@ impl Log {
             let report = format!("{error}: {cause}");
             let line = format!("warning: {report}; training goes on");
             // Standard error may be closed, too: nobody is left to be warned then.
-            let _ = self.bar.suspend(|| writeln!(io::stderr(), "{line}"));
+            let _ = self.bar.suspend(|| writeln!(io::stderr(), "{}", escaped_lines(&line)));
             first.insert(report);
         }
         false
