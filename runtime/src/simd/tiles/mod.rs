@@ -37,12 +37,14 @@ trait Finish<D> {
     unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
 }
 
+/// `scale`: see [`Dots::start`].
+///
 /// # Safety
 /// The CPU has the instructions of `D`.
 #[inline(always)]
 unsafe fn run<D: Dots, F: Finish<D>>(
     layout: &Layout,
-    weight: &[D::Weight],
+    (weight, scale): (&[D::Weight], f32),
     part: Part,
     x: &[D::X],
     border: &[D::X],
@@ -56,7 +58,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     for index in 0..layout.groups() {
         let (rows, columns) = layout.grid(index);
         let len = lanes * layout.taps(index) * depth;
-        let weight = &weight[begin..begin + len];
+        let weight = (&weight[begin..begin + len], scale);
         begin += len;
         let group = Group {
             layout,
@@ -101,7 +103,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
 #[inline(always)]
 unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
     group: &Group<'_>,
-    weight: &[D::Weight],
+    (weight, scale): (&[D::Weight], f32),
     block: usize,
     x: &[D::X],
     border: &[D::X],
@@ -109,6 +111,8 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
 ) -> usize {
     let of_block = group.view.rows * group.view.columns * group.depth * LANES;
     let weight = &weight[block * of_block..(block + B) * of_block];
+    // SAFETY: as promised by the caller; the slice has that many weights.
+    let start = unsafe { D::start::<B>(weight.as_ptr(), of_block, scale) };
     let mut at = group.positions.start;
     while at < group.positions.end {
         let left = group.positions.end - at;
@@ -116,18 +120,18 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
         at += unsafe {
             match D::WIDE {
                 12.. if B == 1 && left >= 12 => {
-                    tile::<D, F, 12, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 12, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 6.. if left >= 6 => {
-                    tile::<D, F, 6, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 6, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 4.. if left >= 4 => {
-                    tile::<D, F, 4, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 4, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 2.. if left >= 2 => {
-                    tile::<D, F, 2, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 2, B>(group, weight, start, (block, at), x, border, finish)
                 }
-                _ => tile::<D, F, 1, B>(group, weight, (block, at), x, border, finish),
+                _ => tile::<D, F, 1, B>(group, weight, start, (block, at), x, border, finish),
             }
         };
     }
@@ -142,6 +146,7 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
 unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     group: &Group<'_>,
     weight: &[D::Weight],
+    start: [D; B],
     (block, at): (usize, usize),
     x: &[D::X],
     border: &[D::X],
@@ -154,8 +159,7 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     }
     let (depth, of_block) = (group.depth, weight.len() / B);
     let lanes = group.layout.lanes() - block * LANES;
-    // SAFETY: as promised by the caller.
-    let mut sums = [[unsafe { D::zero() }; B]; P];
+    let mut sums = [start; P];
     let mut from = weight.as_ptr();
     for tap in 0..group.view.rows * group.view.columns {
         let tap = (tap / group.view.columns, tap % group.view.columns);
@@ -172,6 +176,8 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
             from = from.add(depth * LANES);
         }
     }
+    // SAFETY: as promised by the caller.
+    unsafe { D::end(&mut sums) };
     for (sums, position) in sums.into_iter().zip(positions) {
         for (b, sums) in sums.into_iter().enumerate() {
             // SAFETY: as promised by the caller.
