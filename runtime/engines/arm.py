@@ -23,22 +23,13 @@ CORES = ["cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "neoverse-n1", 
 # CPU, and its instruction set here.
 CPUS = [("cortex-a72", "neon"), ("cortex-a76", "dotprod"), ("max", "i8mm")]
 PRECISIONS = ["packed", "f16", "int8"]
-# Instructions that multiply, and their products.
-PRODUCTS = [
-    (r"fml[as]\t.*\.4s", 4),
-    (r"fml[as]\t.*\.8h", 8),
-    (r"[us]mlal2?\t.*\.8h", 8),
-    (r"[us]mull2?\t.*\.8h", 8),
-    (r"s[ud]+ot\t", 16),
-    (r"usmmla\t", 32),
-]
-# The instructions that a kernel cannot do without.
-PEAK = {
-    "fmla 4s": ("fmla\tv{}.4s, v30.4s, v31.s[0]", 4),
-    "fmla 8h": ("fmla\tv{}.8h, v30.8h, v15.h[0]", 8),
-    "smlal": ("smlal\tv{}.8h, v30.8b, v31.8b", 8),
-    "sdot": ("sdot\tv{}.4s, v30.16b, v31.4b[0]", 16),
-    "usmmla": ("usmmla\tv{}.4s, v30.16b, v31.16b", 32),
+# Instructions that multiply: the products of one, and one that needs no other result.
+KINDS = {
+    "fmla 4s": (r"fml[as]\t.*\.4s", 4, "fmla v{}.4s, v30.4s, v31.s[0]"),
+    "fmla 8h": (r"fml[as]\t.*\.8h", 8, "fmla v{}.8h, v30.8h, v15.h[0]"),
+    "smlal": (r"sml?[au]l+2?\t.*\.8h", 8, "smlal v{}.8h, v30.8b, v31.8b"),
+    "sdot": (r"su?dot\t", 16, "sdot v{}.4s, v30.16b, v31.4b[0]"),
+    "usmmla": (r"usmmla\t", 32, "usmmla v{}.4s, v30.16b, v31.16b"),
 }
 
 
@@ -58,8 +49,9 @@ def cycles(core: str, lines: list[str]) -> float:
     return int(re.search(r"Total Cycles:\s+(\d+)", text)[1]) / rounds
 
 
-def products(line: str) -> int:
-    return next((n for pattern, n in PRODUCTS if re.match(pattern, line)), 0)
+def products(body: list[str]) -> dict[str, int]:
+    """Of each kind."""
+    return {kind: n * sum(bool(re.match(pattern, line)) for line in body) for kind, (pattern, n, _) in KINDS.items()}
 
 
 def loops(path: pathlib.Path):
@@ -91,20 +83,13 @@ def name(function: str) -> str | None:
 def print_cycles():
     widest = {}
     for function, body in loops(program()):
-        kernel, work = name(function), sum(map(products, body))
-        kind = next((kind for kind, (text, _) in PEAK.items() if any(l.startswith(text.split("\t")[0]) for l in body)), None)
-        if not kernel or work < 64:
-            continue
-        half = any(re.match(r"fmla\t.*\.8h", line) for line in body)
-        kind = "fmla 8h" if half else "fmla 4s" if any(l.startswith("fmla") for l in body) else kind
-        kind = next((k for k in ("usmmla", "sdot") if any(l.startswith(k) for l in body)), kind)
-        kind = "smlal" if any(l.startswith("smull") for l in body) else kind
-        key = (kernel, kind)
-        if key not in widest or work > widest[key][0]:
-            widest[key] = (work, body)
+        kernel, work = name(function), products(body)
+        kind = max(work, key=work.get)
+        if kernel and work[kind] >= 64 and work[kind] > widest.get((kernel, kind), (0,))[0]:
+            widest[kernel, kind] = (work[kind], body)
     peaks = {}
     for core in CORES:
-        for kind, (text, n) in PEAK.items():
+        for kind, (_, n, text) in KINDS.items():
             peaks[core, kind] = 14 * n / cycles(core, [text.format(i) for i in range(14)])
     print("multiply-adds per cycle by llvm-mca, and the share of what the multiplying instruction alone would reach;")
     print("multiply-adds per instruction\n")

@@ -245,7 +245,7 @@ lanes!(
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4 6 1 2 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
+    Neon(float32x4_t) 4 4 4 1 2 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
     |from| vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
     const FOURS: bool = true;
 

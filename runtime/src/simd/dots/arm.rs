@@ -468,7 +468,7 @@ impl Mmla {
 }
 
 impl Dots for Mmla {
-    const WIDE: usize = 6;
+    const WIDE: usize = 4;
     const DEEP: usize = 1;
     const QUAD: usize = QUAD;
     type X = u8;

@@ -149,12 +149,18 @@ impl Dots for Half {
                     add::<P, B, 6>(&mut halves, &x, weight.add(6 * LANES), of_block);
                     add::<P, B, 7>(&mut halves, &x, weight.add(7 * LANES), of_block);
                 }
+                // Plain loops: through adapters the compiler would keep the sums in memory.
                 let back = 1.0 / scale;
-                for (sums, halves) in sums.iter_mut().flatten().zip(halves.iter().flatten()) {
-                    for (sums, half) in sums.sums.as_chunks_mut::<2>().0.iter_mut().zip(halves) {
-                        let low = vcvt_f32_f16(vget_low_f16(*half));
-                        sums[0] = vfmaq_n_f32(sums[0], low, back);
-                        sums[1] = vfmaq_n_f32(sums[1], vcvt_high_f32_f16(*half), back);
+                for p in 0..P {
+                    for b in 0..B {
+                        for r in 0..2 {
+                            let half = halves[p][b][r];
+                            let wide = [vcvt_f32_f16(vget_low_f16(half)), vcvt_high_f32_f16(half)];
+                            for (i, wide) in wide.into_iter().enumerate() {
+                                let sum = &mut sums[p][b].sums[2 * r + i];
+                                *sum = vfmaq_n_f32(*sum, wide, back);
+                            }
+                        }
                     }
                 }
             }

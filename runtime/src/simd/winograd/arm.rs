@@ -341,7 +341,7 @@ fn scale(x: &[f32]) -> f32 {
     // Zeros, and values that are not finite, stay as they are.
     match largest >> 23 {
         0 | 255 => 1.0,
-        exponent => power((127 + 4 - exponent as i32).clamp(-100, 100)),
+        exponent => power((127 + 4 - exponent as i32).min(100)),
     }
 }
 
@@ -571,8 +571,7 @@ mod tests {
     fn scales() {
         for largest in [1e-38, 1e-20, 0.3, 1.0, 15.9, 16.0, 31.9, 32.0, 1e20, f32::MAX] {
             let scaled = largest * scale(&[0.0, -largest, largest / 3.0]);
-            let tiny = largest < 1e-28 || largest > 1e31;
-            assert!(tiny || (16.0..32.0).contains(&scaled), "{largest}: {scaled}");
+            assert!(largest < 1e-28 || (16.0..32.0).contains(&scaled), "{largest}: {scaled}");
             assert!(scaled < 32.0);
         }
         for other in [0.0, f32::INFINITY, f32::NAN] {
