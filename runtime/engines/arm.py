@@ -108,13 +108,14 @@ def print_instructions(model: str):
     with tempfile.TemporaryDirectory() as folder:
         plugin = pathlib.Path(folder) / "count.so"
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", plugin, HERE / "arm" / "count.c"], check=True)
-        table = collections.defaultdict(dict)
+        table, close = collections.defaultdict(dict), {}
         for cpu, isa in CPUS:
             for precision in PRECISIONS:
                 qemu = ["qemu-aarch64", "-cpu", cpu, "-L", "/usr/aarch64-linux-gnu", "-plugin", plugin, faces]
                 done = subprocess.run([*qemu, model, precision], check=True, capture_output=True, text=True)
                 marks = [int(line.split()[1]) for line in done.stderr.split("\n") if line.startswith("mark")]
-                layers = [line.rsplit(" ", 1) for line in done.stdout.strip().split("\n")]
+                close[precision, isa], *lines = done.stdout.strip().split("\n")
+                layers = [line.rsplit(" ", 1) for line in lines]
                 for (layer, work), before, after in zip(layers, marks, marks[1:], strict=False):
                     table[layer, int(work)][precision, isa] = after - before
     columns = [(precision, isa) for precision in PRECISIONS for _, isa in CPUS]
@@ -126,6 +127,7 @@ def print_instructions(model: str):
         print(f"| {layer} | {work:,} | " + " | ".join(f"{row[c]:,}" for c in columns) + " |")
     work = sum(work for _, work in table)
     print(f"| all | {work:,} | " + " | ".join(f"{sums[c]:,}" for c in columns) + " |")
+    print("| against packed f32, 16 faces | | " + " | ".join(close[c] for c in columns) + " |")
     print("| multiply-adds per instruction | | " + " | ".join(f"{work / sums[c]:.2f}" for c in columns) + " |")
 
 
