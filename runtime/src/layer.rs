@@ -51,8 +51,9 @@ pub enum Precision {
     F32,
     /// 32-bit floats in the order in which the CPU kernels read them.
     Packed,
-    /// Weights as 16-bit floats in the order in which the CPU kernels read them; activations and
-    /// sums are 32-bit floats.
+    /// Weights as 16-bit floats in the order in which the CPU kernels read them; activations are
+    /// 32-bit floats, and so are products and sums unless the instruction set
+    /// [`has_halves`](crate::Isa::has_halves).
     F16,
     /// 8-bit integers from the latent to the pixels.
     Int8,

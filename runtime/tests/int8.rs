@@ -209,6 +209,58 @@ fn every_kernel_makes_the_same_bytes() {
     }
 }
 
+/// The largest bytes times the largest weights, of either sign: no partial sum may overflow.
+#[test]
+fn the_largest_sums_are_exact() {
+    for weight in [1.0, -1.0] {
+        for depth in [4, 5, 12, 16, 37] {
+            let mut graph = graph(
+                depth,
+                &[
+                    (up(21, 3, 1, 0), Activation::None),
+                    (conv(40, 3, 1, 1), Activation::Relu),
+                    (conv(3, 1, 1, 0), Activation::Tanh),
+                ],
+            );
+            for layer in &mut graph.layers[..2] {
+                layer.weight.fill(weight);
+            }
+            let record = Buffer::from(graph.quantize(0..2).unwrap());
+            let model = Model::parse(record.bytes()).unwrap();
+            for latent in [[9.0, 9.0], [-9.0, -9.0], [9.0, -9.0]] {
+                let latent: Vec<f32> = latent.into_iter().cycle().take(depth).collect();
+                let of = |isa| {
+                    let mut arena = vec![f32::NAN; model.arena_len()];
+                    let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+                    let image = cpu.generate(&Latent::from_values(&latent)).unwrap();
+                    image.bytes().to_vec()
+                };
+                let want = of(None);
+                for isa in Isa::all().into_iter().flatten() {
+                    assert!(of(Some(isa)) == want, "{weight}, {depth}: {}", isa.name());
+                }
+            }
+        }
+    }
+}
+
+/// Kernels may rely on weights of -127 to 127.
+#[test]
+fn a_weight_of_minus_128_is_refused() {
+    let (_, graph) = &cases()[0];
+    let record = graph.quantize(0..2).unwrap();
+    // The first weight of 127 becomes -128, with the record's checksum as it is: weights come first.
+    let at = record.iter().rposition(|b| *b == 127).unwrap();
+    let refused = (256..=at).filter(|at| record[*at] == 127).any(|at| {
+        let mut damaged = record.clone();
+        damaged[at] = 0x80;
+        let damaged = Buffer::from(damaged);
+        let error = Model::parse(damaged.bytes()).map(|_| ()).map_err(|e| e.to_string());
+        error == Err("layer 0 (l0): a weight is -128; int8 weights are -127 to 127".into())
+    });
+    assert!(refused);
+}
+
 #[test]
 fn packed_floats_make_the_same_pictures() {
     for (name, graph) in cases() {
@@ -357,28 +409,55 @@ fn halves_make_the_same_pictures_on_every_kernel() {
             record.bytes().len(),
             packed.len()
         );
-        let of = |record: &Buffer, isa| {
-            let model = Model::parse(record.bytes()).unwrap();
-            let mut arena = vec![f32::NAN; model.arena_len()];
-            let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
-            cpu.generate(&Latent::from_seed(3)).unwrap().values().to_vec()
-        };
-        let furthest = |a: &[f32], b: &[f32]| {
-            assert_eq!(a.len(), b.len());
-            // NaN counts as infinitely far.
-            let off = |(a, b): (&f32, &f32)| match (a - b).abs() {
-                off if off.is_finite() => off,
-                _ => f32::INFINITY,
-            };
-            a.iter().zip(b).map(off).fold(0.0, f32::max)
-        };
-        let want = of(&record, None);
-        let exact = of(&Buffer::from(packed), None);
+        let want = values(&record, None);
+        let exact = values(&Buffer::from(packed), None);
         let off = furthest(&want, &exact);
         assert!(off < 1e-2, "{name}: {off} from 32 bits");
         for isa in Isa::all().into_iter().flatten() {
-            let off = furthest(&of(&record, Some(isa)), &want);
-            assert!(off < 2e-5, "{name}, {}: {off}", isa.name());
+            let off = furthest(&values(&record, Some(isa)), &want);
+            assert!(off < most(isa), "{name}, {}: {off}", isa.name());
+        }
+    }
+}
+
+/// How far the values of an f16 model may be from those of the obvious loop: where 16-bit floats are
+/// added up, half a step of a picture whose values are -1 to 1.
+fn most(isa: Isa) -> f32 {
+    if isa.has_halves() { 1.0 / 255.0 } else { 2e-5 }
+}
+
+fn values(record: &Buffer, isa: Option<Isa>) -> Vec<f32> {
+    let model = Model::parse(record.bytes()).unwrap();
+    let mut arena = vec![f32::NAN; model.arena_len()];
+    let mut cpu = Cpu::with(&model, &mut arena, isa).unwrap();
+    cpu.generate(&Latent::from_seed(3)).unwrap().values().to_vec()
+}
+
+fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    // NaN counts as infinitely far.
+    let off = |(a, b): (&f32, &f32)| match (a - b).abs() {
+        off if off.is_finite() => off,
+        _ => f32::INFINITY,
+    };
+    a.iter().zip(b).map(off).fold(0.0, f32::max)
+}
+
+/// Weights and activations far from 1 must not leave the range of 16-bit floats.
+#[test]
+fn halves_of_any_size() {
+    for factor in [1.0 / 4096.0, 1.0 / 64.0, 64.0, 4096.0, 65536.0] {
+        let (_, mut graph) = cases().into_iter().nth(2).unwrap();
+        // A rectifier passes the factor on, and the next layer undoes it.
+        for (i, by) in [(1, factor), (2, 1.0 / factor)] {
+            graph.layers[i].weight.iter_mut().for_each(|w| *w *= by);
+        }
+        graph.layers[1].bias.iter_mut().for_each(|b| *b *= factor);
+        let record = Buffer::from(graph.halve().unwrap());
+        let want = values(&record, None);
+        for isa in Isa::all().into_iter().flatten() {
+            let off = furthest(&values(&record, Some(isa)), &want);
+            assert!(off < most(isa), "{factor}, {}: {off}", isa.name());
         }
     }
 }

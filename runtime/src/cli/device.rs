@@ -89,8 +89,14 @@ pub fn list() -> Result<(), Box<dyn std::error::Error>> {
     use std::fmt::Write;
     let mut text = String::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let isa = runtime::Isa::from_env()?.name();
-    writeln!(text, "{:<10} {cores} cores, {isa}", "cpu")?;
+    let isa = runtime::Isa::from_env()?;
+    let others = runtime::Isa::all().into_iter().flatten().filter(|other| *other != isa);
+    let others: Vec<&str> = others.map(runtime::Isa::name).collect();
+    write!(text, "{:<10} {cores} cores, {}", "cpu", isa.name())?;
+    match &others[..] {
+        [] => writeln!(text)?,
+        others => writeln!(text, " (has {} too)", others.join(", "))?,
+    }
     #[cfg(feature = "gpu")]
     {
         let all = runtime::gpu::adapters();

@@ -31,7 +31,7 @@ Examples:
   runtime generate --out - | display                   PNG to another program
 
 Environment:
-  POCKET_GAN_ISA=scalar|avx2|avx512|neon   use the CPU kernels of this instruction set";
+  POCKET_GAN_ISA=NAME   use the CPU kernels of this instruction set: one that `runtime devices` lists";
 
 /// Arguments of `generate`.
 #[derive(clap::Args)]

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use runtime::model::{Model, key, write_line};
-use runtime::{Input, Limits, plan};
+use runtime::simd::kernel;
+use runtime::{Input, Isa, Limits, plan};
 
 use super::load::Bytes;
 use super::output;
@@ -27,12 +28,12 @@ pub struct Args {
 /// One that names the file.
 pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
-    let text = describe(&bytes.model(limits)?, bytes.len())?;
+    let text = describe(&bytes.model(limits)?, bytes.len(), Isa::from_env()?)?;
     output::text(&text)?;
     Ok(())
 }
 
-fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> {
+fn describe(model: &Model<'_>, bytes: usize, isa: Isa) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let out = &mut text;
     let facts = [
@@ -62,7 +63,8 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     writeln!(out, "{:<16}{}", "multiply-adds", grouped(model.multiply_adds()))?;
     writeln!(out, "{:<16}{} bytes", "record", grouped(bytes as u64))?;
     let arena = 4 * model.arena_len() as u64;
-    writeln!(out, "{:<16}{} bytes, including scratch\n", "arena", grouped(arena))?;
+    writeln!(out, "{:<16}{} bytes, including scratch", "arena", grouped(arena))?;
+    writeln!(out, "{:<16}{}\n", "instructions", isa.name())?;
     let names: Vec<String> = model.layers().iter().map(|l| escaped(l.name)).collect();
     let longest = names.iter().map(String::len).max();
     let wide = longest.unwrap_or(0).max(5) + 2;
@@ -76,19 +78,20 @@ fn describe(model: &Model<'_>, bytes: usize) -> Result<String, std::fmt::Error> 
     let long = longest.unwrap_or(0).max(40) + 2;
     writeln!(
         out,
-        "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}",
-        "layer", "operation", "output", "parameters", "multiply-adds", "arena"
+        "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}  {}",
+        "layer", "operation", "output", "parameters", "multiply-adds", "arena", "kernel"
     )?;
     for ((layer, name), line) in model.layers().iter().zip(&names).zip(&lines) {
         writeln!(
             out,
-            "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}",
+            "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}  {}",
             name,
             line,
             layer.output.to_string(),
             grouped(layer.parameters() as u64),
             grouped(layer.op.multiply_adds(layer.input, layer.output)),
-            grouped(4 * plan::layer_len(layer, 1) as u64)
+            grouped(4 * plan::layer_len(layer, 1) as u64),
+            kernel(isa, layer)
         )?;
     }
     Ok(text)

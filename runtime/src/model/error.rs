@@ -51,6 +51,8 @@ pub enum ModelError<'a> {
     Type(usize, &'a str, &'static str, &'a str),
     /// An f16 layer has an infinite or NaN weight.
     NotFinite(usize, &'a str),
+    /// An int8 layer has a weight of -128, which kernels do not support: layer, name.
+    Lowest(usize, &'a str),
     /// Int8 and packed models have no kernel for a layer: why.
     Blocks(usize, &'a str, &'static str),
     /// An int8 layer's shift and zero point are missing or cannot be parsed.
@@ -108,6 +110,9 @@ impl fmt::Display for ModelError<'_> {
             }
             ModelError::NotFinite(i, name) => {
                 write!(f, "layer {i} ({name}): a weight is not finite")
+            }
+            ModelError::Lowest(i, name) => {
+                write!(f, "layer {i} ({name}): a weight is -128; int8 weights are -127 to 127")
             }
             ModelError::Zero(i, name) => {
                 write!(f, "layer {i} ({name}): {:?} lacks its shift and zero point", key::INT8)

@@ -208,9 +208,7 @@ impl<'a> Model<'a> {
     #[inline(never)]
     fn verify(&self) -> Result<(), ModelError<'a>> {
         for (i, layer) in self.layers().iter().enumerate() {
-            if !weights::is_finite(layer) {
-                return Err(ModelError::NotFinite(i, layer.name));
-            }
+            weights::check(i, layer)?;
         }
         let text = self.required(key::CHECKSUM)?;
         let stored = u32::from_str_radix(text, 16);

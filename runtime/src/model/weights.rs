@@ -277,10 +277,19 @@ fn floats(bytes: &[u8]) -> Result<&[f32], ModelError<'_>> {
     cast::floats(bytes).ok_or(ModelError::Misaligned)
 }
 
-/// Whether all 16-bit weights of a layer are finite.
-pub(super) fn is_finite(layer: &Layer<'_>) -> bool {
+/// Checks the values of a layer's weights.
+pub(super) fn check<'a>(i: usize, layer: &Layer<'a>) -> Result<(), ModelError<'a>> {
     match layer.weights {
-        Weights::Half { weight, .. } => weight.iter().all(|h| half::is_finite(*h)),
-        Weights::Float { .. } | Weights::Packed { .. } | Weights::Int8(_) => true,
+        Weights::Half { weight, .. } if !weight.iter().all(|h| half::is_finite(*h)) => {
+            Err(ModelError::NotFinite(i, layer.name))
+        }
+        // Two products of a byte with -128 need more than 16 bits; see `simd::dots::arm`.
+        Weights::Int8(int8) if int8.weight.contains(&i8::MIN) => {
+            Err(ModelError::Lowest(i, layer.name))
+        }
+        Weights::Half { .. }
+        | Weights::Int8(_)
+        | Weights::Float { .. }
+        | Weights::Packed { .. } => Ok(()),
     }
 }

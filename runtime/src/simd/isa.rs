@@ -25,6 +25,10 @@ enum Kind {
     Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     Neon,
+    #[cfg(target_arch = "aarch64")]
+    Dotprod,
+    #[cfg(target_arch = "aarch64")]
+    I8mm,
 }
 
 /// The environment variable that chooses an instruction set.
@@ -62,37 +66,56 @@ macro_rules! has {
     }};
 }
 
+/// The same of a 64-bit Arm CPU.
+#[cfg(target_arch = "aarch64")]
+macro_rules! has {
+    ($($feature:tt),+) => {{
+        #[cfg(feature = "std")]
+        let has = $(std::arch::is_aarch64_feature_detected!($feature))&&+;
+        #[cfg(not(feature = "std"))]
+        let has = cfg!(all($(target_feature = $feature),+));
+        has
+    }};
+}
+
 impl Isa {
     /// The fastest one available.
     pub fn best() -> Isa {
-        let [first, second, third] = Isa::all();
-        third.or(second).or(first).unwrap_or(Isa(Kind::Portable))
+        Isa::all().into_iter().flatten().last().unwrap_or(Isa(Kind::Portable))
     }
 
     /// All that are available, slowest first.
     #[cfg(target_arch = "x86_64")]
-    pub fn all() -> [Option<Isa>; 3] {
+    pub fn all() -> [Option<Isa>; 4] {
         let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
         [
             Some(Isa(Kind::Portable)),
             has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
             has!("avx512f").then_some(Isa(avx512)),
+            None,
         ]
     }
 
-    /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON.)
+    /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON, and those with dot
+    /// products have arithmetic of 16-bit floats.)
     #[cfg(target_arch = "aarch64")]
-    pub fn all() -> [Option<Isa>; 3] {
-        [Some(Isa(Kind::Portable)), Some(Isa(Kind::Neon)), None]
+    pub fn all() -> [Option<Isa>; 4] {
+        [
+            Some(Isa(Kind::Portable)),
+            Some(Isa(Kind::Neon)),
+            has!("dotprod", "fp16").then_some(Isa(Kind::Dotprod)),
+            has!("dotprod", "fp16", "i8mm").then_some(Isa(Kind::I8mm)),
+        ]
     }
 
     /// All that are available, slowest first.
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub fn all() -> [Option<Isa>; 3] {
-        [Some(Isa(Kind::Portable)), None, None]
+    pub fn all() -> [Option<Isa>; 4] {
+        [Some(Isa(Kind::Portable)), None, None, None]
     }
 
-    /// `scalar`, `avx2`, `avx512` or `neon`.
+    /// `scalar`, `avx2`, `avx512`, `neon`, `dotprod` (Armv8.2 with dot products and 16-bit floats)
+    /// or `i8mm` (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "scalar",
@@ -102,6 +125,42 @@ impl Isa {
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Dotprod => "dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Kind::I8mm => "i8mm",
+        }
+    }
+
+    /// Whether f16 models are multiplied and partly added up in 16-bit floats, which is twice as fast.
+    /// Otherwise their weights are widened and the arithmetic has 32 bits.
+    pub fn has_halves(self) -> bool {
+        match self.0 {
+            Kind::Portable => false,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 | Kind::Avx512 | Kind::Avx512Vnni => false,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => false,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Dotprod | Kind::I8mm => true,
+        }
+    }
+
+    /// What multiplies bytes.
+    #[cfg(feature = "std")]
+    pub(super) fn byte_products(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni => "vpdpbusd",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "smlal",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Dotprod => "sdot",
+            #[cfg(target_arch = "aarch64")]
+            Kind::I8mm => "usmmla",
         }
     }
 
@@ -138,6 +197,9 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: `Isa::all` found dot products and arithmetic of 16-bit floats.
+            Kind::Dotprod | Kind::I8mm => unsafe { job.dotprod() },
         }
     }
 
@@ -155,6 +217,12 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: `Isa::all` found dot products and arithmetic of 16-bit floats.
+            Kind::Dotprod => unsafe { job.dotprod() },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: `Isa::all` found those, and matrix products of bytes.
+            Kind::I8mm => unsafe { job.i8mm() },
         }
     }
 }

@@ -89,6 +89,65 @@ impl PackedKernel {
     }
 }
 
+/// How a layer is computed: the kernel, and the arithmetic of its products.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// `winograd`, `tiles`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files of
+    /// this folder. `loop` is the obvious one.
+    pub name: &'static str,
+    /// `f32`, `f16`, or what multiplies bytes; empty if there are no products.
+    pub arithmetic: &'static str,
+}
+
+#[cfg(feature = "std")]
+impl std::fmt::Display for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.arithmetic {
+            "" => f.write_str(self.name),
+            arithmetic => write!(f, "{} {arithmetic}", self.name),
+        }
+    }
+}
+
+/// The kernel of a layer with an instruction set.
+#[cfg(feature = "std")]
+pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
+    let of = |name, arithmetic| Kernel { name, arithmetic };
+    let moves = matches!(layer.op, Op::Resize { .. } | Op::Reshape { .. });
+    match (layer.weights, layer.op) {
+        (_, _) if layer.op.joins() => of("join", ""),
+        (_, Op::InstanceNorm { .. }) => of("norm", ""),
+        (_, _) if moves => of("move", ""),
+        (Weights::Float { .. }, _) => match FloatKernel::of(layer) {
+            FloatKernel::Planes(_) => of("planes", "f32"),
+            FloatKernel::Rows => of("rows", "f32"),
+            FloatKernel::Dots => of("dots", "f32"),
+            FloatKernel::Norm(_) | FloatKernel::Join | FloatKernel::Reference => of("loop", "f32"),
+        },
+        (Weights::Int8(_), _) => match layer.layout() {
+            Some(_) => of("tiles", isa.byte_products()),
+            None => of("loop", ""),
+        },
+        (Weights::Packed { .. } | Weights::Half { .. }, _) => match PackedKernel::of(layer) {
+            _ if layer.layout().is_none() => of("loop", "f32"),
+            PackedKernel::Planes => of("planes", "f32"),
+            PackedKernel::Winograd if narrow(isa, layer) => of("winograd", "f16"),
+            PackedKernel::Winograd => of("winograd", "f32"),
+            PackedKernel::Tiles if narrow(isa, layer) => of("tiles", "f16"),
+            PackedKernel::Tiles => of("tiles", "f32"),
+        },
+    }
+}
+
+/// Whether a packed layer is computed in 16-bit floats. A layer that uses each weight once is bound by
+/// reading them.
+#[cfg(feature = "std")]
+fn narrow(isa: Isa, layer: &Layer<'_>) -> bool {
+    let half = matches!(layer.weights, Weights::Half { .. });
+    half && isa.has_halves() && layer.layout().is_some_and(|layout| layout.has_border())
+}
+
 /// Length of the scratch of a layer, whatever the instruction set: in values (`f32`), or in bytes
 /// for an int8 layer.
 pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {

@@ -23,6 +23,8 @@ pub(crate) trait Lanes: Copy {
     const SIDE: usize;
     /// Tiles side by side: 1, 2 or 4; 1 if the nine sums of two registers of outputs fit.
     const TILES: usize;
+    /// Whether registers hold four floats and there is [`Lanes::add_lane`].
+    const FOURS: bool = false;
 
     /// `v` in all lanes.
     ///
@@ -54,6 +56,15 @@ pub(crate) trait Lanes: Copy {
     /// As [`Lanes::splat`].
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 
+    /// `self + x[I] * w`, lane by lane, if [`Lanes::FOURS`].
+    ///
+    /// # Safety
+    /// As [`Lanes::splat`].
+    #[inline(always)]
+    unsafe fn add_lane<const I: i32>(self, _x: Self, _w: Self) -> Self {
+        unreachable!("only of four floats")
+    }
+
     /// `self + other`, lane by lane.
     ///
     /// # Safety
@@ -74,6 +85,10 @@ pub(crate) trait Stored: Copy {
     /// # Safety
     /// As [`Lanes::load`] and [`Lanes::widen`].
     unsafe fn load<L: Lanes>(from: *const Self) -> L;
+
+    /// The weights as the bits of 16-bit floats, if they are.
+    #[cfg(target_arch = "aarch64")]
+    fn halves(weight: &[Self]) -> Option<&[u16]>;
 }
 
 impl Stored for f32 {
@@ -82,6 +97,11 @@ impl Stored for f32 {
         // SAFETY: as promised by the caller.
         unsafe { L::load(from) }
     }
+
+    #[cfg(target_arch = "aarch64")]
+    fn halves(_: &[f32]) -> Option<&[u16]> {
+        None
+    }
 }
 
 impl Stored for u16 {
@@ -89,6 +109,11 @@ impl Stored for u16 {
     unsafe fn load<L: Lanes>(from: *const u16) -> L {
         // SAFETY: as promised by the caller.
         unsafe { L::widen(from) }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn halves(weight: &[u16]) -> Option<&[u16]> {
+        Some(weight)
     }
 }
 
@@ -146,7 +171,7 @@ impl Lanes for Portable {
 
 /// Implements [`Lanes`] for a register type with its intrinsics.
 macro_rules! lanes {
-    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal $tiles:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr) => {
+    ($(#[$meta:meta])* $name:ident($register:ty) $n:literal $wide:literal $positions:literal $blocks:literal $side:literal $tiles:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, |$c:ident, $a:ident, $b:ident| $fma:expr, |$from:ident| $widen:expr $(; $($more:tt)*)?) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         #[repr(transparent)]
@@ -160,6 +185,7 @@ macro_rules! lanes {
             const BLOCKS: usize = $blocks;
             const SIDE: usize = $side;
             const TILES: usize = $tiles;
+            $($($more)*)?
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
@@ -219,12 +245,29 @@ lanes!(
 );
 lanes!(
     #[cfg(target_arch = "aarch64")]
-    Neon(float32x4_t) 4 4 6 1 2 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
-    |from| {
-        let bits = vmovl_u16(vld1_u16(from));
-        let small = vshlq_n_u32::<13>(vandq_u32(bits, vdupq_n_u32(0x7fff)));
-        let sign = vshlq_n_u32::<16>(vandq_u32(bits, vdupq_n_u32(0x8000)));
-        let value = vmulq_n_f32(vreinterpretq_f32_u32(small), crate::half::SCALE);
-        vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(value), sign))
+    Neon(float32x4_t) 4 4 4 1 2 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b),
+    |from| vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from)));
+    const FOURS: bool = true;
+
+    #[inline(always)]
+    unsafe fn add_lane<const I: i32>(self, x: Self, w: Self) -> Self {
+        // SAFETY: NEON is part of the target.
+        Neon(unsafe { vfmaq_laneq_f32::<I>(self.0, w.0, x.0) })
     }
 );
+
+#[cfg(target_arch = "aarch64")]
+impl Neon {
+    /// Stores the values times `scale`, rounded to 16-bit floats.
+    ///
+    /// # Safety
+    /// Four of them are writable.
+    #[inline(always)]
+    pub unsafe fn narrow(self, scale: f32, to: *mut u16) {
+        // SAFETY: as promised by the caller; the conversion is part of NEON.
+        unsafe {
+            let halves = vcvt_f16_f32(vmulq_n_f32(self.0, scale));
+            vst1_u16(to, vreinterpret_u16_f16(halves));
+        }
+    }
+}

@@ -16,7 +16,8 @@
 //! - `winograd`: packed 4 x 4 stride-2 transposed convolutions, with 9 multiplications instead of
 //!   16.
 //! - `tiles` over `dots`: other packed layers and all int8 layers are sums over taps, 16 lanes at a
-//!   time. Int8 gives the same bytes with every instruction set.
+//!   time. Int8 gives the same bytes with every instruction set. f16 models are multiplied in 16-bit
+//!   floats if the CPU can; [`Isa::has_halves`] says whether.
 //! - `norm` normalizes channels and `join` adds or concatenates two inputs.
 //! - The rest is done by the obvious loops.
 //!
@@ -28,6 +29,8 @@ mod dense;
 mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]
 mod dsp;
+#[cfg(target_arch = "aarch64")]
+mod halves;
 mod isa;
 mod join;
 mod kernel;
@@ -45,6 +48,8 @@ mod winograd;
 pub use isa::Isa;
 #[cfg(feature = "std")]
 pub use isa::IsaError;
+#[cfg(feature = "std")]
+pub use kernel::{Kernel, kernel};
 pub(crate) use kernel::{bytes, floats, scratch_len};
 pub(crate) use part::{Part, Places};
 #[cfg(feature = "std")]

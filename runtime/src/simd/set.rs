@@ -56,6 +56,20 @@ pub(super) trait Compiled: Job {
     unsafe fn neon(self) -> Self::Output {
         self.run(unsafe { Neon::new() })
     }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(never)]
+    #[target_feature(enable = "dotprod,fp16")]
+    unsafe fn dotprod(self) -> Self::Output {
+        self.run(unsafe { Dotprod::new() })
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[inline(never)]
+    #[target_feature(enable = "dotprod,fp16,i8mm")]
+    unsafe fn i8mm(self) -> Self::Output {
+        self.run(unsafe { I8mm::new() })
+    }
 }
 
 impl<J: Job> Compiled for J {}
@@ -68,6 +82,9 @@ pub(crate) trait Set: Copy {
     type Row<W: Stored>: Dots<X = f32, Weight = W, Sum = f32>;
     /// 16 sums of byte products.
     type Bytes: Bytes;
+    /// Whether there is arithmetic of 16-bit floats.
+    #[cfg(target_arch = "aarch64")]
+    const HALVES: bool = false;
     /// Whether the compiler sees through the arithmetic, rather than through named instructions.
     #[cfg(feature = "std")]
     const PLAIN: bool = false;
@@ -98,7 +115,7 @@ impl Set for Portable {
 
 /// Defines the token of an instruction set.
 macro_rules! set {
-    ($(#[$meta:meta])* $name:ident, $function:ident: $lanes:ty, $registers:literal, $bytes:ty) => {
+    ($(#[$meta:meta])* $name:ident, $function:ident: $lanes:ty, $registers:literal, $bytes:ty, $halves:literal) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         pub(crate) struct $name(());
@@ -118,6 +135,8 @@ macro_rules! set {
             type Lanes = $lanes;
             type Row<W: Stored> = Row<$lanes, W, $registers>;
             type Bytes = $bytes;
+            #[cfg(target_arch = "aarch64")]
+            const HALVES: bool = $halves;
 
             fn call<J: Job>(self, job: J) -> J::Output {
                 // SAFETY: the value proves that the CPU has the instruction set.
@@ -130,20 +149,31 @@ macro_rules! set {
 set!(
     /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
-    Avx2, avx2: lanes::Avx2, 2, dots::Avx2
+    Avx2, avx2: lanes::Avx2, 2, dots::Avx2, false
 );
 set!(
     /// AVX-512 F. Its byte products need VNNI or come from AVX2.
     #[cfg(target_arch = "x86_64")]
-    Avx512, avx512: lanes::Avx512, 1, dots::Avx2
+    Avx512, avx512: lanes::Avx512, 1, dots::Avx2, false
 );
 set!(
     /// AVX-512 F with VNNI.
     #[cfg(target_arch = "x86_64")]
-    Avx512Vnni, avx512_vnni: lanes::Avx512, 1, dots::Vnni
+    Avx512Vnni, avx512_vnni: lanes::Avx512, 1, dots::Vnni, false
 );
 set!(
     /// NEON.
     #[cfg(target_arch = "aarch64")]
-    Neon, neon: lanes::Neon, 4, dots::Neon
+    Neon, neon: lanes::Neon, 4, dots::Neon, false
+);
+set!(
+    /// NEON with dot products and arithmetic of 16-bit floats: Armv8.2, since the Cortex-A55 and
+    /// A76.
+    #[cfg(target_arch = "aarch64")]
+    Dotprod, dotprod: lanes::Neon, 4, dots::Sdot, true
+);
+set!(
+    /// The same with matrix products of bytes: Armv8.6, Armv9.
+    #[cfg(target_arch = "aarch64")]
+    I8mm, i8mm: lanes::Neon, 4, dots::Mmla, true
 );

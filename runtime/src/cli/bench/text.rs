@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use runtime::Model;
+use runtime::simd::kernel;
 
 use super::args::Args;
 use super::measure::{Frame, Row};
@@ -56,11 +57,12 @@ fn layers(text: &mut String, model: &Model<'_>, row: &Row) -> fmt::Result {
         let rate = layer.op.multiply_adds(layer.input, layer.output) as f64 / ms * 1e3;
         writeln!(
             text,
-            "{:<24}{:>22.3}{:>42.1}{:>9.0}%",
+            "{:<24}{:>22.3}{:>42.1}{:>9.0}%  {}",
             layer.name,
             ms,
             rate / 1e9,
-            100.0 * rate / row.peak
+            100.0 * rate / row.peak,
+            kernel(row.isa, layer)
         )?;
     }
     Ok(())
@@ -108,17 +110,19 @@ pub fn json(
     for row in rows {
         let mut text = String::new();
         let layers: Vec<String> = row.layers.iter().map(|ms| format!("{ms:.4}")).collect();
+        let used = model.layers().iter().map(|layer| format!("\"{}\"", kernel(row.isa, layer)));
         write!(
             text,
             "{{\"kernels\": \"{}\", \"batches\": {}, \"min_ms\": {:.4}, \"median_ms\": {:.4}, \"p99_ms\": {:.4}, \
-             \"peak_multiply_adds_per_s\": {:.0}, \"layers_ms\": [{}]}}",
+             \"peak_multiply_adds_per_s\": {:.0}, \"layers_ms\": [{}], \"layers\": [{}]}}",
             row.isa.name(),
             row.times.0.len(),
             row.times.ms(0.0),
             row.times.ms(0.5),
             row.times.ms(0.99),
             row.peak,
-            layers.join(", ")
+            layers.join(", "),
+            used.collect::<Vec<_>>().join(", ")
         )?;
         kernels.push(text);
     }

@@ -6,6 +6,8 @@ use crate::layout::{LANES, Layout};
 use crate::op::Activation;
 use crate::simd::activate::Activate;
 use crate::simd::dots::Dots;
+#[cfg(target_arch = "aarch64")]
+use crate::simd::dots::half;
 use crate::simd::lanes::Stored;
 use crate::simd::part::{Places, Work};
 use crate::simd::set::{Job, Set};
@@ -24,9 +26,17 @@ impl<W: Stored> Job for Floats<'_, W> {
         let Work { layer, weight, bias, part, x, scratch, y } = self.work;
         scratch.fill(0.0);
         let mut finish = Values { set, layer, bias, y };
+        #[cfg(target_arch = "aarch64")]
+        if let Some(weight) = W::halves(weight).filter(|_| S::HALVES && self.layout.has_border()) {
+            let weight = (weight, half::scale(x, weight));
+            // SAFETY: as below; the set has arithmetic of 16-bit floats.
+            unsafe {
+                return run::<half::Half, _>(self.layout, weight, part, x, scratch, &mut finish);
+            }
+        }
         // SAFETY: the set proves that the CPU has the instructions, and nothing else writes the
         // places of the part.
-        unsafe { run::<S::Row<W>, _>(self.layout, weight, part, x, scratch, &mut finish) }
+        unsafe { run::<S::Row<W>, _>(self.layout, (weight, 1.0), part, x, scratch, &mut finish) }
     }
 }
 

@@ -44,12 +44,14 @@ trait Finish<D> {
     unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
 }
 
+/// `scale`: see [`Dots::start`].
+///
 /// # Safety
 /// The CPU has the instructions of `D`.
 #[inline(always)]
 unsafe fn run<D: Dots, F: Finish<D>>(
     layout: &Layout,
-    weight: &[D::Weight],
+    (weight, scale): (&[D::Weight], f32),
     part: Part,
     x: &[D::X],
     border: &[D::X],
@@ -63,7 +65,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     for index in 0..layout.groups() {
         let (rows, columns) = layout.grid(index);
         let len = lanes * layout.taps(index) * depth;
-        let weight = &weight[begin..begin + len];
+        let weight = (&weight[begin..begin + len], scale);
         begin += len;
         let group = Group {
             layout,
@@ -110,7 +112,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
 #[inline(always)]
 unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
     group: &Group<'_>,
-    weight: &[D::Weight],
+    (weight, scale): (&[D::Weight], f32),
     block: usize,
     x: &[D::X],
     border: &[D::X],
@@ -118,6 +120,8 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
 ) -> usize {
     let of_block = group.view.rows * group.view.columns * group.depth * LANES;
     let weight = &weight[block * of_block..(block + B) * of_block];
+    // SAFETY: as promised by the caller; the slice has that many weights.
+    let start = unsafe { D::start::<B>(weight.as_ptr(), of_block, scale) };
     let mut at = group.positions.start;
     while at < group.positions.end {
         let left = (group.positions.end - at).min(group.alike(at));
@@ -125,18 +129,18 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
         at += unsafe {
             match D::WIDE {
                 12.. if B == 1 && left >= 12 => {
-                    tile::<D, F, 12, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 12, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 6.. if left >= 6 => {
-                    tile::<D, F, 6, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 6, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 4.. if left >= 4 => {
-                    tile::<D, F, 4, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 4, B>(group, weight, start, (block, at), x, border, finish)
                 }
                 2.. if left >= 2 => {
-                    tile::<D, F, 2, B>(group, weight, (block, at), x, border, finish)
+                    tile::<D, F, 2, B>(group, weight, start, (block, at), x, border, finish)
                 }
-                _ => tile::<D, F, 1, B>(group, weight, (block, at), x, border, finish),
+                _ => tile::<D, F, 1, B>(group, weight, start, (block, at), x, border, finish),
             }
         };
     }
@@ -151,6 +155,7 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
 unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     group: &Group<'_>,
     weight: &[D::Weight],
+    start: [D; B],
     (block, at): (usize, usize),
     x: &[D::X],
     border: &[D::X],
@@ -163,8 +168,7 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     }
     let (depth, of_block) = (group.depth, weight.len() / B);
     let lanes = group.layout.lanes() - block * LANES;
-    // SAFETY: as promised by the caller.
-    let mut sums = [[unsafe { D::zero() }; B]; P];
+    let mut sums = [start; P];
     let mut from = weight.as_ptr();
     let (view, columns) = (&group.view, group.view.columns);
     let runs = positions.iter().all(|at| group.runs.contains(&at.1));
@@ -195,6 +199,8 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
             }
         }
     }
+    // SAFETY: as promised by the caller.
+    unsafe { D::end(&mut sums) };
     // By reference: iterators over arrays themselves would copy all sums, and wait for each copy.
     for (sums, position) in sums.iter().zip(&positions) {
         for (b, sums) in sums.iter().enumerate() {

@@ -29,7 +29,7 @@ impl Job for Pixels<'_> {
         let mut finish = Requantize { int8, y };
         // SAFETY: the set proves that the CPU has the instructions, and nothing else writes the
         // places of the part.
-        unsafe { run::<S::Bytes, _>(layout, int8.weight, part, x, scratch, &mut finish) }
+        unsafe { run::<S::Bytes, _>(layout, (int8.weight, 1.0), part, x, scratch, &mut finish) }
     }
 }
 

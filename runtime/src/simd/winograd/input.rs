@@ -5,7 +5,8 @@ use crate::layout::LANES;
 use crate::op::Shape;
 use crate::simd::lanes::Lanes;
 
-/// Transforms the inputs of a tile to 5 x 5 values, in groups of 16 channels.
+/// Transforms the inputs of a tile to 5 x 5 values, in groups of 16 channels, and hands each
+/// register of them to `put` with the place of its first value.
 ///
 /// # Safety
 /// The CPU has the instructions of `L`.
@@ -14,10 +15,10 @@ pub(super) unsafe fn transform<L: Lanes>(
     input: Shape,
     (row, column): (usize, usize),
     x: &[f32],
-    to: &mut [f32],
+    mut put: impl FnMut(usize, L),
 ) {
     const NOTHING: [f32; LANES] = [0.0; LANES];
-    for (group, to) in to.chunks_exact_mut(GROUP).enumerate() {
+    for group in 0..input.c.div_ceil(LANES) {
         let channel = group * LANES;
         let here = LANES.min(input.c - channel);
         // The last channels, if fewer than 16, are copied to where there is room for 16.
@@ -51,9 +52,7 @@ pub(super) unsafe fn transform<L: Lanes>(
                 // SAFETY: as promised by the caller.
                 let column = unsafe { along([rows[0][c], rows[1][c], rows[2][c], rows[3][c]]) };
                 for (r, v) in column.into_iter().enumerate() {
-                    let to = &mut to[(r * VALUES + c) * LANES + lane..][..L::N];
-                    // SAFETY: `to` has room for a register.
-                    unsafe { v.store(to.as_mut_ptr()) };
+                    put(group * GROUP + (r * VALUES + c) * LANES + lane, v);
                 }
             }
         }

@@ -15,9 +15,9 @@
 //! is 2 x 2 inputs and the 4 x 4 outputs made from them.
 //!
 //! Sums of taps are made when they are used: with many registers, in registers for each tile
-//! (`direct`); otherwise ahead, for some channels and all tiles at hand (`ready`). Stored in the
-//! record they would take 2.25 times as many weights, and reading weights from memory costs more
-//! than adding them up.
+//! (`direct`); otherwise ahead, for some channels and all tiles at hand (`ready`; on 64-bit Arm,
+//! `arm`). Stored in the record they would take 2.25 times as many weights, and reading weights from
+//! memory costs more than adding them up.
 
 use super::lanes::{Lanes, Stored};
 use super::part::Work;
@@ -25,6 +25,8 @@ use super::set::{Job, Set};
 use crate::layout::{LANES, Layout};
 use crate::op::Shape;
 
+#[cfg(target_arch = "aarch64")]
+mod arm;
 mod direct;
 mod input;
 mod output;
@@ -62,6 +64,11 @@ impl<W: Stored> Job for Upsampling<'_, W> {
 /// The CPU has the instructions of `L`; no other thread computes the same part.
 #[inline(always)]
 unsafe fn run<S: Set, L: Lanes, W: Stored>(set: S, layout: &Layout, work: Work<'_, W>) {
+    #[cfg(target_arch = "aarch64")]
+    if L::FOURS {
+        // SAFETY: as promised by the caller.
+        return unsafe { arm::run(set, layout, work) };
+    }
     let Work { layer, weight, bias, part, x, scratch, y } = work;
     let input = layer.input;
     let (rows, columns) = tiles(input);
@@ -87,8 +94,12 @@ unsafe fn run<S: Set, L: Lanes, W: Stored>(set: S, layout: &Layout, work: Work<'
     for from in (0..all).step_by(TILES) {
         let tiles = from..all.min(from + TILES);
         for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.inputs)) {
-            // SAFETY: as promised by the caller, likewise below.
-            unsafe { transform::<L>(input, (tile / columns, tile % columns), x, to) };
+            // SAFETY: as promised by the caller; the slice has room for a register.
+            unsafe {
+                transform::<L>(input, (tile / columns, tile % columns), x, |at, v| {
+                    v.store(to[at..][..L::N].as_mut_ptr());
+                });
+            }
         }
         for unit in part.share(4 * sides) {
             let (phase, lane) = (unit / sides, unit % sides * side);

@@ -11,11 +11,13 @@ use crate::simd::lanes::{Lanes, Stored};
 use crate::simd::prefetch::prefetch;
 
 /// Input channels at a time: their sums for 16 outputs take 18 KB and stay in the L1 cache.
-const CHANNELS: usize = 32;
+pub(super) const CHANNELS: usize = 32;
+/// Some kernels take this many channels at a time.
+const ROWS: usize = 4;
 
 /// Length of the scratch: sums of taps.
 pub(super) fn scratch_len(depth: usize) -> usize {
-    depth.min(CHANNELS) * POINTS * LANES
+    depth.next_multiple_of(ROWS).min(CHANNELS) * POINTS * LANES
 }
 
 impl Winograd<'_> {
