@@ -173,7 +173,8 @@ pub fn resnet(
 }
 
 /// Maps an image concatenated with its translation, `[n, from + channels, size, size]`, to a logit
-/// per patch, `[n, 1, rows, columns]` (section 3.2.2).
+/// per patch, `[n, 1, rows, columns]` (section 3.2.2). With `from` 0 it sees the translation alone,
+/// as in CycleGAN.
 ///
 /// Strided convolutions, of which the last two have stride 1. A patch has 70 x 70 pixels at 256 and
 /// 128 pixels, as in the paper, 34 x 34 at 64 and 16 x 16 at 32. With `norm`, all layers but the
@@ -189,7 +190,9 @@ pub fn patch_discriminator(
     seed: u64,
     device: &Device,
 ) -> Result<Sequential, Unsupported> {
-    check(shape, from, ("ndf", ndf))?;
+    // Without an image beside it, only the translation has channels to be checked.
+    let beside = if from == 0 { shape.channels } else { from };
+    check(shape, beside, ("ndf", ndf))?;
     let init = &mut Init::new(seed, device);
     if !norm {
         init.he(1.0);

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use crate::config::Config;
 use crate::data::{Batches, DataSet};
 use crate::networks::noise::{self, Stream};
-use crate::networks::{State, fresh};
+use crate::networks::{self, State, fresh};
 use crate::objective::{self, Batch, Metric};
 use crate::run::checkpoint::LoadError;
 use crate::run::due::Due;
@@ -131,7 +131,7 @@ impl<'a> Fit<'a> {
                 }
             }
             if due.show {
-                self.show(state, &mut record)?;
+                self.show(state, &mut record, watch)?;
             }
             if due.save {
                 if let Some(what) = verdict::broken(state) {
@@ -172,26 +172,45 @@ impl<'a> Fit<'a> {
     fn batch(&self, batches: &mut Batches, state: &State) -> Result<Batch, FitError> {
         let cfg = self.cfg;
         let mut ready = batches.next()?;
-        if cfg.mirror {
-            let image = cfg.channels * cfg.size * cfg.size;
-            let rng = || noise::rng(state.seed(cfg), Stream::Mirror, state.images);
-            noise::mirror(&mut ready.values, image, cfg.size, &mut rng());
-            // The same choices: a pair is mirrored as a whole.
-            let image = cfg.input_form().values();
-            noise::mirror(&mut ready.inputs, image, cfg.size, &mut rng());
+        let (planes, inputs) = (cfg.channels, cfg.input_form().planes());
+        // Inputs with the numbers of their images: a pair is changed as a whole.
+        let parts = [
+            (&mut ready.values, planes, [Stream::Mirror, Stream::Jitter]),
+            (&mut ready.inputs, inputs, [Stream::Mirror, Stream::Jitter]),
+            (&mut ready.others, planes, [Stream::MirrorOthers, Stream::JitterOthers]),
+        ];
+        for (values, planes, [mirror, jitter]) in parts {
+            let rng = |stream| noise::rng(state.seed(cfg), stream, state.images);
+            if cfg.mirror {
+                noise::mirror(values, planes * cfg.size * cfg.size, cfg.size, &mut rng(mirror));
+            }
+            if cfg.jitter > 0 {
+                networks::jitter(values, planes, cfg.size, cfg.jitter, &mut rng(jitter));
+            }
         }
         Ok(Batch::new(ready, cfg, &self.device))
     }
 
-    /// A grid of samples, reconstructions if there are any, figures on held-out images, curves.
-    fn show(&self, state: &State, record: &mut Record<'_>) -> Result<(), FitError> {
+    /// A grid of samples, reconstructions if there are any, figures on held-out images and what they
+    /// say, curves.
+    fn show(
+        &self,
+        state: &State,
+        record: &mut Record<'_>,
+        watch: &mut Watch,
+    ) -> Result<(), FitError> {
         match self.cfg.per_epoch {
             true => self.pictures().epoch(state, state.images / self.data.len() as u64)?,
             false => self.pictures().samples(state, record)?,
         }
         if let Some(held) = self.held {
-            let measured = objective::measure(state, self.cfg, held, &self.device)?;
+            let data = [&*self.data, held];
+            let measured = objective::measure(state, self.cfg, data, &self.device)?;
+            let notes = watch.look_at_scores(state.images, &measured);
             record.held_out(state.images, measured);
+            for note in notes {
+                record::note(self.run, self.log, &note);
+            }
         }
         self.pictures().curves(self.metrics);
         Ok(())

@@ -59,7 +59,7 @@ pub fn checkpoint(bytes: &[u8]) {
     if let Ok(checkpoint) = opened {
         let _ = checkpoint.images();
         let _ = checkpoint.state(fresh(), None);
-        let _ = checkpoint.average(fresh().ema);
+        let _ = checkpoint.averages(fresh());
     }
     let _ = newest(&run);
     for file in [name.as_str(), "checksums"] {

@@ -1,6 +1,7 @@
 //! One binary for every file: each would link burn again.
 
 mod cli;
+mod cyclegan;
 mod dependencies;
 mod engines;
 mod family;

@@ -217,7 +217,10 @@ fn images_that_hold_no_pair_are_errors_that_say_what_to_do() {
             "--set size=48",
             "size is 48: must be 32, 64, 128 or 256 for the networks unet and resnet",
         ),
-        ("--loss wasserstein", "loss is wasserstein: must be bce, hinge or rpgan for pix2pix"),
+        (
+            "--loss wasserstein",
+            "loss is wasserstein: must be bce, hinge, lsgan or rpgan for pix2pix",
+        ),
         ("--penalty r1", "objective is pix2pix"),
         ("--set network=dcgan", "network is dcgan: must be unet or resnet for pix2pix"),
         ("--set blocks=40", "blocks is 40"),

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::Device;
 use models::flex::norm::{self, Instances, Norm};
 use models::flex::{activation, conv};
 use models::kernels::ConvShape;
@@ -12,7 +12,7 @@ use models::{Layer, Sequential, dcgan};
 use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
 
-use crate::config::{Config, Corruption, Network, Objective};
+use crate::config::{Config, Objective};
 use crate::networks;
 use crate::networks::State;
 use crate::objective::{self, Batch};
@@ -78,30 +78,23 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     let mut all = Vec::new();
     // A step runs G once forward and back; D three times forward, twice back with its weights and
     // once without. An encoder runs once.
-    let of_d = match cfg.objective {
+    let once = Times { forward: 1, data: 1, first_data: 0, weight: 1 };
+    let [of_g, of_d] = match cfg.objective {
         Objective::Gan | Objective::Pix2pix => {
-            Times { forward: 3, data: 3, first_data: 1, weight: 2 }
+            [once, Times { forward: 3, data: 3, first_data: 1, weight: 2 }]
         }
         Objective::Autoencoder | Objective::Vae => {
-            Times { forward: 1, data: 0, first_data: 1, weight: 1 }
+            [once, Times { forward: 1, data: 0, first_data: 1, weight: 1 }]
+        }
+        // Of both directions. Each G translates, goes back and, for the identity, stays.
+        Objective::Cyclegan => {
+            let passes = if cfg.cycle * cfg.identity > 0.0 { 6 } else { 4 };
+            let of_g = Times { forward: passes, data: passes, first_data: 2, weight: passes };
+            [of_g, Times { forward: 6, data: 6, first_data: 2, weight: 4 }]
         }
     };
-    let of_g = Times { forward: 1, data: 1, first_data: 0, weight: 1 };
-    let labels = cfg.labels.len();
-    let planes = match cfg.corruption {
-        Corruption::Gray => 1,
-        Corruption::None | Corruption::Noise => cfg.channels,
-    };
-    let (latent, batch) = (cfg.nz + labels, cfg.batch);
-    let (channels, side) = match (cfg.network, labels) {
-        (Network::Mlp, 1..) => (planes * cfg.size * cfg.size + labels, 1),
-        (Network::Dcgan, _) | (Network::Mlp, 0) => (planes + labels, cfg.size),
-        (Network::Unet | Network::Resnet, _) => (planes + cfg.input_form().planes(), cfg.size),
-    };
-    let (seen, side_g) = match cfg.objective {
-        Objective::Pix2pix => (cfg.input_form().planes(), cfg.size),
-        Objective::Gan | Objective::Autoencoder | Objective::Vae => (latent, 1),
-    };
+    let batch = cfg.batch;
+    let [[seen, side_g], [channels, side]] = networks::inputs(cfg);
     let rows = &mut all;
     Parts { whose: "G", batch, times: of_g, channels: seen, side: side_g, rows }.network(&state.g);
     let rows = &mut all;
@@ -121,19 +114,9 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
 /// Median seconds of whole steps on noise, for at least `span`.
 pub fn whole(cfg: &Config, state: &mut State, span: Duration) -> f64 {
     let device = cfg.device.open();
-    let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
-    let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
-    let real = random(shape);
-    let inputs = (cfg.objective == Objective::Pix2pix)
-        .then(|| random([cfg.step(), cfg.input_form().planes(), cfg.size, cfg.size]));
-    let classes = cfg.labels.len().max(1);
+    let batch = Batch::noise(cfg, &device);
     median(span, || {
-        let batch = Batch {
-            images: real.clone(),
-            inputs: inputs.clone(),
-            labels: (0..cfg.step()).map(|i| i % classes).collect(),
-        };
-        let losses = objective::step(state, batch, cfg, &device);
+        let losses = objective::step(state, batch.clone(), cfg, &device);
         black_box(losses.into_data());
     })
 }

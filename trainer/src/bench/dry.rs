@@ -30,6 +30,8 @@ pub struct Dry {
     parameters: [usize; 2],
     second: &'static str,
     multiply_adds: u64,
+    /// Generators, with a second network each.
+    directions: usize,
     images_per_s: f64,
     left: u64,
     memory: Option<u64>,
@@ -93,7 +95,9 @@ impl Dry {
         let parameters = [state.g.num_params(), state.d.num_params()];
         let facts = Facts { labels: cfg.labels.clone(), range: cfg.range(), ..Facts::default() };
         let mut graph = match cfg.objective {
-            Objective::Pix2pix => export::translator(&state.ema, cfg.input_shape(), facts),
+            Objective::Pix2pix | Objective::Cyclegan => {
+                export::translator(&state.ema, cfg.input_shape(), facts)
+            }
             Objective::Gan | Objective::Autoencoder | Objective::Vae => {
                 export::graph(&state.ema, cfg.nz, facts)
             }
@@ -105,10 +109,11 @@ impl Dry {
             settings,
             parameters,
             second: match cfg.objective {
-                Objective::Gan | Objective::Pix2pix => "discriminator",
+                Objective::Gan | Objective::Pix2pix | Objective::Cyclegan => "discriminator",
                 Objective::Autoencoder | Objective::Vae => "encoder",
             },
             multiply_adds,
+            directions: cfg.exports().len(),
             images_per_s: cfg.step() as f64 / step,
             left,
             memory: peak_memory(),
@@ -172,6 +177,9 @@ impl fmt::Display for Dry {
             self.multiply_adds as f64 / 1e6
         )?;
         writeln!(f, "{:<16} {d} parameters", self.second)?;
+        if self.directions > 1 {
+            writeln!(f, "directions       {}, each with both networks", self.directions)?;
+        }
         let seconds = self.left as f64 / self.images_per_s;
         let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         writeln!(

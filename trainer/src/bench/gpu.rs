@@ -75,17 +75,13 @@ impl Report {
 pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupported> {
     let device = cfg.device.open();
     let mut state = networks::fresh(cfg, &device)?;
-    let shape = [cfg.step(), cfg.channels, cfg.size, cfg.size];
-    let real = Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
-    let classes = cfg.labels.len().max(1);
-    let batch =
-        || Batch { images: real.clone(), labels: (0..cfg.step()).map(|i| i % classes).collect() };
+    let batch = Batch::noise(cfg, &device);
     // With lazy penalties, whole cycles.
     let rounds = cfg.penalty_every.clamp(1, 16);
     let run = |state: &mut State, steps: u64| {
         let mut losses = None;
         for _ in 0..steps {
-            losses = Some(objective::step(state, batch(), cfg, &device));
+            losses = Some(objective::step(state, batch.clone(), cfg, &device));
         }
         // The loss is ready before the backward pass ends.
         let _ = (losses.map(black_box), device.clone().inner().sync());
@@ -99,7 +95,6 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
     }
     let step = began.elapsed().as_secs_f64() / steps as f64;
     // A step without the lazy penalty.
-    let batch = batch();
     run(&mut state, 1);
     let (losses, seen) = watch(|| objective::step(&mut state, batch, cfg, &device));
     black_box(losses.into_data());
@@ -248,16 +243,7 @@ pub fn tiles(
 ) -> Result<(), dcgan::Unsupported> {
     let device = cfg.device.open().inner();
     let state = networks::fresh(cfg, &cfg.device.open())?;
-    let labels = cfg.labels.len();
-    let seen = match cfg.objective {
-        Objective::Pix2pix => {
-            let inputs = cfg.input_form().planes();
-            [[inputs, cfg.size], [inputs + cfg.channels, cfg.size]]
-        }
-        Objective::Gan | Objective::Autoencoder | Objective::Vae => {
-            [[cfg.nz + labels, 1], [cfg.channels + labels, cfg.size]]
-        }
-    };
+    let seen = networks::inputs(cfg);
     let windows = [(&state.g, seen[0]), (&state.d, seen[1])];
     let mut known: Vec<(Pass, ConvShape)> = Vec::new();
     for (net, seen) in windows {

@@ -85,6 +85,9 @@ struct Draw {
     /// Draw lines only, without color and shading
     #[arg(long)]
     lines: bool,
+    /// Draw faces in winter
+    #[arg(long, conflicts_with = "lines")]
+    winter: bool,
 }
 
 #[derive(clap::Args)]
@@ -123,16 +126,14 @@ struct Inspect {
 /// One that names the path.
 pub fn run(args: &Args) -> Ended {
     match &args.verb {
-        Verb::Draw(Draw { written, seed, lines }) => {
+        Verb::Draw(Draw { written, seed, lines, winter }) => {
             refuse_run(&written.out)?;
             let form = written.form(&Taken { crop: Crop::Center, transpose: false });
-            let data = match lines {
-                true => Open { workers: workers(), ..Open::new(&form) }.sketches(
-                    written.count,
-                    *seed,
-                    &form,
-                ),
-                false => images::drawn(Drawing::Faces, written.count, *seed, &form, workers()),
+            let open = Open { workers: workers(), ..Open::new(&form) };
+            let data = match (lines, winter) {
+                (true, _) => open.sketches(written.count, *seed, &form),
+                (_, true) => open.winter(written.count, *seed),
+                _ => images::drawn(Drawing::Faces, written.count, *seed, &form, workers()),
             };
             write(&data, written)
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use models::Sequential;
 use runtime::graph::Facts;
 use toml::Value;
 use trainer::config::{Config, Drawing, Objective};
@@ -20,7 +21,8 @@ pub struct Args {
     /// Folder to write to [default: RUN/export]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Name of the files, and of the generator in them [default: generator]
+    /// Name of the files, and of the generator in them; of a CycleGAN the start of two names
+    /// [default: generator, or a-to-b and b-to-a]
     #[arg(long)]
     name: Option<String>,
     /// License of the generator, stored in the files [default: the run's setting]
@@ -33,38 +35,53 @@ pub struct Args {
 /// # Errors
 /// One that names the run or the file.
 pub fn run(args: &Args) -> Ended {
-    let (cfg, average, images) = trained(&args.run)?;
-    let file = args.name.as_deref().unwrap_or("generator");
-    let label = args.name.clone().unwrap_or_else(|| name(&cfg));
-    let facts = facts(&cfg, &label, images, args.license.as_deref());
+    let (cfg, averages, images) = trained(&args.run)?;
+    let made = Made { averages: averages.iter().collect(), images };
     let dir = args.out.clone().unwrap_or_else(|| Run::at(&args.run).export());
-    say(write(&dir, file, &average, &cfg, facts)? + "\n");
+    let license = args.license.as_deref();
+    say(write(&dir, args.name.as_deref(), &made, &cfg, license)? + "\n");
     Ok(())
 }
 
-/// A run's name: that of its data.
+/// A run's name: that of its data, or of its two sets.
 pub fn name(cfg: &Config) -> String {
-    let data = cfg.data.as_deref().and_then(Path::file_stem);
+    let [first, other] = sets(cfg);
+    match cfg.objective {
+        Objective::Cyclegan => format!("{first}-to-{other}"),
+        Objective::Gan | Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => first,
+    }
+}
+
+/// The names of a run's data and of its other set.
+fn sets(cfg: &Config) -> [String; 2] {
     let drawn = match cfg.draw {
         Drawing::Faces => "drawn",
         Drawing::Digits => "digits",
     };
-    data.map_or(drawn.into(), |s| s.to_string_lossy().replace(['/', ' '], "-"))
+    [(&cfg.data, drawn), (&cfg.data_b, "winter")].map(|(path, drawn)| {
+        let stem = path.as_deref().and_then(Path::file_stem);
+        stem.map_or(drawn.into(), |s| s.to_string_lossy().replace(['/', ' '], "-"))
+    })
 }
 
-/// What the exported files say about a run's generator after `images` images.
-pub fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Facts {
-    let data = match &cfg.data {
+/// What the exported files say about a run's generator of this name after `images` images.
+fn facts(cfg: &Config, name: String, images: u64, license: Option<&str>) -> Facts {
+    let of = |path: &Option<PathBuf>, drawn: &str| match path {
         Some(path) => path
             .file_name()
             .map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into()),
-        None => match cfg.draw {
-            Drawing::Faces => "the built-in drawn faces".into(),
-            Drawing::Digits => "the built-in drawn digits".into(),
-        },
+        None => drawn.into(),
     };
+    let drawn = match cfg.draw {
+        Drawing::Faces => "the built-in drawn faces",
+        Drawing::Digits => "the built-in drawn digits",
+    };
+    let mut data = of(&cfg.data, drawn);
+    if cfg.objective == Objective::Cyclegan {
+        data += &format!(" and {}", of(&cfg.data_b, "others in winter"));
+    }
     Facts {
-        name: name.into(),
+        name,
         license: license.unwrap_or(&cfg.license).into(),
         data,
         trained: format!(
@@ -82,14 +99,47 @@ pub fn facts(cfg: &Config, name: &str, images: u64, license: Option<&str>) -> Fa
     }
 }
 
-/// Exports the averaged generator of a run, and returns lines that list the files.
+/// What a run has made.
+pub struct Made<'a> {
+    /// The averaged generators, in the order of [`Config::exports`].
+    pub averages: Vec<&'a Sequential>,
+    /// Images seen.
+    pub images: u64,
+}
+
+/// Exports the averaged generators of a run, and returns lines that list the files. `name` is that
+/// of the files and, in them, of the generator; none: that of the run.
 ///
 /// # Errors
 /// One that names the file.
 pub fn write(
     dir: &Path,
+    name: Option<&str>,
+    made: &Made<'_>,
+    cfg: &Config,
+    license: Option<&str>,
+) -> Result<String, ExportError> {
+    let [first, other] = sets(cfg);
+    // The way back leads from the other set to the first.
+    let ways = [self::name(cfg), format!("{other}-to-{first}")];
+    let mut lines = Vec::new();
+    for ((average, ending), way) in made.averages.iter().zip(cfg.exports()).zip(ways) {
+        let file = match (name, cfg.exports().len()) {
+            (None, _) => ending.to_string(),
+            (Some(name), 1) => name.into(),
+            (Some(name), _) => format!("{name}-{ending}"),
+        };
+        let label = if name.is_some() { file.clone() } else { way };
+        let facts = facts(cfg, label, made.images, license);
+        lines.push(write_one(dir, &file, average, cfg, facts)?);
+    }
+    Ok(lines.join("\n"))
+}
+
+fn write_one(
+    dir: &Path,
     file: &str,
-    average: &models::Sequential,
+    average: &Sequential,
     cfg: &Config,
     facts: Facts,
 ) -> Result<String, ExportError> {
@@ -98,20 +148,16 @@ pub fn write(
     #[cfg(feature = "gpu")]
     models::gpu::conv::set_matrix_units(false);
     let generator = networks::finished(average, cfg, STATISTICS, &device);
-    let exported = match cfg.objective {
-        Objective::Pix2pix => {
+    let exported = match cfg.translates() {
+        true => {
             export::export_translator(&generator, cfg.input_shape(), facts, dir, file, &device)?
         }
-        Objective::Gan | Objective::Autoencoder | Objective::Vae => {
-            export::export(&generator, cfg.nz, facts, dir, file, &device)?
-        }
+        false => export::export(&generator, cfg.nz, facts, dir, file, &device)?,
     };
     let record = exported.record.display();
-    let next = match cfg.objective {
-        Objective::Pix2pix => {
-            format!("translate with: runtime translate {record} PICTURE --out translated.png")
-        }
-        Objective::Gan | Objective::Autoencoder | Objective::Vae => make(&exported),
+    let next = match cfg.translates() {
+        true => format!("translate with: runtime translate {record} PICTURE --out translated.png"),
+        false => make(&exported),
     };
     Ok(report(&exported, "the trained generator", &next))
 }

@@ -28,6 +28,7 @@ Examples:
   trainer fit --data img_align_celeba.zip --recipe dcgan-tutorial
   trainer fit --data mnist/ --recipe gan-mnist     a dense GAN on the IDX files of MNIST
   trainer fit --data photos/ --recipe pix2pix --pair edges   drawings to photographs
+  trainer fit --data horses/ --data-b zebras/ --recipe cyclegan   one to the other and back
   trainer fit --out runs/00000-drawn               resume a run
   trainer fit --out runs/00000-drawn --images 500000   train it for longer
   trainer fit --set ema=0 --beta2 0.99             any setting by name
@@ -71,9 +72,13 @@ pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     let held = (cfg.held_out > 0.0).then(|| data.hold_out(cfg.held_out));
     let data = Arc::new(data);
     log.say(&images::describe(&data));
-    if data.len() < cfg.batch {
-        let got = format!("{} but there are only {} images", cfg.batch, data.len());
-        return Err(ConfigError::Range("batch", got, "at most the number of images").into());
+    let sets = [(Some(&*data), "data"), (data.other(), "data_b")];
+    for (set, key) in sets.into_iter().filter_map(|(set, key)| Some((set?, key))) {
+        if set.len() < cfg.batch {
+            let of = if data.other().is_some() { format!(" in {key}") } else { String::new() };
+            let got = format!("{} but there are only {} images{of}", cfg.batch, set.len());
+            return Err(ConfigError::Range("batch", got, "at most the number of images").into());
+        }
     }
     let (total, seen) = (cfg.total(data.len()), place.seen());
     longer(args, &cfg, total, seen)?;
@@ -114,8 +119,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
                 Ok(path) => log.say(&format!("wrote {}", path.display())),
                 Err(error) => _ = log.check(Err(error)),
             }
-            let facts = export::facts(&cfg, &export::name(&cfg), state.images, None);
-            log.say(&export::write(&run.export(), "generator", &state.ema, &cfg, facts)?);
+            let made = export::Made { averages: state.averages(), images: state.images };
+            log.say(&export::write(&run.export(), None, &made, &cfg, None)?);
             match log.failures()[..] {
                 [] => Ok(ExitCode::SUCCESS),
                 ref failed => {
@@ -205,7 +210,7 @@ fn open(args: &Args) -> Result<(Place, Config), Box<dyn Error>> {
 }
 
 /// The data. A new run whose images are all gray trains one channel unless it was asked for another
-/// number.
+/// number. Two sets, of which only one is gray, are an error without such a number.
 fn load(
     args: &Args,
     cfg: Config,
@@ -220,7 +225,15 @@ fn load(
         log.say(&format!("drawing {} {what}", cfg.drawn));
     }
     let data = images::of_run(&cfg, cfg.channels)?;
-    if !is_new || cfg.channels == 1 || !data.is_gray()? {
+    if !is_new || cfg.channels == 1 {
+        return Ok((data, cfg));
+    }
+    let gray = data.is_gray()?;
+    let mixed = match data.other() {
+        Some(other) => other.is_gray()? != gray,
+        None => false,
+    };
+    if !gray && !mixed {
         return Ok((data, cfg));
     }
     let origins = Config::origins(args.settings.recipe.as_deref(), &args.settings.table()?)?;
@@ -228,9 +241,15 @@ fn load(
     if asked {
         return Ok((data, cfg));
     }
-    let Ok(cfg) = cfg.clone().gray() else {
-        return Ok((data, cfg));
-    };
+    if mixed {
+        let [gray, colored] = if gray { ["data", "data_b"] } else { ["data_b", "data"] };
+        return Err(format!(
+            "the images of {gray} are gray and those of {colored} have colors: give --channels 3 to \
+             train both in color, or --channels 1 to train both in gray"
+        )
+        .into());
+    }
+    let cfg = cfg.gray().map_err(|error| format!("all images are gray: {error}"))?;
     log.say("all images are gray: training one channel (three with --channels 3)");
     // A large archive would be unpacked again.
     match data.gray() {

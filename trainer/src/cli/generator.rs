@@ -1,11 +1,11 @@
 //! A generator by path: the newest checkpoint of a run, or a file.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use runtime::graph::Facts;
 use runtime::record::Buffer;
-use trainer::config::{Config, Objective};
+use trainer::config::Config;
 use trainer::run::Run;
 use trainer::run::checkpoint::{self, Checkpoint, LoadError, Newest};
 use trainer::score::Target;
@@ -24,17 +24,20 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     if !path.is_dir() {
         return Target::file(path);
     }
-    let (cfg, average, _) = trained(path)?;
-    if cfg.objective == Objective::Pix2pix {
+    let (cfg, averages, _) = trained(path)?;
+    if cfg.translates() {
         return Err(format!(
             "{} is a run that translates images and has no latents: translate with: runtime \
              translate {}",
             path.display(),
-            Run::at(path).export().join("generator.bpk").display()
+            exported(&Run::at(path), &cfg).display()
         )
         .into());
     }
-    let generator = networks::finished(&average, &cfg, STATISTICS, &cfg.device.open());
+    let [average] = &averages[..] else {
+        unreachable!("only translators have several generators");
+    };
+    let generator = networks::finished(average, &cfg, STATISTICS, &cfg.device.open());
     let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
     let mut graph = export::graph(&generator, cfg.nz, facts);
     graph.fold();
@@ -47,17 +50,22 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     })
 }
 
-/// The settings and the averaged generator of a run's newest checkpoint, and the images it has
+/// Where the first generator of a run is exported to.
+pub fn exported(run: &Run, cfg: &Config) -> PathBuf {
+    run.export().join(format!("{}.bpk", cfg.exports()[0]))
+}
+
+/// The settings and the averaged generators of a run's newest checkpoint, and the images it has
 /// seen.
 ///
 /// # Errors
 /// One that names the run.
-pub fn trained(root: &Path) -> Result<(Config, models::Sequential, u64), Box<dyn Error>> {
+pub fn trained(root: &Path) -> Result<(Config, Vec<models::Sequential>, u64), Box<dyn Error>> {
     let run = Run::at(root);
     let cfg = Config::load(&run.options())?;
     let checkpoint = newest(&run)?;
-    let fresh = networks::fresh(&cfg, &cfg.device.open())?.ema;
-    Ok((cfg, checkpoint.average(fresh)?, checkpoint.images()))
+    let fresh = networks::fresh(&cfg, &cfg.device.open())?;
+    Ok((cfg, checkpoint.averages(fresh)?, checkpoint.images()))
 }
 
 /// A run's newest whole checkpoint. Newer damaged ones are named on standard error.

@@ -17,8 +17,12 @@ const LISTED: usize = 10;
 /// # Errors
 /// One that names the path.
 pub fn of_run(cfg: &Config, channels: usize) -> Result<DataSet, Box<dyn Error>> {
-    if cfg.objective == Objective::Pix2pix {
-        return pairs(&Config { channels, ..cfg.clone() });
+    let of = |objective| (cfg.objective == objective).then(|| Config { channels, ..cfg.clone() });
+    if let Some(cfg) = of(Objective::Pix2pix) {
+        return pairs(&cfg);
+    }
+    if let Some(cfg) = of(Objective::Cyclegan) {
+        return sets(&cfg);
     }
     let form = Form { channels, ..cfg.form() };
     match &cfg.data {
@@ -45,6 +49,23 @@ fn pairs(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
         }
         .made(cfg.pair, &input)),
         (None, _) => Ok(open.sketches(cfg.drawn, cfg.seed, &input)),
+    };
+    bar.finish_and_clear();
+    Ok(data?)
+}
+
+/// The two sets of a run.
+fn sets(cfg: &Config) -> Result<DataSet, Box<dyn Error>> {
+    let form = cfg.form();
+    let bar = bar("reading", 0);
+    let progress = |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let open = Open { workers: cfg.threads(), progress: &progress, ..Open::new(&form) };
+    let data = match (&cfg.data, &cfg.data_b) {
+        (Some(a), Some(b)) => open.unpaired(a, b),
+        (Some(_), None) | (None, _) => Ok(open.seasons(cfg.drawn, cfg.seed)),
     };
     bar.finish_and_clear();
     Ok(data?)
@@ -89,6 +110,9 @@ pub fn describe(data: &DataSet) -> String {
     }
     if data.skipped().len() > LISTED {
         text += &format!("\n  and {} more", data.skipped().len() - LISTED);
+    }
+    if let Some(other) = data.other() {
+        text += &format!("\n{}", describe(other));
     }
     text
 }

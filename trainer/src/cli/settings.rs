@@ -23,6 +23,11 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
             ),
             ("data-a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
             (
+                "data-b",
+                "PATH",
+                "Second set of images for cyclegan; --data has the first [default: faces in winter]",
+            ),
+            (
                 "pair",
                 "KIND",
                 "Inputs of pix2pix without --data-a: left, right (half of each image), edges, gray, \
@@ -31,7 +36,8 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
             (
                 "size",
                 "PIXELS",
-                "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks, 32 to 256 for pix2pix",
+                "Image size: 16, 32, 64 or 128; 8 to 64 for dense networks, 32 to 256 for pix2pix \
+                 and cyclegan",
             ),
             ("channels", "1|3", "1 for gray, 3 for color [default: what the images have]"),
             ("crop", "CROP", "Square cut out of each image: center, a size in pixels, celeba128"),
@@ -56,7 +62,7 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
     (
         "Optimization",
         &[
-            ("loss", "LOSS", "bce, hinge, rpgan or wasserstein"),
+            ("loss", "LOSS", "bce, hinge, rpgan, wasserstein, or lsgan for pix2pix and cyclegan"),
             ("penalty", "KIND", "Gradient penalty on the discriminator: none, r1, r2 or r1r2"),
             ("gamma", "X", "Weight of the gradient penalty: higher is more stable, less diverse"),
             ("batch", "N", "Images per step"),
@@ -188,7 +194,7 @@ mod tests {
         for (key, ..) in SETTINGS.iter().flat_map(|(_, settings)| settings.iter()) {
             let known =
                 text.contains(&format!("\n{key} = ")) || text.starts_with(&format!("{key} = "));
-            assert!(known || ["data", "data-a", "epochs"].contains(key), "{key}");
+            assert!(known || ["data", "data-a", "data-b", "epochs"].contains(key), "{key}");
         }
     }
 }

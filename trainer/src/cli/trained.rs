@@ -10,7 +10,7 @@ use trainer::networks::{self, State};
 use trainer::objective::coder::Coder;
 use trainer::run::Run;
 
-use super::generator::newest;
+use super::generator::{exported, newest};
 use super::images;
 use super::output::say;
 
@@ -37,12 +37,12 @@ impl Trained {
             )
             .into());
         }
-        if cfg.objective == Objective::Pix2pix {
+        if cfg.translates() {
             return Err(format!(
                 "{} is a run that translates images, which has no codes: translate with: runtime \
                  translate {}",
                 root.display(),
-                run.export().join("generator.bpk").display()
+                exported(&run, &cfg).display()
             )
             .into());
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::ConfigError;
-use super::names::{Corruption, Drawing, Network, Objective, Output, Penalty, Upsample};
+use super::names::{Corruption, Network, Objective, Output, Penalty, Upsample};
 use super::settings::Config;
 use crate::data::Pair;
 use crate::objective::loss::Loss;
@@ -45,6 +45,8 @@ impl Config {
             ("blocks", self.blocks, 9, "at most 9: an exported model has at most 64 layers"),
             ("workers", self.workers, 1_024, "at most 1024"),
             ("d_steps", self.d_steps as usize, 100, "at most 100"),
+            ("pool", self.pool, 1_000, "at most 1000"),
+            ("jitter", self.jitter, self.size, "at most the size"),
             ("drawn", self.drawn, 10_000_000, "at most 10000000"),
         ];
         for (key, value, limit, want) in at_most {
@@ -93,6 +95,8 @@ impl Config {
             ("noise", self.noise, (0.0, 2.0, "from 0 to 2")),
             ("kl", self.kl, from_0),
             ("l1", self.l1, from_0),
+            ("cycle", self.cycle, from_0),
+            ("identity", self.identity, from_0),
             ("smooth", self.smooth, (0.0, 0.5, "from 0 to 0.5")),
             ("held_out", self.held_out, (0.0, 0.5, "from 0 to 0.5")),
             ("dropout", self.dropout, (0.0, 0.9, "from 0 to 0.9")),
@@ -109,49 +113,6 @@ impl Config {
         Ok(())
     }
 
-    /// Settings that do not go together with pairs.
-    fn agree_on_pairs(&self) -> Result<(), ConfigError> {
-        let off = |key, value: String, want| Err(ConfigError::Range(key, value, want));
-        let objective = || "pix2pix".to_string();
-        if self.penalty != Penalty::None
-            || self.spectral
-            || self.clip > 0.0
-            || self.d_steps > 1
-            || self.instance_noise > 0.0
-            || !self.augment.is_none()
-            || self.conditional
-            || self.corruption != Corruption::None
-        {
-            let want = "another for penalty, spectral, clip, d_steps, instance_noise, augment, \
-                        conditional and corruption";
-            return off("objective", objective(), want);
-        }
-        if self.loss == Loss::Wasserstein {
-            return off("loss", "wasserstein".into(), "bce, hinge or rpgan for pix2pix");
-        }
-        if self.output != Output::Tanh || !self.g_norm {
-            return off("objective", objective(), "another for output and g_norm");
-        }
-        if self.data_a.is_some() && self.data.is_none() {
-            return off("data_a", "given".into(), "given together with data, the targets");
-        }
-        if self.data_a.is_some() && self.pair != Pair::Left {
-            return off(
-                "pair",
-                self.pair.to_string(),
-                "left out with data_a, which has the inputs",
-            );
-        }
-        if self.pair == Pair::Gray && self.channels == 1 {
-            return off("pair", "gray".into(), "another for gray images");
-        }
-        if self.data.is_none() && self.draw == Drawing::Digits && !self.pair.is_made() {
-            let want = "edges, blur or mask for drawn digits, which have no line drawings";
-            return off("pair", self.pair.to_string(), want);
-        }
-        Ok(())
-    }
-
     /// Settings that do not go together.
     fn agree(&self) -> Result<(), ConfigError> {
         let off = |key, value: &dyn fmt::Debug, want| {
@@ -161,10 +122,10 @@ impl Config {
         let penalized = self.penalty != Penalty::None;
         let dense = self.network == Network::Mlp;
         let translates = matches!(self.network, Network::Unet | Network::Resnet);
-        if translates != (self.objective == Objective::Pix2pix) {
+        if translates != self.translates() {
             let want = match translates {
-                true => "dcgan or mlp except for pix2pix",
-                false => "unet or resnet for pix2pix",
+                true => "dcgan or mlp except for pix2pix and cyclegan",
+                false => "unet or resnet for pix2pix and cyclegan",
             };
             return off("network", &self.network, want);
         }
@@ -173,8 +134,18 @@ impl Config {
         {
             return off("objective", &self.objective, "pix2pix for data_a and pair");
         }
+        if self.objective != Objective::Cyclegan && self.data_b.is_some() {
+            return off("objective", &self.objective, "cyclegan for data_b");
+        }
+        if !translates && self.jitter > 0 {
+            return off("jitter", &self.jitter, "0 except for pix2pix and cyclegan");
+        }
+        if !translates && self.loss == Loss::Lsgan {
+            let want = "bce, hinge, rpgan or wasserstein except for pix2pix and cyclegan";
+            return off("loss", &self.loss, want);
+        }
         match self.objective {
-            Objective::Pix2pix => self.agree_on_pairs()?,
+            Objective::Pix2pix | Objective::Cyclegan => self.agree_on_translation()?,
             Objective::Gan => {
                 if self.output == Output::Sigmoid {
                     return off("output", &self.output, "tanh or linear for a gan");
@@ -229,10 +200,10 @@ impl Config {
             );
         }
         if self.smooth > 0.0 && self.loss != Loss::Bce {
-            return off("smooth", &self.smooth, "0 with a loss that has no labels (bce has)");
+            return off("smooth", &self.smooth, "0 except with bce");
         }
         let plain = match self.objective {
-            Objective::Gan | Objective::Pix2pix => Output::Tanh,
+            Objective::Gan | Objective::Pix2pix | Objective::Cyclegan => Output::Tanh,
             Objective::Autoencoder | Objective::Vae => Output::Sigmoid,
         };
         if dense && (self.upsample != Upsample::Transposed || self.output != plain || !self.g_norm)

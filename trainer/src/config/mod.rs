@@ -12,6 +12,7 @@ mod parse;
 mod recipes;
 mod resolve;
 mod settings;
+mod translation;
 
 #[cfg(feature = "gpu")]
 pub use device::on;

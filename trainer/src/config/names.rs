@@ -34,6 +34,8 @@ pub enum Objective {
     Vae,
     /// [`crate::objective::pix2pix`].
     Pix2pix,
+    /// [`crate::objective::cyclegan`].
+    Cyclegan,
 }
 
 /// What an autoencoder has to undo, by name.

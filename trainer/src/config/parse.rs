@@ -92,7 +92,7 @@ fn kind(key: &str) -> Kind {
         Some(Value::String(_) | Value::Datetime(_) | Value::Table(_)) => Kind::Text,
         // Absent by default.
         None => match key {
-            "data" | "data_a" => Kind::Text,
+            "data" | "data_a" | "data_b" => Kind::Text,
             "labels" => Kind::List,
             _ => Kind::Number,
         },
@@ -114,8 +114,17 @@ pub(super) fn check_keys(source: &str, table: &Table) -> Result<(), ConfigError>
 }
 
 /// Keys that have no value by default.
-const ABSENT: [&str; 8] =
-    ["data", "data_a", "epochs", "labels", "lr_end", "beta2_end", "gamma_end", "augment_p_end"];
+const ABSENT: [&str; 9] = [
+    "data",
+    "data_a",
+    "data_b",
+    "epochs",
+    "labels",
+    "lr_end",
+    "beta2_end",
+    "gamma_end",
+    "augment_p_end",
+];
 
 /// The name nearest to `name`: at most one edit (an insertion, a deletion, a substitution or a swap
 /// of neighbors) per three letters, rounded, and at least one. Farther names have nothing to do with

@@ -1,7 +1,7 @@
 //! The recipes that come with the program.
 
 /// The recipes that come with the program: name, file.
-pub const RECIPES: [(&str, &str); 16] = [
+pub const RECIPES: [(&str, &str); 17] = [
     ("drawn", include_str!("../../recipes/drawn.toml")),
     ("dcgan-tutorial", include_str!("../../recipes/dcgan-tutorial.toml")),
     ("faces", include_str!("../../recipes/faces.toml")),
@@ -17,5 +17,6 @@ pub const RECIPES: [(&str, &str); 16] = [
     ("vae-conv", include_str!("../../recipes/vae-conv.toml")),
     ("duplicates", include_str!("../../recipes/duplicates.toml")),
     ("pix2pix", include_str!("../../recipes/pix2pix.toml")),
+    ("cyclegan", include_str!("../../recipes/cyclegan.toml")),
     ("colorize", include_str!("../../recipes/colorize.toml")),
 ];

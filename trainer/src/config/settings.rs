@@ -30,6 +30,9 @@ pub struct Config {
     /// targets; for `pix2pix`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_a: Option<PathBuf>,
+    /// The other set of images of a `cyclegan`, in any form that `data` takes; `data` is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_b: Option<PathBuf>,
     /// Where the inputs of `pix2pix` come from without `data_a`: the `left` or `right` half of each
     /// image, whose other half is the target (of drawn faces the line drawing), or made from the image:
     /// `edges`, `gray`, `blur` or `mask` (without a square).
@@ -39,10 +42,12 @@ pub struct Config {
     /// What is drawn: `faces` or `digits` (which have labels).
     pub draw: Drawing,
     /// What is trained: `gan` (a generator against a discriminator), `autoencoder` or `vae` (an
-    /// encoder and a decoder, which is the generator), `pix2pix` (a generator of images from images).
+    /// encoder and a decoder, which is the generator), `pix2pix` (a generator of images from images)
+    /// or `cyclegan` (two, from one set of images to another and back, without pairs).
     pub objective: Objective,
-    /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers); for `pix2pix` `unet`
-    /// (skip connections) or `resnet` (residual blocks), both with a discriminator of patches.
+    /// Which pair of networks: `dcgan` (convolutions) or `mlp` (dense layers); for `pix2pix` and
+    /// `cyclegan` `unet` (skip connections) or `resnet` (residual blocks), both with a discriminator of
+    /// patches.
     pub network: Network,
     /// Condition both networks of a `gan` on the class of each image: one folder per class, or
     /// arrays with labels.
@@ -86,10 +91,18 @@ pub struct Config {
     /// The last activation of the generator: `tanh` or `linear` (clipped when shown); `sigmoid` for
     /// autoencoders.
     pub output: Output,
-    /// What the two networks minimize: `bce`, `hinge`, `rpgan` or `wasserstein`.
+    /// What the two networks minimize: `bce`, `hinge`, `rpgan` or `wasserstein`; for `pix2pix` and
+    /// `cyclegan` also `lsgan`, but not `wasserstein`.
     pub loss: Loss,
     /// Weight of the mean absolute error in the loss of a `pix2pix` generator: 100 in the paper.
     pub l1: f64,
+    /// Weight of the mean absolute error of a `cyclegan` there and back: 10 in the paper.
+    pub cycle: f64,
+    /// Weight of the change of images that are in the other set already, as a multiple of `cycle`:
+    /// 0.5 in the paper, where colors have to stay.
+    pub identity: f64,
+    /// Earlier translations that each discriminator of a `cyclegan` sees again: 50 in the paper.
+    pub pool: usize,
     /// Label smoothing for `bce`: the label of real images is 1 minus this; 0.1 in the papers that
     /// use it.
     pub smooth: f64,
@@ -159,6 +172,9 @@ pub struct Config {
     pub score_every: u64,
     /// Mirror every other image at random: faces are symmetric.
     pub mirror: bool,
+    /// Pixels by which the images of `pix2pix` and `cyclegan` are enlarged before a window of `size` is
+    /// cut at random: 30 in the papers, for 256 pixels; 0: none.
+    pub jitter: usize,
     /// Threads that read and decode images; 0: one per core.
     pub workers: usize,
     /// Where to train: `cpu`, `vulkan`, `vulkan:N` or `auto` (a GPU if there is one).
@@ -188,6 +204,7 @@ impl Default for Config {
         Config {
             data: None,
             data_a: None,
+            data_b: None,
             pair: Pair::Left,
             drawn: 20_000,
             draw: Drawing::Faces,
@@ -212,6 +229,9 @@ impl Default for Config {
             output: Output::Tanh,
             loss: Loss::Bce,
             l1: 100.0,
+            cycle: 10.0,
+            identity: 0.5,
+            pool: 50,
             smooth: 0.0,
             penalty: Penalty::None,
             gamma: 1.0,
@@ -240,6 +260,7 @@ impl Default for Config {
             held_out: 0.0,
             score_every: 0,
             mirror: false,
+            jitter: 0,
             workers: 0,
             device: Device::Cpu,
             precision: Precision::F32,
@@ -349,6 +370,7 @@ impl Config {
     /// The form of what a translator's images are made from.
     pub fn input_form(&self) -> Form {
         let channels = match (&self.data_a, &self.data, self.pair) {
+            _ if self.objective == Objective::Cyclegan => self.channels,
             (Some(_), _, _) => self.channels,
             // The line drawings of drawn faces.
             (None, None, Pair::Left | Pair::Right) => 1,
@@ -360,6 +382,24 @@ impl Config {
     /// The shape of what a translator's images are made from.
     pub fn input_shape(&self) -> Shape {
         Shape::new(self.input_form().planes(), self.size, self.size)
+    }
+
+    /// Whether the generator makes images from images.
+    pub fn translates(&self) -> bool {
+        match self.objective {
+            Objective::Pix2pix | Objective::Cyclegan => true,
+            Objective::Gan | Objective::Autoencoder | Objective::Vae => false,
+        }
+    }
+
+    /// Names of the generators that are exported.
+    pub fn exports(&self) -> &'static [&'static str] {
+        match self.objective {
+            Objective::Gan | Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => {
+                &["generator"]
+            }
+            Objective::Cyclegan => &["a-to-b", "b-to-a"],
+        }
     }
 
     /// The shape of the images.

@@ -19,6 +19,8 @@ pub struct Ready {
     pub values: Vec<f32>,
     /// What each image is to be made from, in the same form; empty if the data has no pairs.
     pub inputs: Vec<f32>,
+    /// As many images of the data's other set; empty if it has none.
+    pub others: Vec<f32>,
     /// Index into [`DataSet::labels`] for each image; empty if the data has no labels.
     pub labels: Vec<usize>,
 }
@@ -49,13 +51,13 @@ impl Batches {
     ) -> Batches {
         let mut batches = Batches {
             batch,
-            images: data.len(),
+            images: data.other().map_or(data.len(), |other| data.len().min(other.len())),
             queues: Vec::new(),
             threads: Vec::new(),
             failed: None,
             next: 0,
         };
-        if batch > data.len() {
+        if batch > batches.images {
             return batches;
         }
         let workers = workers.max(1);
@@ -125,12 +127,14 @@ fn prepare(
 ) {
     let scale: [f32; 256] = std::array::from_fn(|v| v as f32 / 127.5 - 1.0);
     let mut order = Order::new(data.len(), seed);
+    // Of another seed: with the same, sets of one length would meet as pairs.
+    let mut order_of_others = data.other().map(|other| (other, Order::new(other.len(), !seed)));
     loop {
         let mut values = Vec::with_capacity(batch * data.form().values());
-        let mut inputs = Vec::new();
+        let (mut inputs, mut others) = (Vec::new(), Vec::new());
         let mut labels = Vec::new();
-        let filled = (at..at + batch as u64).try_for_each(|i| {
-            let i = order.image(i);
+        let filled = (at..at + batch as u64).try_for_each(|place| {
+            let i = order.image(place);
             labels.extend(data.label(i));
             let add = |values: &mut Vec<f32>, pixels: &[u8]| {
                 values.extend(pixels.iter().map(|&v| scale[usize::from(v)]));
@@ -138,9 +142,12 @@ fn prepare(
             if data.input_form().is_some() {
                 data.with_input(i, |pixels| add(&mut inputs, pixels))?;
             }
+            if let Some((other, order)) = &mut order_of_others {
+                other.with(order.image(place), |pixels| add(&mut others, pixels))?;
+            }
             data.with(i, |pixels| add(&mut values, pixels))
         });
-        let ready = filled.map(|()| Ready { values, inputs, labels });
+        let ready = filled.map(|()| Ready { values, inputs, others, labels });
         if queue.send(ready).is_err() {
             return;
         }

@@ -3,8 +3,9 @@
 //!
 //! In the order that an image passes through them: [`DataSet::open`] finds and decodes files,
 //! [`Order`] shuffles them, [`Batches`] prepares batches on worker threads ahead of the training
-//! step. Pairs of images are sets whose images have an input each ([`Open::pairs`]). [`drawn`] draws
-//! faces, so that a first run needs no download; [`sheet`] puts images side by side.
+//! step. In a set of pairs each image has an input ([`Open::pairs`]); a set may also have another one
+//! beside it, without pairs ([`Open::unpaired`]). [`drawn`] draws faces, so that a first run needs no
+//! download; [`sheet`] puts images side by side.
 
 mod archive;
 mod batches;
@@ -40,6 +41,7 @@ mod stack;
 mod table;
 mod tar;
 mod tree;
+mod unpaired;
 
 pub use batches::{Batches, Ready};
 pub use crop::{Crop, UnknownCrop};

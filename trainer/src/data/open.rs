@@ -109,7 +109,11 @@ impl<'a> Open<'a> {
         }
         let names = images.iter().map(|image| match &image.origin {
             Origin::File(entry) | Origin::Half(entry, _) => entry.name.as_str(),
-            Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) | Origin::Stack(..) => "",
+            Origin::Drawn(_)
+            | Origin::Winter(_)
+            | Origin::Sketch(_)
+            | Origin::Digit(_)
+            | Origin::Stack(..) => "",
         });
         let names: Vec<&str> = names.collect();
         let (labels, of) = classes(&names);
@@ -136,6 +140,7 @@ impl<'a> Open<'a> {
             description,
             notes: found.notes,
             inputs: None,
+            other: None,
         })
     }
 
@@ -177,6 +182,7 @@ impl<'a> Open<'a> {
             description,
             notes,
             inputs: None,
+            other: None,
         })
     }
 
@@ -208,6 +214,7 @@ impl<'a> Open<'a> {
             description: format!("{count} drawn faces"),
             notes: Vec::new(),
             inputs: None,
+            other: None,
         }
     }
 
@@ -240,6 +247,7 @@ impl<'a> Open<'a> {
             description: format!("{count} drawn digits"),
             notes: Vec::new(),
             inputs: None,
+            other: None,
         }
     }
 }

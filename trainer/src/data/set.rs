@@ -29,6 +29,7 @@ pub struct DataSet {
     pub(super) description: String,
     pub(super) notes: Vec<String>,
     pub(super) inputs: Option<Inputs>,
+    pub(super) other: Option<Box<DataSet>>,
 }
 
 /// What each image of a set of pairs is to be made from.
@@ -71,6 +72,8 @@ pub(super) enum Origin {
     Half(Entry, Half),
     /// A face, by seed.
     Drawn(u64),
+    /// A face in winter, by seed.
+    Winter(u64),
     /// The line drawing of a face, by seed.
     Sketch(u64),
     /// A digit, by seed.
@@ -120,8 +123,8 @@ impl DataSet {
         (0..self.len()).partition(|&i| unit(self.images[i].content) >= share)
     }
 
-    /// Moves the images that [`DataSet::split`] holds out into a set of their own. Both sets get
-    /// new fingerprints.
+    /// Moves the images that [`DataSet::split`] holds out into a set of their own, also those of an
+    /// other set. Both get new fingerprints.
     pub fn hold_out(&mut self, share: f64) -> DataSet {
         let (_, held) = self.split(share);
         let mut held = held.into_iter().peekable();
@@ -144,6 +147,7 @@ impl DataSet {
             description: format!("held out of {}", self.description),
             notes: Vec::new(),
             inputs: self.inputs,
+            other: self.other.as_mut().map(|other| Box::new(other.hold_out(share))),
         }
     }
 
@@ -153,24 +157,27 @@ impl DataSet {
         (0..count).map(|i| i * self.len() / count).collect()
     }
 
-    /// Whether no image has a color.
+    /// Whether no image has a color, and no input of a pair that has one of its own.
     ///
     /// # Errors
     /// As [`DataSet::with`].
     pub fn is_gray(&self) -> Result<bool, DataError> {
         let plane = self.form.pixels();
+        let gray = |pixels: &[u8]| {
+            let (first, others) = pixels.split_at(plane);
+            others.chunks_exact(plane).all(|other| other == first)
+        };
         for i in 0..self.len() {
+            if self.images[i].input.is_some() && !self.with_input(i, gray)? {
+                return Ok(false);
+            }
             // Gray by its format, and there may be a million.
             if let Origin::Stack(stack, _) = &self.images[i].origin
                 && stack.is_gray()
             {
                 continue;
             }
-            let gray = self.with(i, |pixels| {
-                let (first, others) = pixels.split_at(plane);
-                others.chunks_exact(plane).all(|other| other == first)
-            })?;
-            if !gray {
+            if !self.with(i, gray)? {
                 return Ok(false);
             }
         }
@@ -200,7 +207,11 @@ impl DataSet {
     pub fn name(&self, i: usize) -> Option<&str> {
         match &self.images.get(i)?.origin {
             Origin::File(entry) | Origin::Half(entry, _) => Some(&entry.name),
-            Origin::Stack(..) | Origin::Drawn(_) | Origin::Sketch(_) | Origin::Digit(_) => None,
+            Origin::Stack(..)
+            | Origin::Drawn(_)
+            | Origin::Winter(_)
+            | Origin::Sketch(_)
+            | Origin::Digit(_) => None,
         }
     }
 
@@ -214,9 +225,13 @@ impl DataSet {
         &self.notes
     }
 
-    /// A hash of the images, their names and their order. It does not depend on the form.
+    /// A hash of the images, their names and their order, and of those of an other set. It does not
+    /// depend on the form.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+        match &self.other {
+            Some(other) => hash(self.fingerprint, &other.fingerprint().to_le_bytes()),
+            None => self.fingerprint,
+        }
     }
 
     /// The images `which`, in memory.
@@ -315,6 +330,7 @@ fn loaded<T>(
     let pixels = match origin {
         Origin::Stack(stack, number) => stack.image(*number, form),
         Origin::Drawn(seed) => drawn_pixels(*seed, form),
+        Origin::Winter(seed) => winter_pixels(*seed, form),
         Origin::Sketch(seed) => sketch_pixels(*seed, form),
         Origin::Digit(seed) => digit_pixels(*seed, form),
         Origin::File(entry) => read(entry, |bytes| decode(bytes, &entry.name, form))?,
@@ -330,7 +346,15 @@ pub(super) fn sketch_pixels(seed: u64, form: &Form) -> Box<[u8]> {
 }
 
 pub(super) fn drawn_pixels(seed: u64, form: &Form) -> Box<[u8]> {
-    let face = image::DynamicImage::ImageRgb8(drawn::face(seed, form.size));
+    colored(drawn::face(seed, form.size), form)
+}
+
+pub(super) fn winter_pixels(seed: u64, form: &Form) -> Box<[u8]> {
+    colored(drawn::winter(seed, form.size), form)
+}
+
+fn colored(face: RgbImage, form: &Form) -> Box<[u8]> {
+    let face = image::DynamicImage::ImageRgb8(face);
     match form.planes() {
         1 => form.planar(face.into_luma8().as_raw(), 1),
         _ => form.planar(face.into_rgb8().as_raw(), 3),

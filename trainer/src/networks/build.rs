@@ -1,4 +1,4 @@
-//! Builds the two networks of a run from its settings.
+//! Builds the networks of a run from its settings.
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -11,8 +11,9 @@ use rand::rngs::StdRng;
 use super::adam::{Adam, Decay};
 use super::condition::{Condition, with_condition};
 use super::noise::{self, Stream};
+use super::pool::Pool;
 use super::spectral::Spectral;
-use super::state::State;
+use super::state::{Back, State};
 use crate::config::{Config, Corruption, Network, Objective};
 
 /// Networks and optimizers before the first step.
@@ -20,20 +21,37 @@ use crate::config::{Config, Corruption, Network, Objective};
 /// # Errors
 /// [`Unsupported`] names the size or number of channels that no network takes.
 pub fn fresh(cfg: &Config, device: &Device) -> Result<State, Unsupported> {
-    let d = second(cfg, device)?;
+    let d = second(cfg, Stream::Discriminator, device)?;
     let beta2 = Decay::new(cfg.beta2);
     let adam = || ModuleOptimizer::from(Adam::new(cfg.beta1, beta2.clone()));
     let spectral = cfg.spectral.then(|| {
         let seed = seed(cfg, Stream::Spectral);
         Spectral::new(&d, seed, &device.clone().inner())
     });
+    let back = match cfg.objective {
+        Objective::Gan | Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => None,
+        Objective::Cyclegan => {
+            let generator = || generator(cfg, Stream::BackGenerator, device);
+            let image = [cfg.channels, cfg.size, cfg.size];
+            let pool = || Pool::new(cfg.pool, image, device);
+            Some(Back {
+                g: generator()?,
+                d: second(cfg, Stream::BackDiscriminator, device)?,
+                ema: generator()?.valid(),
+                opt_g: adam(),
+                opt_d: adam(),
+                pools: [pool(), pool()],
+            })
+        }
+    };
     Ok(State {
-        g: generator(cfg, device)?,
+        g: generator(cfg, Stream::Generator, device)?,
         d,
         // Built again rather than cloned: clones share their running statistics.
         ema: sampled(cfg, device)?.valid(),
         opt_g: adam(),
         opt_d: adam(),
+        back,
         spectral,
         beta2,
         images: 0,
@@ -47,8 +65,8 @@ fn seed(cfg: &Config, stream: Stream) -> u64 {
 
 /// The network that makes images: a generator with latents `[n, nz + labels, 1, 1]`, or a decoder
 /// of codes.
-fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
-    let (shape, seed) = (&cfg.shape(), seed(cfg, Stream::Generator));
+fn generator(cfg: &Config, stream: Stream, device: &Device) -> Result<Sequential, Unsupported> {
+    let (shape, seed) = (&cfg.shape(), seed(cfg, stream));
     let nz = cfg.nz + cfg.labels.len();
     let inputs = cfg.input_form().planes();
     let generator = match (cfg.network, cfg.objective) {
@@ -57,7 +75,9 @@ fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::decoder(shape, &cfg.hidden, nz, seed, device)
         }
-        (Network::Mlp, Objective::Pix2pix) => unreachable!("settings without one are refused"),
+        (Network::Mlp, Objective::Pix2pix | Objective::Cyclegan) => {
+            unreachable!("settings without one are refused")
+        }
         (Network::Unet, _) => translate::unet(shape, inputs, &cfg.translator(), seed, device),
         (Network::Resnet, _) => {
             translate::resnet(shape, inputs, &cfg.translator(), cfg.blocks, seed, device)
@@ -67,14 +87,14 @@ fn generator(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
 }
 
 /// The network that sees images: a discriminator, or an encoder.
-fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
-    let (shape, seed) = (&mut cfg.shape(), seed(cfg, Stream::Discriminator));
+fn second(cfg: &Config, stream: Stream, device: &Device) -> Result<Sequential, Unsupported> {
+    let (shape, seed) = (&mut cfg.shape(), seed(cfg, stream));
     if cfg.corruption == Corruption::Gray {
         shape.channels = 1;
     }
     let labels = cfg.labels.len();
     let values = match cfg.objective {
-        Objective::Gan | Objective::Pix2pix => 1,
+        Objective::Gan | Objective::Pix2pix | Objective::Cyclegan => 1,
         Objective::Autoencoder => cfg.nz,
         Objective::Vae => 2 * cfg.nz,
     };
@@ -90,9 +110,16 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
         (Network::Mlp, Objective::Autoencoder | Objective::Vae) => {
             autoencoder::encoder(shape, &cfg.hidden, values, seed, device)
         }
-        (Network::Mlp, Objective::Pix2pix) => unreachable!("settings without one are refused"),
+        (Network::Mlp, Objective::Pix2pix | Objective::Cyclegan) => {
+            unreachable!("settings without one are refused")
+        }
         (Network::Unet | Network::Resnet, _) => {
-            let inputs = cfg.input_form().planes();
+            let inputs = match cfg.objective {
+                Objective::Cyclegan => 0,
+                Objective::Gan | Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => {
+                    cfg.input_form().planes()
+                }
+            };
             translate::patch_discriminator(shape, inputs, cfg.ndf, cfg.d_norm, seed, device)
         }
     }
@@ -101,10 +128,10 @@ fn second(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
 /// The network that is sampled and exported: the generator, or a decoder that takes latents from
 /// N(0, 1).
 fn sampled(cfg: &Config, device: &Device) -> Result<Sequential, Unsupported> {
-    let generator = generator(cfg, device)?;
+    let generator = generator(cfg, Stream::Generator, device)?;
     Ok(match cfg.objective {
         // A variational autoencoder's codes are such latents.
-        Objective::Gan | Objective::Vae | Objective::Pix2pix => generator,
+        Objective::Gan | Objective::Vae | Objective::Pix2pix | Objective::Cyclegan => generator,
         Objective::Autoencoder => autoencoder::generator(generator, cfg.nz, device),
     })
 }
@@ -124,7 +151,9 @@ pub fn finished(average: &Sequential, cfg: &Config, latents: usize, device: &Dev
     match cfg.objective {
         Objective::Gan => {}
         // The norms of a translator have no statistics of the training images.
-        Objective::Autoencoder | Objective::Vae | Objective::Pix2pix => return copy.valid(),
+        Objective::Autoencoder | Objective::Vae | Objective::Pix2pix | Objective::Cyclegan => {
+            return copy.valid();
+        }
     }
     let mut rng = noise::rng(cfg.seed, Stream::Statistics, 0);
     let batches: Vec<_> =

@@ -30,6 +30,18 @@ pub enum Stream {
     Corruption = 9,
     /// Samples of a variational autoencoder's codes.
     Codes = 10,
+    /// Initial weights of the generator of the way back.
+    BackGenerator = 11,
+    /// Initial weights of the discriminator of the way back.
+    BackDiscriminator = 12,
+    /// Which translations a discriminator sees again.
+    Pool = 13,
+    /// Windows of enlarged images.
+    Jitter = 14,
+    /// Mirrored images of the other set.
+    MirrorOthers = 15,
+    /// Windows of enlarged images of the other set.
+    JitterOthers = 16,
 }
 
 /// The random numbers of `stream` at image `image` of a run with seed `seed`.

@@ -4,8 +4,10 @@ use burn::optim::ModuleOptimizer;
 use models::Sequential;
 
 use super::adam::Decay;
+use super::inputs::inputs;
+use super::pool::Pool;
 use super::spectral::Spectral;
-use crate::config::{Config, Network, Objective, Rates};
+use crate::config::{Config, Rates};
 
 /// Networks, optimizers and progress of a run.
 pub struct State {
@@ -19,6 +21,8 @@ pub struct State {
     pub opt_g: ModuleOptimizer,
     /// The discriminator's optimizer.
     pub opt_d: ModuleOptimizer,
+    /// The way back of a CycleGAN.
+    pub back: Option<Back>,
     /// Singular vectors of the discriminator, with spectral normalization.
     pub spectral: Option<Spectral>,
     /// Decay of both optimizers' second moment.
@@ -29,7 +33,29 @@ pub struct State {
     pub retries: u32,
 }
 
+/// The second direction of a CycleGAN, from the set B to the set A, and what only it has.
+pub struct Back {
+    /// The generator.
+    pub g: Sequential,
+    /// The discriminator.
+    pub d: Sequential,
+    /// The average of the generator, without gradients.
+    pub ema: Sequential,
+    /// The generator's optimizer.
+    pub opt_g: ModuleOptimizer,
+    /// The discriminator's optimizer.
+    pub opt_d: ModuleOptimizer,
+    /// Earlier translations to B, and to A.
+    pub pools: [Pool; 2],
+}
+
 impl State {
+    /// The averaged generators, in the order of [`Config::exports`].
+    pub fn averages(&self) -> Vec<&Sequential> {
+        let back = self.back.iter().map(|back| &back.ema);
+        std::iter::once(&self.ema).chain(back).collect()
+    }
+
     /// The seed of the run's random numbers: a new one after every divergence, since the same
     /// numbers would diverge again.
     pub fn seed(&self, cfg: &Config) -> u64 {
@@ -47,19 +73,8 @@ impl State {
     /// limit.
     pub fn largest_batch(&self, cfg: &Config) -> Option<usize> {
         let limit = cfg.device.largest()?;
-        let labels = cfg.labels.len();
-        let latent = match cfg.objective {
-            Objective::Pix2pix => [cfg.input_form().planes(), cfg.size],
-            Objective::Gan | Objective::Autoencoder | Objective::Vae => [cfg.nz + labels, 1],
-        };
-        let seen = match (cfg.network, labels) {
-            (Network::Mlp, 1..) => [cfg.channels * cfg.size * cfg.size + labels, 1],
-            (Network::Dcgan, _) | (Network::Mlp, 0) => [cfg.channels + labels, cfg.size],
-            (Network::Unet | Network::Resnet, _) => {
-                [cfg.input_form().planes() + cfg.channels, cfg.size]
-            }
-        };
-        let image = self.g.largest_map(latent).max(self.d.largest_map(seen));
+        let [of_g, of_d] = inputs(cfg);
+        let image = self.g.largest_map(of_g).max(self.d.largest_map(of_d));
         Some((limit / (image * size_of::<f32>()) as u64) as usize)
     }
 

@@ -73,7 +73,9 @@ impl<'a> Coder<'a> {
         let nz = self.cfg.nz;
         let (codes, log_variances) = match self.cfg.objective {
             Objective::Vae => (values.clone().narrow(1, 0, nz), Some(values.narrow(1, nz, nz))),
-            Objective::Gan | Objective::Autoencoder | Objective::Pix2pix => (values, None),
+            Objective::Gan | Objective::Autoencoder | Objective::Pix2pix | Objective::Cyclegan => {
+                (values, None)
+            }
         };
         let restored = self.decode(codes.clone());
         let restored = match self.cfg.corruption {

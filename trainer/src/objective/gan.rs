@@ -267,7 +267,7 @@ fn mean_square(x: Tensor<4>, n: f64) -> Tensor<1> {
 }
 
 /// Mean over pixels of the standard deviation over a batch's images.
-fn deviation(x: &Tensor<4>) -> Tensor<1> {
+pub(super) fn deviation(x: &Tensor<4>) -> Tensor<1> {
     let x = x.clone().inner();
     #[cfg(feature = "gpu")]
     if kernels::is_gpu(&x) {
@@ -316,7 +316,7 @@ mod tests {
                 let mut rng = noise::rng(9, Stream::Mirror, i as u64);
                 let real = noise::normal([cfg.step(), 3, 16, 16], &mut rng, &device);
                 let labels = (0..cfg.step()).map(|i| i % cfg.labels.len().max(1)).collect();
-                let batch = Batch { images: real, inputs: None, labels };
+                let batch = Batch { images: real, inputs: None, others: None, labels };
                 let metrics = step(&mut state, batch, cfg, &device);
                 metrics.into_data().try_to_vec().unwrap()
             })

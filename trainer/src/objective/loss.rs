@@ -15,6 +15,9 @@ pub enum Loss {
     /// Relativistic pairing (Jolicoeur-Martineau 2019, eq. 5 and 6 with the logistic function;
     /// Huang et al. 2025, section 2.1).
     RpGan,
+    /// Least squares with the labels 0 and 1 (Mao et al. 2017, eq. 9), the generator's without the
+    /// factor 1/2, as in CycleGAN (Zhu et al. 2017, section 4).
+    Lsgan,
     /// Wasserstein (Arjovsky et al. 2017, algorithm 1): needs clipped weights or a gradient penalty
     /// in the discriminator.
     Wasserstein,
@@ -24,16 +27,29 @@ impl Loss {
     /// Whether the generator's loss depends on real images.
     pub fn is_relative(self) -> bool {
         match self {
-            Loss::Bce | Loss::Hinge | Loss::Wasserstein => false,
+            Loss::Bce | Loss::Hinge | Loss::Lsgan | Loss::Wasserstein => false,
             Loss::RpGan => true,
         }
     }
 
-    /// The discriminator's loss when every logit is 0; none for a loss that is 0 there.
+    /// The discriminator's output, `[n, 1, h, w]`, as the probability that an image is real.
+    pub fn probability(self, logits: Tensor<4>) -> Tensor<4> {
+        match self {
+            // The labels themselves.
+            Loss::Lsgan => logits.clamp(0.0, 1.0),
+            Loss::Bce | Loss::Hinge | Loss::RpGan | Loss::Wasserstein => {
+                activation::sigmoid(logits)
+            }
+        }
+    }
+
+    /// The discriminator's loss when it cannot tell: every logit is 0, or 1/2 between the labels of
+    /// least squares. None for a loss that is 0 there.
     pub fn at_chance(self) -> Option<f64> {
         match self {
             Loss::Bce => Some(2.0 * std::f64::consts::LN_2),
             Loss::Hinge => Some(2.0),
+            Loss::Lsgan => Some(0.25),
             Loss::RpGan => Some(std::f64::consts::LN_2),
             Loss::Wasserstein => None,
         }
@@ -54,6 +70,7 @@ impl Loss {
             Loss::Hinge => {
                 activation::relu(real.neg() + 1.0).mean() + activation::relu(fake + 1.0).mean()
             }
+            Loss::Lsgan => (square(real - 1.0).mean() + square(fake).mean()) * 0.5,
             Loss::RpGan => logistic(fake - real).mean(),
         }
     }
@@ -63,11 +80,16 @@ impl Loss {
         match (self, real) {
             (Loss::Bce, _) => logistic(fake.neg()).mean(),
             (Loss::Hinge | Loss::Wasserstein, _) => fake.neg().mean(),
+            (Loss::Lsgan, _) => square(fake - 1.0).mean(),
             (Loss::RpGan, Some(real)) => logistic(real - fake).mean(),
             // Without real images: against a logit of 0.
             (Loss::RpGan, None) => logistic(fake.neg()).mean(),
         }
     }
+}
+
+fn square(x: Tensor<4>) -> Tensor<4> {
+    x.clone() * x
 }
 
 /// `log(1 + exp(x))`, which does not overflow.
@@ -89,7 +111,12 @@ mod tests {
         let (real, fake) = ([0.5f64, -1.0], [2.0f64, 0.25]);
         let softplus = |x: f64| (1.0 + x.exp()).ln();
         let mean = |f: &dyn Fn(usize) -> f64| (f(0) + f(1)) / 2.0;
-        let cases: [(Loss, f64, f64); 4] = [
+        let cases: [(Loss, f64, f64); 5] = [
+            (
+                Loss::Lsgan,
+                mean(&|i| ((real[i] - 1.0).powi(2) + fake[i].powi(2)) / 2.0),
+                mean(&|i| (fake[i] - 1.0).powi(2)),
+            ),
             (Loss::Wasserstein, mean(&|i| fake[i] - real[i]), mean(&|i| -fake[i])),
             (
                 Loss::Bce,
@@ -118,11 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_at_chance_is_that_of_zeros() {
-        for loss in [Loss::Bce, Loss::Hinge, Loss::RpGan, Loss::Wasserstein] {
+    fn the_loss_at_chance_is_that_of_a_probability_of_one_half() {
+        for loss in [Loss::Bce, Loss::Hinge, Loss::Lsgan, Loss::RpGan, Loss::Wasserstein] {
+            let half = if loss == Loss::Lsgan { 0.5 } else { 0.0 };
             let got: f32 =
-                loss.discriminator(logits([0.0; 2]), logits([0.0; 2]), 0.0).into_scalar();
+                loss.discriminator(logits([half; 2]), logits([half; 2]), 0.0).into_scalar();
             assert!((f64::from(got) - loss.at_chance().unwrap_or(0.0)).abs() < 1e-6, "{loss:?}");
+            let probability: f32 = loss.probability(logits([half; 2])).mean().into_scalar();
+            assert_eq!(probability, 0.5, "{loss:?}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a step takes and returns: a batch of images, and metrics.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
-use crate::config::Config;
+use crate::config::{Config, Objective};
 use crate::data::Ready;
 
 /// One of the values that a step returns.
@@ -57,11 +57,14 @@ impl Chart {
 }
 
 /// Training images of one step.
+#[derive(Clone)]
 pub struct Batch {
     /// `[n, c, h, w]` in [-1, 1].
     pub images: Tensor<4>,
     /// What each image is to be made from, `[n, c', h, w]` in [-1, 1], if the data has pairs.
     pub inputs: Option<Tensor<4>>,
+    /// As many images of the data's other set, if it has one.
+    pub others: Option<Tensor<4>>,
     /// The class of each image; empty if the data has none.
     pub labels: Vec<usize>,
 }
@@ -69,14 +72,34 @@ pub struct Batch {
 impl Batch {
     /// Moves images to a device.
     pub fn new(ready: Ready, cfg: &Config, device: &Device) -> Batch {
-        let Ready { values, inputs, labels } = ready;
+        let Ready { values, inputs, others, labels } = ready;
         let move_ = |values: Vec<f32>, channels: usize| {
             let one = channels * cfg.size * cfg.size;
             let shape = [values.len() / one, channels, cfg.size, cfg.size];
             Tensor::from_data(TensorData::new(values, shape), device)
         };
         let inputs = (!inputs.is_empty()).then(|| move_(inputs, cfg.input_form().planes()));
-        Batch { images: move_(values, cfg.channels), inputs, labels }
+        let others = (!others.is_empty()).then(|| move_(others, cfg.channels));
+        Batch { images: move_(values, cfg.channels), inputs, others, labels }
+    }
+
+    /// Noise in the place of images, for measurements of time.
+    pub fn noise(cfg: &Config, device: &Device) -> Batch {
+        let random = |channels: usize| {
+            let shape = [cfg.step(), channels, cfg.size, cfg.size];
+            Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
+        };
+        let [paired, unpaired] = match cfg.objective {
+            Objective::Gan | Objective::Autoencoder | Objective::Vae => [false; 2],
+            Objective::Pix2pix => [true, false],
+            Objective::Cyclegan => [false, true],
+        };
+        Batch {
+            images: random(cfg.channels),
+            inputs: paired.then(|| random(cfg.input_form().planes())),
+            others: unpaired.then(|| random(cfg.channels)),
+            labels: (0..cfg.step()).map(|i| i % cfg.labels.len().max(1)).collect(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod augment;
 pub mod autoencoder;
 pub mod coder;
+pub mod cyclegan;
 pub mod gan;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -11,6 +12,7 @@ pub mod loss;
 pub mod metric;
 pub mod picture;
 pub mod pix2pix;
+pub mod translation;
 pub mod vae;
 
 use burn::tensor::{Device, Tensor};
@@ -29,8 +31,14 @@ pub fn metrics(cfg: &Config) -> &'static [Metric] {
         (Objective::Gan, Penalty::R1 | Penalty::R2 | Penalty::R1r2) => gan::PENALIZED,
         (Objective::Autoencoder, _) => autoencoder::METRICS,
         (Objective::Vae, _) => vae::METRICS,
-        (Objective::Pix2pix, _) => pix2pix::METRICS,
+        (Objective::Pix2pix, _) => varied(pix2pix::METRICS, cfg),
+        (Objective::Cyclegan, _) => varied(cyclegan::METRICS, cfg),
     }
+}
+
+/// The metrics of a translator, the last of which is variety: one image has none.
+fn varied(metrics: &'static [Metric], cfg: &Config) -> &'static [Metric] {
+    &metrics[..metrics.len() - usize::from(cfg.batch == 1)]
 }
 
 /// One training step on a batch of real images: updates networks, optimizers, average and the
@@ -42,6 +50,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
         Objective::Autoencoder => autoencoder::step(state, batch, cfg, device),
         Objective::Vae => vae::step(state, batch, cfg, device),
         Objective::Pix2pix => pix2pix::step(state, batch, cfg),
+        Objective::Cyclegan => cyclegan::step(state, batch, cfg),
     }
 }
 
@@ -60,24 +69,46 @@ pub fn pictures(
         Objective::Gan => Ok(Vec::new()),
         Objective::Autoencoder => autoencoder::pictures(state, cfg, data, device),
         Objective::Vae => vae::pictures(state, cfg, data, device),
-        Objective::Pix2pix => pix2pix::pictures(state, cfg, data[1], device),
+        Objective::Pix2pix => pix2pix::pictures(state, data[1], device),
+        Objective::Cyclegan => cyclegan::pictures(state, data[1], device),
     }
 }
 
-/// Measures a run on unseen images. Empty for a GAN, whose samples are scored instead.
+/// A translator's translations of the images `which` of `data`, `[n, c, h, w]` in [-1, 1]; none for
+/// other objectives.
+///
+/// # Errors
+/// [`DataError`] if the file of an image is gone.
+pub fn translations(
+    state: &State,
+    cfg: &Config,
+    data: &DataSet,
+    which: &[usize],
+    device: &Device,
+) -> Result<Option<Tensor<4>>, DataError> {
+    Ok(match cfg.objective {
+        Objective::Gan | Objective::Autoencoder | Objective::Vae => None,
+        Objective::Pix2pix => Some(pix2pix::translations(state, data, which, device)?),
+        Objective::Cyclegan => Some(cyclegan::translations(state, data, which, device)?),
+    })
+}
+
+/// Measures a run on unseen images `data[1]`, beside training images `data[0]`. Empty for a GAN,
+/// whose samples are scored instead.
 ///
 /// # Errors
 /// [`DataError`] if the file of an image is gone.
 pub fn measure(
     state: &State,
     cfg: &Config,
-    data: &DataSet,
+    data: [&DataSet; 2],
     device: &Device,
 ) -> Result<Vec<Measured>, DataError> {
     match cfg.objective {
         Objective::Gan => Ok(Vec::new()),
-        Objective::Autoencoder => autoencoder::measure(state, cfg, data, device),
-        Objective::Vae => vae::measure(state, cfg, data, device),
+        Objective::Autoencoder => autoencoder::measure(state, cfg, data[1], device),
+        Objective::Vae => vae::measure(state, cfg, data[1], device),
         Objective::Pix2pix => pix2pix::measure(state, cfg, data, device),
+        Objective::Cyclegan => cyclegan::measure(state, cfg, data[1], device),
     }
 }

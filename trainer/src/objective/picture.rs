@@ -54,6 +54,19 @@ pub fn rows(name: &'static str, rows: &[Tensor<4>], columns: usize) -> Picture {
     Picture { name, image: sheet(&all, columns), page: None }
 }
 
+/// Pictures below each other; none of none.
+pub fn stacked(name: &'static str, pictures: &[Picture]) -> Option<Picture> {
+    let images: Vec<RgbImage> = pictures.iter().map(|picture| picture.image.clone()).collect();
+    let width = images.iter().map(RgbImage::width).max()?;
+    let mut image = RgbImage::new(width, images.iter().map(RgbImage::height).sum());
+    let mut y = 0;
+    for part in &images {
+        imageops::replace(&mut image, part, 0, y);
+        y += i64::from(part.height());
+    }
+    Some(Picture { name, image, page: None })
+}
+
 /// Points and their classes.
 pub struct Points {
     /// Two or three coordinates per point.

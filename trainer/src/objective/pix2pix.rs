@@ -3,12 +3,13 @@
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor};
 use models::layer::concat;
 use quality::{Pictures, edges, ssim, swd};
 
 use super::metric::{Batch, Chart, Measured, Metric, metric};
 use super::picture::{self, Picture};
+use super::translation::{self, MEASURED, PASS, SHEET};
 use crate::config::Config;
 use crate::data::{DataError, DataSet, Pair};
 use crate::networks::noise::{self, Stream};
@@ -22,14 +23,8 @@ pub const METRICS: &[Metric] = &[
     metric("d_real", "D(x)", "D of pairs", 2, Some(Chart::Probability)),
     metric("d_fake", "D(G(a))", "D of translations", 2, Some(Chart::Probability)),
     metric("d_right", "right", "patches that D tells apart", 2, Some(Chart::Health)),
+    metric("variety", "variety", "variety of translations / of targets", 2, Some(Chart::Health)),
 ];
-
-/// Images per forward pass, bounded by memory.
-const PASS: usize = 32;
-/// Columns of the sheet of pairs, and groups of rows.
-const SHEET: [usize; 2] = [8, 4];
-/// Most pairs that are measured: enough for three digits.
-const MEASURED: usize = 128;
 
 /// One step of both networks on a batch of pairs: D first, on pairs and on inputs with their
 /// translations; then G through the updated D (section 3.1, eq. 4, with the non-saturating loss of
@@ -48,7 +43,10 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config) -> Tensor<1> {
     let on_real = state.d.forward(real.clone());
     let on_fake = state.d.forward(concat(input.clone(), fake.clone().detach()));
     let right = (on_real.clone() - on_fake.clone()).inner().greater_elem(0.0).float().mean();
+    let mean = |logits: &Tensor<4>| cfg.loss.probability(logits.clone().inner()).mean();
     let shares = vec![mean(&on_real), mean(&on_fake), right];
+    // One image has no variety.
+    let variety = (n > 1).then(|| translation::variety(&fake, &target));
     let d_loss = cfg.loss.discriminator(on_real, on_fake, cfg.smooth);
     let grads = GradientsParams::from_grads(d_loss.backward(), &state.d);
     state.d = state.opt_d.step(rates.lr * cfg.lr_d, take(&mut state.d), grads);
@@ -69,12 +67,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config) -> Tensor<1> {
     state.ema = ema::update(take(&mut state.ema), &state.g, decay);
     state.images += n as u64;
     let losses = vec![d_loss.inner(), g_loss.inner(), l1.inner()];
-    Tensor::cat([losses, shares].concat(), 0)
-}
-
-/// Mean of the logits as probabilities.
-fn mean(logits: &Tensor<4>) -> Tensor<1> {
-    activation::sigmoid(logits.clone().inner()).mean()
+    Tensor::cat([losses, shares, variety.into_iter().collect()].concat(), 0)
 }
 
 /// The averaged generator's translations of the inputs `which` of `data`, `[n, c, h, w]` in [-1, 1].
@@ -83,128 +76,91 @@ fn mean(logits: &Tensor<4>) -> Tensor<1> {
 /// [`DataError`] if the file of an image is gone.
 pub fn translations(
     state: &State,
-    cfg: &Config,
     data: &DataSet,
     which: &[usize],
     device: &Device,
 ) -> Result<Tensor<4>, DataError> {
     let g = state.ema.valid();
     let parts = which.chunks(PASS).map(|which| {
-        let (input, _) = load(data, cfg, which, device)?;
-        Ok(g.forward(input))
+        let inputs = translation::inputs(data, which, device)?;
+        Ok(g.forward(inputs))
     });
     Ok(Tensor::cat(parts.collect::<Result<Vec<_>, DataError>>()?, 0))
-}
-
-/// Inputs and targets of the pairs `which`, `[n, c, h, w]` in [-1, 1], without gradients.
-fn load(
-    data: &DataSet,
-    cfg: &Config,
-    which: &[usize],
-    device: &Device,
-) -> Result<(Tensor<4>, Tensor<4>), DataError> {
-    let device = device.clone().inner();
-    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-    let add = |to: &mut Vec<f32>, pixels: &[u8]| {
-        to.extend(pixels.iter().map(|&v| f32::from(v) / 127.5 - 1.0));
-    };
-    for &i in which {
-        data.with_input(i, |pixels| add(&mut inputs, pixels))?;
-        data.with(i, |pixels| add(&mut targets, pixels))?;
-    }
-    let tensor = |values: Vec<f32>, channels: usize| {
-        let shape = [which.len(), channels, cfg.size, cfg.size];
-        Tensor::from_data(TensorData::new(values, shape), &device)
-    };
-    Ok((tensor(inputs, cfg.input_form().planes()), tensor(targets, cfg.channels)))
 }
 
 /// Inputs, translations and targets below each other.
 ///
 /// # Errors
 /// [`DataError`] if the file of an image is gone.
-pub fn pictures(
-    state: &State,
-    cfg: &Config,
-    data: &DataSet,
-    device: &Device,
-) -> Result<Vec<Picture>, DataError> {
+pub fn pictures(state: &State, data: &DataSet, device: &Device) -> Result<Vec<Picture>, DataError> {
     let [columns, groups] = SHEET;
     let which = data.evenly(columns * groups);
-    let (inputs, targets) = load(data, cfg, &which, device)?;
-    let outputs = translations(state, cfg, data, &which, device)?;
+    let inputs = translation::inputs(data, &which, device)?;
+    let targets = translation::images(data, &which, device)?;
+    let outputs = translations(state, data, &which, device)?;
     let rows = [inputs, outputs, targets].map(|images| (images + 1.0) * 0.5);
     Ok(vec![picture::rows("translated", &rows, columns)])
 }
 
-/// Scores of translations of at most 128 pairs against their targets: mean absolute error and PSNR
-/// (black 0, white 1), SSIM, and the sliced Wasserstein distance if there are enough; and how far
-/// their edges lie from those of their inputs, and of the inputs of other pairs, in pixels.
+/// Scores of translations of at most 128 unseen pairs `data[1]` against their targets: mean absolute
+/// error, also of training pairs `data[0]`, and PSNR (black 0, white 1), SSIM, and the sliced
+/// Wasserstein distance if there are enough; and how far their edges lie from those of their inputs,
+/// and of the inputs of other pairs, in pixels.
 ///
 /// # Errors
 /// [`DataError`] if the file of an image is gone.
 pub fn measure(
     state: &State,
     cfg: &Config,
-    data: &DataSet,
+    [seen, data]: [&DataSet; 2],
     device: &Device,
 ) -> Result<Vec<Measured>, DataError> {
-    let which = data.evenly(MEASURED);
-    let pictures = |images: Tensor<4>| {
-        let values: Vec<f32> =
-            images.into_data().try_to_vec().expect("a float tensor holds floats");
-        let mut pictures = Pictures::new(cfg.size as u32, cfg.channels);
-        pictures.push_values(&values);
-        pictures
+    let translated = |data: &DataSet| -> Result<[Pictures; 2], DataError> {
+        let which = data.evenly(MEASURED);
+        let outputs = translation::pictures(translations(state, data, &which, device)?);
+        Ok([outputs, data.pictures(&which)?])
     };
-    let outputs = pictures(translations(state, cfg, data, &which, device)?);
-    let targets = data.pictures(&which)?;
+    let l1 = |[outputs, targets]: &[Pictures; 2]| {
+        let errors = outputs.iter().zip(targets.iter()).map(|(a, b)| off(a, b, 1));
+        errors.sum::<f64>() / outputs.iter().count().max(1) as f64
+    };
+    let pairs = translated(data)?;
+    let mut measured = vec![("l1", l1(&pairs))];
+    if !seen.is_empty() {
+        measured.push(("l1_train", l1(&translated(seen)?)));
+    }
+    let [outputs, targets] = pairs;
+    let which = data.evenly(MEASURED);
     let (side, count) = (cfg.size, which.len().max(1) as f64);
-    let (mut l1, mut psnr, mut similarity) = (0.0, 0.0, 0.0);
+    let (mut psnr, mut similarity) = (0.0, 0.0);
     for (a, b) in outputs.iter().zip(targets.iter()) {
-        let off = |power: i32| {
-            let sum: f64 =
-                a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(power)).sum();
-            sum / a.len() as f64 / 255f64.powi(power)
-        };
-        l1 += off(1) / count;
-        psnr += -10.0 * off(2).max(1e-10).log10() / count;
+        psnr += -10.0 * off(a, b, 2).max(1e-10).log10() / count;
         similarity += f64::from(ssim::similarity(a, b, side)) / count;
     }
-    let mut measured = vec![("l1", l1), ("psnr", psnr), ("ssim", similarity)];
+    measured.extend([("psnr", psnr), ("ssim", similarity)]);
     if let Ok(levels) = swd::distance(&outputs, &targets, cfg.seed) {
         measured.push(("swd", levels.mean()));
     }
+    let of_outputs = translation::edges_of(&outputs);
     let plane = side * side;
-    let of_outputs: Vec<Vec<bool>> =
-        outputs.iter().map(|image| edges::canny(&gray(image, plane), side)).collect();
     let drawn = cfg.data_a.is_none()
         && (cfg.pair == Pair::Edges || (cfg.data.is_none() && !cfg.pair.is_made()));
     let of_inputs = which.iter().map(|&i| {
         data.with_input(i, |pixels| match drawn {
             // Lines, black on white: their own edges would be on both sides of them.
             true => pixels[..plane].iter().map(|&v| v < 128).collect(),
-            false => edges::canny(&gray(pixels, plane), side),
+            false => edges::canny(&translation::gray(pixels, plane), side),
         })
     });
     let of_inputs: Vec<Vec<bool>> = of_inputs.collect::<Result<_, _>>()?;
-    let apart = |shift: usize| {
-        let others = of_inputs.iter().cycle().skip(shift);
-        let pairs = of_outputs.iter().zip(others);
-        pairs.map(|(a, b)| edges::distance(a, b, side)).sum::<f64>() / count
-    };
-    measured.push(("edges", apart(0)));
-    if which.len() > 1 {
-        measured.push(("edges_of_others", apart(1)));
-    }
+    measured.extend(translation::edges_apart(&of_inputs, &of_outputs, side));
     Ok(measured)
 }
 
-/// The mean of the planes of an image.
-fn gray(image: &[u8], plane: usize) -> Vec<u8> {
-    let planes = (image.len() / plane).max(1);
-    let at = |i: usize| image.iter().skip(i).step_by(plane).map(|&v| usize::from(v)).sum::<usize>();
-    (0..plane).map(|i| (at(i) / planes) as u8).collect()
+/// The mean of a power of the differences of two images, black 0 and white 1.
+fn off(a: &[u8], b: &[u8], power: i32) -> f64 {
+    let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(power)).sum();
+    sum / a.len() as f64 / 255f64.powi(power)
 }
 
 #[cfg(test)]
@@ -251,16 +207,19 @@ mod tests {
             "loss = 'rpgan'\nupsample = 'resize'",
             "loss = 'hinge'\nd_norm = false",
             "network = 'resnet'\nblocks = 1\npair = 'mask'",
-            "pair = 'gray'\ndropout = 0",
+            "pair = 'gray'\ndropout = 0\nloss = 'lsgan'",
+            "batch = 1",
         ] {
-            let (state, metrics) = trained(&setting(more), 2);
-            assert_eq!(metrics[0].len(), METRICS.len(), "{more}");
-            for (metric, value) in METRICS.iter().zip(&metrics[1]) {
+            let cfg = setting(more);
+            let (state, metrics) = trained(&cfg, 2);
+            let all = super::super::metrics(&cfg);
+            assert_eq!(metrics[0].len(), all.len(), "{more}");
+            for (metric, value) in all.iter().zip(&metrics[1]) {
                 let share = metric.chart == Some(Chart::Probability) || metric.key == "d_right";
                 assert!(value.is_finite(), "{more}: {} is {value}", metric.key);
                 assert!(!share || (0.0..=1.0).contains(value), "{more}: {value}");
             }
-            assert_eq!(state.images, 8);
+            assert_eq!(state.images, 2 * cfg.batch as u64);
         }
     }
 
@@ -272,10 +231,11 @@ mod tests {
         assert!(l1(59) < 0.5 * l1(0), "{} to {}", l1(0), l1(59));
         let device = cfg.device.open();
         let data = pairs(&cfg);
-        let measured = measure(&state, &cfg, &data, &device).unwrap();
+        let measured = measure(&state, &cfg, [&data, &data], &device).unwrap();
         let of = |key: &str| measured.iter().find(|m| m.0 == key).unwrap().1;
         // In steps from 0 to 1 where training has -1 to 1, and without dropout.
         assert!((0.2..0.9).contains(&(of("l1") / f64::from(l1(59)))), "{measured:?}");
+        assert_eq!(of("l1"), of("l1_train"), "of the same pairs");
         assert!(of("psnr") > 12.0 && of("ssim") > 0.2, "{measured:?}");
         assert!(of("edges") < of("edges_of_others"), "{measured:?}");
     }
@@ -286,7 +246,7 @@ mod tests {
         let device = cfg.device.open();
         let (state, _) = trained(&cfg, 1);
         let data = pairs(&cfg);
-        let sheet = &pictures(&state, &cfg, &data, &device).unwrap()[0].image;
+        let sheet = &pictures(&state, &data, &device).unwrap()[0].image;
         assert_eq!(sheet.dimensions(), (8 * 32, 3 * 3 * 32));
         let cell = |row: u32| image::imageops::crop_imm(sheet, 32, row * 32, 32, 32).to_image();
         assert_eq!(cell(0), data.input_picture(1).unwrap());

@@ -1,5 +1,6 @@
-//! Everything that a run needs to resume: both networks, the average of the generator, both
-//! optimizers, and the number of images seen. The order of the data and the random numbers follow
+//! Everything that a run needs to resume: the networks, the average of the generator, the
+//! optimizers, and the number of images seen; of a CycleGAN also the same of the way back, and earlier
+//! translations. The order of the data and the random numbers follow
 //! from the seed and the images seen.
 //!
 //! A checkpoint is a folder `checkpoints/000000012800`, written under a temporary name, synced and
@@ -22,7 +23,8 @@ use super::folder::Run;
 pub use super::load_error::LoadError;
 use super::load_error::VERSION;
 use crate::file::{self, WriteError};
-use crate::networks::State;
+use crate::networks::pool::Pool;
+use crate::networks::{Back, State};
 
 /// Prefixes of folders that are being written or removed.
 const WRITING: &str = ".writing-";
@@ -34,6 +36,11 @@ const SUMS: &str = "checksums";
 const LONGEST_SUMS: u64 = 1 << 16;
 /// The file of facts.
 const FACTS: &str = "state.json";
+/// The averaged generators.
+const EMA: &str = "ema.bpk";
+const BACK_EMA: &str = "back_ema.bpk";
+/// Earlier translations to the set B, and to the set A.
+const POOLS: [&str; 2] = ["pool_b.bpk", "pool_a.bpk"];
 /// How often a reader looks for the newest checkpoint while a run replaces it.
 const TRIES: usize = 10;
 
@@ -92,24 +99,40 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
     state.g.settle();
     state.d.settle();
     state.ema.settle();
+    if let Some(back) = &state.back {
+        [&back.g, &back.d, &back.ema].into_iter().for_each(Sequential::settle);
+    }
     let facts = Facts { version: VERSION, images: state.images, data, retries: state.retries };
     let facts = serde_json::to_vec_pretty(&facts).expect("four numbers are JSON");
     let failed = |e: RecordError| name(io::Error::other(e.to_string()));
     let files = [
         ("g.bpk", state.g.clone().into_record().into_bytes()),
         ("d.bpk", state.d.clone().into_record().into_bytes()),
-        ("ema.bpk", state.ema.clone().into_record().into_bytes()),
+        (EMA, state.ema.clone().into_record().into_bytes()),
         ("opt_g.bpk", state.opt_g.into_bytes()),
         ("opt_d.bpk", state.opt_d.into_bytes()),
     ];
     let spectral = state.spectral.clone().map(|s| s.into_record().into_bytes());
     let spectral = spectral.map(|bytes| ("spectral.bpk", bytes));
+    let back = state.back.iter().flat_map(|back| {
+        let pools = POOLS.into_iter().zip(&back.pools);
+        let pools =
+            pools.filter_map(|(name, pool)| Some((name, pool.kept()?.into_record().into_bytes())));
+        let networks = [
+            ("back_g.bpk", back.g.clone().into_record().into_bytes()),
+            ("back_d.bpk", back.d.clone().into_record().into_bytes()),
+            (BACK_EMA, back.ema.clone().into_record().into_bytes()),
+            ("back_opt_g.bpk", back.opt_g.into_bytes()),
+            ("back_opt_d.bpk", back.opt_d.into_bytes()),
+        ];
+        networks.into_iter().chain(pools)
+    });
     let mut sums = String::new();
     let mut write = |file: &str, bytes: &[u8]| {
         sums += &format!("{:08x} {} {file}\n", crc32c::crc32c(bytes), bytes.len());
         file::write_new(&dir.path().join(file), bytes).map_err(name)
     };
-    for (file, bytes) in files.into_iter().chain(spectral) {
+    for (file, bytes) in files.into_iter().chain(spectral).chain(back) {
         write(file, &bytes.map_err(failed)?)?;
     }
     write(FACTS, &facts)?;
@@ -252,11 +275,10 @@ impl Checkpoint {
             return Err(LoadError::Data { path: self.path.clone() });
         }
         let (g, d) = (self.network("g.bpk", fresh.g)?, self.network("d.bpk", fresh.d)?);
-        let mut weights = Weights::default();
-        g.visit(&mut weights);
-        d.visit(&mut weights);
+        let weights = Weights::of([&g, &d]);
         Ok(State {
-            ema: self.network("ema.bpk", fresh.ema)?,
+            back: fresh.back.map(|back| self.back(back)).transpose()?,
+            ema: self.network(EMA, fresh.ema)?,
             opt_g: self.optimizer("opt_g.bpk", fresh.opt_g, &weights)?,
             opt_d: self.optimizer("opt_d.bpk", fresh.opt_d, &weights)?,
             spectral: fresh
@@ -271,12 +293,37 @@ impl Checkpoint {
         })
     }
 
-    /// The averaged generator alone.
+    /// The averaged generators, in the order of [`State::averages`].
     ///
     /// # Errors
     /// [`LoadError`] names the file.
-    pub fn average(&self, fresh: Sequential) -> Result<Sequential, LoadError> {
-        self.network("ema.bpk", fresh)
+    pub fn averages(&self, fresh: State) -> Result<Vec<Sequential>, LoadError> {
+        let back = fresh.back.map(|back| (BACK_EMA, back.ema));
+        let all = std::iter::once((EMA, fresh.ema)).chain(back);
+        all.map(|(name, fresh)| self.network(name, fresh)).collect()
+    }
+
+    /// The way back of a CycleGAN.
+    fn back(&self, fresh: Back) -> Result<Back, LoadError> {
+        let g = self.network("back_g.bpk", fresh.g)?;
+        let d = self.network("back_d.bpk", fresh.d)?;
+        let weights = Weights::of([&g, &d]);
+        let mut pools = Vec::new();
+        for (name, pool) in POOLS.into_iter().zip(fresh.pools) {
+            pools.push(match pool.blank(self.facts.images) {
+                Some(blank) => pool.refilled(self.network(name, blank)?),
+                None => pool,
+            });
+        }
+        let [to_b, to_a] = <[Pool; 2]>::try_from(pools).expect("two of two");
+        Ok(Back {
+            ema: self.network(BACK_EMA, fresh.ema)?,
+            opt_g: self.optimizer("back_opt_g.bpk", fresh.opt_g, &weights)?,
+            opt_d: self.optimizer("back_opt_d.bpk", fresh.opt_d, &weights)?,
+            pools: [to_b, to_a],
+            g,
+            d,
+        })
     }
 
     /// The bytes of a record, and its tensors without their bytes. burn panics on some tensors that
@@ -358,6 +405,14 @@ struct Described {
 /// The shapes of weights by their numbers.
 #[derive(Default)]
 struct Weights(HashMap<u64, Vec<usize>>);
+
+impl Weights {
+    fn of(networks: [&Sequential; 2]) -> Weights {
+        let mut weights = Weights::default();
+        networks.into_iter().for_each(|network| network.visit(&mut weights));
+        weights
+    }
+}
 
 impl ModuleVisitor for Weights {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

@@ -98,7 +98,7 @@ fn section(page: &mut String, title: &str, body: String) {
 /// The grids of the run over time, with their captions; for a translator its rows of pairs.
 fn grids(run: &Run, cfg: &Config) -> Vec<(String, PathBuf)> {
     let [of_images, of_epoch] = match cfg.objective {
-        Objective::Pix2pix => ["translated-", "translated_epoch_"],
+        Objective::Pix2pix | Objective::Cyclegan => ["translated-", "translated_epoch_"],
         Objective::Gan | Objective::Autoencoder | Objective::Vae => {
             ["fakes-", "fake_images_epoch_"]
         }

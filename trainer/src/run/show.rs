@@ -15,7 +15,7 @@ use crate::config::{Config, Objective};
 use crate::data::{DataError, DataSet, sheet};
 use crate::file::{self, WriteError};
 use crate::networks::{Condition, State, finished, noise, signed};
-use crate::objective::{self, Metric, pix2pix};
+use crate::objective::{self, Metric};
 
 /// Side of the grid, in pictures.
 const GRID: usize = 8;
@@ -42,13 +42,17 @@ pub struct Show<'a> {
 }
 
 impl Show<'_> {
-    /// Real images, and what the untrained generator makes.
+    /// Real images, of two sets one after the other, and what the untrained generator makes.
     ///
     /// # Errors
     /// [`DataError`] if an image cannot be read any more.
     pub fn first(&self, fresh: &State) -> Result<(), DataError> {
-        let count = (GRID * GRID).min(self.data.len());
-        let reals: Vec<_> = (0..count).map(|i| self.data.picture(i)).collect::<Result<_, _>>()?;
+        let sets: Vec<&DataSet> = std::iter::once(self.data).chain(self.data.other()).collect();
+        let mut reals = Vec::new();
+        for set in &sets {
+            let count = (GRID * GRID / sets.len()).min(set.len());
+            reals.extend((0..count).map(|i| set.picture(i)).collect::<Result<Vec<_>, _>>()?);
+        }
         self.log.check(sheet::write_sheet(&self.run.picture("reals"), &reals, GRID));
         let (fakes, columns) = (self.grid(fresh)?, self.columns());
         self.log.check(sheet::write_sheet(&self.run.picture("fakes_init"), &fakes, columns));
@@ -122,9 +126,10 @@ impl Show<'_> {
         Ok(())
     }
 
-    /// Held-out images, or training images if there are none.
+    /// Held-out images, or training images if there are none (of one of two sets).
     fn unseen(&self) -> &DataSet {
-        self.held.filter(|held| !held.is_empty()).unwrap_or(self.data)
+        let whole = |set: &DataSet| !set.is_empty() && set.other().is_none_or(|o| !o.is_empty());
+        self.held.filter(|held| whole(held)).unwrap_or(self.data)
     }
 
     /// Seeds 0 to 63, or ten of each class: the same latents at every interval, and the same as
@@ -135,9 +140,10 @@ impl Show<'_> {
 
     /// The grid as images `[n, c, h, w]` in [-1, 1].
     fn fakes(&self, state: &State) -> Result<Tensor<4>, DataError> {
-        if self.cfg.objective == Objective::Pix2pix {
-            let which = self.unseen().evenly(GRID * GRID);
-            return pix2pix::translations(state, self.cfg, self.unseen(), &which, self.device);
+        let (unseen, which) = (self.unseen(), self.unseen().evenly(GRID * GRID));
+        let made = objective::translations(state, self.cfg, unseen, &which, self.device)?;
+        if let Some(made) = made {
+            return Ok(made);
         }
         let g = finished(&state.ema, self.cfg, STATISTICS, self.device);
         let device = &self.device.clone().inner();

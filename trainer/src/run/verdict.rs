@@ -6,12 +6,18 @@ use serde::{Deserialize, Serialize};
 use super::stats::Row;
 use crate::config::{Config, Objective, Penalty};
 use crate::networks::State;
+use crate::objective::Measured;
 use crate::objective::loss::Loss;
 
 /// Consecutive rows after which a verdict starts or ends: single rows are noise.
 const ROWS: u32 = 3;
 /// Images before the first verdict: at the start every discriminator wins.
 const GRACE: u64 = 5_000;
+/// Distance of the edges of translations from those of their inputs, relative to that from others',
+/// above which they have nothing to do with each other.
+const IGNORED: f64 = 0.9;
+/// Error on held-out pairs, relative to that on training pairs, above which these are memorized.
+const MEMORIZED: f64 = 2.0;
 /// Share of the discriminator's loss at chance (where both logits are 0) below which it has nothing
 /// left to learn.
 const SATURATED: f64 = 0.02;
@@ -28,11 +34,21 @@ pub enum Verdict {
     Collapsed,
     /// The discriminator has memorized the training images.
     Overfitting,
+    /// A translator makes images that have nothing to do with what they are made from.
+    Ignoring,
+    /// A translator has memorized the training pairs.
+    Memorizing,
 }
 
 impl Verdict {
-    const ALL: [Verdict; 4] =
-        [Verdict::DTooStrong, Verdict::DGuesses, Verdict::Collapsed, Verdict::Overfitting];
+    const ALL: [Verdict; 6] = [
+        Verdict::DTooStrong,
+        Verdict::DGuesses,
+        Verdict::Collapsed,
+        Verdict::Overfitting,
+        Verdict::Ignoring,
+        Verdict::Memorizing,
+    ];
 
     /// Whether a row shows it; none if the row cannot tell.
     fn shows(self, row: &Row, loss: Loss) -> Option<bool> {
@@ -47,6 +63,8 @@ impl Verdict {
             Verdict::Collapsed => value("variety")? < 0.4,
             // Karras et al. 2020 ("ADA"), section 3.1, augment from 0.6 on.
             Verdict::Overfitting => value("overfit")? > 0.6,
+            Verdict::Ignoring => value("edges")? > IGNORED * value("edges_of_others")?,
+            Verdict::Memorizing => value("l1")? > MEMORIZED * value("l1_train")?,
         })
     }
 
@@ -57,6 +75,12 @@ impl Verdict {
             Verdict::DGuesses => "D only guesses, so G learns nothing",
             Verdict::Collapsed => "G has collapsed: its images look alike",
             Verdict::Overfitting => "D overfits: it tells training images from held-out ones",
+            Verdict::Ignoring => {
+                "G ignores its input: its edges are no nearer to that than to another's"
+            }
+            Verdict::Memorizing => {
+                "G has memorized the pairs: its error on held-out ones is more than twice as large"
+            }
         }
     }
 
@@ -67,6 +91,11 @@ impl Verdict {
         let mut when = |on: bool, text: &'static str| tries.extend(on.then_some(text));
         let penalized = cfg.penalty != Penalty::None;
         let plain = cfg.objective == Objective::Gan;
+        let weight = match cfg.objective {
+            Objective::Pix2pix => Some("a larger l1"),
+            Objective::Cyclegan => Some("a larger cycle"),
+            Objective::Gan | Objective::Autoencoder | Objective::Vae => None,
+        };
         match self {
             Verdict::DTooStrong => {
                 when(penalized, "a larger gamma");
@@ -80,14 +109,24 @@ impl Verdict {
             }
             Verdict::Collapsed => {
                 let r3gan = cfg.loss == Loss::RpGan && cfg.penalty == Penalty::R1r2;
-                when(!r3gan, "loss=rpgan with penalty=r1r2 and d_norm=false");
-                when(r3gan, "a larger gamma");
+                when(plain && !r3gan, "loss=rpgan with penalty=r1r2 and d_norm=false");
+                when(plain && r3gan, "a larger gamma");
+                when(weight.is_some(), weight.unwrap_or_default());
                 when(true, "a smaller lr");
             }
             Verdict::Overfitting => {
                 when(cfg.augment.is_none(), "augment=color,translation,cutout");
                 when(!cfg.augment.is_none(), "a larger augment_p");
                 when(true, "more images, or fewer steps");
+            }
+            Verdict::Ignoring => {
+                when(weight.is_some(), weight.unwrap_or_default());
+                when(true, "a larger ngf");
+            }
+            Verdict::Memorizing => {
+                when(!cfg.mirror, "mirror=true");
+                when(cfg.jitter == 0, "a jitter");
+                when(true, "more pairs, a smaller ngf, or fewer steps");
             }
         }
         tries.join(", ")
@@ -120,6 +159,12 @@ impl<'a> Watch<'a> {
         Watch { cfg, seen: Default::default() }
     }
 
+    /// What starts or ends with scores of held-out images.
+    pub fn look_at_scores(&mut self, images: u64, measured: &[Measured]) -> Vec<Note> {
+        let metrics = measured.iter().map(|&(key, value)| (key.to_string(), value)).collect();
+        self.look(&Row { images, epoch: 0.0, seconds: 0.0, images_per_s: 0.0, metrics })
+    }
+
     /// What starts or ends with `row`.
     pub fn look(&mut self, row: &Row) -> Vec<Note> {
         let mut notes = Vec::new();
@@ -146,10 +191,11 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Names the first tensor of the two networks that is not finite.
+/// Names the first tensor of the networks that is not finite.
 pub fn broken(state: &State) -> Option<String> {
-    let of = |whose: &str, net: &Sequential| bad(net).map(|what| format!("{whose}'s {what}"));
-    of("D", &state.d).or_else(|| of("G", &state.g))
+    let of = |(whose, net): (&str, &Sequential)| bad(net).map(|what| format!("{whose}'s {what}"));
+    let back = state.back.iter().flat_map(|b| [("the way back's D", &b.d), ("its G", &b.g)]);
+    [("D", &state.d), ("G", &state.g)].into_iter().chain(back).find_map(of)
 }
 
 fn bad(net: &Sequential) -> Option<String> {
@@ -218,7 +264,9 @@ mod tests {
     fn each_starts_once_and_ends_once() {
         let cfg = config("");
         type Values = [(&'static str, f64, f64); 2];
-        let cases: [(Verdict, Values); 4] = [
+        let cases: [(Verdict, Values); 6] = [
+            (Verdict::Ignoring, [("edges", 4.8, 2.0), ("edges_of_others", 5.0, 5.0)]),
+            (Verdict::Memorizing, [("l1", 0.2, 0.2), ("l1_train", 0.05, 0.15)]),
             (Verdict::DTooStrong, [("d_right", 1.0, 0.8), ("d_loss", 0.01, 0.3)]),
             (Verdict::DGuesses, [("d_right", 0.5, 0.8), ("d_loss", 1.4, 0.3)]),
             (Verdict::Collapsed, [("variety", 0.1, 0.9), ("d_loss", 0.3, 0.3)]),
@@ -260,6 +308,17 @@ mod tests {
             assert!(!a.is_empty() && !b.is_empty());
         }
         assert!(Verdict::DTooStrong.advice(&penalized).contains("a larger gamma"));
+        for (recipe, weight) in [("pix2pix", "a larger l1"), ("cyclegan", "a larger cycle")] {
+            let cfg = Config::new(Some(recipe), &toml::Table::new()).unwrap();
+            for verdict in Verdict::ALL.into_iter().filter(|v| *v != Verdict::Overfitting) {
+                let advice = verdict.advice(&cfg);
+                let foreign = ["gamma", "penalty", "rpgan", "instance_noise", "augment"];
+                assert!(foreign.iter().all(|key| !advice.contains(key)), "{recipe}: {advice}");
+                assert!(!advice.is_empty());
+            }
+            assert!(Verdict::Collapsed.advice(&cfg).starts_with(weight));
+            assert!(Verdict::Ignoring.advice(&cfg).starts_with(weight));
+        }
     }
 
     #[test]

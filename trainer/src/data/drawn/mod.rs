@@ -18,10 +18,11 @@ mod person;
 mod scene;
 mod tone;
 mod traits;
+mod winter;
 
 use image::{GrayImage, Luma, RgbImage};
 
-use self::pen::Pen;
+use self::pen::{At, Pen};
 use self::person::Person;
 use super::rng::Rng;
 
@@ -34,6 +35,12 @@ const DRAWN: u32 = 96;
 
 /// Largest size that is drawn.
 const MOST: u32 = 8192;
+
+/// The point about which heads turn.
+const NECK: At = (0.0, 30.0);
+
+/// The stream of a seed's numbers that decides the weather of [`winter`].
+const WEATHER: u64 = 1;
 
 /// The face of a seed: the same one at every size, up to detail. At most 8192 pixels; larger ones
 /// are empty.
@@ -59,6 +66,29 @@ pub fn sketch(seed: u64, size: u32) -> GrayImage {
     GrayImage::from_fn(lines.width(), lines.height(), |x, y| Luma([lines.get_pixel(x, y)[0]]))
 }
 
+/// The face of a seed on a winter's day: the same person in the cold, with snow on what faces up.
+pub fn winter(seed: u64, size: u32) -> RgbImage {
+    let by = DRAWN.div_ceil(size.max(1)).clamp(1, 16);
+    let side = size.min(MOST) * by;
+    let (Some(mut pen), Some(mut person_pen)) = (Pen::new(side), Pen::new(side)) else {
+        return RgbImage::new(size, size);
+    };
+    let person = Person::new(&mut Rng::new(seed, 0));
+    let mut rng = Rng::new(seed, WEATHER);
+    let straight = |pen: &mut Pen| pen.place(0.0, (0.0, 0.0), (0.0, 0.0));
+    straight(&mut pen);
+    winter::land(&mut rng, &mut pen);
+    // Apart from the land, so that the outline is known.
+    figure(&person, &mut person_pen);
+    person_pen.place(person.tilt, NECK, (0.0, 0.0));
+    winter::cold(&person, &mut person_pen);
+    pen.lay(&person_pen);
+    winter::light(&mut pen);
+    winter::snow(&mut rng, &mut pen, |x| person_pen.top(x));
+    winter::flakes(&mut rng, &mut pen, 30, (0.8, 1.7), 0.95);
+    pen.picture(by)
+}
+
 fn draw(p: &Person, rng: &mut Rng, pen: &mut Pen) {
     pen.place(0.0, (0.0, 0.0), (0.0, 0.0));
     scene::wall(p, rng, pen);
@@ -69,8 +99,7 @@ fn draw(p: &Person, rng: &mut Rng, pen: &mut Pen) {
 /// The person, without background and light.
 fn figure(p: &Person, pen: &mut Pen) {
     let body = |pen: &mut Pen| pen.place(0.0, (0.0, 0.0), (0.0, 0.0));
-    // Heads turn about the neck.
-    let head = |pen: &mut Pen| pen.place(p.tilt, (0.0, 30.0), (0.0, 0.0));
+    let head = |pen: &mut Pen| pen.place(p.tilt, NECK, (0.0, 0.0));
     head(pen);
     hat::back(p, pen);
     hair::back(p, pen);
@@ -188,10 +217,41 @@ mod tests {
     }
 
     #[test]
+    fn in_winter_it_is_the_same_person_in_the_snow() {
+        let white = |picture: &RgbImage, rows: std::ops::Range<u32>| {
+            let all = picture.enumerate_pixels().filter(|(_, y, _)| rows.contains(y));
+            all.filter(|(_, _, pixel)| pixel.0.iter().all(|&v| v > 235)).count()
+        };
+        // The square from eyes to mouth, of which nose and cheeks are redder.
+        let features = |picture: &RgbImage| -> Vec<i32> {
+            let square = image::imageops::crop_imm(picture, 20, 28, 24, 24).to_image();
+            square.pixels().map(|p| i32::from(p[0]) + i32::from(p[1]) + i32::from(p[2])).collect()
+        };
+        let off = |a: &[i32], b: &[i32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<i32>();
+        let (mut snow, mut cold, mut like) = ([0, 0], [0.0, 0.0], 0);
+        let faces: Vec<_> = (0..40).map(|seed| [face(seed, 64), winter(seed, 64)]).collect();
+        for (i, pair) in faces.iter().enumerate() {
+            for (which, picture) in pair.iter().enumerate() {
+                snow[which] += white(picture, 0..64);
+                let [red, _, blue] = means(picture);
+                cold[which] += blue - red;
+            }
+            let [own, other] = [i, (i + 1) % faces.len()].map(|i| features(&faces[i][1]));
+            let plain = features(&pair[0]);
+            like += usize::from(off(&plain, &own) < off(&plain, &other));
+        }
+        assert!(snow[1] > 4 * snow[0], "{snow:?} white pixels");
+        assert!(cold[1] > cold[0] + 40.0 * 20.0, "{cold:?} bluer than red");
+        assert!(like >= 34, "{like} of 40 are nearer to their own face than to the next");
+        assert_eq!(winter(7, 32), winter(7, 32));
+    }
+
+    #[test]
     fn sizes_at_the_edge() {
         for size in [0, 1, 2, 7, 1000] {
             assert_eq!(face(3, size).dimensions(), (size, size));
             assert_eq!(sketch(3, size).dimensions(), (size, size));
+            assert_eq!(winter(3, size).dimensions(), (size, size));
         }
     }
 }

@@ -6,7 +6,7 @@
 use image::{Rgb, RgbImage};
 use tiny_skia::{
     Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path,
-    PathBuilder, Pixmap, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    PathBuilder, Pixmap, PixmapPaint, Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
 use super::tone::Tone;
@@ -296,6 +296,22 @@ impl Pen {
         };
         let paint = ink.paint();
         self.pixmap.stroke_path(path, &paint, &stroke, self.at, self.clip.as_ref());
+    }
+
+    /// The highest point of the column at `x` that something opaque is drawn on.
+    pub fn top(&self, x: f32) -> Option<f32> {
+        let side = self.pixmap.width();
+        let scale = side as f32 / SPAN;
+        let column = (x * scale + side as f32 / 2.0).clamp(0.0, side as f32 - 1.0) as usize;
+        let mut pixels = self.pixmap.pixels().iter().skip(column).step_by(side as usize);
+        let row = pixels.position(|pixel| pixel.alpha() > 127)?;
+        Some((row as f32 - side as f32 * MIDDLE) / scale)
+    }
+
+    /// Lays a canvas of the same size over this one.
+    pub fn lay(&mut self, other: &Pen) {
+        let (paint, none) = (PixmapPaint::default(), Transform::identity());
+        self.pixmap.draw_pixmap(0, 0, other.pixmap.as_ref(), &paint, none, None);
     }
 
     /// The picture, every `by` x `by` pixels averaged into one.
