@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Ended {
             }
         }
     };
-    let measured = objective::measure(state, cfg, &data, device)?;
+    let measured = objective::measure(state, cfg, [&data; 2], device)?;
     print(format!("{} images: {}\n", data.len(), metric::line(&measured)))?;
     let coder = trained.coder();
     if let Some(out) = &args.out {
