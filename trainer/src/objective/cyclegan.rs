@@ -269,7 +269,8 @@ mod tests {
 
     fn setting(more: &str) -> Config {
         let small = "size = 32\nngf = 4\nndf = 4\nbatch = 2\nlr = 2e-3\nema = 0\nblocks = 1";
-        let flags: Table = format!("{small}\n{more}").parse().unwrap();
+        let mut flags: Table = small.parse().unwrap();
+        flags.extend(more.parse::<Table>().unwrap());
         Config::new(Some("cyclegan"), &flags).unwrap()
     }
 

@@ -173,7 +173,8 @@ mod tests {
 
     fn setting(more: &str) -> Config {
         let small = "size = 32\nngf = 4\nndf = 4\nbatch = 4\nlr = 2e-3\nema = 0";
-        let flags: Table = format!("{small}\n{more}").parse().unwrap();
+        let mut flags: Table = small.parse().unwrap();
+        flags.extend(more.parse::<Table>().unwrap());
         Config::new(Some("pix2pix"), &flags).unwrap()
     }
 
