@@ -162,13 +162,16 @@ impl DataSet {
     /// # Errors
     /// As [`DataSet::with`].
     pub fn is_gray(&self) -> Result<bool, DataError> {
-        let plane = self.form.pixels();
-        let gray = |pixels: &[u8]| {
-            let (first, others) = pixels.split_at(plane);
-            others.chunks_exact(plane).all(|other| other == first)
+        let gray = |pixels: &[u8], form: &Form| {
+            let mut planes = pixels.chunks_exact(form.pixels());
+            let first = planes.next();
+            planes.all(|other| Some(other) == first)
         };
+        let input = self.input_form().copied().unwrap_or(self.form);
         for i in 0..self.len() {
-            if self.images[i].input.is_some() && !self.with_input(i, gray)? {
+            if self.images[i].input.is_some()
+                && !self.with_input(i, |pixels| gray(pixels, &input))?
+            {
                 return Ok(false);
             }
             // Gray by its format, and there may be a million.
@@ -177,7 +180,7 @@ impl DataSet {
             {
                 continue;
             }
-            if !self.with(i, gray)? {
+            if !self.with(i, |pixels| gray(pixels, &self.form))? {
                 return Ok(false);
             }
         }
