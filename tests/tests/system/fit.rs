@@ -84,7 +84,7 @@ fn settings_that_do_not_go_together_are_named() {
         ),
         (
             "--loss hinge --set smooth=0.1",
-            "smooth is 0.1: must be 0 with a loss that has no labels (bce has)",
+            "smooth is 0.1: must be 0 except with bce",
         ),
         ("--set smooth=0.7", "smooth is 0.7: must be from 0 to 0.5"),
         (

@@ -197,7 +197,7 @@ fn a_sketch_does_not_allocate() {
         let panel = &mut Panel::<Rgb565>(PhantomData);
         let mut drawn = 0;
         for step in 0..90 {
-            let at = Point::new(200 + 7 * step % 90, 60 + 11 * step % 60);
+            let at = Point::new(30 + 7 * step % 90, 60 + 11 * step % 60);
             match step % 30 {
                 0 | 10 => sketch.touch(Touch::Down(at)),
                 9 | 20 => sketch.touch(Touch::Up),
