@@ -185,8 +185,8 @@ fn what_does_not_suit_says_what_would() {
     let cases: [(&[&str], &str, &str); 9] = [
         (
             &["--sketch"],
-            "error: --sketch needs a --model that makes pictures from pictures: ",
-            train,
+            "error: no DISPLAY: a sketch needs a window, or a script ",
+            "(--strokes FILE)\n",
         ),
         (&["--sketch", "--model", faces], "error: ", train),
         (

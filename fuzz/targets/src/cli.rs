@@ -1,5 +1,6 @@
 //! The files of runtime's program that read pictures.
-#![allow(missing_docs)]
+// Help texts have defaults in brackets.
+#![allow(missing_docs, rustdoc::broken_intra_doc_links)]
 
 #[path = "../../../runtime/src/cli/limits.rs"]
 pub mod limits;

@@ -78,8 +78,8 @@ fn describe(model: &Model<'_>, bytes: usize, isa: Isa) -> Result<String, std::fm
     let long = longest.unwrap_or(0).max(40) + 2;
     writeln!(
         out,
-        "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}  {}",
-        "layer", "operation", "output", "parameters", "multiply-adds", "arena", "kernel"
+        "{:<wide$}{:<long$}{:<16}{:>12}{:>14}{:>12}  kernel",
+        "layer", "operation", "output", "parameters", "multiply-adds", "arena"
     )?;
     for ((layer, name), line) in model.layers().iter().zip(&names).zip(&lines) {
         writeln!(

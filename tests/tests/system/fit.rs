@@ -82,10 +82,7 @@ fn settings_that_do_not_go_together_are_named() {
             "--penalty r1",
             "penalty is r1: must be none with d_norm, which couples images: set d_norm=false",
         ),
-        (
-            "--loss hinge --set smooth=0.1",
-            "smooth is 0.1: must be 0 except with bce",
-        ),
+        ("--loss hinge --set smooth=0.1", "smooth is 0.1: must be 0 except with bce"),
         ("--set smooth=0.7", "smooth is 0.7: must be from 0 to 0.5"),
         (
             "--set instance_noise=0.1",

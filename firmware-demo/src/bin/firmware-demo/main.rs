@@ -142,7 +142,10 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     };
     let bytes = match &file {
         Some(buffer) => buffer.bytes(),
-        None => runtime::include_record!("../../../../models/pretrained/faces64.bpk") as &[u8],
+        None if options.sketch => {
+            runtime::include_record!("../../../../models/pretrained/sketch64-int8.bpk") as &[u8]
+        }
+        None => runtime::include_record!("../../../../models/pretrained/faces64.bpk"),
     };
     let model = Model::parse(bytes).map_err(|e| match &options.model {
         Some(path) => format!("{}: {e}{}", path.display(), hint(path)),
@@ -152,7 +155,15 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     match (options.sketch, model.input()) {
         (true, Input::Picture(picture)) => sketch(&options, &model, picture, &mut arena),
         (false, Input::Latent(_)) => faces(&options, &model, &mut arena),
-        (true, Input::Latent(_)) => Err(no_sketch(&options).into()),
+        (true, Input::Latent(_)) => {
+            let name = options.model.as_deref().unwrap_or(Path::new("the built-in model"));
+            Err(format!(
+                "{} makes pictures from random numbers, not from a drawing: leave out --sketch, or \
+                 train a model with `trainer fit --recipe pix2pix --data PHOTOS --pair edges`",
+                name.display()
+            )
+            .into())
+        }
         (false, Input::Picture(_)) => {
             let name = options.model.as_deref().unwrap_or(Path::new("the built-in model"));
             Err(format!(
@@ -161,18 +172,6 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
             )
             .into())
         }
-    }
-}
-
-/// Why there is nothing to draw for.
-fn no_sketch(options: &Options) -> String {
-    let train = "train one with `trainer fit --recipe pix2pix --data PHOTOS --pair edges`";
-    match &options.model {
-        None => format!("--sketch needs a --model that makes pictures from pictures: {train}"),
-        Some(path) => format!(
-            "{} makes pictures from random numbers, not from a drawing: leave out --sketch, or {train}",
-            path.display()
-        ),
     }
 }
 

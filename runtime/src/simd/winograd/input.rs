@@ -48,9 +48,11 @@ pub(super) unsafe fn transform<L: Lanes>(
                 let load = |c: usize| unsafe { L::load(from[c].as_ptr().add(lane)) };
                 *row = unsafe { along([load(0), load(1), load(2), load(3)]) };
             }
-            for c in 0..VALUES {
+            let columns: [[L; 4]; VALUES] =
+                core::array::from_fn(|c| [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
+            for (c, column) in columns.iter().enumerate() {
                 // SAFETY: as promised by the caller.
-                let column = unsafe { along([rows[0][c], rows[1][c], rows[2][c], rows[3][c]]) };
+                let column = unsafe { along(*column) };
                 for (r, v) in column.into_iter().enumerate() {
                     put(group * GROUP + (r * VALUES + c) * LANES + lane, v);
                 }

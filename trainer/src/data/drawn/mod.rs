@@ -39,7 +39,7 @@ const MOST: u32 = 8192;
 /// The point about which heads turn.
 const NECK: At = (0.0, 30.0);
 
-/// The stream of a seed's numbers that decides the weather of [`winter`].
+/// The stream of a seed's numbers that decides the weather of [`winter()`].
 const WEATHER: u64 = 1;
 
 /// The face of a seed: the same one at every size, up to detail. At most 8192 pixels; larger ones
