@@ -33,8 +33,8 @@ fn memory_stays_and_launches_are_few() {
     let cfg = Config::new(Some("dcgan-tutorial"), &narrow).unwrap();
     let mut state = trainer::networks::fresh(&cfg, &gpu).unwrap();
     let mut step = || {
-        let batch =
-            Batch { images: Tensor::zeros([cfg.batch, 3, 64, 64], &gpu), labels: Vec::new() };
+        let images = Tensor::zeros([cfg.batch, 3, 64, 64], &gpu);
+        let batch = Batch { images, inputs: None, others: None, labels: Vec::new() };
         objective::step(&mut state, batch, &cfg, &gpu).into_data();
     };
     (0..4).for_each(|_| step());

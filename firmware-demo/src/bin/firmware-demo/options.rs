@@ -32,7 +32,7 @@ pub struct Options {
     /// Display to show the faces on
     #[arg(long, value_enum, default_value_t = Display::Auto)]
     pub display: Display,
-    /// Model, a burn record (.bpk) [default: the built-in one, of faces]
+    /// Model, a burn record (.bpk) [default: a built-in one]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// Device that generates the faces: cpu, vulkan, vulkan:N or auto
