@@ -188,7 +188,7 @@ mod on_vulkan {
             let shape = [cfg.batch, cfg.channels, 16, 16];
             let images = noise::normal(shape, &mut rng, device).clamp(-1.0, 1.0);
             let labels = (0..cfg.batch).map(|i| i % 2).collect();
-            let batch = Batch { images, labels };
+            let batch = Batch { images, inputs: None, others: None, labels };
             let said = objective::step(&mut state, batch, cfg, device);
             said.into_data().try_to_vec().unwrap()
         });
