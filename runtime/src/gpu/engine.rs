@@ -293,7 +293,6 @@ impl Gpu {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
 
     use super::*;
     use crate::gpu::adapter::{self, adapters};

@@ -201,8 +201,10 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     }
     // SAFETY: as promised by the caller.
     unsafe { D::end(&mut sums) };
-    // By reference: iterators over arrays themselves would copy all sums, and wait for each copy.
-    for (sums, position) in sums.iter().zip(&positions) {
+    // A copy, read by reference: the sums above stay in registers, and an iterator over the array itself
+    // would copy each row of it once more.
+    let done = sums;
+    for (sums, position) in done.iter().zip(&positions) {
         for (b, sums) in sums.iter().enumerate() {
             // SAFETY: as promised by the caller.
             unsafe { finish.finish(group, block + b, *position, *sums) };
