@@ -173,30 +173,26 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     let (view, columns) = (&group.view, group.view.columns);
     let runs = positions.iter().all(|at| group.runs.contains(&at.1));
     for row in 0..view.rows {
-        let first = positions.map(|at| if runs { view.under((row, 0), at) } else { None });
-        // A row of taps that lie side by side, as their weights do, is one tap of more channels.
-        let (each, taps) = match first.iter().all(Option::is_some) {
-            true => (columns * depth, 1),
-            false => (depth, columns),
-        };
-        for tap in 0..taps {
-            let under: [&[D::X]; P] = core::array::from_fn(|p| {
-                let pixel = match taps {
-                    1 if runs => first[p],
-                    _ => view.under((row, tap), positions[p]),
-                };
-                match pixel {
-                    Some(pixel) => &x[pixel * depth..][..each],
-                    None => &border[..depth],
-                }
+        let mut tap = 0;
+        while tap < columns {
+            let pixels = positions.map(|at| view.under((row, tap), at));
+            // A row of taps that lie side by side, as their weights do, is one tap of more channels.
+            let taps = match runs && tap == 0 && pixels.iter().all(Option::is_some) {
+                true => columns,
+                false => 1,
+            };
+            let each = taps * depth;
+            let under = pixels.map(|pixel| match pixel {
+                Some(pixel) => x[pixel * depth..][..each].as_ptr(),
+                None => border[..depth].as_ptr(),
             });
-            let under = under.map(<[D::X]>::as_ptr);
             // SAFETY: `each` values, a multiple of QUAD, are under each tap, with 16 lanes of weights
             // for each of them in each block, the last of which ends where `weight` does.
             unsafe {
                 D::add_tap(&mut sums, under, (from, of_block), each, lanes);
                 from = from.add(each * LANES);
             }
+            tap += taps;
         }
     }
     // SAFETY: as promised by the caller.
