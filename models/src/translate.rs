@@ -176,7 +176,7 @@ pub fn resnet(
 /// per patch, `[n, 1, rows, columns]` (section 3.2.2). With `from` 0 it sees the translation alone,
 /// as in CycleGAN.
 ///
-/// Strided convolutions, of which the last two have stride 1. A patch has 70 x 70 pixels at 256 and
+/// Strided convolutions; the last two have stride 1. A patch has 70 x 70 pixels at 256 and
 /// 128 pixels, as in the paper, 34 x 34 at 64 and 16 x 16 at 32. With `norm`, all layers but the
 /// first and the last have an instance norm; without, weights are those of He et al. 2015.
 ///

@@ -32,7 +32,7 @@ thread_local! {
     static PAGE: RefCell<Option<Page>> = const { RefCell::new(None) };
 }
 
-/// Memory for a record of so many bytes, to be filled before [`sketch_open`].
+/// Memory for a record of `bytes` bytes, to be filled before [`sketch_open`].
 #[unsafe(no_mangle)]
 pub extern "C" fn sketch_record(bytes: usize) -> *mut u32 {
     RECORD.with_borrow_mut(|record| {

@@ -164,8 +164,7 @@ impl Parts<'_> {
                 }
                 Layer::BatchNorm(_) => self.batch_norm(&name),
                 Layer::InstanceNorm(_) => self.instance_norm(&name),
-                // Copies, and dropout, of which a network has three at most: they are part of the
-                // whole step's time only.
+                // Copies, and the few layers of dropout: they are part of the whole step's time only.
                 Layer::Dropout(_) | Layer::ReflectPad(_) | Layer::Add(_) | Layer::Concat(_) => {}
                 // After a norm it is fused with it.
                 Layer::Activation(_)

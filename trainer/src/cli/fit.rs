@@ -210,7 +210,7 @@ fn open(args: &Args) -> Result<(Place, Config), Box<dyn Error>> {
 }
 
 /// The data. A new run whose images are all gray trains one channel unless it was asked for another
-/// number. Two sets, of which only one is gray, are an error without such a number.
+/// number. Two sets are an error without such a number if only one of them is gray.
 fn load(
     args: &Args,
     cfg: Config,

@@ -121,7 +121,7 @@ unsafe fn centered_quad(x: *const u8) -> int8x16_t {
     }
 }
 
-/// 128 times the sum of each lane's weights, of which a block has `len`.
+/// 128 times the sum of each lane's weights; a block has `len` of them.
 ///
 /// # Safety
 /// They are readable.

@@ -222,7 +222,7 @@ mod tests {
             let all = picture.enumerate_pixels().filter(|(_, y, _)| rows.contains(y));
             all.filter(|(_, _, pixel)| pixel.0.iter().all(|&v| v > 235)).count()
         };
-        // The square from eyes to mouth, of which nose and cheeks are redder.
+        // The square from eyes to mouth, where nose and cheeks are redder.
         let features = |picture: &RgbImage| -> Vec<i32> {
             let square = image::imageops::crop_imm(picture, 20, 28, 24, 24).to_image();
             square.pixels().map(|p| i32::from(p[0]) + i32::from(p[1]) + i32::from(p[2])).collect()
