@@ -188,30 +188,44 @@ impl<'a> Open<'a> {
 
     /// `count` of the built-in drawn faces, those of `seed` and the seeds after it.
     pub fn faces(&self, count: usize, seed: u64) -> DataSet {
+        let description = format!("{count} drawn faces");
+        self.seeds([count as u64, seed], (SEED, description), Origin::Drawn, drawn_pixels)
+    }
+
+    /// `count` pictures without labels that `draw` makes, of `first` and the seeds after it. The
+    /// fingerprint begins with `salt`.
+    pub(super) fn seeds(
+        &self,
+        [count, first]: [u64; 2],
+        (salt, description): (u64, String),
+        origin: fn(u64) -> Origin,
+        draw: fn(u64, &Form) -> Box<[u8]>,
+    ) -> DataSet {
         let Open { form, workers, budget, progress } = *self;
         let fit = budget / form.values().max(1);
         let done = AtomicUsize::new(0);
-        let draw = |i: usize| {
-            let face = seed.wrapping_add(i as u64);
-            let pixels = (i < fit).then(|| drawn_pixels(face, form));
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+        let image = |i: usize| {
+            let seed = first.wrapping_add(i as u64);
+            let pixels = (i < fit).then(|| draw(seed, form));
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count as usize);
             Image {
                 pixels,
-                origin: Origin::Drawn(face),
+                origin: origin(seed),
                 label: None,
-                content: hash(SEED, &face.to_le_bytes()),
+                content: hash(SEED, &seed.to_le_bytes()),
                 input: None,
             }
         };
-        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
-        let numbers = [drawn::VERSION, seed, count as u64].map(u64::to_le_bytes);
+        let all = 0..count as usize;
+        let images = on_threads(workers, || all.into_par_iter().map(image).collect());
+        let numbers = [drawn::VERSION, first, count].map(u64::to_le_bytes);
         DataSet {
             form: *form,
             images,
             labels: Vec::new(),
             skipped: Vec::new(),
-            fingerprint: hash(SEED, &numbers.concat()),
-            description: format!("{count} drawn faces"),
+            fingerprint: hash(salt, &numbers.concat()),
+            description,
             notes: Vec::new(),
             inputs: None,
             other: None,

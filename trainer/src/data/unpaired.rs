@@ -1,14 +1,10 @@
 //! The ways to two sets of images without pairs: two folders, and drawn faces with others in winter.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
-
-use super::drawn;
 use super::error::DataError;
-use super::open::{Open, on_threads};
-use super::set::{DataSet, Image, Origin, SEED, hash, winter_pixels};
+use super::open::Open;
+use super::set::{DataSet, Origin, SEED, hash, winter_pixels};
 
 impl Open<'_> {
     /// The images of `first`, and those of `second` as their other set.
@@ -30,34 +26,8 @@ impl Open<'_> {
 
     /// `count` drawn faces in winter, those of `seed` and the seeds after it.
     pub fn winter(&self, count: usize, seed: u64) -> DataSet {
-        let Open { form, workers, budget, progress } = *self;
-        let fit = budget / form.values().max(1);
-        let done = AtomicUsize::new(0);
-        let draw = |i: usize| {
-            let face = seed.wrapping_add(i as u64);
-            let pixels = (i < fit).then(|| winter_pixels(face, form));
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-            Image {
-                pixels,
-                origin: Origin::Winter(face),
-                label: None,
-                content: hash(SEED, &face.to_le_bytes()),
-                input: None,
-            }
-        };
-        let images = on_threads(workers, || (0..count).into_par_iter().map(draw).collect());
-        let numbers = [drawn::VERSION, seed, count as u64].map(u64::to_le_bytes);
-        DataSet {
-            form: *form,
-            images,
-            labels: Vec::new(),
-            skipped: Vec::new(),
-            fingerprint: hash(hash(SEED, b"winter"), &numbers.concat()),
-            description: format!("{count} drawn faces in winter"),
-            notes: Vec::new(),
-            inputs: None,
-            other: None,
-        }
+        let named = (hash(SEED, b"winter"), format!("{count} drawn faces in winter"));
+        self.seeds([count as u64, seed], named, Origin::Winter, winter_pixels)
     }
 }
 

@@ -183,24 +183,6 @@ fn there_and_back(
     Ok(all.map(|images| Tensor::cat(images, 0)))
 }
 
-/// The averaged generator's translations of the images `which` of A, `[n, c, h, w]` in [-1, 1].
-///
-/// # Errors
-/// [`DataError`] if the file of an image is gone.
-pub fn translations(
-    state: &State,
-    data: &DataSet,
-    which: &[usize],
-    device: &Device,
-) -> Result<Tensor<4>, DataError> {
-    let g = state.ema.valid();
-    let parts = which.chunks(PASS).map(|which| {
-        let images = translation::images(data, which, device)?;
-        Ok(g.forward(images))
-    });
-    Ok(Tensor::cat(parts.collect::<Result<Vec<_>, DataError>>()?, 0))
-}
-
 /// Images, translations and what the way back makes of those below each other: first of A, then of
 /// B.
 ///
@@ -385,7 +367,7 @@ mod tests {
         let which = data.evenly(16);
         assert_eq!(cell(0), data.picture(which[1]).unwrap());
         assert_eq!(cell(6), data.other().unwrap().picture(which[1]).unwrap());
-        let there = translations(&state, &data, &[which[1]], &device).unwrap();
+        let there = translation::translations(&state, &data, &[which[1]], &device).unwrap();
         let there = &crate::data::sheet::pictures(there)[0];
         assert!(cell(1).iter().zip(there.iter()).all(|(a, b)| a.abs_diff(*b) <= 1));
         assert_ne!(cell(2), cell(0));

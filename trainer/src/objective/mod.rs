@@ -88,8 +88,9 @@ pub fn translations(
 ) -> Result<Option<Tensor<4>>, DataError> {
     Ok(match cfg.objective {
         Objective::Gan | Objective::Autoencoder | Objective::Vae => None,
-        Objective::Pix2pix => Some(pix2pix::translations(state, data, which, device)?),
-        Objective::Cyclegan => Some(cyclegan::translations(state, data, which, device)?),
+        Objective::Pix2pix | Objective::Cyclegan => {
+            Some(translation::translations(state, data, which, device)?)
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use quality::{Pictures, edges, ssim, swd};
 
 use super::metric::{Batch, Chart, Measured, Metric, metric};
 use super::picture::{self, Picture};
-use super::translation::{self, MEASURED, PASS, SHEET};
+use super::translation::{self, MEASURED, SHEET};
 use crate::config::Config;
 use crate::data::{DataError, DataSet, Pair};
 use crate::networks::noise::{self, Stream};
@@ -70,24 +70,6 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config) -> Tensor<1> {
     Tensor::cat([losses, shares, variety.into_iter().collect()].concat(), 0)
 }
 
-/// The averaged generator's translations of the inputs `which` of `data`, `[n, c, h, w]` in [-1, 1].
-///
-/// # Errors
-/// [`DataError`] if the file of an image is gone.
-pub fn translations(
-    state: &State,
-    data: &DataSet,
-    which: &[usize],
-    device: &Device,
-) -> Result<Tensor<4>, DataError> {
-    let g = state.ema.valid();
-    let parts = which.chunks(PASS).map(|which| {
-        let inputs = translation::inputs(data, which, device)?;
-        Ok(g.forward(inputs))
-    });
-    Ok(Tensor::cat(parts.collect::<Result<Vec<_>, DataError>>()?, 0))
-}
-
 /// Inputs, translations and targets below each other.
 ///
 /// # Errors
@@ -97,7 +79,7 @@ pub fn pictures(state: &State, data: &DataSet, device: &Device) -> Result<Vec<Pi
     let which = data.evenly(columns * groups);
     let inputs = translation::inputs(data, &which, device)?;
     let targets = translation::images(data, &which, device)?;
-    let outputs = translations(state, data, &which, device)?;
+    let outputs = translation::translations(state, data, &which, device)?;
     let rows = [inputs, outputs, targets].map(|images| (images + 1.0) * 0.5);
     Ok(vec![picture::rows("translated", &rows, columns)])
 }
@@ -117,7 +99,8 @@ pub fn measure(
 ) -> Result<Vec<Measured>, DataError> {
     let translated = |data: &DataSet| -> Result<[Pictures; 2], DataError> {
         let which = data.evenly(MEASURED);
-        let outputs = translation::pictures(translations(state, data, &which, device)?);
+        let outputs =
+            translation::pictures(translation::translations(state, data, &which, device)?);
         Ok([outputs, data.pictures(&which)?])
     };
     let l1 = |[outputs, targets]: &[Pictures; 2]| {

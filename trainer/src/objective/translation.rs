@@ -1,12 +1,14 @@
 //! What the objectives that turn images into images have in common: images as tensors, and how far
 //! edges move.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use quality::{Pictures, edges};
 
 use super::gan::deviation;
 use super::metric::Measured;
 use crate::data::{DataError, DataSet};
+use crate::networks::State;
 
 /// Images per forward pass, bounded by memory.
 pub const PASS: usize = 32;
@@ -34,6 +36,22 @@ pub fn inputs(data: &DataSet, which: &[usize], device: &Device) -> Result<Tensor
     let mut values = Vec::with_capacity(which.len() * form.values());
     which.iter().try_for_each(|&i| data.with_input(i, |pixels| signed(&mut values, pixels)))?;
     Ok(tensor(values, form.planes(), form.size as usize, device))
+}
+
+/// The averaged generator's translations of the inputs `which` of a set of pairs, or of the images
+/// `which` of another set, `[n, c, h, w]` in [-1, 1].
+///
+/// # Errors
+/// [`DataError`] if the file of an image is gone.
+pub fn translations(
+    state: &State,
+    data: &DataSet,
+    which: &[usize],
+    device: &Device,
+) -> Result<Tensor<4>, DataError> {
+    let g = state.ema.valid();
+    let parts = which.chunks(PASS).map(|which| Ok(g.forward(inputs(data, which, device)?)));
+    Ok(Tensor::cat(parts.collect::<Result<Vec<_>, DataError>>()?, 0))
 }
 
 fn signed(values: &mut Vec<f32>, pixels: &[u8]) {
