@@ -384,6 +384,9 @@ impl InstanceNorm {
 
 impl ReflectPad {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if kernels::supports_branches(&x) {
+            return kernels::reflect_pad(x, self.padding);
+        }
         let [_, _, h, w] = x.dims();
         let device = x.device();
         let reflected = |side: usize| {

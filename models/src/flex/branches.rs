@@ -1,4 +1,4 @@
-//! Instance norm and concatenation.
+//! Instance norm, concatenation and reflected borders.
 
 use burn::backend::Flex;
 use burn_flex::FlexTensor;
@@ -47,6 +47,28 @@ impl Branches for Flex {
         }
         last::tensor(y, [n, c + d, h, w])
     }
+
+    fn reflect_pad(x: FlexTensor, padding: usize) -> FlexTensor {
+        let [n, c, h, w] = dims(&x);
+        let (height, width) = (h + 2 * padding, w + 2 * padding);
+        let mut y = Vec::with_capacity(n * height * width * c);
+        for x in last::read(&x).chunks_exact(h * w * c) {
+            for row in (0..height).map(|row| reflected(row, padding, h)) {
+                let line = &x[row * w * c..][..w * c];
+                let pixel = |column: usize| &line[reflected(column, padding, w) * c..][..c];
+                (0..padding).for_each(|column| y.extend_from_slice(pixel(column)));
+                y.extend_from_slice(line);
+                (padding + w..width).for_each(|column| y.extend_from_slice(pixel(column)));
+            }
+        }
+        last::tensor(y, [n, c, height, width])
+    }
+}
+
+/// The row or column of an image of `size` that one of the padded image shows.
+fn reflected(at: usize, padding: usize, size: usize) -> usize {
+    let last = size - 1;
+    last - last.abs_diff(at.abs_diff(padding))
 }
 
 impl BranchAdjoints for Flex {
@@ -80,5 +102,25 @@ impl BranchAdjoints for Flex {
             b.extend_from_slice(second);
         }
         [last::tensor(a, [n, channels, h, w]), last::tensor(b, [n, c - channels, h, w])]
+    }
+
+    fn reflect_pad_backward(dy: FlexTensor, padding: usize) -> FlexTensor {
+        let [n, c, height, width] = dims(&dy);
+        let (h, w) = (height - 2 * padding, width - 2 * padding);
+        let mut dx = vec![0.0; n * c * h * w];
+        let images = dx.chunks_exact_mut(h * w * c);
+        for (dx, dy) in images.zip(last::read(&dy).chunks_exact(height * width * c)) {
+            for (row, dy) in dy.chunks_exact(width * c).enumerate() {
+                let to = &mut dx[reflected(row, padding, h) * w * c..][..w * c];
+                let mut add = |at: usize, dy: &[f32]| {
+                    to[at..][..dy.len()].iter_mut().zip(dy).for_each(|(to, dy)| *to += dy);
+                };
+                for column in (0..padding).chain(padding + w..width) {
+                    add(reflected(column, padding, w) * c, &dy[column * c..][..c]);
+                }
+                add(0, &dy[padding * c..][..w * c]);
+            }
+        }
+        last::tensor(dx, [n, c, h, w])
     }
 }

@@ -23,6 +23,10 @@ pub trait Branches: Backend {
 
     /// The channels of `a` `[n, c, h, w]`, then those of `b` `[n, d, h, w]`.
     fn concat(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `x` `[n, c, h, w]` with `padding` rows and columns on each side that mirror those inside,
+    /// without the outermost. `padding` is less than `h` and `w`.
+    fn reflect_pad(x: FloatTensor<Self>, padding: usize) -> FloatTensor<Self>;
 }
 
 /// What the gradients of [`Branches`] are computed with.
@@ -39,6 +43,9 @@ pub trait BranchAdjoints: Branches {
 
     /// The first `channels` channels of `dy`, and the others.
     fn split(dy: FloatTensor<Self>, channels: usize) -> [FloatTensor<Self>; 2];
+
+    /// The gradient by the input of [`Branches::reflect_pad`].
+    fn reflect_pad_backward(dy: FloatTensor<Self>, padding: usize) -> FloatTensor<Self>;
 }
 
 #[derive(Debug)]
@@ -74,6 +81,18 @@ impl<B: BranchAdjoints> Derivative<B, 2> for Concat {
     }
 }
 
+#[derive(Debug)]
+struct ReflectPad;
+
+impl<B: BranchAdjoints> Derivative<B, 1> for ReflectPad {
+    /// Rows and columns on each side.
+    type State = usize;
+
+    fn gradients(padding: usize, dy: FloatTensor<B>, _: [bool; 1]) -> [Option<FloatTensor<B>>; 1] {
+        [Some(B::reflect_pad_backward(dy, padding))]
+    }
+}
+
 impl<B: BranchAdjoints, C: CheckpointStrategy> Branches for Autodiff<B, C> {
     fn instance_norm(
         x: FloatTensor<Self>,
@@ -93,5 +112,10 @@ impl<B: BranchAdjoints, C: CheckpointStrategy> Branches for Autodiff<B, C> {
         let [_, channels, _, _] = a.primitive().shape().dims();
         let y = B::concat(a.into_primitive(), b.into_primitive());
         record::<B, C, _, 2>(Concat, inputs, y, |_| channels)
+    }
+    fn reflect_pad(x: FloatTensor<Self>, padding: usize) -> FloatTensor<Self> {
+        let inputs = [x.node()];
+        let y = B::reflect_pad(x.into_primitive(), padding);
+        record::<B, C, _, 1>(ReflectPad, inputs, y, |_| padding)
     }
 }

@@ -57,6 +57,11 @@ pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Branches>::concat(a.into_dispatch(), b.into_dispatch()))
 }
 
+/// See [`Branches::reflect_pad`].
+pub fn reflect_pad(x: Tensor<4>, padding: usize) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Branches>::reflect_pad(x.into_dispatch(), padding))
+}
+
 /// See [`Kernels::conv`].
 pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());

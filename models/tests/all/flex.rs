@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// `[n, c, o, h, w, kernel, stride, padding]` of the convolution.
-const WINDOWS: [[usize; 8]; 15] = [
+const WINDOWS: [[usize; 8]; 21] = [
     // DCGAN's: first and last layer, every layer between, one and three channels.
     [5, 12, 1, 4, 4, 4, 1, 0],
     [3, 40, 100, 4, 4, 4, 1, 0],
@@ -29,6 +29,13 @@ const WINDOWS: [[usize; 8]; 15] = [
     [2, 16, 8, 16, 16, 3, 1, 1],
     [1, 4, 6, 11, 7, 5, 2, 2],
     [1, 2, 3, 5, 5, 1, 1, 0],
+    // Stride 1: few channels, few features, many of both, wide borders.
+    [2, 3, 16, 13, 11, 7, 1, 0],
+    [1, 16, 3, 20, 18, 7, 1, 0],
+    [3, 40, 44, 9, 7, 3, 1, 0],
+    [2, 64, 1, 8, 8, 4, 1, 1],
+    [5, 17, 9, 6, 7, 3, 1, 2],
+    [2, 1, 33, 40, 30, 5, 1, 4],
 ];
 
 /// Normal values, the same in every run whatever other tests draw meanwhile.

@@ -22,20 +22,28 @@ fn it_is_the_matrix_product() {
             }
         }
         let stride = inner + 2;
-        for left in [Left::Rows { values: &straight, stride }, Left::Panels(&panels)] {
+        // The same rows in pieces of one value, and column after column, with values up to the end
+        // of a tile behind the last one.
+        let mut columns_of_left = vec![f32::NAN; (rows + 1) * inner + ROWS];
+        let mut rows_of_right = vec![f32::NAN; (columns + 1) * inner + COLUMNS];
+        for k in 0..inner {
+            (0..rows).for_each(|r| columns_of_left[k * (rows + 1) + r] = a(r, k));
+            (0..columns).for_each(|c| rows_of_right[k * (columns + 1) + c] = b(k, c));
+        }
+        let lefts = [
+            Left::Rows { values: &straight, stride },
+            Left::Bands { values: &straight, stride, band: 1, step: 1 },
+            Left::Bands { values: &straight, stride, band: inner, step: 0 },
+            Left::Columns { values: &columns_of_left, stride: rows + 1 },
+            Left::Panels(&panels),
+        ];
+        let rights =
+            [Right::Panels(&right), Right::Rows { values: &rows_of_right, stride: columns + 1 }];
+        for (left, right) in lefts.iter().flat_map(|l| rights.iter().map(move |r| (*l, *r))) {
             for add in [false, true] {
                 let mut to = vec![1.0; rows * (columns + 1)];
-                Gemm {
-                    rows,
-                    inner,
-                    columns,
-                    left,
-                    right: &right,
-                    to: &mut to,
-                    stride: columns + 1,
-                    add,
-                }
-                .run();
+                Gemm { rows, inner, columns, left, right, to: &mut to, stride: columns + 1, add }
+                    .run();
                 for r in 0..rows {
                     for c in 0..columns {
                         let sum: f32 = (0..inner).map(|k| a(r, k) * b(k, c)).sum();

@@ -1,7 +1,7 @@
 //! Layers that read earlier outputs, and the networks that have them.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use models::dcgan::{Shape, Unsupported, Upsample};
 use models::layer::{Activation, Function, InstanceNorm, Join, Layer, Sequential, concat};
 use models::translate::{SIZES, Style, patch_discriminator, resnet, unet};
@@ -130,6 +130,35 @@ fn borders_are_reflected() {
     let middle: Vec<f32> = y.narrow(2, 3, 1).into_data().try_to_vec().unwrap();
     assert_eq!(row, [9.0, 8.0, 7.0, 8.0, 9.0, 8.0, 7.0]);
     assert_eq!(middle, [6.0, 5.0, 4.0, 5.0, 6.0, 5.0, 4.0]);
+}
+
+#[test]
+fn gradients_of_reflected_borders_are_those_of_burns_selection() {
+    let device = Device::flex().autodiff();
+    for [n, c, h, w, padding] in [[2, 3, 5, 4, 1], [1, 4, 6, 9, 3], [3, 1, 4, 4, 3]] {
+        let x = random([n, c, h, w], &device);
+        let selected = |x: Tensor<4>| {
+            let at = |size: usize| {
+                let last = size as i64 - 1;
+                let at = -(padding as i64)..=last + padding as i64;
+                let at: Vec<i64> = at.map(|i| last - (last - i.abs()).abs()).collect();
+                Tensor::<1, Int>::from_data(TensorData::new(at.clone(), [at.len()]), &device)
+            };
+            x.select(2, at(h)).select(3, at(w))
+        };
+        let padded = |x| Sequential { layers: vec![Layer::reflect_pad(padding)] }.forward(x);
+        let by = random([n, c, h + 2 * padding, w + 2 * padding], &device);
+        let [own, burns] = [&padded as &dyn Fn(Tensor<4>) -> Tensor<4>, &selected].map(|f| {
+            let x = x.clone().require_grad();
+            let y = f(x.clone());
+            let mut grads = (y.clone() * by.clone()).sum().backward();
+            [y.inner(), x.grad_remove(&mut grads).unwrap()]
+        });
+        let what = format!("{h} x {w}, {padding}");
+        for (own, burns) in own.into_iter().zip(burns) {
+            close(&what, own, burns);
+        }
+    }
 }
 
 #[test]

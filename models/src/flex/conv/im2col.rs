@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, packed_len};
+use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
 use crate::kernels::ConvShape;
 
@@ -114,7 +114,7 @@ pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
                     inner: *inner,
                     columns: s.features,
                     left: Left::Panels(&left[panel * inner * PANEL..][..inner * PANEL]),
-                    right,
+                    right: Right::Panels(right),
                     to,
                     stride: s.features,
                     add: true,
@@ -140,6 +140,7 @@ pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
 }
 
 fn multiply(rows: usize, inner: usize, columns: usize, left: Left, right: &[f32], to: &mut [f32]) {
+    let right = Right::Panels(right);
     Gemm { rows, inner, columns, left, right, to, stride: columns, add: false }.run();
 }
 
@@ -165,7 +166,7 @@ fn each_tap(s: &ConvShape, mut each: impl FnMut(usize, usize, Option<usize>)) {
 }
 
 /// The weight as a packed right factor `[taps * channels, features]`.
-fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
+pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
     let inner = s.taps() * s.channels;
     let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS));
     right.par_chunks_exact_mut(inner * COLUMNS).enumerate().for_each(|(panel, to)| {

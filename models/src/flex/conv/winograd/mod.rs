@@ -21,7 +21,7 @@ mod weight;
 
 use rayon::prelude::*;
 
-use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, packed_len};
+use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
 use crate::kernels::ConvShape;
 use transform::{
@@ -74,7 +74,7 @@ pub fn forward(s: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
                         values: &factors[point * count * inner..][..count * inner],
                         stride: inner,
                     },
-                    right: &right[at..][..inner * COLUMNS],
+                    right: Right::Panels(&right[at..][..inner * COLUMNS]),
                     to: &mut products[point * count * s.features + from..],
                     stride: s.features,
                     add: false,
@@ -118,7 +118,7 @@ pub fn data(s: &ConvShape, y: &[f32], weight: &[f32]) -> Vec<f32> {
                             values: &factors[point * count * s.features..][..count * s.features],
                             stride: s.features,
                         },
-                        right: &right[at * COLUMNS..][..s.features * COLUMNS],
+                        right: Right::Panels(&right[at * COLUMNS..][..s.features * COLUMNS]),
                         to: &mut products[point * count * outer + parity * s.channels + from..],
                         stride: outer,
                         add: false,
@@ -198,7 +198,7 @@ pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
                     inner: *count,
                     columns: s.features,
                     left: Left::Panels(&left[point * panels..][first * count..panels]),
-                    right: &right[point * packed..][..packed],
+                    right: Right::Panels(&right[point * packed..][..packed]),
                     to,
                     stride: s.features,
                     add: i + g > 0,
