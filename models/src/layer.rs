@@ -368,7 +368,7 @@ impl InstanceNorm {
             Some(then) => then.function.slope(),
             None => Some(1.0),
         };
-        if let (Some(slope), true) = (slope, kernels::supports_branches(&x)) {
+        if let (Some(slope), true) = (slope, kernels::on_cpu(&x)) {
             return kernels::instance_norm(x, [gamma, beta], self.epsilon, slope);
         }
         let shape = [1, self.channels, 1, 1];
@@ -384,7 +384,7 @@ impl InstanceNorm {
 
 impl ReflectPad {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if kernels::supports_branches(&x) {
+        if kernels::on_cpu(&x) {
             return kernels::reflect_pad(x, self.padding);
         }
         let [_, _, h, w] = x.dims();
@@ -401,7 +401,7 @@ impl ReflectPad {
 
 /// The channels of `a` `[n, c, h, w]`, then those of `b` `[n, d, h, w]`: `[n, c + d, h, w]`.
 pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
-    match kernels::supports_branches(&a) && kernels::supports_branches(&b) {
+    match kernels::on_cpu(&a) && kernels::on_cpu(&b) {
         true => kernels::concat(a, b),
         false => Tensor::cat(vec![a, b], 1),
     }

@@ -14,6 +14,7 @@ mod branches;
 mod channels_last;
 pub mod conv;
 pub mod norm;
+mod pixels;
 
 use channels_last as last;
 use norm::Norm;

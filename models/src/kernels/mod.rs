@@ -3,18 +3,23 @@
 //! [`supports`] tells which tensors they take; layers send all others through burn's own
 //! operations. A backend implements [`Kernels`] and [`Adjoints`]: [`crate::flex`] on a CPU,
 //! `crate::gpu` on a GPU. Gradients are written once, in `autodiff`. [`Branches`], the operations
-//! of networks with branches, has kernels on a CPU only.
+//! of networks with branches, and [`Pixels`], those of losses and augmentations, have kernels on a
+//! CPU only.
 
 mod autodiff;
 mod branches;
 mod ops;
+mod pixels;
 mod shape;
+
+use std::sync::Arc;
 
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 pub use branches::{BranchAdjoints, Branches};
 pub use ops::{Adjoints, Factor, Kernels, NormParts};
+pub use pixels::{Error, PixelAdjoints, Pixels};
 pub use shape::ConvShape;
 
 use crate::function::Function;
@@ -31,8 +36,9 @@ pub fn is_gpu<const D: usize>(x: &Tensor<D>) -> bool {
     cfg!(feature = "gpu") && x.dtype() == DType::F32 && x.device().inner() != Device::flex()
 }
 
-/// Whether [`Branches`] has kernels for a tensor.
-pub fn supports_branches<const D: usize>(x: &Tensor<D>) -> bool {
+/// Whether the operations that have kernels on a CPU only, [`Branches`] and [`Pixels`], take a
+/// tensor.
+pub fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
     supports(x) && !is_gpu(x)
 }
 
@@ -60,6 +66,23 @@ pub fn concat(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
 /// See [`Branches::reflect_pad`].
 pub fn reflect_pad(x: Tensor<4>, padding: usize) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Branches>::reflect_pad(x.into_dispatch(), padding))
+}
+
+/// See [`Pixels::cross_entropy`].
+pub fn cross_entropy(logits: Tensor<4>, x: Tensor<4>) -> Tensor<1> {
+    let (logits, x) = (logits.into_dispatch(), x.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Pixels>::cross_entropy(logits, x))
+}
+
+/// See [`Pixels::error`].
+pub fn error(x: Tensor<4>, y: Tensor<4>, kind: Error) -> Tensor<1> {
+    let (x, y) = (x.into_dispatch(), y.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Pixels>::error(x, y, kind))
+}
+
+/// See [`Pixels::move_pixels`].
+pub fn move_pixels(x: Tensor<4>, from: Arc<[i32]>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as Pixels>::move_pixels(x.into_dispatch(), from))
 }
 
 /// See [`Kernels::conv`].

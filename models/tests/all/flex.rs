@@ -3,12 +3,11 @@
 use burn::module::Param;
 use burn::nn::BatchNormConfig;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation, module};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 use models::layer::{Activation, Function};
-use models::{Layer, Sequential, conv};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand_distr::{Distribution, StandardNormal};
+use models::{Layer, Sequential, conv, kernels};
+
+use crate::random;
 
 /// `[n, c, o, h, w, kernel, stride, padding]` of the convolution.
 const WINDOWS: [[usize; 8]; 21] = [
@@ -37,14 +36,6 @@ const WINDOWS: [[usize; 8]; 21] = [
     [5, 17, 9, 6, 7, 3, 1, 2],
     [2, 1, 33, 40, 30, 5, 1, 4],
 ];
-
-/// Normal values, the same in every run whatever other tests draw meanwhile.
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    let len = shape.iter().product::<usize>();
-    let mut rng = StdRng::seed_from_u64(shape.iter().fold(1, |seed, n| seed * 31 + *n as u64));
-    let values: Vec<f32> = (0..len).map(|_| StandardNormal.sample(&mut rng)).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
 
 fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
     assert_eq!(got.dims(), want.dims(), "{what}");
@@ -87,6 +78,95 @@ fn convolutions_are_burns() {
             close(&format!("{name}: {what}"), got, want.clone());
         }
     }
+}
+
+/// The value of `f` and its gradient by each of `inputs`.
+fn value_and_gradients(
+    f: impl Fn(&[Tensor<4>]) -> Tensor<1>,
+    inputs: &[Tensor<4>],
+) -> (f32, Vec<Tensor<4>>) {
+    let inputs: Vec<_> = inputs.iter().map(|x| x.clone().require_grad()).collect();
+    // A gradient other than 1 by the result.
+    let y = f(&inputs) * 0.7;
+    let mut grads = y.backward();
+    let each = inputs.iter().map(|x| x.grad_remove(&mut grads).unwrap()).collect();
+    (y.into_scalar(), each)
+}
+
+#[test]
+fn losses_of_pixels_are_burns() {
+    let device = Device::flex().autodiff();
+    for shape in [[3, 3, 5, 4], [1, 1, 2, 2], [2, 40, 1, 1]] {
+        let x = random(shape, &device) * 8.0;
+        let y = random([shape[1], shape[0], shape[2], shape[3]], &device).swap_dims(0, 1);
+        let absolute = |x: &[Tensor<4>]| (x[0].clone() - x[1].clone()).abs().mean();
+        let squared = |x: &[Tensor<4>]| (x[0].clone() - x[1].clone()).powi_scalar(2).mean();
+        let target = activation::sigmoid(y.clone());
+        let entropy = |x: &[Tensor<4>]| {
+            let softplus = activation::log_sigmoid(x[0].clone().neg()).neg();
+            (softplus - x[0].clone() * target.clone()).sum()
+        };
+        let own = |kind| move |x: &[Tensor<4>]| kernels::error(x[0].clone(), x[1].clone(), kind);
+        let own_entropy = |x: &[Tensor<4>]| kernels::cross_entropy(x[0].clone(), target.clone());
+        let both = [x.clone(), y];
+        let cases = [
+            (
+                value_and_gradients(own(kernels::Error::Absolute), &both),
+                value_and_gradients(absolute, &both),
+            ),
+            (
+                value_and_gradients(own(kernels::Error::Squared), &both),
+                value_and_gradients(squared, &both),
+            ),
+            (
+                value_and_gradients(own_entropy, &both[..1]),
+                value_and_gradients(entropy, &both[..1]),
+            ),
+        ];
+        for ((got, grads), (want, by)) in cases {
+            assert!((got - want).abs() < 1e-5 * want.abs().max(1.0), "{shape:?}: {got} {want}");
+            for (got, want) in grads.into_iter().zip(by) {
+                close(&format!("{shape:?}"), got, want);
+            }
+        }
+    }
+    // Equal values have a gradient of 0, and logits far out none that is not finite.
+    let x = Tensor::<4>::from_floats([[[[1e4, -1e4]]]], &device);
+    let same =
+        |x: &[Tensor<4>]| kernels::error(x[0].clone(), x[1].clone(), kernels::Error::Absolute);
+    let (value, grads) =
+        value_and_gradients(same, &[x.clone(), Tensor::from_inner(x.clone().inner())]);
+    let off: f32 = grads[0].clone().abs().max().into_scalar();
+    assert_eq!((value, off), (0.0, 0.0));
+    let entropy = |x: &[Tensor<4>]| kernels::cross_entropy(x[0].clone(), x[0].ones_like());
+    let (value, grads) = value_and_gradients(entropy, &[x]);
+    assert!((value - 0.7e4).abs() < 1.0, "{value}");
+    let grads: Vec<f32> = grads[0].clone().into_data().try_to_vec().unwrap();
+    assert_eq!(grads, [0.0, -0.7]);
+}
+
+#[test]
+fn moved_pixels_are_those_named_and_return_their_gradients() {
+    let device = Device::flex().autodiff();
+    let [n, c, h, w] = [2, 3, 2, 3];
+    let from: Vec<i32> = vec![5, 4, 3, -1, 0, 0, -1, 2, 1, 2, 2, 2];
+    let x = random([n, c, h, w], &device);
+    let burns = |x: Tensor<4>| {
+        let at = from.chunks(h * w).flat_map(|from| vec![from; c].concat());
+        let at: Vec<i32> = at.map(|from| from.max(0)).collect();
+        let at = Tensor::<3, Int>::from_data(TensorData::new(at, [n, c, h * w]), &device);
+        let keep = from.iter().map(|&from| if from < 0 { 0.0 } else { 1.0 }).collect();
+        let keep = TensorData::new::<f32, _>(keep, [n, 1, h, w]);
+        let moved = x.reshape([n, c, h * w]).gather(2, at).reshape([n, c, h, w]);
+        moved * Tensor::from_data(keep, &device)
+    };
+    let by = random([n, c, h, w], &device);
+    let sum = |y: Tensor<4>| (y * by.clone()).sum();
+    let own = |x: &[Tensor<4>]| sum(kernels::move_pixels(x[0].clone(), from.clone().into()));
+    let (got, grads) = value_and_gradients(own, &[x.clone()]);
+    let (want, of_burn) = value_and_gradients(|x| sum(burns(x[0].clone())), &[x]);
+    assert!((got - want).abs() < 1e-5);
+    close("gradient", grads[0].clone(), of_burn[0].clone());
 }
 
 #[test]

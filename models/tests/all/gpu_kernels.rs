@@ -9,9 +9,8 @@ use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use models::kernels;
 use models::layer::{Activation, Function};
 use models::{Layer, Sequential, conv};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand_distr::{Distribution, StandardNormal};
+
+use crate::random;
 
 /// The GPU. None is a failure if POCKET_GAN_GPU is `required`; otherwise nothing is tested.
 fn gpu() -> Option<Device> {
@@ -61,14 +60,6 @@ const WINDOWS: [[usize; 8]; 24] = [
     [2, 4, 4, 9, 9, 2, 3, 0],
     [130, 33, 47, 1, 1, 1, 1, 0],
 ];
-
-/// Normal values, the same in every run and on every device.
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    let len = shape.iter().product::<usize>();
-    let mut rng = StdRng::seed_from_u64(shape.iter().fold(1, |seed, n| seed * 31 + *n as u64));
-    let values: Vec<f32> = (0..len).map(|_| StandardNormal.sample(&mut rng)).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
 
 fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.into_data().try_to_vec().unwrap()

@@ -1,18 +1,16 @@
 //! Layers that read earlier outputs, and the networks that have them.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use models::dcgan::{Shape, Unsupported, Upsample};
 use models::layer::{Activation, Function, InstanceNorm, Join, Layer, Sequential, concat};
 use models::translate::{SIZES, Style, patch_discriminator, resnet, unet};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-const STYLE: Style = Style { ngf: 2, upsample: Upsample::Transposed, dropout: 0.5 };
+use crate::random;
 
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
-}
+const STYLE: Style = Style { ngf: 2, upsample: Upsample::Transposed, dropout: 0.5 };
 
 fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
     assert_eq!(got.dims(), want.dims(), "{what}");
@@ -250,7 +248,7 @@ fn gradients_are_finite_differences() {
         resnet(&shape, 1, &style, 2, 3, &device).unwrap(),
     ];
     for (i, net) in nets.into_iter().enumerate() {
-        let by = random([2, 1, 32, 32], &device);
+        let by = random([2, 1, 32, 32], &device).flip([0, 2]);
         let loss = |x: Tensor<4>| (net.forward(x) * by.clone()).sum();
         let x = random([2, 1, 32, 32], &device).require_grad();
         let mut grads = loss(x.clone()).backward();

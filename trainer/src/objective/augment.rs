@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use models::kernels;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
@@ -116,11 +117,9 @@ fn moved(x: Tensor<4>, windows: &[Window], device: &Device) -> Tensor<4> {
     let [n, channels, height, width] = x.dims();
     let (h, w) = (height as i32, width as i32);
     let cut = ((height as f32 * CUT + 0.5) as i32, (width as f32 * CUT + 0.5) as i32);
-    let plane = height * width;
-    let mut from: Vec<i32> = Vec::with_capacity(n * channels * plane);
-    let mut keep: Vec<f32> = Vec::with_capacity(n * plane);
+    // For each pixel of the result the index of the one that it shows, or -1.
+    let mut from: Vec<i32> = Vec::with_capacity(n * height * width);
     for window in windows {
-        let mut one: Vec<i32> = Vec::with_capacity(plane);
         for row in 0..h {
             for column in 0..w {
                 let (y, x) = (row - window.shift.0, column - window.shift.1);
@@ -128,17 +127,22 @@ fn moved(x: Tensor<4>, windows: &[Window], device: &Device) -> Tensor<4> {
                 let hidden = window.cut.is_some_and(|(top, left)| {
                     (top..top + cut.0).contains(&row) && (left..left + cut.1).contains(&column)
                 });
-                one.push(y.clamp(0, h - 1) * w + x.clamp(0, w - 1));
-                keep.push(if inside && !hidden { 1.0 } else { 0.0 });
+                from.push(if inside && !hidden { y * w + x } else { -1 });
             }
         }
-        for _ in 0..channels {
-            from.extend(&one);
-        }
     }
-    let from = TensorData::new(from, [n, channels, plane]);
+    if kernels::on_cpu(&x) {
+        return kernels::move_pixels(x, from.into());
+    }
+    let plane = height * width;
+    let keep = from.iter().map(|&from| if from < 0 { 0.0 } else { 1.0 }).collect();
+    let keep: Tensor<4> =
+        Tensor::from_data(TensorData::new::<f32, _>(keep, [n, 1, height, width]), device);
+    let from = from
+        .chunks_exact(plane)
+        .flat_map(|from| (0..channels).flat_map(move |_| from.iter().map(|from| *from.max(&0))));
+    let from = TensorData::new(from.collect::<Vec<i32>>(), [n, channels, plane]);
     let from = Tensor::<3, Int>::from_data(from, device);
-    let keep = Tensor::<4>::from_data(TensorData::new(keep, [n, 1, height, width]), device);
     let x = x.reshape([n, channels, plane]).gather(2, from);
     x.reshape([n, channels, height, width]) * keep
 }

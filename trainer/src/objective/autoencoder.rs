@@ -13,6 +13,7 @@ use models::autoencoder::{self as network, Codes};
 use nalgebra::DMatrix;
 
 use super::coder::{Coder, corrupted};
+use super::loss;
 use super::metric::{Batch, Chart, Measured, Metric, metric};
 use super::picture::{self, Picture, Points};
 use crate::config::{Config, Corruption};
@@ -46,8 +47,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
     let mut rng = noise::rng(state.seed(cfg), Stream::Corruption, state.images);
     let x = (batch.images + 1.0) * 0.5;
     let codes = state.d.forward(corrupted(x.clone(), cfg, &mut rng));
-    let off = state.g.forward(codes.clone()) - x;
-    let mse = (off.clone() * off).mean();
+    let mse = loss::squared_error(state.g.forward(codes.clone()), x);
     let steps = state.images / cfg.step() as u64;
     update(state, mse.clone(), rates.lr, cfg);
 

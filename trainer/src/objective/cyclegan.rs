@@ -12,6 +12,7 @@ use models::Sequential;
 use quality::{Pictures, swd};
 use rand::rngs::StdRng;
 
+use super::loss;
 use super::metric::{Batch, Chart, Measured, Metric, metric};
 use super::picture::{self, Picture};
 use super::translation::{self, MEASURED, PASS, SHEET};
@@ -121,7 +122,7 @@ fn generated(
         cfg.loss.generator(on_real, d.forward(fake.clone()))
     };
     let g_loss = adversary(&state.d, b, &fake_b) + adversary(&back.d, a, &fake_a);
-    let off = |x: Tensor<4>, from: &Tensor<4>| (x - from.clone()).abs().mean();
+    let off = |x: Tensor<4>, from: &Tensor<4>| loss::absolute_error(x, from.clone());
     let cycle = off(again_a, a) + off(again_b, b);
     let mut loss = g_loss.clone() + cycle.clone() * cfg.cycle;
     let mut same = cycle.clone().inner().zeros_like();

@@ -1,6 +1,7 @@
 //! What the two networks minimize, as pure functions of the discriminator's logits.
 
 use burn::tensor::{Tensor, activation};
+use models::kernels::{self, Error};
 use serde::{Deserialize, Serialize};
 
 /// A pair of losses, by name.
@@ -85,6 +86,26 @@ impl Loss {
             // Without real images: against a logit of 0.
             (Loss::RpGan, None) => logistic(fake.neg()).mean(),
         }
+    }
+}
+
+/// The mean of `|x - y|` over all values, `[1]`.
+pub fn absolute_error(x: Tensor<4>, y: Tensor<4>) -> Tensor<1> {
+    error(x, y, Error::Absolute)
+}
+
+/// The mean of `(x - y)^2` over all values, `[1]`.
+pub fn squared_error(x: Tensor<4>, y: Tensor<4>) -> Tensor<1> {
+    error(x, y, Error::Squared)
+}
+
+fn error(x: Tensor<4>, y: Tensor<4>, kind: Error) -> Tensor<1> {
+    if kernels::on_cpu(&x) && kernels::on_cpu(&y) {
+        return kernels::error(x, y, kind);
+    }
+    match kind {
+        Error::Absolute => (x - y).abs().mean(),
+        Error::Squared => square(x - y).mean(),
     }
 }
 

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use models::layer::concat;
 use quality::{Pictures, edges, ssim, swd};
 
+use super::loss;
 use super::metric::{Batch, Chart, Measured, Metric, metric};
 use super::picture::{self, Picture};
 use super::translation::{self, MEASURED, SHEET};
@@ -55,7 +56,7 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config) -> Tensor<1> {
     let on_real = cfg.loss.is_relative().then(|| d.forward(real));
     let on_fake = d.forward(concat(input, fake.clone()));
     let g_loss = cfg.loss.generator(on_real, on_fake);
-    let l1 = (fake - target).abs().mean();
+    let l1 = loss::absolute_error(fake, target);
     let total = g_loss.clone() + l1.clone() * cfg.l1;
     let grads = GradientsParams::from_grads(total.backward(), &state.g);
     state.g = state.opt_g.step(rates.lr, take(&mut state.g), grads);

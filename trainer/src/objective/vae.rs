@@ -5,6 +5,7 @@
 //! the bound are nats per image and comparable only between runs on the same images.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use models::kernels;
 
 use super::autoencoder::{points, reconstructions, update};
 use super::coder::Coder;
@@ -52,6 +53,9 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config, device: &Device) -> T
 /// `-log p(x | z)` of images `x` in [0, 1] under independent Bernoulli distributions with these
 /// logits, summed over pixels and images: `log(1 + exp(l)) - x l`.
 fn cross_entropy(logits: Tensor<4>, x: Tensor<4>) -> Tensor<1> {
+    if kernels::on_cpu(&logits) && kernels::on_cpu(&x) {
+        return kernels::cross_entropy(logits, x);
+    }
     let softplus = activation::log_sigmoid(logits.clone().neg()).neg();
     (softplus - x * logits).sum()
 }

@@ -37,11 +37,15 @@ const TILES_OF_LARGE: usize = 128;
 /// Values of a large weight.
 const LARGE: usize = 1 << 20;
 
-/// Whether a convolution can be computed here: the kernel fits, and there are channels enough to
-/// fill registers.
+/// The fewest output pixels of a batch that are worth transforming the weight.
+const PIXELS: usize = 128;
+
+/// Whether a convolution is computed here: the kernel fits, and there are channels enough to fill
+/// registers and pixels enough for the products to take longer than the weight.
 pub fn applies(s: &ConvShape) -> bool {
     let whole = |size: usize| size >= 4 && size.is_multiple_of(4);
     (s.kernel, s.stride, s.padding) == (4, 2, 1)
+        && s.images * s.rows() * s.columns() >= PIXELS
         && whole(s.height)
         && whole(s.width)
         && s.channels >= 8
