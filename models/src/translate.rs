@@ -32,6 +32,9 @@ pub struct Style {
     pub upsample: Upsample,
     /// Dropout rate in the first layers of a U-Net's decoder: 0.5 in the paper; 0 leaves them out.
     pub dropout: f32,
+    /// Whether the decoder of a U-Net sees the maps of its encoder. Without, it is the plain
+    /// encoder and decoder that the paper compares it with (section 4.3).
+    pub skips: bool,
 }
 
 impl Style {
@@ -107,9 +110,12 @@ pub fn unet(
         if style.dropout > 0.0 && level + 1 + dropouts >= levels {
             layers.push(Layer::dropout(style.dropout));
         }
-        layers.push(Layer::Concat(Join { with: outputs[level] }));
+        channels = to;
+        if style.skips {
+            layers.push(Layer::Concat(Join { with: outputs[level] }));
+            channels = 2 * to;
+        }
         layers.push(Layer::activation(Function::Relu));
-        channels = 2 * to;
     }
     layers.push(style.double(channels, shape.channels, true, init));
     layers.push(Layer::activation(Function::Tanh));

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 
 use crate::random;
 
-const STYLE: Style = Style { ngf: 2, upsample: Upsample::Transposed, dropout: 0.5 };
+const STYLE: Style = Style { ngf: 2, upsample: Upsample::Transposed, dropout: 0.5, skips: true };
 
 fn close<const D: usize>(what: &str, got: Tensor<D>, want: Tensor<D>) {
     assert_eq!(got.dims(), want.dims(), "{what}");
@@ -193,6 +193,17 @@ fn the_papers_parameter_counts() {
     // innermost layer, which it leaves out with batch norm, are the paper's.
     let g = unet(&shape, 3, &style, 0, &device).unwrap();
     assert_eq!(g.num_params(), 54_413_955 + 64 + 512);
+    // Without skips a layer of the decoder reads its own channels only.
+    let plain = unet(&shape, 3, &Style { skips: false, ..style }, 0, &device).unwrap();
+    let halves = [512 * 512; 3].iter().sum::<usize>()
+        + 512 * 512
+        + 512 * 256
+        + 256 * 128
+        + 128 * 64
+        + 64 * 3;
+    assert_eq!(plain.num_params(), g.num_params() - 16 * halves);
+    let x = random([1, 3, 256, 256], &device);
+    assert_eq!(plain.forward(x).dims(), [1, 3, 256, 256]);
     let d = patch_discriminator(&shape, 3, 64, true, 0, &device).unwrap();
     assert_eq!(d.num_params(), 2_768_705);
 }

@@ -82,6 +82,9 @@ pub struct Config {
     pub d_norm: bool,
     /// Dropout rate of a dense discriminator, or of the first layers of a U-Net's decoder.
     pub dropout: f64,
+    /// Whether the decoder of a `unet` sees the maps of its encoder; without, it is a plain encoder and
+    /// decoder, to compare with.
+    pub skips: bool,
     /// Residual blocks of a `resnet`: 6 in the paper for 128 pixels, 9 for 256.
     pub blocks: usize,
     /// How the generator doubles the size of a map: `transposed` (convolutions, as in the paper) or
@@ -224,6 +227,7 @@ impl Default for Config {
             g_norm: true,
             d_norm: true,
             dropout: 0.3,
+            skips: true,
             blocks: 6,
             upsample: Upsample::Transposed,
             output: Output::Tanh,
@@ -317,6 +321,7 @@ impl Config {
             ngf: self.ngf,
             upsample: self.style().upsample,
             dropout: self.dropout as f32,
+            skips: self.skips,
         }
     }
 

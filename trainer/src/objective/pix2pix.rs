@@ -192,6 +192,7 @@ mod tests {
             "loss = 'rpgan'\nupsample = 'resize'",
             "loss = 'hinge'\nd_norm = false",
             "network = 'resnet'\nblocks = 1\npair = 'mask'",
+            "skips = false",
             "pair = 'gray'\ndropout = 0\nloss = 'lsgan'",
             "batch = 1",
         ] {
