@@ -91,20 +91,12 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     let Some(mut graph) = model.graph.take() else {
         return Err(OnnxError::NotOnnx("it has no graph".into()));
     };
-    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let opset = model.opset_import.iter().find(|o| standard(&o.domain));
-    let opset = opset.map_or(1, |o| o.version);
-    if opset < OLDEST {
-        return Err(OnnxError::Model(format!(
-            "operation set {opset} is not supported: export with opset_version={OLDEST} or newer"
-        )));
-    }
+    let opset = operation_set(&model)?;
     if let Some(error) = refused::model(&graph) {
         return Err(error);
     }
-    let nodes = core::mem::take(&mut graph.node);
     let folder = options.folder;
-    let values = nodes.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
+    let values = graph.node.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
     let outside = external::length(graph.initializer.iter().chain(values), folder);
     let budget = Budget::new(bytes.len().saturating_add(outside as usize), &options.limits);
     let mut constants = BTreeMap::new();
@@ -115,14 +107,8 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         let name = core::mem::take(&mut tensor.name);
         constants.insert(name, constant);
     }
-    graph.node = nodes;
     let Inputs { name, input, view, label } = inputs(&graph, &constants, &budget)?;
-    let mut uses = BTreeMap::new();
-    let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
-    let outputs = graph.output.iter().map(|output| &output.name);
-    for name in reading.flat_map(|node| &node.input).chain(outputs) {
-        *uses.entry(name.clone()).or_default() += 1;
-    }
+    let uses = uses(&graph);
     let left = uses.get(&name).copied().unwrap_or(0);
     let data = Data::input(input.shape(), view.clone());
     let mut chain = Chain {
@@ -153,7 +139,7 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         chain.label = Some(label);
     }
     for (i, node) in graph.node.iter().enumerate() {
-        if !standard(&node.domain) {
+        if !is_standard(&node.domain) {
             let what = format!(
                 "operations of {:?} are not supported: export without optimizing for one runtime",
                 node.domain
@@ -164,6 +150,33 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         chain.node(&Node(node))?;
     }
     finish(chain, &model, &graph, options)
+}
+
+/// Whether operations of `domain` are those of ONNX itself.
+fn is_standard(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
+/// The version of the standard operations in a file.
+fn operation_set(model: &ModelProto) -> Result<i64, OnnxError> {
+    let opset = model.opset_import.iter().find(|o| is_standard(&o.domain));
+    match opset.map_or(1, |o| o.version) {
+        old if old < OLDEST => Err(OnnxError::Model(format!(
+            "operation set {old} is not supported: export with opset_version={OLDEST} or newer"
+        ))),
+        opset => Ok(opset),
+    }
+}
+
+/// How often each tensor is read.
+fn uses(graph: &GraphProto) -> BTreeMap<String, usize> {
+    let mut uses = BTreeMap::new();
+    let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
+    let outputs = graph.output.iter().map(|output| &output.name);
+    for name in reading.flat_map(|node| &node.input).chain(outputs) {
+        *uses.entry(name.clone()).or_default() += 1;
+    }
+    uses
 }
 
 /// What the walk has found as a generator of images.
