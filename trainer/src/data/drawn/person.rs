@@ -13,7 +13,7 @@ pub(super) struct Person {
     pub skin: Tone,
     pub shade: Tone,
     pub hair: Tone,
-    /// Of brows and beard: dye does not always reach them.
+    /// Color of brows and beard: dyed hair need not match them.
     pub brow: Tone,
     pub iris: Tone,
     pub lips: Tone,
