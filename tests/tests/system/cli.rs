@@ -44,10 +44,7 @@ fn mistakes_in_training() {
         (&["fit", "--size", "48"], &["size is 48: must be 16, 32, 64 or 128"]),
         (&["fit", "--set", "leanrning=3"], &["there is no setting \"leanrning\""]),
         (&["fit", "--loss", "wgan"], &["wgan"]),
-        (
-            &["fit", "--set", "drawn=10", "--batch", "16"],
-            &["batch is 16 but there are only 10 images"],
-        ),
+        (&["fit", "--set", "drawn=10", "--batch", "16"], &["batch is 16 for 10 images"]),
         (&["export", "empty"], &["options.json"]),
         (&["sample", "nowhere", "--out", "x.png"], &["nowhere"]),
     ];
@@ -125,9 +122,9 @@ fn mistakes_in_generating() {
         ("generate", "--out <FILE>"),
         ("generate --out a.png --grid 0x3", "rows and columns must be from 1 to 1000"),
         ("generate --out a.png --grid many", "expected ROWSxCOLUMNS, such as 4x8"),
-        ("generate --out a.png --count 0", "expected a number from 1 to 100000000"),
-        ("generate --out a.png --scale -1", "expected a number from 1 to 64"),
-        ("generate --out a.png --seed x", "expected a number from 0 to 18446744073709551615"),
+        ("generate --out a.png --count 0", "expected a whole number from 1 to 100000000"),
+        ("generate --out a.png --scale -1", "expected a whole number from 1 to 64"),
+        ("generate --out a.png --seed x", "expected a whole number from 0 to 18446744073709551615"),
         ("generate --out a.png --truncation -1", "expected a number from 0 to 10"),
         ("generate --out a.png --truncation NaN", "expected a number from 0 to 10"),
         ("genrate", "generate"),
@@ -353,7 +350,12 @@ fn help_and_inspection() {
     assert!(text.contains("3 x 64 x 64") && text.contains("ConvTranspose"), "{text}");
     let text = run("trainer", dir.path(), &["recipes"]).ok();
     assert!(text.contains("dcgan-tutorial"), "{text}");
-    run("runtime", dir.path(), &["bench", "--seconds", "0.01"]).ok();
+    let text = run("runtime", dir.path(), &["bench", "--seconds", "0.01"]).ok();
+    let heading: Vec<&str> = text.lines().nth(1).unwrap().split("  ").map(str::trim).collect();
+    let heading: Vec<&str> = heading.into_iter().filter(|word| !word.is_empty()).collect();
+    let want =
+        ["isa", "batches", "min ms", "median ms", "p99 ms", "faces/s", "G mult-adds/s", "of peak"];
+    assert_eq!(heading, want, "{text}");
     let line = run("runtime", dir.path(), &["bench", "--best", "--json", "--seconds", "0.01"]).ok();
     let told: serde_json::Value = serde_json::from_str(&line).unwrap();
     for what in ["record_bytes", "arena_bytes", "read_bytes_per_s", "cold_start_ms"] {

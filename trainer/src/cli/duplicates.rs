@@ -24,7 +24,7 @@ const SHOWN: [usize; 2] = [32, 8];
 /// Arguments of `duplicates`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of an autoencoder's run, best of the recipe duplicates
+    /// Folder of an autoencoder's run, ideally one of the recipe duplicates
     run: PathBuf,
     /// Folder, archive or arrays of images: anything that `trainer fit --data` takes
     #[arg(long, value_name = "PATH")]
