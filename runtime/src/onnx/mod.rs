@@ -20,6 +20,7 @@ mod inputs;
 mod label;
 mod layers;
 mod node;
+mod output;
 mod pixels;
 mod range;
 mod read;

@@ -7,11 +7,10 @@ use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 use std::path::Path;
 
-use onnx_protobuf::{GraphProto, ModelProto};
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto};
 use protobuf::Message;
 
 use super::budget::Budget;
@@ -21,6 +20,7 @@ use super::error::OnnxError;
 use super::external;
 use super::inputs::{Inputs, inputs};
 use super::node::Node;
+use super::output;
 use super::range::{self, Known};
 use super::refused;
 use super::scan::scan;
@@ -138,7 +138,20 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         chain.constants.insert(label.name.clone(), constant);
         chain.label = Some(label);
     }
-    for (i, node) in graph.node.iter().enumerate() {
+    walk(&mut chain, &graph.node)?;
+    let mut assumed = output::settle(&mut chain, &graph, options.image)?;
+    let stated = has(&model, key::RANGE).then_some(chain.graph.facts.range);
+    let known = Known { given: options.range, stated, rounded: chain.rounded, bytes: chain.bytes };
+    let channels = chain.shape.c;
+    let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
+    assumed.extend(note);
+    chain.graph.shapes()?;
+    Ok(Import { graph: chain.graph, assumed })
+}
+
+/// Takes the chain through all nodes.
+fn walk<'a>(chain: &mut Chain<'a>, nodes: &'a [NodeProto]) -> Result<(), OnnxError> {
+    for (i, node) in nodes.iter().enumerate() {
         if !is_standard(&node.domain) {
             let what = format!(
                 "operations of {:?} are not supported: export without optimizing for one runtime",
@@ -146,10 +159,10 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
             );
             return Err(Node(node).fail(what));
         }
-        chain.ahead = &graph.node[i..];
+        chain.ahead = &nodes[i..];
         chain.node(&Node(node))?;
     }
-    finish(chain, &model, &graph, options)
+    Ok(())
 }
 
 /// Whether operations of `domain` are those of ONNX itself.
@@ -177,109 +190,6 @@ fn uses(graph: &GraphProto) -> BTreeMap<String, usize> {
         *uses.entry(name.clone()).or_default() += 1;
     }
     uses
-}
-
-/// What the walk has found as a generator of images.
-fn finish(
-    mut chain: Chain<'_>,
-    model: &ModelProto,
-    graph: &GraphProto,
-    options: &Options<'_>,
-) -> Result<Import, OnnxError> {
-    // A branch may come after the node that makes the image.
-    match graph.output.iter().find(|o| chain.tensors.contains_key(&o.name)) {
-        Some(output) if graph.output.len() == 1 => {
-            chain.go_to(&output.name);
-            chain.consume(&output.name);
-        }
-        Some(_) => return Err(OnnxError::Model("the model has more than one output".into())),
-        None => {
-            return Err(OnnxError::Model(format!(
-                "the chain of nodes ends at {:?}, which is not the output",
-                chain.at
-            )));
-        }
-    }
-    let mut assumed = Vec::new();
-    if let Some(label) = &chain.label
-        && !label.met
-    {
-        let name = &label.name;
-        assumed.push(format!("the input {name:?} does not change the picture and is left out"));
-    }
-    let Some(last) = graph.node.last().map(Node) else {
-        return Err(OnnxError::Model("the model has no nodes".into()));
-    };
-    chain.no_function(&last)?;
-    chain.flush_pad(&last)?;
-    chain.flush_cut(&last)?;
-    let dims = image(&chain.view.dims, options.image, &mut assumed)?;
-    chain.reshape_to(&last, &dims)?;
-    let image = |c: usize| [1, 3, 4].contains(&c);
-    // Channels last; if both could be channels, the rows and columns of a square decide.
-    if let [first, middle, c] = dims[..]
-        && image(c)
-        && (!image(first) || first == middle && middle != c)
-    {
-        chain.view = chain.view.transposed(&[2, 0, 1]);
-    }
-    chain.settle(&last)?;
-    let end = chain.graph.layers.len().checked_sub(1);
-    if chain.layer != end {
-        return Err(OnnxError::Model(format!(
-            "{:?} is not the output, but nothing reads it",
-            chain.name_of(end)
-        )));
-    }
-    let stated = has(model, key::RANGE).then_some(chain.graph.facts.range);
-    let known = Known { given: options.range, stated, rounded: chain.rounded, bytes: chain.bytes };
-    let channels = chain.shape.c;
-    let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
-    assumed.extend(note);
-    chain.graph.shapes()?;
-    Ok(Import { graph: chain.graph, assumed })
-}
-
-/// The dimensions of the image in an output of `dims` besides the batch.
-fn image(
-    dims: &[usize],
-    given: Option<[usize; 3]>,
-    assumed: &mut Vec<String>,
-) -> Result<Vec<usize>, OnnxError> {
-    let n: usize = dims.iter().product();
-    if let Some(given) = given {
-        let product = given.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        return match product == Some(n) {
-            true => Ok(given.to_vec()),
-            false => Err(OnnxError::Model(format!(
-                "--image {}x{}x{} has another number of values than the output, {n}",
-                given[0], given[1], given[2]
-            ))),
-        };
-    }
-    match dims {
-        [_, _, _] => Ok(dims.to_vec()),
-        [h, w] if *h > 1 && *w > 1 => Ok(vec![1, *h, *w]),
-        _ => {
-            let square = |n: usize| (4..=4096).find(|side| side * side == n);
-            let shape = match (square(n), n.is_multiple_of(3).then(|| square(n / 3)).flatten()) {
-                (Some(side), _) => [1, side, side],
-                (None, Some(side)) => [3, side, side],
-                (None, None) => {
-                    return Err(OnnxError::Model(format!(
-                        "the output is a vector of {n} values, which is no square: give its \
-                         channels, height and width as --image CxHxW"
-                    )));
-                }
-            };
-            let [c, h, w] = shape;
-            assumed.push(format!(
-                "the output is a vector of {n} values; an image of {c}x{h}x{w} is assumed: --image \
-                 CxHxW decides"
-            ));
-            Ok(shape.to_vec())
-        }
-    }
 }
 
 fn has(model: &ModelProto, key: &str) -> bool {
@@ -319,8 +229,7 @@ mod tests {
     use onnx_protobuf::tensor_proto::DataType;
     use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
     use onnx_protobuf::{
-        NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-        type_proto,
+        OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
     };
 
     use super::*;
