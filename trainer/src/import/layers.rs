@@ -125,4 +125,13 @@ mod tests {
             [1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0]
         );
     }
+
+    #[test]
+    fn a_pixel_shuffle_by_any_factor_fits_or_is_an_error() {
+        let layer = pixel_shuffle(8, 2, 0).unwrap();
+        assert_eq!(layer.weight.iter().filter(|w| **w == 1.0).count(), 8);
+        for factor in [0, 3, 1 << 32, usize::MAX] {
+            assert!(pixel_shuffle(8, factor, 0).is_err(), "{factor}");
+        }
+    }
 }
