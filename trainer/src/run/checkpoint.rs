@@ -4,7 +4,8 @@
 //! seen.
 //!
 //! A checkpoint is a folder `checkpoints/000000012800`, written under a temporary name, synced and
-//! renamed: a numbered folder is complete. Every reader compares its files with their [`sums`].
+//! renamed: a numbered folder is complete. Its file `checksums` has a checksum of each other file;
+//! every reader compares them.
 
 use std::fs;
 use std::io::{self, ErrorKind};
