@@ -357,11 +357,11 @@ fn help_and_inspection() {
         ["isa", "batches", "min ms", "median ms", "p99 ms", "faces/s", "G mult-adds/s", "of peak"];
     assert_eq!(heading, want, "{text}");
     let line = run("runtime", dir.path(), &["bench", "--best", "--json", "--seconds", "0.01"]).ok();
-    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&line).unwrap();
     for what in ["record_bytes", "arena_bytes", "read_bytes_per_s", "cold_start_ms"] {
-        assert!(told[what].as_f64().is_some_and(|v| v > 0.0), "{what}: {line}");
+        assert!(report[what].as_f64().is_some_and(|v| v > 0.0), "{what}: {line}");
     }
-    let layers = told["rows"][0]["layers_ms"].as_array();
+    let layers = report["rows"][0]["layers_ms"].as_array();
     assert_eq!(layers.map(Vec::len), Some(5), "{line}");
     run(
         "trainer",

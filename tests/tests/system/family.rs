@@ -72,8 +72,8 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
         run("runtime", dir, &args)
     };
     generate("seven.png", &["--label", "7", "--seed", "3"]).ok();
-    let told = generate("turn.png", &["--seed", "17"]);
-    assert!(told.err.contains("label 7"), "{}", told.err);
+    let done = generate("turn.png", &["--seed", "17"]);
+    assert!(done.err.contains("label 7"), "{}", done.err);
     generate("rows.png", &["--grid", "10x10"]).ok();
     assert_eq!(size(&dir.join("rows.png")), (280, 280));
     let read = |path: &str| image::open(dir.join(path)).unwrap().into_luma8();
