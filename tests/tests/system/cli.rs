@@ -120,7 +120,7 @@ fn mistakes_in_generating() {
     assert_eq!(error, "x.txt: expected a .bpk or .onnx file");
     let usage: [(&str, &str); 9] = [
         ("generate", "--out <FILE>"),
-        ("generate --out a.png --grid 0x3", "rows and columns must be from 1 to 1000"),
+        ("generate --out a.png --grid 0x3", "expected rows and columns from 1 to 1000"),
         ("generate --out a.png --grid many", "expected ROWSxCOLUMNS, such as 4x8"),
         ("generate --out a.png --count 0", "expected a whole number from 1 to 100000000"),
         ("generate --out a.png --scale -1", "expected a whole number from 1 to 64"),
