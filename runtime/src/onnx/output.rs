@@ -15,7 +15,7 @@ use super::node::Node;
 /// the dimensions of one that is a vector. Returns what is assumed.
 ///
 /// # Errors
-/// [`OnnxError`] if it is no picture, or not all of the model.
+/// [`OnnxError`] if it is not a picture, or if it leaves out part of the model.
 pub(super) fn settle(
     chain: &mut Chain<'_>,
     graph: &GraphProto,

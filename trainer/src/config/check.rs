@@ -124,7 +124,7 @@ impl Config {
         self.agree_on_networks()
     }
 
-    /// Networks, data and losses of pictures from pictures, and those of everything else.
+    /// Networks, data and losses that only translators have, and those that they lack.
     fn agree_on_data(&self) -> Result<(), ConfigError> {
         let translates = matches!(self.network, Network::Unet | Network::Resnet);
         if translates != self.translates() {
