@@ -16,7 +16,6 @@ mod cifar;
 mod crop;
 mod decode;
 pub mod digits;
-#[allow(clippy::too_many_lines, reason = "a drawing is a list of strokes")]
 pub mod drawn;
 mod dtype;
 mod error;
