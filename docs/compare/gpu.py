@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares this project with PyTorch on the same GPU: one table and one JSON file, in at most five minutes.
 
-    cargo build --release -p runtime --features runtime/gpu
+    cargo build --release -p runtime --features gpu
     cargo build --release -p trainer --features gpu
     python3 docs/compare/gpu.py
 

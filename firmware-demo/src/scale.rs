@@ -205,6 +205,8 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
+    use super::Fit::{Fill, Letterbox};
+    use super::Scaling::{Bilinear, Nearest};
     use super::*;
     use embedded_graphics::pixelcolor::{Gray8, GrayColor};
     use runtime::op::Shape;
@@ -232,18 +234,24 @@ mod tests {
         rows.map(<[u8]>::to_vec).collect()
     }
 
+    type Case<'a> = (&'a str, &'a [f32], usize, (u32, u32), Fit, Scaling, Turn, &'a [&'a [u8]]);
+
+    fn check(cases: &[Case]) {
+        for &(name, values, width, panel, fit, scaling, turn, want) in cases {
+            assert_eq!(scaled(values, width, panel, fit, scaling, turn), want, "{name}");
+        }
+    }
+
+    const SQUARE: [f32; 4] = [10.0, 20.0, 30.0, 40.0];
+
     #[test]
     fn pictures_on_panels() {
-        use Fit::{Fill, Letterbox};
-        use Scaling::{Bilinear, Nearest};
-        type Case<'a> = (&'a str, &'a [f32], usize, (u32, u32), Fit, Scaling, Turn, &'a [&'a [u8]]);
         let up = Turn::default();
-        let square = &[10.0, 20.0, 30.0, 40.0];
-        let cases: [Case; 10] = [
-            ("as it is", square, 2, (2, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
+        check(&[
+            ("as it is", &SQUARE, 2, (2, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
             (
                 "as it is, smooth",
-                square,
+                &SQUARE,
                 2,
                 (2, 2),
                 Letterbox,
@@ -253,7 +261,7 @@ mod tests {
             ),
             (
                 "twice",
-                square,
+                &SQUARE,
                 2,
                 (4, 4),
                 Letterbox,
@@ -271,7 +279,7 @@ mod tests {
                 up,
                 &[&[0, 25, 75, 100], &[0, 25, 75, 100]],
             ),
-            ("a wide panel", square, 2, (6, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
+            ("a wide panel", &SQUARE, 2, (6, 2), Letterbox, Nearest, up, &[&[10, 20], &[30, 40]]),
             (
                 "a wide panel filled",
                 &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
@@ -292,9 +300,15 @@ mod tests {
                 up,
                 &[&[2], &[5], &[8]],
             ),
+        ]);
+    }
+
+    #[test]
+    fn turned_pictures_on_panels() {
+        check(&[
             (
                 "a quarter",
-                square,
+                &SQUARE,
                 2,
                 (2, 2),
                 Letterbox,
@@ -314,7 +328,7 @@ mod tests {
             ),
             (
                 "mirrored",
-                square,
+                &SQUARE,
                 2,
                 (2, 2),
                 Letterbox,
@@ -322,10 +336,7 @@ mod tests {
                 Turn::new(0, true),
                 &[&[20, 10], &[40, 30]],
             ),
-        ];
-        for (name, values, width, panel, fit, scaling, turn, want) in cases {
-            assert_eq!(scaled(values, width, panel, fit, scaling, turn), want, "{name}");
-        }
+        ]);
     }
 
     #[test]

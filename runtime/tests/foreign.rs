@@ -116,17 +116,17 @@ fn all_make_the_same_pictures() {
 }
 
 #[test]
-fn what_is_assumed_is_said() {
-    let said: Vec<(String, String)> =
+fn assumptions_are_reported() {
+    let notes: Vec<(String, String)> =
         cases().iter().map(|c| (c.name.clone(), import(c).assumed.join("; "))).collect();
-    let of = |name: &str| &said.iter().find(|(n, _)| n == name).unwrap().1;
+    let of = |name: &str| &notes.iter().find(|(n, _)| n == name).unwrap().1;
     assert!(of("range-open").contains("black is assumed to be -1 and white 1: --range"));
     assert!(of("range-imagenet").contains("black is assumed to be 0 and white 1: --range decides"));
     assert!(of("flat-square").contains("an image of 1x12x12 is assumed: --image"));
     assert!(of("flat-color").contains("an image of 3x8x8 is assumed: --image"));
-    let said_more: BTreeSet<&str> = ["range-open", "range-imagenet", "padded"].into();
-    for (name, text) in &said {
-        let expected = said_more.contains(&name[..]) || name.starts_with("flat-");
+    let noted: BTreeSet<&str> = ["range-open", "range-imagenet", "padded"].into();
+    for (name, text) in &notes {
+        let expected = noted.contains(&name[..]) || name.starts_with("flat-");
         assert!(expected || text.is_empty(), "{name}: {text}");
     }
 }

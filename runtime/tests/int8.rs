@@ -85,8 +85,11 @@ fn psnr(a: &[[u8; 3]], b: &[[u8; 3]]) -> f64 {
 
 /// Every kind of layer, with numbers of channels that do not fill registers.
 fn cases() -> Vec<(&'static str, Graph)> {
+    [convolutions(), others()].concat()
+}
+
+fn convolutions() -> Vec<(&'static str, Graph)> {
     use Activation::{LeakyRelu, None, Relu, Sigmoid, Tanh};
-    let to = |c, h, w| Op::Reshape { to: Shape::new(c, h, w) };
     let dcgan = |latent, ngf: usize| {
         graph(
             latent,
@@ -124,6 +127,27 @@ fn cases() -> Vec<(&'static str, Graph)> {
         ("gray", graph(9, &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)])),
         ("many to the image", graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)])),
         (
+            "windows",
+            graph(
+                8,
+                &[
+                    (up(9, 5, 3, 1), Relu),
+                    (up(6, 3, 3, 0), Relu),
+                    (up(6, 2, 3, 0), LeakyRelu(0.3)),
+                    (conv(20, 5, 2, 2), Sigmoid),
+                    (conv(3, 1, 1, 0), Tanh),
+                ],
+            ),
+        ),
+    ]
+}
+
+/// Layers that are not convolutions, among some that are.
+fn others() -> Vec<(&'static str, Graph)> {
+    use Activation::{LeakyRelu, None, Relu, Sigmoid, Tanh};
+    let to = |c, h, w| Op::Reshape { to: Shape::new(c, h, w) };
+    vec![
+        (
             "dense",
             graph(
                 12,
@@ -150,19 +174,6 @@ fn cases() -> Vec<(&'static str, Graph)> {
             ),
         ),
         (
-            "windows",
-            graph(
-                8,
-                &[
-                    (up(9, 5, 3, 1), Relu),
-                    (up(6, 3, 3, 0), Relu),
-                    (up(6, 2, 3, 0), LeakyRelu(0.3)),
-                    (conv(20, 5, 2, 2), Sigmoid),
-                    (conv(3, 1, 1, 0), Tanh),
-                ],
-            ),
-        ),
-        (
             "scales",
             graph(
                 8,
@@ -175,7 +186,7 @@ fn cases() -> Vec<(&'static str, Graph)> {
             ),
         ),
         (
-            // Of too many channels to be the diagonal of a matrix; 70 is no multiple of 4.
+            // Too many channels to be the diagonal of a matrix; 70 is no multiple of 4.
             "scales of many channels",
             graph(
                 8,

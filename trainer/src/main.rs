@@ -11,7 +11,7 @@ use cli::{
     interpolate, memory, recipes, reconstruct, report, restore, sample,
 };
 
-/// Trains image generators and exports them as burn records and ONNX.
+/// Train image generators and export them as burn records and ONNX.
 #[derive(Parser)]
 #[command(name = "trainer", version)]
 struct Cli {
@@ -59,7 +59,7 @@ enum Verb {
     Duplicates(duplicates::Args),
     /// Export a run's newest checkpoint as burn record and ONNX, and check both
     Export(export::Args),
-    /// Convert a PyTorch DCGAN's state dict to a burn record and ONNX
+    /// Convert a PyTorch generator's state dict to a burn record and ONNX
     #[command(after_long_help = import::EXAMPLES)]
     Import(Box<import::Args>),
     /// Print completions for a shell

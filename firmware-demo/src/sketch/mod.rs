@@ -29,6 +29,7 @@
 //! }
 //! ```
 
+mod bitmap;
 mod error;
 mod layout;
 mod paper;

@@ -1,16 +1,16 @@
 //! Strokes, in memory that the caller provides.
 
-use core::convert::Infallible;
 use core::fmt;
 
 use embedded_graphics::Drawable;
-use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{Dimensions, OriginDimensions, Point, Size};
+use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::Primitive;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle};
 use runtime::op::Shape;
+
+use super::bitmap::{Bits, Input, inked};
 
 /// Parts of a pixel of the model's input that a dot distinguishes, along each axis.
 const PARTS: u32 = 16;
@@ -285,7 +285,7 @@ impl<'a> Paper<'a> {
 
     /// Whether [`Paper::draw`] can go on from when there were `since` dots.
     pub(super) fn remembers(&self, since: u64) -> bool {
-        // Of the first dot that is left, the line from the one before it is not known.
+        // The line to the first dot that is left starts at one that is gone.
         since > self.dried || self.dried == 0
     }
 
@@ -347,75 +347,6 @@ fn stroke<D: DrawTarget>(
         before = Some(*dot);
     }
     Ok(())
-}
-
-/// Whether a pixel of a bitmap is set.
-fn inked(bits: &[u8], size: Size, x: u32, y: u32) -> bool {
-    let row = size.width.div_ceil(8);
-    bits[(y * row + x / 8) as usize] >> (x % 8) & 1 != 0
-}
-
-/// A bitmap as a draw target.
-struct Bits<'b> {
-    size: Size,
-    bits: &'b mut [u8],
-}
-
-impl OriginDimensions for Bits<'_> {
-    fn size(&self) -> Size {
-        self.size
-    }
-}
-
-impl DrawTarget for Bits<'_> {
-    type Color = BinaryColor;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<BinaryColor>>,
-    {
-        let bounds = self.bounding_box();
-        let row = self.size.width.div_ceil(8) as usize;
-        for Pixel(at, color) in pixels {
-            if bounds.contains(at) && color.is_on() {
-                self.bits[at.y as usize * row + at.x as usize / 8] |= 1 << (at.x % 8);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The pixels of the model's input as a draw target: on is black.
-struct Input<'p> {
-    size: Size,
-    channels: usize,
-    pixels: &'p mut [u8],
-}
-
-impl OriginDimensions for Input<'_> {
-    fn size(&self) -> Size {
-        self.size
-    }
-}
-
-impl DrawTarget for Input<'_> {
-    type Color = BinaryColor;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<BinaryColor>>,
-    {
-        let bounds = self.bounding_box();
-        for Pixel(at, color) in pixels {
-            if bounds.contains(at) && color.is_on() {
-                let i = at.y as usize * self.size.width as usize + at.x as usize;
-                self.pixels[i * self.channels..][..self.channels].fill(0);
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn pairs(bytes: &[u8]) {
         let (inputs, targets) = (fresh("inputs"), fresh("targets"));
         write(&inputs.join("image").with_extension(extension), a);
         write(&targets.join("image.png"), b);
-        // Of a folder beside, and of a file.
+        // Targets in a folder, or a single file.
         match choice {
             12 => open.beside(&targets, &inputs, &input),
             _ => open.beside(&targets.join("image.png"), &inputs, &input),

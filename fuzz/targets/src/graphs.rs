@@ -142,7 +142,7 @@ fn join(
     if (x.h, x.w) != (other.h, other.w) || x.c + other.c > 200 {
         return false;
     }
-    // An output that nothing reads makes it likely.
+    // More often if nothing reads the output yet.
     if choices.below(4) > if made[of].2 { 0 } else { 2 } {
         return false;
     }

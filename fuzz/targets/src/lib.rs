@@ -35,6 +35,10 @@ pub mod config;
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/options.rs"]
 pub mod options;
+#[doc(hidden)]
+#[allow(missing_docs)]
+#[path = "../../../firmware-demo/src/bin/firmware-demo/values.rs"]
+pub mod values;
 
 /// A reader.
 #[derive(Clone, Copy)]

@@ -12,12 +12,12 @@ use fuzz_targets::mutate::{Random, next, seeds};
 /// Try readers with damaged inputs.
 #[derive(Parser)]
 struct Args {
-    /// The reader; all of them in turn if it is left out
+    /// Reader to try [default: all of them in turn]
     target: Option<String>,
-    /// Stop after so much time for each reader
+    /// Seconds to spend on each reader
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     seconds: u64,
-    /// Stop after N inputs for each reader
+    /// Inputs to try on each reader
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     count: u64,
     /// State of the random numbers to start from

@@ -10,7 +10,13 @@ where
     T: FromStr + PartialOrd + Display,
 {
     let number = text.parse().ok().filter(|n| range.contains(n));
-    number.ok_or_else(|| format!("expected a number from {} to {}", range.start(), range.end()))
+    number.ok_or_else(|| {
+        let kind = match "0.5".parse::<T>() {
+            Ok(_) => "number",
+            Err(_) => "whole number",
+        };
+        format!("expected a {kind} from {} to {}", range.start(), range.end())
+    })
 }
 
 /// Parsers of numbers, each with its range.
@@ -42,7 +48,7 @@ pub fn grid(text: &str) -> Result<(usize, usize), String> {
     };
     match text.split_once(['x', 'X']).and_then(parse) {
         Some((rows @ 1..=1000, columns @ 1..=1000)) => Ok((rows, columns)),
-        Some(_) => Err("rows and columns must be from 1 to 1000".into()),
+        Some(_) => Err("expected rows and columns from 1 to 1000".into()),
         None => Err("expected ROWSxCOLUMNS, such as 4x8".into()),
     }
 }
@@ -55,7 +61,7 @@ mod tests {
     fn errors_name_the_range() {
         assert_eq!(scale("64"), Ok(64));
         for text in ["0", "65", "-1", "x", ""] {
-            assert_eq!(scale(text), Err("expected a number from 1 to 64".into()), "{text}");
+            assert_eq!(scale(text), Err("expected a whole number from 1 to 64".into()), "{text}");
         }
         assert_eq!(truncation("NaN"), Err("expected a number from 0 to 10".into()));
         assert_eq!(grid("4 X 8"), Ok((4, 8)));

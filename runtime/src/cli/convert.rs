@@ -32,10 +32,10 @@ pub struct Args {
     /// Write ONNX that outputs bytes instead of floats, as tools such as torch-fidelity expect
     #[arg(long)]
     u8: bool,
-    /// Pictures, or folders of them, such as the model will translate
+    /// Pictures like those that the model will translate, or folders of them
     ///
     /// For models that take a picture: int8 is calibrated on up to 64 of them, and the result is
-    /// compared with the f32 model on all.
+    /// compared with the f32 model on all of them.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pictures: Vec<PathBuf>,
     /// Number of faces to compare against the f32 model

@@ -122,9 +122,9 @@ struct Target<'a> {
     args: &'a Args,
     limits: &'a Limits,
     format: ImageFormat,
-    /// To standard output.
+    /// Whether the picture goes to standard output.
     pipe: bool,
-    /// Of the image.
+    /// Channels of the image.
     channels: usize,
 }
 

@@ -13,10 +13,10 @@ pub struct Args {
     /// file: bytes of a file [512M].
     /// layers: layers of a model [64].
     /// arena: bytes of memory for activations, all threads together [512M].
-    /// multiply-adds: for one picture, and 32 for each value that a layer writes [64G].
+    /// multiply-adds: those of one picture; each value that a layer writes counts as 32 [64G].
     /// pixels: pixels of a picture, enlarged or in a grid [128M].
     /// constants: bytes of weights made from an ONNX file [1G].
-    /// expansion: the same for each byte of the file, above a first MiB [16].
+    /// expansion: such bytes for each byte of the file, in addition to 1M [16].
     /// K, M and G are powers of 1024.
     #[arg(long = "limit", global = true, value_name = "NAME=N", value_parser = parse)]
     #[arg(verbatim_doc_comment)]

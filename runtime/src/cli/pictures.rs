@@ -17,12 +17,12 @@ use runtime::{Limit, Limits};
 use super::limits::Hint;
 use super::read::read_all;
 
-/// How a picture of another aspect comes to the size of the model.
+/// How a picture with another aspect ratio is brought to the model's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fit {
-    /// The largest centered part with the aspect of the model, resized
+    /// The largest centered part with the model's aspect ratio
     Crop,
-    /// All of it, resized to both sides
+    /// All of it, distorted
     Stretch,
 }
 

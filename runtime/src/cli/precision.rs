@@ -16,7 +16,7 @@ pub enum Precision {
     F32,
     /// 32-bit floats in the order in which the CPU reads them: faster, but only for this program
     Packed,
-    /// Weights as 16-bit floats, at half the size, computed with as 32-bit floats
+    /// Weights stored as 16-bit floats, at half the size
     F16,
     /// 8-bit integers from the latent to the pixels, at a quarter of the size
     Int8,

@@ -44,7 +44,7 @@ pub struct Args {
     /// created.
     #[arg(long, value_name = "FILE|FOLDER")]
     out: PathBuf,
-    /// How a picture of another aspect comes to the size of the model
+    /// How a picture with another aspect ratio is brought to the model's size
     #[arg(long, value_enum, default_value_t = Fit::Crop)]
     fit: Fit,
     /// Put all into one picture, each beside its translation
@@ -53,7 +53,7 @@ pub struct Args {
     /// Enlarge the results 1 to 64 times
     #[arg(long, default_value_t = 1, value_parser = args::scale, allow_negative_numbers = true)]
     scale: u32,
-    /// How they are enlarged
+    /// How results are enlarged
     #[arg(long, value_enum, default_value_t = Filter::Nearest)]
     filter: Filter,
     #[command(flatten)]
@@ -371,13 +371,15 @@ impl Job<'_> {
             Ok(())
         })?;
         output::settle(&paths[0])?;
-        progress.finish(format_args!(
-            "{}: {} pictures, {cropped} of them cropped and {resized} resized to {} x {}",
-            self.args.out.display(),
-            paths.len(),
-            self.shape.w,
-            self.shape.h
-        ));
+        let Shape { h, w, .. } = self.shape;
+        let changes = match (cropped, resized) {
+            (0, 0) => String::new(),
+            (cropped, 0) => format!(", {cropped} of them cropped"),
+            (0, resized) => format!(", {resized} of them resized to {w} x {h}"),
+            _ => format!(", {cropped} of them cropped and {resized} resized to {w} x {h}"),
+        };
+        let out = self.args.out.display();
+        progress.finish(format_args!("{out}: {} pictures{changes}", paths.len()));
         Ok(())
     }
 }

@@ -329,7 +329,7 @@ impl Count {
     }
 }
 
-/// Spins, or lets another thread run if it takes long.
+/// Spins at first, and yields to other threads if the wait is long.
 fn pause(polls: usize) {
     match polls < SPINS {
         true => hint::spin_loop(),

@@ -29,29 +29,8 @@ impl Chain<'_> {
         let places: Vec<Vec<usize>> = inputs.iter().map(|c| spread(&c.dims, &dims)).collect();
         let ints: Option<Vec<&[i64]>> = inputs.iter().map(|c| c.as_ints()).collect();
         if let Some(ints) = ints {
-            let of = |i: usize| -> Option<i64> {
-                let v = |j: usize| Some(ints.get(j)?[places[j][i]]);
-                let (a, b) = (v(0)?, v(1)?);
-                match op {
-                    "Add" => a.checked_add(b),
-                    "Sub" => a.checked_sub(b),
-                    "Mul" => a.checked_mul(b),
-                    "Div" => a.checked_div(b),
-                    // The sign of the divisor, unlike Rust's.
-                    "Mod" => a
-                        .checked_rem(b)
-                        .map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }),
-                    "Pow" => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
-                    "Min" => Some(a.min(b)),
-                    "Max" => Some(a.max(b)),
-                    "Equal" => Some(i64::from(a == b)),
-                    "Less" => Some(i64::from(a < b)),
-                    "Greater" => Some(i64::from(a > b)),
-                    "And" => Some(i64::from(a != 0 && b != 0)),
-                    "Or" => Some(i64::from(a != 0 || b != 0)),
-                    _ => Some(if a != 0 { b } else { v(2)? }),
-                }
-            };
+            let value = |j: usize, i: usize| Some(ints.get(j)?[places[j][i]]);
+            let of = |i: usize| integer(op, value(0, i)?, value(1, i)?, value(2, i));
             let values: Option<Vec<i64>> = (0..n).map(of).collect();
             let values = values.ok_or_else(|| node.fail("the integers do not fit"))?;
             return Ok(Constant::of(dims, Values::Ints(values)));
@@ -63,40 +42,13 @@ impl Chain<'_> {
                 Values::Ints(v) => v[at] as f32,
             })
         };
-        if ["Equal", "Less", "Greater"].contains(&op) {
-            let of = |i: usize| -> Option<i64> {
-                let (a, b) = (value(0, i)?, value(1, i)?);
-                Some(i64::from(match op {
-                    "Equal" => a == b,
-                    "Less" => a < b,
-                    _ => a > b,
-                }))
-            };
+        if let Some(compare) = comparison(op) {
+            let of = |i: usize| Some(i64::from(compare(&value(0, i)?, &value(1, i)?)));
             let values: Option<Vec<i64>> = (0..n).map(of).collect();
             let values = values.ok_or_else(|| node.fail("needs two inputs"))?;
             return Ok(Constant::of(dims, Values::Ints(values)));
         }
-        let of = |i: usize| -> Option<f32> {
-            let (a, b) = (value(0, i)?, value(1, i)?);
-            Some(match op {
-                "Add" => a + b,
-                "Sub" => a - b,
-                "Mul" => a * b,
-                "Div" => a / b,
-                "Mod" => a % b,
-                "Pow" => a.powf(b),
-                "Min" => a.min(b),
-                "Max" => a.max(b),
-                "And" | "Or" => return None,
-                _ => {
-                    if a != 0.0 {
-                        b
-                    } else {
-                        value(2, i)?
-                    }
-                }
-            })
-        };
+        let of = |i: usize| float(op, value(0, i)?, value(1, i)?, value(2, i));
         let values: Option<Vec<f32>> = (0..n).map(of).collect();
         let values = values.ok_or_else(|| node.fail("is not supported for these inputs"))?;
         Ok(Constant::of(dims, Values::Floats(values)))
@@ -236,6 +188,58 @@ impl Chain<'_> {
         };
         let values = x.iter().enumerate().map(of).collect();
         Ok(Constant::of(from.dims.clone(), Values::Floats(values)))
+    }
+}
+
+/// An operation on integers, booleans among them; `c` is the third input, which only `Where` has.
+/// `None` if the result is not an `i64`.
+fn integer(op: &str, a: i64, b: i64, c: Option<i64>) -> Option<i64> {
+    match op {
+        "Add" => a.checked_add(b),
+        "Sub" => a.checked_sub(b),
+        "Mul" => a.checked_mul(b),
+        "Div" => a.checked_div(b),
+        // The sign of the divisor, unlike Rust's.
+        "Mod" => a.checked_rem(b).map(|r| if r != 0 && (r < 0) != (b < 0) { r + b } else { r }),
+        "Pow" => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
+        "Min" => Some(a.min(b)),
+        "Max" => Some(a.max(b)),
+        "Equal" => Some(i64::from(a == b)),
+        "Less" => Some(i64::from(a < b)),
+        "Greater" => Some(i64::from(a > b)),
+        "And" => Some(i64::from(a != 0 && b != 0)),
+        "Or" => Some(i64::from(a != 0 || b != 0)),
+        // Where.
+        _ if a != 0 => Some(b),
+        _ => c,
+    }
+}
+
+/// Operations on two floats that give a boolean.
+fn comparison(op: &str) -> Option<fn(&f32, &f32) -> bool> {
+    match op {
+        "Equal" => Some(f32::eq),
+        "Less" => Some(f32::lt),
+        "Greater" => Some(f32::gt),
+        _ => None,
+    }
+}
+
+/// An operation on floats. `None` if it has no meaning for them.
+fn float(op: &str, a: f32, b: f32, c: Option<f32>) -> Option<f32> {
+    match op {
+        "Add" => Some(a + b),
+        "Sub" => Some(a - b),
+        "Mul" => Some(a * b),
+        "Div" => Some(a / b),
+        "Mod" => Some(a % b),
+        "Pow" => Some(a.powf(b)),
+        "Min" => Some(a.min(b)),
+        "Max" => Some(a.max(b)),
+        "And" | "Or" => None,
+        // Where.
+        _ if a != 0.0 => Some(b),
+        _ => c,
     }
 }
 

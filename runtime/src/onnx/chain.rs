@@ -36,7 +36,7 @@ pub(super) struct Chain<'a> {
     pub graph: Graph,
     /// Names of the graph's layers.
     pub names: BTreeSet<String>,
-    /// For every copy of a constant.
+    /// Bytes left for copies of constants.
     pub budget: Budget,
     /// The tensors that depend on the input and that nodes still read, and by how many inputs.
     pub tensors: BTreeMap<String, (Data, usize)>,
@@ -148,7 +148,7 @@ impl Chain<'_> {
         }
     }
 
-    /// Takes off one of the inputs that read a tensor.
+    /// Counts one of the nodes that read a tensor as done.
     pub fn consume(&mut self, name: &str) {
         if let Some((data, left)) = self.tensors.get_mut(name) {
             *left = left.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Conditional generators: a second input, the label, which is an index or one-hot.
+//! Conditional generators: where the label meets the data.
 //!
 //! The runtime's conditional models have one input, whose last values select the class. Whatever a
 //! file computes from the label alone is evaluated for every class; the resulting table becomes a
@@ -9,86 +9,13 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use onnx_protobuf::GraphProto;
-
 use super::chain::{Chain, Label};
 use super::error::OnnxError;
 use super::node::Node;
-use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::graph::{Layer, scaled_by_label};
 use crate::layer::Input;
 use crate::op::{Activation, Op, Shape};
-
-/// Most classes.
-const CLASSES: usize = 10_000;
-
-/// The number of classes of an input of indices: that of the rows of the table it selects from.
-pub(super) fn classes(
-    graph: &GraphProto,
-    name: &str,
-    dims: impl Fn(&str) -> Option<Vec<usize>>,
-    number: impl Fn(&str) -> Option<usize>,
-) -> Option<usize> {
-    let mut names = vec![name];
-    for node in &graph.node {
-        let input = |i: usize| node.input.get(i).map(String::as_str);
-        let position = node.input.iter().position(|n| names.contains(&n.as_str()));
-        match (node.op_type.as_str(), position) {
-            ("Gather", Some(1)) => return input(0).and_then(&dims)?.first().copied(),
-            ("OneHot", Some(0)) => return input(1).and_then(&number),
-            // Exporters also replace negative indices: `index + classes * (index < 0)`.
-            (
-                "Cast" | "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" | "Add"
-                | "Sub" | "Mul" | "Less" | "Not" | "Where" | "Clip",
-                Some(_),
-            ) => names.extend(node.output.first().map(String::as_str)),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The label input as a constant: the indices of all classes, or their one-hot rows.
-pub(super) fn labels(classes: usize, rank: usize, one_hot: bool, floats: bool) -> Constant {
-    let n = classes as i64;
-    let ints: Vec<i64> = match one_hot {
-        true => (0..n * n).map(|i| i64::from(i / n == i % n)).collect(),
-        false => (0..n).collect(),
-    };
-    let mut dims = vec![1; rank];
-    dims[0] = classes;
-    if one_hot {
-        dims[1] = classes;
-    }
-    let values = match floats {
-        true => Values::Floats(ints.iter().map(|v| *v as f32).collect()),
-        false => Values::Ints(ints),
-    };
-    Constant { by_class: true, ..Constant::of(dims, values) }
-}
-
-/// Which of two inputs is the label: `true` for the second.
-///
-/// # Errors
-/// If names and lengths do not say.
-pub(super) fn is_second(names: [&str; 2], lengths: [usize; 2]) -> Result<bool, OnnxError> {
-    let hints = |name: &str| {
-        let name = name.to_lowercase();
-        ["label", "class", "cond", "hot", "digit", "target"].iter().any(|h| name.contains(h))
-            || ["y", "c"].contains(&name.as_str())
-    };
-    match names.map(hints) {
-        [true, false] => Ok(false),
-        [false, true] => Ok(true),
-        _ if lengths[0] != lengths[1] => Ok(lengths[1] < lengths[0]),
-        _ => Err(OnnxError::Model(format!(
-            "the inputs {:?} and {:?} both have {} values; name the one-hot label \"label\" when \
-             exporting",
-            names[0], names[1], lengths[0]
-        ))),
-    }
-}
 
 impl Chain<'_> {
     /// Whether a node joins the data and what was computed from the label.
@@ -243,26 +170,8 @@ impl Chain<'_> {
     /// Appends the rows of a table to the data. Everything before must be dense layers, scales and
     /// activations.
     fn extend(&mut self, node: &Node<'_>, table: &[f32]) -> Result<(), OnnxError> {
-        let (classes, latent) = (self.classes(), self.graph.latent());
-        let more = table.len() / classes;
-        let n = self.shape.values();
         if self.graph.layers.is_empty() {
-            let wide = latent + classes;
-            self.budget.floats((n + more).saturating_mul(wide))?;
-            let mut weight = vec![0.0; (n + more) * wide];
-            for i in 0..n {
-                weight[i * wide + i] = 1.0;
-            }
-            for (row, values) in weight[n * wide..].chunks_exact_mut(wide).enumerate() {
-                for (k, value) in values[latent..].iter_mut().enumerate() {
-                    *value = table[k * more + row];
-                }
-            }
-            // The graph's own latent is extended by the caller.
-            let name = self.name(node);
-            self.shape = Shape::new(n + more, 1, 1);
-            let op = Op::Dense { out: n + more };
-            return self.add(node, Layer { weight, ..Layer::new(name, op) });
+            return self.extend_latent(node, table);
         }
         self.first_dense(node)?;
         let dense_only = |l: &Layer| {
@@ -276,58 +185,11 @@ impl Chain<'_> {
         }
         let last = self.graph.layers.iter().rposition(|l| matches!(l.op, Op::Dense { .. }));
         self.flatten_after(last.unwrap_or(0))?;
-        let mut table = table.to_vec();
-        let mut after = None;
-        let mut layers = core::mem::take(&mut self.graph.layers);
-        for (i, layer) in layers.iter_mut().enumerate().rev() {
-            match layer.op {
-                Op::Activate => {
-                    if let Some((scale, shift)) = before(layer.activation, &mut table) {
-                        if after.is_some() {
-                            return Err(node.fail(
-                                "joins the label after several activations, which is not supported",
-                            ));
-                        }
-                        after = Some((scale, shift));
-                    }
-                }
-                Op::Affine => {
-                    layer.weight.resize(layer.weight.len() + more, 1.0);
-                    if !layer.bias.is_empty() {
-                        layer.bias.resize(layer.bias.len() + more, 0.0);
-                    }
-                }
-                Op::Dense { out } => {
-                    let inputs = layer.weight.len() / out;
-                    let extra = if i == 0 { classes } else { more };
-                    let wide = inputs + extra;
-                    self.budget.floats((out + more).saturating_mul(wide))?;
-                    let mut weight = vec![0.0; (out + more) * wide];
-                    for (to, from) in
-                        weight.chunks_exact_mut(wide).zip(layer.weight.chunks_exact(inputs))
-                    {
-                        to[..inputs].copy_from_slice(from);
-                    }
-                    for (row, to) in weight[out * wide..].chunks_exact_mut(wide).enumerate() {
-                        for (k, value) in to[inputs..].iter_mut().enumerate() {
-                            *value = match i {
-                                0 => table[k * more + row],
-                                _ => f32::from(u8::from(k == row)),
-                            };
-                        }
-                    }
-                    layer.weight = weight;
-                    if !layer.bias.is_empty() {
-                        layer.bias.resize(out + more, 0.0);
-                    }
-                    layer.op = Op::Dense { out: out + more };
-                }
-                _ => {}
-            }
-        }
-        self.graph.layers = layers;
+        let n = self.shape.values();
+        let more = table.len() / self.classes();
+        let restored = self.carry(node, table)?;
         self.shape = Shape::new(n + more, 1, 1);
-        if let Some((scale, shift)) = after {
+        if let Some((scale, shift)) = restored {
             let of = |own: f32, label: f32| {
                 let mut all = vec![own; n];
                 all.resize(n + more, label);
@@ -339,6 +201,70 @@ impl Chain<'_> {
             self.add(node, Layer { weight, bias, ..Layer::new(name, Op::Affine) })?;
         }
         Ok(())
+    }
+
+    /// [`extend`](Self::extend) before the first layer. The caller lengthens the graph's own latent.
+    fn extend_latent(&mut self, node: &Node<'_>, table: &[f32]) -> Result<(), OnnxError> {
+        let (classes, latent) = (self.classes(), self.graph.latent());
+        let more = table.len() / classes;
+        let n = self.shape.values();
+        let wide = latent + classes;
+        self.budget.floats((n + more).saturating_mul(wide))?;
+        let mut weight = vec![0.0; (n + more) * wide];
+        for i in 0..n {
+            weight[i * wide + i] = 1.0;
+        }
+        for (row, values) in weight[n * wide..].chunks_exact_mut(wide).enumerate() {
+            for (k, value) in values[latent..].iter_mut().enumerate() {
+                *value = table[k * more + row];
+            }
+        }
+        let name = self.name(node);
+        self.shape = Shape::new(n + more, 1, 1);
+        let op = Op::Dense { out: n + more };
+        self.add(node, Layer { weight, ..Layer::new(name, op) })
+    }
+
+    /// Widens every layer so that the rows of a table arrive beside the data. An activation that
+    /// cannot give all values of the table gives scaled ones: the factor and sum that restore them.
+    fn carry(&mut self, node: &Node<'_>, table: &[f32]) -> Result<Option<(f32, f32)>, OnnxError> {
+        let classes = self.classes();
+        let more = table.len() / classes;
+        let mut table = table.to_vec();
+        let mut restored = None;
+        let mut layers = core::mem::take(&mut self.graph.layers);
+        for (i, layer) in layers.iter_mut().enumerate().rev() {
+            match layer.op {
+                Op::Activate => {
+                    if let Some(scale_and_shift) = before(layer.activation, &mut table) {
+                        if restored.is_some() {
+                            return Err(node.fail(
+                                "joins the label after several activations, which is not supported",
+                            ));
+                        }
+                        restored = Some(scale_and_shift);
+                    }
+                }
+                Op::Affine => {
+                    layer.weight.resize(layer.weight.len() + more, 1.0);
+                    if !layer.bias.is_empty() {
+                        layer.bias.resize(layer.bias.len() + more, 0.0);
+                    }
+                }
+                Op::Dense { out } => {
+                    let inputs = layer.weight.len() / out;
+                    let wide = inputs + if i == 0 { classes } else { more };
+                    self.budget.floats((out + more).saturating_mul(wide))?;
+                    widen(layer, out, wide, more, |row, k| match i {
+                        0 => table[k * more + row],
+                        _ => f32::from(u8::from(k == row)),
+                    });
+                }
+                _ => {}
+            }
+        }
+        self.graph.layers = layers;
+        Ok(restored)
     }
 
     /// Makes a first layer that is a transposed convolution of one pixel a dense one.
@@ -425,6 +351,32 @@ impl Chain<'_> {
     }
 }
 
+/// Gives a dense layer of `out` outputs `more` of them and `wide` inputs. `of` is what the new outputs
+/// take from the new inputs, by number of both; everything else that is new is 0.
+fn widen(
+    layer: &mut Layer,
+    out: usize,
+    wide: usize,
+    more: usize,
+    of: impl Fn(usize, usize) -> f32,
+) {
+    let inputs = layer.weight.len() / out;
+    let mut weight = vec![0.0; (out + more) * wide];
+    for (to, from) in weight.chunks_exact_mut(wide).zip(layer.weight.chunks_exact(inputs)) {
+        to[..inputs].copy_from_slice(from);
+    }
+    for (row, to) in weight[out * wide..].chunks_exact_mut(wide).enumerate() {
+        for (k, value) in to[inputs..].iter_mut().enumerate() {
+            *value = of(row, k);
+        }
+    }
+    layer.weight = weight;
+    if !layer.bias.is_empty() {
+        layer.bias.resize(out + more, 0.0);
+    }
+    layer.op = Op::Dense { out: out + more };
+}
+
 /// Replaces what should come out of an activation by what must go in. If not everything can come
 /// out, the factor and sum that restore it afterwards.
 fn before(activation: Activation, table: &mut [f32]) -> Option<(f32, f32)> {
@@ -461,20 +413,4 @@ fn before(activation: Activation, table: &mut [f32]) -> Option<(f32, f32)> {
         *v = a as f32;
     }
     Some((scale as f32, shift as f32))
-}
-
-/// Checks that there are not too many classes.
-///
-/// # Errors
-/// [`OnnxError::Model`].
-pub(super) fn checked(classes: Option<usize>, name: &str) -> Result<usize, OnnxError> {
-    match classes {
-        Some(n) if (1..=CLASSES).contains(&n) => Ok(n),
-        Some(n) => Err(OnnxError::Model(format!(
-            "the input {name:?} has {n} classes; 1 to {CLASSES} are supported"
-        ))),
-        None => Err(OnnxError::Model(format!(
-            "the number of classes of the input {name:?} is not known: no Gather or OneHot reads it"
-        ))),
-    }
 }

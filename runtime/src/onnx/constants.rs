@@ -233,89 +233,67 @@ impl Chain<'_> {
     /// The same values with other dimensions.
     fn redimensioned(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
         let from = self.copied(node)?;
-        let count = from.values.len();
-        let axes = match (node.ints("axes"), node.input(1)) {
-            (Some(axes), _) => axes.to_vec(),
+        // Older operation sets have both as attributes, newer ones as an input.
+        let given = match (node.ints("axes").or(node.ints("shape")), node.input(1)) {
+            (Some(given), _) => given.to_vec(),
             (None, Some(_)) => self.integers(node, 1)?.to_vec(),
             (None, None) => vec![],
         };
         let rank = from.dims.len();
-        let mut dims = from.dims.clone();
-        match node.0.op_type.as_str() {
-            "Unsqueeze" => {
-                let all = rank + axes.len();
-                let places: Result<Vec<usize>, _> =
-                    axes.iter().map(|a| self.axis(node, *a, all)).collect();
-                let mut places = places?;
-                places.sort_unstable();
-                for place in places {
-                    if place > dims.len() {
-                        return Err(node.fail("axes out of order"));
-                    }
-                    dims.insert(place, 1);
-                }
-            }
-            "Squeeze" => {
-                let places: Result<Vec<usize>, _> =
-                    axes.iter().map(|a| self.axis(node, *a, rank)).collect();
-                let places = places?;
-                let removed = |i: usize| {
-                    if axes.is_empty() { from.dims[i] == 1 } else { places.contains(&i) }
-                };
-                if (0..rank).any(|i| removed(i) && from.dims[i] != 1) {
-                    return Err(node.fail(format!("axes {axes:?} do not have a length of 1")));
-                }
-                dims = (0..rank).filter(|i| !removed(*i)).map(|i| from.dims[i]).collect();
-            }
+        let dims = match node.0.op_type.as_str() {
+            "Unsqueeze" => self.unsqueezed(node, &from.dims, &given)?,
+            "Squeeze" => self.squeezed(node, &from.dims, &given)?,
             "Flatten" => {
                 let axis = usize::try_from(node.int("axis", 1)).unwrap_or(0).min(rank);
-                let both = [from.dims[..axis].iter().product(), from.dims[axis..].iter().product()];
-                dims = both.to_vec();
+                vec![from.dims[..axis].iter().product(), from.dims[axis..].iter().product()]
             }
-            _ => {
-                let target = match node.ints("shape") {
-                    Some(shape) => shape.to_vec(),
-                    None => axes,
-                };
-                let refuse = || node.fail(format!("a reshape to {target:?} is not supported"));
-                let mut sides: Vec<i64> = target.clone();
-                for (i, side) in sides.iter_mut().enumerate() {
-                    if *side == 0 {
-                        *side = from.dims.get(i).map_or(0, |d| *d as i64);
-                    }
-                }
-                // The classes take the place of the batch.
-                if from.by_class
-                    && let (Some(batch), Some(classes)) = (sides.first_mut(), from.dims.first())
-                    && (*batch == 1 || sides_open(&target) > 1)
-                {
-                    *batch = *classes as i64;
-                }
-                let known = sides
-                    .iter()
-                    .filter(|n| **n != -1)
-                    .try_fold(1i64, |p, n| p.checked_mul(*n))
-                    .filter(|n| *n > 0)
-                    .ok_or_else(refuse)?;
-                match sides_open(&sides) {
-                    0 if known == count as i64 => {}
-                    1 if count as i64 % known == 0 => {
-                        for side in sides.iter_mut().filter(|n| **n == -1) {
-                            *side = count as i64 / known;
-                        }
-                    }
-                    _ => return Err(refuse()),
-                }
-                dims = sides.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-                if dims.iter().product::<usize>() != count {
-                    return Err(refuse());
-                }
-            }
-        }
+            _ => reshaped(from, &given)
+                .ok_or_else(|| node.fail(format!("a reshape to {given:?} is not supported")))?,
+        };
         if dims.len() > AXES {
             return Err(node.fail("more than 8 axes"));
         }
         Ok(Constant::of(dims, from.values.clone()))
+    }
+
+    /// `dims` with a 1 inserted at each of `axes`, which count in the result.
+    fn unsqueezed(
+        &self,
+        node: &Node<'_>,
+        dims: &[usize],
+        axes: &[i64],
+    ) -> Result<Vec<usize>, OnnxError> {
+        let rank = dims.len() + axes.len();
+        let places: Result<Vec<usize>, _> =
+            axes.iter().map(|a| self.axis(node, *a, rank)).collect();
+        let mut places = places?;
+        places.sort_unstable();
+        let mut dims = dims.to_vec();
+        for place in places {
+            if place > dims.len() {
+                return Err(node.fail("axes out of order"));
+            }
+            dims.insert(place, 1);
+        }
+        Ok(dims)
+    }
+
+    /// `dims` without `axes`, or without all of length 1 if none are given.
+    fn squeezed(
+        &self,
+        node: &Node<'_>,
+        dims: &[usize],
+        axes: &[i64],
+    ) -> Result<Vec<usize>, OnnxError> {
+        let rank = dims.len();
+        let places: Result<Vec<usize>, _> =
+            axes.iter().map(|a| self.axis(node, *a, rank)).collect();
+        let places = places?;
+        let removed = |i: usize| if axes.is_empty() { dims[i] == 1 } else { places.contains(&i) };
+        if (0..rank).any(|i| removed(i) && dims[i] != 1) {
+            return Err(node.fail(format!("axes {axes:?} do not have a length of 1")));
+        }
+        Ok((0..rank).filter(|i| !removed(*i)).map(|i| dims[i]).collect())
     }
 
     fn transposed(&self, node: &Node<'_>) -> Result<Constant, OnnxError> {
@@ -453,6 +431,40 @@ impl Chain<'_> {
 
 fn first<T: Copy + Default>(values: &[T]) -> T {
     values.first().copied().unwrap_or_default()
+}
+
+/// The dimensions of a constant after `Reshape` to `target`, in which 0 keeps a side and -1 takes what
+/// is left. `None` if the number of values would change.
+fn reshaped(from: &Constant, target: &[i64]) -> Option<Vec<usize>> {
+    let count = from.values.len();
+    let mut sides = target.to_vec();
+    for (i, side) in sides.iter_mut().enumerate() {
+        if *side == 0 {
+            *side = from.dims.get(i).map_or(0, |d| *d as i64);
+        }
+    }
+    // The classes take the place of the batch.
+    if from.by_class
+        && let (Some(batch), Some(classes)) = (sides.first_mut(), from.dims.first())
+        && (*batch == 1 || sides_open(target) > 1)
+    {
+        *batch = *classes as i64;
+    }
+    let known = sides.iter().filter(|n| **n != -1).try_fold(1i64, |p, n| p.checked_mul(*n))?;
+    if known <= 0 {
+        return None;
+    }
+    match sides_open(&sides) {
+        0 if known == count as i64 => {}
+        1 if count as i64 % known == 0 => {
+            for side in sides.iter_mut().filter(|n| **n == -1) {
+                *side = count as i64 / known;
+            }
+        }
+        _ => return None,
+    }
+    let dims: Vec<usize> = sides.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
+    (dims.iter().product::<usize>() == count).then_some(dims)
 }
 
 fn sides_open(sides: &[i64]) -> usize {

@@ -11,8 +11,8 @@ use onnx_protobuf::{GraphProto, ValueInfoProto, type_proto};
 
 use super::budget::Budget;
 use super::chain::Label;
-use super::condition;
 use super::error::OnnxError;
+use super::label;
 use super::tensor::{Constant, Values};
 use super::view::View;
 use crate::layer::Input;
@@ -73,7 +73,7 @@ pub(super) fn inputs(
             let second = match (whole(a), whole(b)) {
                 (true, false) => false,
                 (false, true) => true,
-                _ => condition::is_second([&a.name, &b.name], [length(a), length(b)])?,
+                _ => label::is_second([&a.name, &b.name], [length(a), length(b)])?,
             };
             let (z, label) = if second { (a, b) } else { (b, a) };
             let (input, view) = data(z)?;
@@ -88,7 +88,7 @@ pub(super) fn inputs(
                 name: z.name.clone(),
                 input,
                 view,
-                label: Some(self::label(graph, label, whole(label), constants, budget)?),
+                label: Some(read_label(graph, label, whole(label), constants, budget)?),
             })
         }
         _ => Err(OnnxError::Model(format!(
@@ -99,7 +99,7 @@ pub(super) fn inputs(
     }
 }
 
-fn label(
+fn read_label(
     graph: &GraphProto,
     input: &ValueInfoProto,
     whole: bool,
@@ -121,7 +121,7 @@ fn label(
                 Values::Ints(v) => usize::try_from(*v.first()?).ok(),
                 Values::Floats(v) => Some(*v.first()? as usize),
             };
-            (false, condition::classes(graph, name, dims, number))
+            (false, label::classes(graph, name, dims, number))
         }
         [_, Some(n)] | [_, Some(n), Some(1), Some(1)] => (true, usize::try_from(n).ok()),
         _ => {
@@ -131,10 +131,10 @@ fn label(
             )));
         }
     };
-    let classes = condition::checked(classes, name)?;
+    let classes = label::checked(classes, name)?;
     let values = if one_hot { classes * classes } else { classes };
     budget.take(values, 2 * size_of::<i64>())?;
-    let constant = condition::labels(classes, rank, one_hot, !whole);
+    let constant = label::labels(classes, rank, one_hot, !whole);
     Ok((Label { name: name.clone(), classes, met: false }, constant))
 }
 

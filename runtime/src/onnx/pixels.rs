@@ -86,6 +86,71 @@ impl Chain<'_> {
         }
     }
 
+    /// `Resize` and the older `Upsample`.
+    pub fn resize(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
+        let mode = node.string("mode", "nearest");
+        if mode != "nearest" {
+            return Err(node.fail(format!(
+                "mode {mode:?} is not supported: only \"nearest\" is (nn.Upsample's default)"
+            )));
+        }
+        // Before operation set 11 there was one way: to repeat pixels.
+        let old = node.0.op_type == "Upsample" || self.opset < 11;
+        let position = node.string("coordinate_transformation_mode", "half_pixel");
+        let nearest = node.string("nearest_mode", "round_prefer_floor");
+        let repeats = match (position.as_str(), nearest.as_str()) {
+            ("asymmetric", "floor") => true,
+            ("half_pixel" | "pytorch_half_pixel" | "half_pixel_symmetric", rounding) => {
+                ["round_prefer_floor", "round_prefer_ceil"].contains(&rounding)
+            }
+            _ => false,
+        };
+        if !repeats && !old {
+            return Err(node.fail(format!(
+                "{position:?} with {nearest:?} is not supported: it does not repeat pixels"
+            )));
+        }
+        let scales: Vec<f64> = match (old, node.input(3)) {
+            (true, _) => match (node.floats("scales"), node.input(1)) {
+                (Some(scales), _) => scales.iter().map(|f| *f as f64).collect(),
+                (None, _) => self.floats(node, 1)?.iter().map(|f| *f as f64).collect(),
+            },
+            (false, Some(_)) => {
+                let sizes = self.integers(node, 3)?;
+                // The batch axis is not resized, whatever it says.
+                let side = |(i, size): (usize, &i64)| match i {
+                    0 => 1.0,
+                    _ => *size as f64 / self.view.dims.get(i - 1).map_or(0.0, |n| *n as f64),
+                };
+                sizes.iter().enumerate().map(side).collect()
+            }
+            (false, None) => self.floats(node, 2)?.iter().map(|f| *f as f64).collect(),
+        };
+        let whole = |f: f64| (1.0..=4096.0).contains(&f) && f == (f as usize) as f64;
+        let (factor, last) = match scales[..] {
+            [1.0, 1.0, y, x] if y == x && whole(y) => (y as usize, false),
+            [1.0, y, x, 1.0] if y == x && whole(y) => (y as usize, true),
+            _ => {
+                return Err(node.fail(format!(
+                    "factors {scales:?} are not supported: only integers, equal in both directions"
+                )));
+            }
+        };
+        if self.view.dims.len() != 3 {
+            return Err(node.fail("its data is not an image"));
+        }
+        if last {
+            self.view = self.view.transposed(&[2, 0, 1]);
+        }
+        self.settle_image(node)?;
+        self.push(node, Op::Resize { factor }, vec![], vec![])?;
+        self.view = View::of(&[self.shape.c, self.shape.h, self.shape.w]);
+        if last {
+            self.view = self.view.transposed(&[1, 2, 0]);
+        }
+        Ok(())
+    }
+
     /// `DepthToSpace`, the operation behind PyTorch's `PixelShuffle`.
     pub fn depth_to_space(&mut self, node: &Node<'_>) -> Result<(), OnnxError> {
         self.settle_image(node)?;

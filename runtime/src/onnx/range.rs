@@ -107,7 +107,7 @@ impl Bounds {
             let bounded = bounds(l.activation).is_some() || l.activation == Activation::None;
             (moved || l.op == Op::Activate) && bounded
         };
-        // Of a layer that reads an earlier one, the bounds are not known.
+        // The bounds of a layer that reads an earlier one are not known.
         let first = graph.layers.iter().rposition(|l| !keeps(l) || l.from.is_some());
         let first = first.map_or(0, |i| if keeps(&graph.layers[i]) { i } else { i + 1 });
         let mut found = Bounds { channels: vec![], clip: None };

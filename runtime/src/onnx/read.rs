@@ -7,11 +7,10 @@ use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 use std::path::Path;
 
-use onnx_protobuf::{GraphProto, ModelProto};
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto};
 use protobuf::Message;
 
 use super::budget::Budget;
@@ -21,6 +20,7 @@ use super::error::OnnxError;
 use super::external;
 use super::inputs::{Inputs, inputs};
 use super::node::Node;
+use super::output;
 use super::range::{self, Known};
 use super::refused;
 use super::scan::scan;
@@ -91,20 +91,12 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     let Some(mut graph) = model.graph.take() else {
         return Err(OnnxError::NotOnnx("it has no graph".into()));
     };
-    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let opset = model.opset_import.iter().find(|o| standard(&o.domain));
-    let opset = opset.map_or(1, |o| o.version);
-    if opset < OLDEST {
-        return Err(OnnxError::Model(format!(
-            "operation set {opset} is not supported: export with opset_version={OLDEST} or newer"
-        )));
-    }
+    let opset = operation_set(&model)?;
     if let Some(error) = refused::model(&graph) {
         return Err(error);
     }
-    let nodes = core::mem::take(&mut graph.node);
     let folder = options.folder;
-    let values = nodes.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
+    let values = graph.node.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
     let outside = external::length(graph.initializer.iter().chain(values), folder);
     let budget = Budget::new(bytes.len().saturating_add(outside as usize), &options.limits);
     let mut constants = BTreeMap::new();
@@ -115,14 +107,8 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         let name = core::mem::take(&mut tensor.name);
         constants.insert(name, constant);
     }
-    graph.node = nodes;
     let Inputs { name, input, view, label } = inputs(&graph, &constants, &budget)?;
-    let mut uses = BTreeMap::new();
-    let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
-    let outputs = graph.output.iter().map(|output| &output.name);
-    for name in reading.flat_map(|node| &node.input).chain(outputs) {
-        *uses.entry(name.clone()).or_default() += 1;
-    }
+    let uses = uses(&graph);
     let left = uses.get(&name).copied().unwrap_or(0);
     let data = Data::input(input.shape(), view.clone());
     let mut chain = Chain {
@@ -152,73 +138,9 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
         chain.constants.insert(label.name.clone(), constant);
         chain.label = Some(label);
     }
-    for (i, node) in graph.node.iter().enumerate() {
-        if !standard(&node.domain) {
-            let what = format!(
-                "operations of {:?} are not supported: export without optimizing for one runtime",
-                node.domain
-            );
-            return Err(Node(node).fail(what));
-        }
-        chain.ahead = &graph.node[i..];
-        chain.node(&Node(node))?;
-    }
-    finish(chain, &model, &graph, options)
-}
-
-/// What the walk has found as a generator of images.
-fn finish(
-    mut chain: Chain<'_>,
-    model: &ModelProto,
-    graph: &GraphProto,
-    options: &Options<'_>,
-) -> Result<Import, OnnxError> {
-    // A branch may come after the node that makes the image.
-    match graph.output.iter().find(|o| chain.tensors.contains_key(&o.name)) {
-        Some(output) if graph.output.len() == 1 => {
-            chain.go_to(&output.name);
-            chain.consume(&output.name);
-        }
-        Some(_) => return Err(OnnxError::Model("the model has more than one output".into())),
-        None => {
-            return Err(OnnxError::Model(format!(
-                "the chain of nodes ends at {:?}, which is not the output",
-                chain.at
-            )));
-        }
-    }
-    let mut assumed = Vec::new();
-    if let Some(label) = &chain.label
-        && !label.met
-    {
-        let name = &label.name;
-        assumed.push(format!("the input {name:?} does not change the picture and is left out"));
-    }
-    let Some(last) = graph.node.last().map(Node) else {
-        return Err(OnnxError::Model("the model has no nodes".into()));
-    };
-    chain.no_function(&last)?;
-    chain.flush_pad(&last)?;
-    chain.flush_cut(&last)?;
-    let dims = image(&chain.view.dims, options.image, &mut assumed)?;
-    chain.reshape_to(&last, &dims)?;
-    let image = |c: usize| [1, 3, 4].contains(&c);
-    // Channels last; if both could be channels, the rows and columns of a square decide.
-    if let [first, middle, c] = dims[..]
-        && image(c)
-        && (!image(first) || first == middle && middle != c)
-    {
-        chain.view = chain.view.transposed(&[2, 0, 1]);
-    }
-    chain.settle(&last)?;
-    let end = chain.graph.layers.len().checked_sub(1);
-    if chain.layer != end {
-        return Err(OnnxError::Model(format!(
-            "{:?} is not the output, but nothing reads it",
-            chain.name_of(end)
-        )));
-    }
-    let stated = has(model, key::RANGE).then_some(chain.graph.facts.range);
+    walk(&mut chain, &graph.node)?;
+    let mut assumed = output::settle(&mut chain, &graph, options.image)?;
+    let stated = has(&model, key::RANGE).then_some(chain.graph.facts.range);
     let known = Known { given: options.range, stated, rounded: chain.rounded, bytes: chain.bytes };
     let channels = chain.shape.c;
     let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
@@ -227,46 +149,47 @@ fn finish(
     Ok(Import { graph: chain.graph, assumed })
 }
 
-/// The dimensions of the image in an output of `dims` besides the batch.
-fn image(
-    dims: &[usize],
-    given: Option<[usize; 3]>,
-    assumed: &mut Vec<String>,
-) -> Result<Vec<usize>, OnnxError> {
-    let n: usize = dims.iter().product();
-    if let Some(given) = given {
-        let product = given.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        return match product == Some(n) {
-            true => Ok(given.to_vec()),
-            false => Err(OnnxError::Model(format!(
-                "--image {}x{}x{} has another number of values than the output, {n}",
-                given[0], given[1], given[2]
-            ))),
-        };
-    }
-    match dims {
-        [_, _, _] => Ok(dims.to_vec()),
-        [h, w] if *h > 1 && *w > 1 => Ok(vec![1, *h, *w]),
-        _ => {
-            let square = |n: usize| (4..=4096).find(|side| side * side == n);
-            let shape = match (square(n), n.is_multiple_of(3).then(|| square(n / 3)).flatten()) {
-                (Some(side), _) => [1, side, side],
-                (None, Some(side)) => [3, side, side],
-                (None, None) => {
-                    return Err(OnnxError::Model(format!(
-                        "the output is a vector of {n} values, which is no square: give its \
-                         channels, height and width as --image CxHxW"
-                    )));
-                }
-            };
-            let [c, h, w] = shape;
-            assumed.push(format!(
-                "the output is a vector of {n} values; an image of {c}x{h}x{w} is assumed: --image \
-                 CxHxW decides"
-            ));
-            Ok(shape.to_vec())
+/// Takes the chain through all nodes.
+fn walk<'a>(chain: &mut Chain<'a>, nodes: &'a [NodeProto]) -> Result<(), OnnxError> {
+    for (i, node) in nodes.iter().enumerate() {
+        if !is_standard(&node.domain) {
+            let what = format!(
+                "operations of {:?} are not supported: export without optimizing for one runtime",
+                node.domain
+            );
+            return Err(Node(node).fail(what));
         }
+        chain.ahead = &nodes[i..];
+        chain.node(&Node(node))?;
     }
+    Ok(())
+}
+
+/// Whether operations of `domain` are those of ONNX itself.
+fn is_standard(domain: &str) -> bool {
+    domain.is_empty() || domain == "ai.onnx"
+}
+
+/// The version of the standard operations in a file.
+fn operation_set(model: &ModelProto) -> Result<i64, OnnxError> {
+    let opset = model.opset_import.iter().find(|o| is_standard(&o.domain));
+    match opset.map_or(1, |o| o.version) {
+        old if old < OLDEST => Err(OnnxError::Model(format!(
+            "operation set {old} is not supported: export with opset_version={OLDEST} or newer"
+        ))),
+        opset => Ok(opset),
+    }
+}
+
+/// How often each tensor is read.
+fn uses(graph: &GraphProto) -> BTreeMap<String, usize> {
+    let mut uses = BTreeMap::new();
+    let reading = graph.node.iter().filter(|node| node.op_type != "Shape");
+    let outputs = graph.output.iter().map(|output| &output.name);
+    for name in reading.flat_map(|node| &node.input).chain(outputs) {
+        *uses.entry(name.clone()).or_default() += 1;
+    }
+    uses
 }
 
 fn has(model: &ModelProto, key: &str) -> bool {
@@ -306,8 +229,7 @@ mod tests {
     use onnx_protobuf::tensor_proto::DataType;
     use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
     use onnx_protobuf::{
-        NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-        type_proto,
+        OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
     };
 
     use super::*;

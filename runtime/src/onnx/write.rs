@@ -170,42 +170,12 @@ impl Nodes {
     fn layer(&mut self, layer: &Layer, input: Shape, other: Option<(String, bool)>) {
         let name = &layer.name;
         match layer.op {
-            Op::Add | Op::Concat { .. } => {
-                let Some((other, flat)) = other else { return };
-                let (op, attributes) = match layer.op {
-                    Op::Add => ("Add", vec![]),
-                    _ => ("Concat", vec![int("axis", 1)]),
-                };
-                let mut second = other;
-                if flat != self.flat {
-                    let shape = layer.op.other(input).unwrap_or(input);
-                    if flat {
-                        let first = core::mem::replace(&mut self.at, second);
-                        self.unflatten(&format!("{name}.second"), shape);
-                        second = core::mem::replace(&mut self.at, first);
-                    } else {
-                        self.unflatten(&format!("{name}.first"), input);
-                    }
-                }
-                self.node(op, name, &[second], attributes);
-            }
-            Op::InstanceNorm { epsilon } => {
-                self.need_plane(name, input);
-                let dims = [input.c];
-                let scale = self.floats(name, "weight", &dims, &layer.weight);
-                let shift = match layer.bias.is_empty() {
-                    true => self.floats(name, "bias", &dims, &vec![0.0; input.c]),
-                    false => self.floats(name, "bias", &dims, &layer.bias),
-                };
-                let attributes = vec![float("epsilon", epsilon)];
-                self.node("InstanceNormalization", name, &[scale, shift], attributes);
-            }
+            Op::Add => self.join("Add", vec![], layer, input, other),
+            Op::Concat { .. } => self.join("Concat", vec![int("axis", 1)], layer, input, other),
+            Op::InstanceNorm { epsilon } => self.instance_norm(layer, input, epsilon),
             Op::ReflectConv { out, window } => {
                 self.need_plane(name, input);
-                let by = window.padding as i64;
-                let pads = self.integers(name, "pads", &[0, 0, by, by, 0, 0, by, by]);
-                let attributes = vec![string("mode", "reflect")];
-                self.node("Pad", &format!("{name}.padded"), &[pads], attributes);
+                self.reflect(name, window.padding);
                 let dims = [out, input.c, window.kernel, window.kernel];
                 let window = Window { padding: 0, ..window };
                 self.convolution("Conv", layer, window, input, &dims, out);
@@ -228,32 +198,87 @@ impl Nodes {
                 let dims = [input.c, out, window.kernel, window.kernel];
                 self.convolution("ConvTranspose", layer, window, input, &dims, out);
             }
-            Op::Affine => {
-                let dims: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
-                let scale = self.floats(name, "weight", dims, &layer.weight);
-                self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
-                if !layer.bias.is_empty() {
-                    let shift = self.floats(name, "bias", dims, &layer.bias);
-                    self.node("Add", name, &[shift], vec![]);
-                }
-            }
+            Op::Affine => self.affine(layer, input),
             Op::Resize { factor } => {
                 self.need_plane(name, input);
-                let factor = factor as f32;
-                let scales = self.floats(name, "scales", &[4], &[1.0, 1.0, factor, factor]);
-                let attributes = vec![
-                    string("mode", "nearest"),
-                    string("coordinate_transformation_mode", "asymmetric"),
-                    string("nearest_mode", "floor"),
-                ];
-                // An empty name omits the second input, the regions of interest.
-                self.node("Resize", name, &[String::new(), scales], attributes);
+                self.resize(name, factor);
             }
             Op::Reshape { to } => self.unflatten(name, to),
             Op::Activate => {}
         }
+        self.activation(name, layer.activation);
+    }
+
+    /// An operation on two tensors, both as planes unless both are flat.
+    fn join(
+        &mut self,
+        op: &str,
+        attributes: Vec<AttributeProto>,
+        layer: &Layer,
+        input: Shape,
+        other: Option<(String, bool)>,
+    ) {
+        let Some((mut second, flat)) = other else { return };
+        let name = &layer.name;
+        if flat && !self.flat {
+            let shape = layer.op.other(input).unwrap_or(input);
+            let first = core::mem::replace(&mut self.at, second);
+            self.unflatten(&format!("{name}.second"), shape);
+            second = core::mem::replace(&mut self.at, first);
+        }
+        if self.flat && !flat {
+            self.unflatten(&format!("{name}.first"), input);
+        }
+        self.node(op, name, &[second], attributes);
+    }
+
+    fn instance_norm(&mut self, layer: &Layer, input: Shape, epsilon: f32) {
+        let name = &layer.name;
+        self.need_plane(name, input);
+        let dims = [input.c];
+        let scale = self.floats(name, "weight", &dims, &layer.weight);
+        // ONNX requires the second constant.
+        let shift = match layer.bias.is_empty() {
+            true => self.floats(name, "bias", &dims, &vec![0.0; input.c]),
+            false => self.floats(name, "bias", &dims, &layer.bias),
+        };
+        let attributes = vec![float("epsilon", epsilon)];
+        self.node("InstanceNormalization", name, &[scale, shift], attributes);
+    }
+
+    /// Mirrors `padding` rows and columns outward on each side.
+    fn reflect(&mut self, name: &str, padding: usize) {
+        let by = padding as i64;
+        let pads = self.integers(name, "pads", &[0, 0, by, by, 0, 0, by, by]);
+        self.node("Pad", &format!("{name}.padded"), &[pads], vec![string("mode", "reflect")]);
+    }
+
+    fn affine(&mut self, layer: &Layer, input: Shape) {
+        let name = &layer.name;
+        let dims: &[usize] = if self.flat { &[input.c] } else { &[input.c, 1, 1] };
+        let scale = self.floats(name, "weight", dims, &layer.weight);
+        self.node("Mul", &format!("{name}.scaled"), &[scale], vec![]);
+        if !layer.bias.is_empty() {
+            let shift = self.floats(name, "bias", dims, &layer.bias);
+            self.node("Add", name, &[shift], vec![]);
+        }
+    }
+
+    fn resize(&mut self, name: &str, factor: usize) {
+        let factor = factor as f32;
+        let scales = self.floats(name, "scales", &[4], &[1.0, 1.0, factor, factor]);
+        let attributes = vec![
+            string("mode", "nearest"),
+            string("coordinate_transformation_mode", "asymmetric"),
+            string("nearest_mode", "floor"),
+        ];
+        // An empty name omits the second input, the regions of interest.
+        self.node("Resize", name, &[String::new(), scales], attributes);
+    }
+
+    fn activation(&mut self, name: &str, activation: Activation) {
         let activated = format!("{name}.activated");
-        match layer.activation {
+        match activation {
             Activation::None => {}
             Activation::Relu => self.node("Relu", &activated, &[], vec![]),
             Activation::LeakyRelu(slope) => {
@@ -282,26 +307,32 @@ impl Nodes {
                 self.node("Tanh", &format!("{name}.gate"), &[], vec![]);
                 self.node("Mul", &activated, &[x], vec![]);
             }
-            Activation::Gelu => {
-                let x = self.at.clone();
-                let root = self.floats(name, "root", &[], &[core::f32::consts::FRAC_1_SQRT_2]);
-                self.node("Mul", &format!("{name}.narrow"), &[root], vec![]);
-                self.node("Erf", &format!("{name}.erf"), &[], vec![]);
-                self.half_gate(name, x);
-            }
-            Activation::GeluTanh => {
-                let x = self.at.clone();
-                let three = self.floats(name, "three", &[], &[3.0]);
-                let part = self.floats(name, "part", &[], &[0.044_715]);
-                let root = self.floats(name, "root", &[], &[0.797_884_6]);
-                self.node("Pow", &format!("{name}.cube"), &[three], vec![]);
-                self.node("Mul", &format!("{name}.part_of_cube"), &[part], vec![]);
-                self.node("Add", &format!("{name}.sum"), core::slice::from_ref(&x), vec![]);
-                self.node("Mul", &format!("{name}.scaled_sum"), &[root], vec![]);
-                self.node("Tanh", &format!("{name}.tanh"), &[], vec![]);
-                self.half_gate(name, x);
-            }
+            Activation::Gelu => self.gelu(name),
+            Activation::GeluTanh => self.gelu_tanh(name),
         }
+    }
+
+    /// `0.5 * x * (1 + erf(x / sqrt(2)))`: operation sets before 20 have no GELU.
+    fn gelu(&mut self, name: &str) {
+        let x = self.at.clone();
+        let root = self.floats(name, "root", &[], &[core::f32::consts::FRAC_1_SQRT_2]);
+        self.node("Mul", &format!("{name}.narrow"), &[root], vec![]);
+        self.node("Erf", &format!("{name}.erf"), &[], vec![]);
+        self.half_gate(name, x);
+    }
+
+    /// `0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+    fn gelu_tanh(&mut self, name: &str) {
+        let x = self.at.clone();
+        let three = self.floats(name, "three", &[], &[3.0]);
+        let part = self.floats(name, "part", &[], &[0.044_715]);
+        let root = self.floats(name, "root", &[], &[0.797_884_6]);
+        self.node("Pow", &format!("{name}.cube"), &[three], vec![]);
+        self.node("Mul", &format!("{name}.part_of_cube"), &[part], vec![]);
+        self.node("Add", &format!("{name}.sum"), core::slice::from_ref(&x), vec![]);
+        self.node("Mul", &format!("{name}.scaled_sum"), &[root], vec![]);
+        self.node("Tanh", &format!("{name}.tanh"), &[], vec![]);
+        self.half_gate(name, x);
     }
 
     /// `0.5 * x * (1 + current)`, the end of both forms of GELU.

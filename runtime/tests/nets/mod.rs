@@ -77,8 +77,16 @@ pub fn graph(input: Input, lines: &[Line]) -> Graph {
 
 /// Networks with branches of every kind.
 pub fn cases() -> Vec<(&'static str, Graph)> {
+    [usual(), unusual()].concat()
+}
+
+fn picture(c: usize, side: usize) -> Input {
+    Input::Picture(Shape::new(c, side, side))
+}
+
+/// Small forms of networks that people train.
+fn usual() -> Vec<(&'static str, Graph)> {
     let stem = ("stem", Op::ConvTranspose { out: 10, window: window(4, 1, 0) }, RELU, "", "");
-    let picture = |c, side| Input::Picture(Shape::new(c, side, side));
     vec![
         (
             "residual blocks",
@@ -138,6 +146,12 @@ pub fn cases() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
+    ]
+}
+
+/// What no network has, and a plan must hold all the same.
+fn unusual() -> Vec<(&'static str, Graph)> {
+    vec![
         (
             // The input is read again, an output by three layers, one joined with itself, and the
             // last layer joins.

@@ -44,10 +44,7 @@ fn mistakes_in_training() {
         (&["fit", "--size", "48"], &["size is 48: must be 16, 32, 64 or 128"]),
         (&["fit", "--set", "leanrning=3"], &["there is no setting \"leanrning\""]),
         (&["fit", "--loss", "wgan"], &["wgan"]),
-        (
-            &["fit", "--set", "drawn=10", "--batch", "16"],
-            &["batch is 16 but there are only 10 images"],
-        ),
+        (&["fit", "--set", "drawn=10", "--batch", "16"], &["batch is 16 for 10 images"]),
         (&["export", "empty"], &["options.json"]),
         (&["sample", "nowhere", "--out", "x.png"], &["nowhere"]),
     ];
@@ -123,11 +120,11 @@ fn mistakes_in_generating() {
     assert_eq!(error, "x.txt: expected a .bpk or .onnx file");
     let usage: [(&str, &str); 9] = [
         ("generate", "--out <FILE>"),
-        ("generate --out a.png --grid 0x3", "rows and columns must be from 1 to 1000"),
+        ("generate --out a.png --grid 0x3", "expected rows and columns from 1 to 1000"),
         ("generate --out a.png --grid many", "expected ROWSxCOLUMNS, such as 4x8"),
-        ("generate --out a.png --count 0", "expected a number from 1 to 100000000"),
-        ("generate --out a.png --scale -1", "expected a number from 1 to 64"),
-        ("generate --out a.png --seed x", "expected a number from 0 to 18446744073709551615"),
+        ("generate --out a.png --count 0", "expected a whole number from 1 to 100000000"),
+        ("generate --out a.png --scale -1", "expected a whole number from 1 to 64"),
+        ("generate --out a.png --seed x", "expected a whole number from 0 to 18446744073709551615"),
         ("generate --out a.png --truncation -1", "expected a number from 0 to 10"),
         ("generate --out a.png --truncation NaN", "expected a number from 0 to 10"),
         ("genrate", "generate"),
@@ -353,13 +350,19 @@ fn help_and_inspection() {
     assert!(text.contains("3 x 64 x 64") && text.contains("ConvTranspose"), "{text}");
     let text = run("trainer", dir.path(), &["recipes"]).ok();
     assert!(text.contains("dcgan-tutorial"), "{text}");
-    run("runtime", dir.path(), &["bench", "--seconds", "0.01"]).ok();
+    let tiny = root().join("models/pretrained/faces-tiny.bpk").display().to_string();
+    let text = run("runtime", dir.path(), &["bench", &tiny, "--seconds", "0.01"]).ok();
+    let heading: Vec<&str> = text.lines().nth(1).unwrap().split("  ").map(str::trim).collect();
+    let heading: Vec<&str> = heading.into_iter().filter(|word| !word.is_empty()).collect();
+    let want =
+        ["isa", "batches", "min ms", "median ms", "p99 ms", "faces/s", "G mult-adds/s", "of peak"];
+    assert_eq!(heading, want, "{text}");
     let line = run("runtime", dir.path(), &["bench", "--best", "--json", "--seconds", "0.01"]).ok();
-    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&line).unwrap();
     for what in ["record_bytes", "arena_bytes", "read_bytes_per_s", "cold_start_ms"] {
-        assert!(told[what].as_f64().is_some_and(|v| v > 0.0), "{what}: {line}");
+        assert!(report[what].as_f64().is_some_and(|v| v > 0.0), "{what}: {line}");
     }
-    let layers = told["rows"][0]["layers_ms"].as_array();
+    let layers = report["rows"][0]["layers_ms"].as_array();
     assert_eq!(layers.map(Vec::len), Some(5), "{line}");
     run(
         "trainer",

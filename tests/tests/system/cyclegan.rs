@@ -91,7 +91,7 @@ fn two_folders_need_neither_pairs_nor_one_length_and_bad_ones_are_errors() {
         ("--data-b b", "data_b is given: must be given together with data, the first set"),
         ("--data a --data-b a", "data_b is a: must be another set than data"),
         ("--data a --data-b nowhere", "nowhere"),
-        ("--data a --data-b few", "batch is 2 but there are only 1 images in data_b"),
+        ("--data a --data-b few", "batch is 2 for 1 image in data_b"),
         (
             "--data a --data-b gray",
             "the images of data_b are gray and those of data have colors: give --channels 3 to train \

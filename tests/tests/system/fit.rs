@@ -92,8 +92,8 @@ fn settings_that_do_not_go_together_are_named() {
         ("--gamma -1", "gamma is -1: must be 0 or more"),
         ("--gamma=-1", "gamma is -1: must be 0 or more"),
         ("--set beta2_end=1.0", "beta2_end is 1: must be at least 0 and below 1"),
-        ("--workers many", "--workers many: workers is a whole number, 0 or more"),
-        ("--workers -5", "--workers -5: workers is a whole number, 0 or more"),
+        ("--workers many", "--workers many: workers must be a whole number, 0 or more"),
+        ("--workers -5", "--workers -5: workers must be a whole number, 0 or more"),
         ("--set mqtt=1", "--set mqtt=1: there is no setting \"mqtt\""),
         ("--set bach=1", "--set bach=1: there is no setting \"bach\"; did you mean \"batch\"?"),
     ];

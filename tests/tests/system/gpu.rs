@@ -274,7 +274,7 @@ mod on_vulkan {
     fn the_programs_on_a_gpu_and_without_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path();
-        // Drivers that are nowhere: what there is not is said, and faces are made by the CPU.
+        // No driver is found: that is reported, and the CPU makes the faces.
         let blind = |args: &[&str]| {
             let mut command = Command::new(program("runtime"));
             command.args(args).current_dir(path);

@@ -278,45 +278,14 @@ fn files_of_killed_programs_are_whole_or_absent() {
     let kills = times("POCKET_GAN_KILLS", 6);
     let model = root().join("models/pretrained/faces-tiny.bpk");
     let model = model.display();
-    fs::create_dir_all(at.join("want")).unwrap();
 
     let line = |to: &str| format!("generate {model} --count 60 --scale 4 --out {to}/a.png");
-    run("runtime", at, &line("want").split(' ').collect::<Vec<_>>()).ok();
-    fs::create_dir(at.join("faces")).unwrap();
-    let faces = at.join("faces");
-    let done = kill_often(kills, "runtime", at, &line("faces"), |killed| {
-        for name in names(&faces).iter().filter(|name| !name.starts_with('.')) {
-            let [got, want] = ["faces", "want"].map(|dir| fs::read(at.join(dir).join(name)));
-            assert!(got.unwrap() == want.unwrap(), "{name}");
-            if killed {
-                fs::remove_file(faces.join(name)).unwrap();
-            }
-        }
-        age(&faces);
-    });
-    println!("generate: {} kills of {} starts", done.0, done.1);
-    run("runtime", at, &line("faces").split(' ').collect::<Vec<_>>()).ok();
-    assert_eq!(names(&faces), names(&at.join("want")), "nothing is missing or left behind");
+    pictures_are_whole(kills, at, line);
 
     translator(&at.join("translator.bpk"));
     trainer(at, "data draw --out pictures --count 40 --size 64").ok();
     let line = |to: &str| format!("translate translator.bpk pictures --scale 4 --out {to}/");
-    run("runtime", at, &line("wanted").split(' ').collect::<Vec<_>>()).ok();
-    let translated = at.join("translated");
-    fs::create_dir(&translated).unwrap();
-    let done = kill_often(kills, "runtime", at, &line("translated"), |killed| {
-        for name in names(&translated).iter().filter(|name| !name.starts_with('.')) {
-            let [got, want] = ["translated", "wanted"].map(|dir| fs::read(at.join(dir).join(name)));
-            assert!(got.unwrap() == want.unwrap(), "{name}");
-            if killed {
-                fs::remove_file(translated.join(name)).unwrap();
-            }
-        }
-        age(&translated);
-    });
-    println!("translate: {} kills of {} starts", done.0, done.1);
-    run("runtime", at, &line("translated").split(' ').collect::<Vec<_>>()).ok();
-    assert_eq!(names(&translated), names(&at.join("wanted")), "nothing is missing or left behind");
+    pictures_are_whole(kills, at, line);
 
     let line = format!("convert {model} --precision int8 --faces 1 --out converted/a.bpk");
     let path = at.join("converted/a.bpk");
@@ -366,6 +335,33 @@ fn files_of_killed_programs_are_whole_or_absent() {
     run("firmware-demo", at, &line.split_whitespace().collect::<Vec<_>>()).ok();
     assert_eq!(left(at), [""; 0]);
     assert_eq!(left(&at.join("frames")), [""; 0]);
+}
+
+/// Kills `runtime` while it runs the line that writes pictures to a folder: each that is there is the
+/// same as one of a run that was left alone.
+fn pictures_are_whole(kills: u32, at: &Path, line: impl Fn(&str) -> String) {
+    let [want, killed_in] = ["want", "killed"].map(|name| at.join(name));
+    for folder in [&want, &killed_in] {
+        fs::create_dir(folder).unwrap();
+    }
+    let whole = |to: &str| run("runtime", at, &line(to).split(' ').collect::<Vec<_>>()).ok();
+    whole("want");
+    let done = kill_often(kills, "runtime", at, &line("killed"), |killed| {
+        for name in names(&killed_in).iter().filter(|name| !name.starts_with('.')) {
+            let [got, want] = [&killed_in, &want].map(|folder| fs::read(folder.join(name)));
+            assert!(got.unwrap() == want.unwrap(), "{name}");
+            if killed {
+                fs::remove_file(killed_in.join(name)).unwrap();
+            }
+        }
+        age(&killed_in);
+    });
+    println!("{}: {} kills of {} starts", line("DIR"), done.0, done.1);
+    whole("killed");
+    assert_eq!(names(&killed_in), names(&want), "nothing is missing or left behind");
+    for folder in [want, killed_in] {
+        fs::remove_dir_all(folder).unwrap();
+    }
 }
 
 /// Writes a model that takes a picture of 64 x 64 and blurs it.

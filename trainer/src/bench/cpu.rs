@@ -86,7 +86,8 @@ pub fn measure(cfg: &Config, span: Duration) -> Result<Report, dcgan::Unsupporte
         Objective::Autoencoder | Objective::Vae => {
             [once, Times { forward: 1, data: 0, first_data: 1, weight: 1 }]
         }
-        // Of both directions. Each G translates, goes back and, for the identity, stays.
+        // Both directions together. Each G translates, translates back and, for the identity,
+        // maps pictures of its own target set.
         Objective::Cyclegan => {
             let passes = if cfg.cycle * cfg.identity > 0.0 { 6 } else { 4 };
             let of_g = Times { forward: passes, data: passes, first_data: 2, weight: passes };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use image::DynamicImage;
 use trainer::config::Drawing;
 use trainer::data::inspect::{self, Inspection};
-use trainer::data::{Crop, DataSet, Form, Open, Pair, sheet};
+use trainer::data::{Crop, DataSet, Form, Open, Pair, counted, sheet};
 use trainer::file;
 
 use super::images::{self, refuse_run, workers};
@@ -169,7 +169,7 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
         let pictures = which.iter().map(|&i| picture(i)).collect::<Result<Vec<_>, _>>()?;
         let columns = (which.len() as f64).sqrt().ceil() as usize;
         sheet::write_sheet(out, &pictures, columns)?;
-        say(format!("wrote {}: {} images\n", out.display(), which.len()));
+        say(format!("wrote {}: {}\n", out.display(), counted(which.len())));
         return Ok(());
     }
     file::create_dir(out)?;
@@ -183,7 +183,7 @@ fn write(data: &DataSet, Written { out, count, verbose, .. }: &Written) -> Ended
         bar.inc(1);
     }
     bar.finish_and_clear();
-    say(format!("wrote {} images to {}\n", which.len(), out.display()));
+    say(format!("wrote {} to {}\n", counted(which.len()), out.display()));
     Ok(())
 }
 

@@ -24,7 +24,7 @@ const SHOWN: [usize; 2] = [32, 8];
 /// Arguments of `duplicates`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of an autoencoder's run, best of the recipe duplicates
+    /// Folder of an autoencoder's run, ideally one of the recipe duplicates
     run: PathBuf,
     /// Folder, archive or arrays of images: anything that `trainer fit --data` takes
     #[arg(long, value_name = "PATH")]
@@ -64,11 +64,13 @@ pub fn run(args: &Args) -> Ended {
     let [list, sheet_path] = ["duplicates.csv", "duplicates.png"].map(|file| args.out.join(file));
     file::write(&list, csv.as_bytes())?;
     let extra: usize = groups.iter().map(|g| g.len() - 1).sum();
+    let found = match groups.len() {
+        1 => "1 group".into(),
+        n => format!("{n} groups"),
+    };
+    let (bits, of) = (args.bits, trained.cfg.nz);
     say(format!(
-        "{} groups within {} of {} bits: {extra} of {} images are duplicates\n",
-        groups.len(),
-        args.bits,
-        trained.cfg.nz,
+        "{found} within {bits} of {of} bits: {extra} of {} images are duplicates\n",
         data.len()
     ));
     if pictures.is_empty() {

@@ -37,7 +37,7 @@ pub struct Args {
     /// Exchange rows and columns of real images, as the run's own data may ask for
     #[arg(long)]
     transpose: bool,
-    /// Number of samples, and at most as many real images
+    /// Number of samples; at most as many real images are used
     #[arg(long, default_value_t = 10_000, value_parser = whole::<usize>(4..=1_000_000))]
     count: usize,
     /// Seed of the first sample, and of what the scores draw at random
@@ -56,15 +56,15 @@ pub struct Args {
     #[arg(long, default_value_t = 299, value_name = "PIXELS", value_parser = whole::<usize>(1..=2048))]
     extractor_size: usize,
     /// How images are resized for the extractor: bicubic or bilinear
-    #[arg(long, default_value = "bicubic")]
+    #[arg(long, default_value = "bicubic", value_name = "RULE")]
     extractor_resize: Resize,
     /// Values of black and white that the extractor takes
     #[arg(long, default_value = "0,1", allow_hyphen_values = true, value_name = "LOW,HIGH")]
     extractor_range: Range,
-    /// Subtracted from each channel after that
+    /// Mean to subtract from each channel after that
     #[arg(long, allow_hyphen_values = true, value_name = "R,G,B")]
     mean: Option<Channels>,
-    /// Each channel is divided by this after that
+    /// Standard deviation to divide each channel by after that
     #[arg(long, allow_hyphen_values = true, value_name = "R,G,B")]
     std: Option<Channels>,
     /// Features of real images, [n, d] as .npy, instead of an extractor

@@ -21,7 +21,7 @@ pub struct Args {
     /// Folder to write to [default: RUN/export]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Name of the files, and of the generator in them; of a CycleGAN the start of two names
+    /// Name of the files, and of the generator in them; of a CycleGAN the prefix of two names
     /// [default: generator, or a-to-b and b-to-a]
     #[arg(long)]
     name: Option<String>,
@@ -164,7 +164,7 @@ fn write_one(
 
 /// How to make an image with an exported generator.
 pub fn make(exported: &Exported) -> String {
-    format!("make a face with: runtime generate {} --out face.png", exported.record.display())
+    format!("make a picture with: runtime generate {} --out picture.png", exported.record.display())
 }
 
 /// Lines that list which files were written, and what to do `next`.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trainer::bench::dry::Dry;
 use trainer::config::{Config, ConfigError, Drawing, Origin};
-use trainer::data::DataSet;
+use trainer::data::{DataSet, counted};
 use trainer::file;
 use trainer::fit::{End, Fit};
 use trainer::run::log::Log;
@@ -40,8 +40,8 @@ Data that --data takes, with labels if there are any:
   NumPy arrays, .npy or .npz: N x height x width, channels first, last or none
   the binary versions of CIFAR-10, CIFAR-100 and STL-10
   CSV files with a column for each pixel, or with all pixels in one column (FER-2013)
-Of parts for training and testing, those for training are taken. `trainer data inspect PATH`
-says what was found; docs/data.md has the details.";
+Where there are parts for training and testing, those for training are used. `trainer data inspect
+PATH` says what was found; docs/data.md has the details.";
 
 /// Set by Ctrl-C and SIGTERM, read after every step.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Box<dyn Error>> {
     for (set, key) in sets.into_iter().filter_map(|(set, key)| Some((set?, key))) {
         if set.len() < cfg.batch {
             let of = if data.other().is_some() { format!(" in {key}") } else { String::new() };
-            let got = format!("{} but there are only {} images{of}", cfg.batch, set.len());
+            let got = format!("{} for {}{of}", cfg.batch, counted(set.len()));
             return Err(ConfigError::Range("batch", got, "at most the number of images").into());
         }
     }
@@ -188,7 +188,7 @@ fn open(args: &Args) -> Result<(Place, Config), Box<dyn Error>> {
     };
     let run = Run::at(root);
     if run.options().exists() {
-        // Before the settings are read, so that they are still those of the run afterwards.
+        // Locked before the settings are read, so that no other process changes them in between.
         let lock = (!args.dry_run).then(|| run.lock()).transpose()?;
         let flags = args.settings.table()?;
         let cfg = Config::load(&run.options())?.go_on(args.settings.recipe.as_deref(), &flags)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use trainer::data::sheet;
+use trainer::data::{counted, sheet};
 use trainer::file;
 use trainer::objective::{self, autoencoder, metric};
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Ended {
         }
     };
     let measured = objective::measure(state, cfg, [&data; 2], device)?;
-    say(format!("{} images: {}\n", data.len(), metric::line(&measured)));
+    say(format!("{}: {}\n", counted(data.len()), metric::line(&measured)));
     let coder = trained.coder();
     if let Some(out) = &args.out {
         let picture = autoencoder::reconstructions(&coder, cfg, &data)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use trainer::config::Corruption;
-use trainer::data::{DataSet, sheet};
+use trainer::data::{DataSet, counted, sheet};
 use trainer::file;
 
 use super::output::{Ended, bar, say};
@@ -81,7 +81,11 @@ pub fn run(args: &Args) -> Ended {
     if let Some(error) = failed {
         return Err(error);
     }
-    say(format!("wrote {} images to {}\n", data.len(), args.out.display()));
+    let out = args.out.display();
+    match file {
+        true => say(format!("wrote {out}\n")),
+        false => say(format!("wrote {} to {out}\n", counted(data.len()))),
+    }
     Ok(())
 }
 

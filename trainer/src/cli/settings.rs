@@ -16,11 +16,7 @@ const SETTINGS: [(&str, &[Setting]); 4] = [
     (
         "Data",
         &[
-            (
-                "data",
-                "PATH",
-                "Folder, archive or arrays of images, see below [default: drawn faces]",
-            ),
+            ("data", "PATH", "Folder, archive or arrays of images [default: drawn faces]"),
             ("data-a", "PATH", "Inputs with the names of the images of --data, for pix2pix"),
             (
                 "data-b",

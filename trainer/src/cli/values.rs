@@ -13,9 +13,9 @@ where
 {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
-        number
-            .and_then(|number| T::try_from(number).ok())
-            .ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            format!("expected a whole number from {} to {}", range.start(), range.end())
+        })
     }
 }
 
@@ -27,7 +27,7 @@ pub fn seed(text: &str) -> Result<u64, String> {
 /// A finite number, 0 or more.
 pub fn amount(text: &str) -> Result<f32, String> {
     let number = text.parse().ok().filter(|n: &f32| n.is_finite() && *n >= 0.0);
-    number.ok_or_else(|| "a number, 0 or more".into())
+    number.ok_or_else(|| "expected a number, 0 or more".into())
 }
 
 /// Rows and columns of a sheet.
@@ -47,8 +47,8 @@ impl FromStr for Grid {
     fn from_str(text: &str) -> Result<Grid, String> {
         let side = |text: &str| text.parse().ok().filter(|n| (1..=Grid::MOST).contains(n));
         let both = text.split_once('x').and_then(|(r, c)| Some((side(r)?, side(c)?)));
-        let (rows, columns) =
-            both.ok_or(format!("ROWSxCOLUMNS such as 4x6, each from 1 to {}", Grid::MOST))?;
+        let (rows, columns) = both
+            .ok_or(format!("expected ROWSxCOLUMNS such as 4x6, each from 1 to {}", Grid::MOST))?;
         Ok(Grid { rows, columns })
     }
 }
@@ -68,7 +68,9 @@ impl FromStr for Seeds {
 
     fn from_str(text: &str) -> Result<Seeds, String> {
         let seeds: Result<_, _> = text.split(',').map(|s| seed(s.trim())).collect();
-        seeds.map(Seeds).map_err(|_| "whole numbers separated by commas, such as 4,9,31".into())
+        seeds
+            .map(Seeds)
+            .map_err(|_| "expected whole numbers separated by commas, such as 4,9,31".into())
     }
 }
 
@@ -82,7 +84,8 @@ impl FromStr for Range {
     fn from_str(text: &str) -> Result<Range, String> {
         let both = numbers(text).and_then(|n| <[f32; 2]>::try_from(n).ok());
         let both = both.filter(|[low, high]| low < high);
-        both.map(Range).ok_or_else(|| "two numbers, black below white, such as -1,1".into())
+        both.map(Range)
+            .ok_or_else(|| "expected two numbers, black below white, such as -1,1".into())
     }
 }
 
@@ -97,7 +100,7 @@ impl FromStr for Channels {
         match numbers(text).as_deref() {
             Some(&[one]) => Ok(Channels([one; 3])),
             Some(&[r, g, b]) => Ok(Channels([r, g, b])),
-            _ => Err("one number or three, such as 0.485,0.456,0.406".into()),
+            _ => Err("expected one number or three, such as 0.485,0.456,0.406".into()),
         }
     }
 }
@@ -110,7 +113,7 @@ fn numbers(text: &str) -> Option<Vec<f32>> {
 /// An activation function by name.
 pub fn activation(text: &str) -> Result<Activation, String> {
     trainer::import::activation(text).ok_or_else(|| {
-        "relu, leaky:SLOPE, tanh, sigmoid, elu:ALPHA, selu, gelu, gelutanh, silu, mish, softplus, \
+        "expected relu, leaky:SLOPE, tanh, sigmoid, elu:ALPHA, selu, gelu, gelutanh, silu, mish, softplus, \
          relu6 or none"
             .into()
     })
@@ -121,7 +124,7 @@ pub fn image(text: &str) -> Result<[usize; 3], String> {
     let side = |text: &str| text.parse().ok().filter(|n| (1..=4096).contains(n));
     let sides: Option<Vec<usize>> = text.split('x').map(side).collect();
     let sides = sides.and_then(|sides| sides.try_into().ok());
-    sides.ok_or_else(|| "channels, height and width, such as 1x28x28".into())
+    sides.ok_or_else(|| "expected channels, height and width, such as 1x28x28".into())
 }
 
 #[cfg(test)]
@@ -132,7 +135,10 @@ mod tests {
     fn values_read_or_name_what_would_work() {
         assert_eq!(whole::<u32>(1..=9)("9"), Ok(9));
         for text in ["0", "10", "x", "-1", "1.5", ""] {
-            assert_eq!(whole::<u32>(1..=9)(text).unwrap_err(), "a whole number from 1 to 9");
+            assert_eq!(
+                whole::<u32>(1..=9)(text).unwrap_err(),
+                "expected a whole number from 1 to 9"
+            );
         }
         assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
         assert_eq!("4x6".parse(), Ok(Grid { rows: 4, columns: 6 }));

@@ -115,12 +115,17 @@ impl Config {
 
     /// Settings that do not go together.
     fn agree(&self) -> Result<(), ConfigError> {
-        let off = |key, value: &dyn fmt::Debug, want| {
-            let value = format!("{value:?}").to_lowercase();
-            Err(ConfigError::Range(key, value, want))
-        };
-        let penalized = self.penalty != Penalty::None;
-        let dense = self.network == Network::Mlp;
+        self.agree_on_data()?;
+        match self.objective {
+            Objective::Pix2pix | Objective::Cyclegan => self.agree_on_translation()?,
+            Objective::Gan => self.agree_on_gan()?,
+            Objective::Autoencoder | Objective::Vae => self.agree_on_autoencoder()?,
+        }
+        self.agree_on_networks()
+    }
+
+    /// Networks, data and losses that only translators have, and those that they lack.
+    fn agree_on_data(&self) -> Result<(), ConfigError> {
         let translates = matches!(self.network, Network::Unet | Network::Resnet);
         if translates != self.translates() {
             let want = match translates {
@@ -144,60 +149,58 @@ impl Config {
             let want = "bce, hinge, rpgan or wasserstein except for pix2pix and cyclegan";
             return off("loss", &self.loss, want);
         }
-        match self.objective {
-            Objective::Pix2pix | Objective::Cyclegan => self.agree_on_translation()?,
-            Objective::Gan => {
-                if self.output == Output::Sigmoid {
-                    return off("output", &self.output, "tanh or linear for a gan");
-                }
-                if self.corruption != Corruption::None {
-                    let want = "none except for an autoencoder";
-                    return off("corruption", &self.corruption, want);
-                }
-            }
-            Objective::Autoencoder | Objective::Vae => {
-                if self.output != Output::Sigmoid {
-                    return off("output", &self.output, "sigmoid for an autoencoder");
-                }
-                if self.ema > 0 {
-                    let want = "0 for an autoencoder: encoder and decoder go together";
-                    return off("ema", &self.ema, want);
-                }
-                if penalized
-                    || self.spectral
-                    || self.clip > 0.0
-                    || self.d_steps > 1
-                    || self.instance_noise > 0.0
-                    || !self.augment.is_none()
-                    || self.conditional
-                {
-                    return off(
-                        "objective",
-                        &self.objective,
-                        "gan for penalty, spectral, clip, d_steps, instance_noise, augment and conditional",
-                    );
-                }
-                if self.objective == Objective::Vae && self.corruption != Corruption::None {
-                    return off("corruption", &self.corruption, "none for a vae");
-                }
-                if self.corruption == Corruption::Gray && self.channels == 1 {
-                    return off("corruption", &self.corruption, "none or noise for gray images");
-                }
-            }
+        Ok(())
+    }
+
+    fn agree_on_gan(&self) -> Result<(), ConfigError> {
+        if self.output == Output::Sigmoid {
+            return off("output", &self.output, "tanh or linear for a gan");
         }
+        if self.corruption != Corruption::None {
+            return off("corruption", &self.corruption, "none except for an autoencoder");
+        }
+        Ok(())
+    }
+
+    fn agree_on_autoencoder(&self) -> Result<(), ConfigError> {
+        if self.output != Output::Sigmoid {
+            return off("output", &self.output, "sigmoid for an autoencoder");
+        }
+        if self.ema > 0 {
+            let want = "0 for an autoencoder: encoder and decoder go together";
+            return off("ema", &self.ema, want);
+        }
+        if self.penalty != Penalty::None
+            || self.spectral
+            || self.clip > 0.0
+            || self.d_steps > 1
+            || self.instance_noise > 0.0
+            || !self.augment.is_none()
+            || self.conditional
+        {
+            let want = "gan for penalty, spectral, clip, d_steps, instance_noise, augment and \
+                        conditional";
+            return off("objective", &self.objective, want);
+        }
+        if self.objective == Objective::Vae && self.corruption != Corruption::None {
+            return off("corruption", &self.corruption, "none for a vae");
+        }
+        if self.corruption == Corruption::Gray && self.channels == 1 {
+            return off("corruption", &self.corruption, "none or noise for gray images");
+        }
+        Ok(())
+    }
+
+    fn agree_on_networks(&self) -> Result<(), ConfigError> {
+        let penalized = self.penalty != Penalty::None;
+        let dense = self.network == Network::Mlp;
         if penalized && self.d_norm {
-            return off(
-                "penalty",
-                &self.penalty,
-                "none with d_norm, which couples images: set d_norm=false",
-            );
+            let want = "none with d_norm, which couples images: set d_norm=false";
+            return off("penalty", &self.penalty, want);
         }
         if penalized && dense && self.dropout > 0.0 {
-            return off(
-                "penalty",
-                &self.penalty,
-                "none with a network that has dropout: set dropout=0",
-            );
+            let want = "none with a network that has dropout: set dropout=0";
+            return off("penalty", &self.penalty, want);
         }
         if self.smooth > 0.0 && self.loss != Loss::Bce {
             return off("smooth", &self.smooth, "0 except with bce");
@@ -211,12 +214,13 @@ impl Config {
             return off("network", &self.network, "dcgan for upsample, output and g_norm");
         }
         if self.instance_noise > 0.0 && self.ramp == 0 {
-            return off(
-                "ramp",
-                &self.ramp,
-                "above 0 with instance_noise, which falls to 0 over it",
-            );
+            let want = "above 0 with instance_noise, which falls to 0 over it";
+            return off("ramp", &self.ramp, want);
         }
         Ok(())
     }
+}
+
+fn off(key: &'static str, value: &dyn fmt::Debug, want: &'static str) -> Result<(), ConfigError> {
+    Err(ConfigError::Range(key, format!("{value:?}").to_lowercase(), want))
 }

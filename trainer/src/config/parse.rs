@@ -55,7 +55,7 @@ pub fn set(source: &str, pair: &str) -> Result<(String, Value), ConfigError> {
         (Kind::Number, Some(n @ (Value::Integer(_) | Value::Float(_)))) => n,
         (Kind::Switch, Some(on @ Value::Boolean(_))) => on,
         (Kind::List, Some(list @ Value::Array(_))) => list,
-        (kind, _) => return Err(wrong(format!("{key} is {}", kind.words()))),
+        (kind, _) => return Err(wrong(format!("{key} must be {}", kind.words()))),
     };
     Ok((key, value))
 }
@@ -165,13 +165,13 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_an_error_that_says_what_would_work() {
         let cases = [
-            ("batch=many", "batch is a whole number, 0 or more"),
-            ("batch=-5", "batch is a whole number, 0 or more"),
-            ("lr=fast", "lr is a number"),
-            ("mirror=1", "mirror is true or false"),
-            ("hidden=12", "hidden is a list such as [128,64]"),
-            ("epochs=x", "epochs is a number"),
-            ("seed=99999999999999999999", "seed is a whole number, 0 or more"),
+            ("batch=many", "batch must be a whole number, 0 or more"),
+            ("batch=-5", "batch must be a whole number, 0 or more"),
+            ("lr=fast", "lr must be a number"),
+            ("mirror=1", "mirror must be true or false"),
+            ("hidden=12", "hidden must be a list such as [128,64]"),
+            ("epochs=x", "epochs must be a number"),
+            ("seed=99999999999999999999", "seed must be a whole number, 0 or more"),
         ];
         for (pair, want) in cases {
             let error = set(&format!("--set {pair}"), pair).unwrap_err();

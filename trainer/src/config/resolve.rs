@@ -199,7 +199,10 @@ impl Config {
             false => Vec::new(),
         };
         if self.conditional && labels.len() < 2 {
-            let got = format!("true, and the data has {} classes", labels.len());
+            let got = match labels.len() {
+                0 => "true, but the data has no classes".into(),
+                _ => "true, but the data has only one class".to_string(),
+            };
             let want =
                 "false, unless images are in a folder for each class or in arrays with labels";
             return Err(ConfigError::Range("conditional", got, want));

@@ -127,7 +127,7 @@ fn prepare(
 ) {
     let scale: [f32; 256] = std::array::from_fn(|v| v as f32 / 127.5 - 1.0);
     let mut order = Order::new(data.len(), seed);
-    // Of another seed: with the same, sets of one length would meet as pairs.
+    // Another seed: with the same one, sets of equal length would be drawn as pairs.
     let mut order_of_others = data.other().map(|other| (other, Order::new(other.len(), !seed)));
     loop {
         let mut values = Vec::with_capacity(batch * data.form().values());

@@ -37,13 +37,13 @@ pub(super) fn chosen(mut images: Vec<Entry>) -> (Vec<Entry>, Vec<String>) {
     (images, notes)
 }
 
-/// Those of some folders that are for training, if others are not.
+/// The folders for training, if others are not for training.
 fn split_choice<'a>(names: &[&'a str]) -> Option<Vec<&'a str>> {
     let train = names.iter().copied().filter(|name| split(name) == Split::Train);
     has_splits(names).then(|| train.collect())
 }
 
-/// Those of some folders with photographs, if the others have masks of them.
+/// The folders of photographs, if the others hold masks of them.
 fn mask_choice<'a>(names: &[&'a str]) -> Option<Vec<&'a str>> {
     const PHOTOS: [&str; 6] = ["image", "images", "img", "imgs", "jpegimages", "photos"];
     const MASKS: [&str; 12] = [

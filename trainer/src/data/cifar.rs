@@ -44,6 +44,10 @@ impl Set {
         }
     }
 
+    fn size(self) -> Size {
+        Size { rows: self.side(), columns: self.side(), channels: 3 }
+    }
+
     /// Bytes of labels before an image.
     fn labels(self) -> usize {
         match self {
@@ -108,36 +112,10 @@ pub(super) fn read(files: &[Entry], beside: &[Entry], root: &Path) -> Result<Sta
         let names = files.iter().map(|entry| entry.name.clone()).collect();
         return Err(DataError::Several(root.into(), names));
     }
-    let side = set.side();
-    let size = Size { rows: side, columns: side, channels: 3 };
-    let (mut pixels, mut numbers) = (Vec::new(), Vec::new());
-    let total: u64 = files.iter().map(|entry| entry.size() / set.record() as u64).sum();
-    let stored = files.iter().map(|entry| entry.stored()).sum();
-    for entry in &files {
-        let path = || root.join(&entry.name);
-        let fault = |fault| DataError::Array(path(), fault);
-        check(total, [side as u64, side as u64, 3], stored).map_err(fault)?;
-        let mut from = entry.reader().map_err(|reason| unreadable(&path(), reason))?;
-        let read = exactly(&mut from, entry.size(), 0);
-        let bytes = read.map_err(|e| DataError::Read(path(), e))?.map_err(fault)?;
-        for record in bytes.chunks_exact(set.record()) {
-            let (labels, planes) = record.split_at(set.labels());
-            if let Some(&label) = labels.last() {
-                if label >= set.classes() {
-                    let what = format!("label {label} of image {}", numbers.len());
-                    return Err(fault(ArrayFault::Type(what)));
-                }
-                numbers.push(label.into());
-            }
-            match set {
-                Set::Stl10 => pixels.extend(by_columns(planes, side)),
-                Set::Cifar10 | Set::Cifar100 => pixels.extend(interleaved(planes, size)),
-            }
-        }
-    }
+    let (pixels, mut numbers) = records(&files, set, root)?;
     let mut stack = Stack {
         pixels,
-        size,
+        size: set.size(),
         labels: Vec::new(),
         classes: Vec::new(),
         name: match files.len() {
@@ -151,9 +129,10 @@ pub(super) fn read(files: &[Entry], beside: &[Entry], root: &Path) -> Result<Sta
         |name: &str| beside.iter().find(|e| e.folder() == first.folder() && e.file_name() == name);
     let mut offset = 0;
     if set == Set::Stl10 {
-        // Of images without labels there is no such file.
+        // The unlabeled images have no such file.
         let name = first.file_name().replace("_X", "_y").replace("_x", "_y");
-        let labels = beside(&name).filter(|e| e.name != first.name && e.size() == total);
+        let labels = beside(&name).filter(|e| e.name != first.name);
+        let labels = labels.filter(|e| e.size() == stack.len() as u64);
         let bytes = labels.map(|e| e.read()).transpose();
         let bytes = bytes.map_err(|reason| unreadable(&root.join(&name), reason))?;
         numbers = bytes.unwrap_or_default().into_iter().map(i64::from).collect();
@@ -170,6 +149,38 @@ pub(super) fn read(files: &[Entry], beside: &[Entry], root: &Path) -> Result<Sta
         stack.label(&numbers, &names).map_err(fault)?;
     }
     Ok(stack)
+}
+
+/// The pixels of all records of `files`, and their labels if they have any.
+fn records(files: &[&Entry], set: Set, root: &Path) -> Result<(Vec<u8>, Vec<i64>), DataError> {
+    let size = set.size();
+    let side = size.rows as u64;
+    let (mut pixels, mut numbers) = (Vec::new(), Vec::new());
+    let total: u64 = files.iter().map(|entry| entry.size() / set.record() as u64).sum();
+    let stored = files.iter().map(|entry| entry.stored()).sum();
+    for entry in files {
+        let path = || root.join(&entry.name);
+        let fault = |fault| DataError::Array(path(), fault);
+        check(total, [side, side, 3], stored).map_err(fault)?;
+        let mut from = entry.reader().map_err(|reason| unreadable(&path(), reason))?;
+        let read = exactly(&mut from, entry.size(), 0);
+        let bytes = read.map_err(|e| DataError::Read(path(), e))?.map_err(fault)?;
+        for record in bytes.chunks_exact(set.record()) {
+            let (labels, planes) = record.split_at(set.labels());
+            if let Some(&label) = labels.last() {
+                if label >= set.classes() {
+                    let what = format!("label {label} of image {}", numbers.len());
+                    return Err(fault(ArrayFault::Type(what)));
+                }
+                numbers.push(label.into());
+            }
+            match set {
+                Set::Stl10 => pixels.extend(by_columns(planes, size.rows)),
+                Set::Cifar10 | Set::Cifar100 => pixels.extend(interleaved(planes, size)),
+            }
+        }
+    }
+    Ok((pixels, numbers))
 }
 
 /// Three planes of columns with channels interleaved.

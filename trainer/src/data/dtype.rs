@@ -13,7 +13,7 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// Of a type as NumPy writes it: `<f4`. Nothing if it is not supported.
+    /// Parses a type as NumPy writes it: `<f4`. `None` if it is not supported.
     pub fn of(descr: &str) -> Option<Kind> {
         let (order, letter, width) = match *descr.as_bytes() {
             [order, letter, width] if width.is_ascii_digit() => (order, letter, width - b'0'),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use image::ImageError;
 use runtime::npy::NpyError;
@@ -10,9 +10,6 @@ use runtime::npy::NpyError;
 use super::crop::Crop;
 use super::foreign::Foreign;
 use super::formats::{FORMATS, MOST_BYTES};
-
-/// Names that are listed of those without a partner.
-const SHOWN: usize = 5;
 
 /// Why images cannot be read.
 #[derive(Debug)]
@@ -155,24 +152,13 @@ impl fmt::Display for DataError {
                 std::env::temp_dir().display()
             ),
             DataError::Array(path, fault) => write!(f, "{} {fault}", path.display()),
-            DataError::Several(path, names) => {
-                const SHOWN: usize = 8;
-                let (path, shown) = (path.display(), names[..names.len().min(SHOWN)].join(", "));
-                write!(f, "{path} holds several data sets: give one of {shown}")?;
-                match names.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }
-            }
+            DataError::Several(path, names) => several(f, path, names),
             DataError::NoImages { path, found, advice } => {
                 let (path, formats) = (path.display(), FORMATS.join(", "));
-                write!(
-                    f,
-                    "no image could be decoded in {path}: supported are {formats}; found {found}"
-                )?;
+                write!(f, "no image could be decoded in {path}: supported are {formats}; found ")?;
                 match advice {
-                    Some((name, foreign)) => write!(f, "; {name}: {foreign}"),
-                    None => Ok(()),
+                    Some((name, foreign)) => write!(f, "{found}; {name}: {foreign}"),
+                    None => write!(f, "{found}"),
                 }
             }
             DataError::EmptyClass(path, class) => write!(
@@ -182,21 +168,8 @@ impl fmt::Display for DataError {
             ),
             DataError::Unpaired { inputs, targets } => {
                 write!(f, "inputs and targets are paired by name, without the extension")?;
-                let other = [(inputs, &targets.0), (targets, &inputs.0)];
-                for ((path, names), other) in other {
-                    if names.is_empty() {
-                        continue;
-                    }
-                    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-                    let more = names.len().saturating_sub(SHOWN);
-                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                    let (path, other) = (path.display(), other.display());
-                    write!(
-                        f,
-                        "; only {path} has {shown}{more}: add them to {other} or remove them"
-                    )?;
-                }
-                Ok(())
+                alone(f, inputs, &targets.0)?;
+                alone(f, targets, &inputs.0)
             }
             DataError::Ambiguous(path, [a, b]) => write!(
                 f,
@@ -221,6 +194,35 @@ impl fmt::Display for DataError {
             DataError::Worker(_) => write!(f, "a thread that prepares batches failed"),
         }
     }
+}
+
+fn several(f: &mut fmt::Formatter<'_>, path: &Path, names: &[String]) -> fmt::Result {
+    const SHOWN: usize = 8;
+    let (path, shown) = (path.display(), names[..names.len().min(SHOWN)].join(", "));
+    write!(f, "{path} holds several data sets: give one of {shown}")?;
+    match names.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
+/// The names in `path` without a partner in `other`.
+fn alone(
+    f: &mut fmt::Formatter<'_>,
+    (path, names): &(PathBuf, Vec<String>),
+    other: &Path,
+) -> fmt::Result {
+    const SHOWN: usize = 5;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (path, other) = (path.display(), other.display());
+    write!(f, "; only {path} has {shown}{more}: add them to {other} or remove them")
 }
 
 impl std::error::Error for DataError {

@@ -106,7 +106,7 @@ impl Foreign {
     }
 }
 
-/// Of the formats made of boxes, by their brands (ISO/IEC 14496-12 section 4.3).
+/// Tells formats made of boxes apart by their brands (ISO/IEC 14496-12 section 4.3).
 fn boxed(head: &[u8]) -> Foreign {
     let length = head.first_chunk::<4>().map_or(0, |&length| u32::from_be_bytes(length) as usize);
     let brands = &head[8..length.clamp(8, head.len())];

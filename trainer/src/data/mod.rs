@@ -8,6 +8,7 @@
 //! download; [`sheet`] puts images side by side.
 
 mod archive;
+mod array;
 mod batches;
 mod blob;
 mod choice;
@@ -18,6 +19,7 @@ pub mod digits;
 pub mod drawn;
 mod dtype;
 mod error;
+mod files;
 mod folder;
 mod foreign;
 mod form;
@@ -33,6 +35,7 @@ mod pair;
 mod pairs;
 mod rng;
 mod room;
+mod seeds;
 mod set;
 pub mod sheet;
 mod source;
@@ -46,6 +49,7 @@ mod unpaired;
 pub use batches::{Batches, Ready};
 pub use crop::{Crop, UnknownCrop};
 pub use error::{ArrayFault, DataError, Reason, Skipped};
+pub use files::counted;
 pub use foreign::Foreign;
 pub use form::Form;
 pub use formats::FORMATS;

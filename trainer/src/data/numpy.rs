@@ -1,206 +1,13 @@
 //! Arrays of images by NumPy: `.npy` files. An `.npz` file is a zip archive of them.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use std::path::Path;
 
-use runtime::npy::{self, Header};
-
-use super::dtype::Kind;
+use super::array::{Array, Layout};
 use super::error::{ArrayFault, DataError};
-use super::idx::unreadable;
 use super::splits::{Split, split};
-use super::stack::{Scale, Size, Span, Stack, check, exactly};
+use super::stack::{Stack, check};
 use super::tree::Entry;
-
-/// Bytes that hold the longest header.
-const HEAD: u64 = npy::LONGEST_HEADER as u64 + 12;
-/// Values that are converted at once.
-const PART: usize = 1 << 16;
-
-/// An array: its header, not yet its values.
-#[derive(Debug)]
-struct Array<'a> {
-    entry: &'a Entry,
-    kind: Option<Kind>,
-    /// The type as NumPy writes it.
-    descr: String,
-    fortran: bool,
-    shape: Vec<usize>,
-    /// Bytes before the values.
-    before: u64,
-}
-
-/// How an array holds images: the axes of number, rows, columns and channels, if there are any.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Layout {
-    count: usize,
-    size: Size,
-    /// Steps, in values, to the next image, row, column and channel.
-    steps: [usize; 4],
-}
-
-impl Array<'_> {
-    fn of<'a>(entry: &'a Entry, root: &Path) -> Result<Array<'a>, DataError> {
-        let path = || root.join(&entry.name);
-        let head = entry.plain_head(HEAD).map_err(|reason| unreadable(&path(), reason))?;
-        let fault = |e| match entry.foreign() {
-            Some(foreign) => DataError::Foreign(path(), foreign),
-            None => DataError::Array(path(), ArrayFault::Npy(e)),
-        };
-        let (Header { descr, fortran, shape }, rest) = Header::split(&head).map_err(fault)?;
-        let before = (head.len() - rest.len()) as u64;
-        Ok(Array { entry, kind: Kind::of(descr), descr: descr.into(), fortran, shape, before })
-    }
-
-    fn all<'a>(entries: &'a [Entry], root: &Path) -> Result<Vec<Array<'a>>, DataError> {
-        entries.iter().map(|entry| Array::of(entry, root)).collect()
-    }
-
-    /// How it holds images; nothing if it does not.
-    fn layout(&self) -> Option<Layout> {
-        // A side of a few pixels is a number of channels.
-        let color = |n: usize| [1, 3, 4].contains(&n);
-        let shape = &self.shape;
-        // The axes of number, rows, columns, channels.
-        let axes = match shape[..] {
-            [rows, columns] if rows == columns && rows > 4 => [None, Some(0), Some(1), None],
-            [_, values] => {
-                let size = Size::square(values, false)?;
-                let count = shape[0];
-                let steps = match self.fortran {
-                    true => [1, size.columns.saturating_mul(count), count, 0],
-                    false => [values, size.columns, 1, 0],
-                };
-                return Some(Layout { count, size, steps });
-            }
-            [rows, columns, channels] if color(channels) && rows > 4 && columns > 4 => {
-                [None, Some(0), Some(1), Some(2)]
-            }
-            [_, _, _] => [Some(0), Some(1), Some(2), None],
-            [_, _, _, c] if color(c) => [Some(0), Some(1), Some(2), Some(3)],
-            [_, c, _, _] if color(c) => [Some(0), Some(2), Some(3), Some(1)],
-            // MATLAB's order, as that of SVHN.
-            [_, _, c, _] if color(c) => [Some(3), Some(0), Some(1), Some(2)],
-            _ => return None,
-        };
-        // A shape that is too large is refused by its size.
-        let product =
-            |sides: &[usize]| sides.iter().fold(1usize, |n, &side| n.saturating_mul(side));
-        let steps: Vec<usize> = (0..shape.len())
-            .map(|axis| match self.fortran {
-                true => product(&shape[..axis]),
-                false => product(&shape[axis + 1..]),
-            })
-            .collect();
-        let [count, rows, columns, channels] = axes.map(|axis| axis.map_or(1, |axis| shape[axis]));
-        let steps = axes.map(|axis| axis.map_or(0, |axis| steps[axis]));
-        Some(Layout { count, size: Size { rows, columns, channels }, steps })
-    }
-
-    /// Whether it holds one number for each of `count` images.
-    fn are_labels(&self, count: usize) -> bool {
-        matches!(self.shape[..], [n] | [n, 1] if n == count)
-    }
-
-    fn path(&self, root: &Path) -> std::path::PathBuf {
-        root.join(&self.entry.name)
-    }
-
-    /// Its values from the first.
-    fn values(&self, root: &Path) -> Result<Box<dyn Read + Send>, DataError> {
-        let path = self.path(root);
-        let mut file = self.entry.plain().map_err(|reason| unreadable(&path, reason))?;
-        let skipped = io::copy(&mut file.by_ref().take(self.before), &mut io::sink());
-        skipped.map_err(|e| DataError::Read(path, e))?;
-        Ok(file)
-    }
-
-    fn kind(&self, root: &Path) -> Result<Kind, DataError> {
-        let fault = || DataError::Array(self.path(root), ArrayFault::Type(self.descr.clone()));
-        self.kind.ok_or_else(fault)
-    }
-
-    /// Calls `each` with the `count` values in the order of the file.
-    fn each(&self, count: u64, root: &Path, mut each: impl FnMut(f64)) -> Result<(), DataError> {
-        let kind = self.kind(root)?;
-        let mut from = self.values(root)?;
-        let mut left = count;
-        while left > 0 {
-            let part = left.min(PART as u64);
-            let bytes = read_part(&mut from, part * kind.width as u64)
-                .map_err(|e| DataError::Read(self.path(root), e))?;
-            if bytes.len() as u64 != part * kind.width as u64 {
-                let got = (count - left) * kind.width as u64 + bytes.len() as u64 + self.before;
-                let want = count * kind.width as u64 + self.before;
-                return Err(DataError::Array(self.path(root), ArrayFault::Length(want, got)));
-            }
-            bytes.chunks_exact(kind.width).for_each(|value| each(kind.value(value)));
-            left -= part;
-        }
-        Ok(())
-    }
-
-    /// Its images as bytes in the order of number, row, column, channel, and what was done to them.
-    fn images(&self, layout: &Layout, root: &Path) -> Result<(Vec<u8>, Option<String>), DataError> {
-        let fault = |fault| DataError::Array(self.path(root), fault);
-        let kind = self.kind(root)?;
-        let Size { rows, columns, channels } = layout.size;
-        let sides = [rows as u64, columns as u64, channels as u64];
-        let size = check(layout.count as u64, sides, self.entry.stored()).map_err(fault)?;
-        let (bytes, scale) = if kind.letter == b'u' && kind.width == 1 {
-            let mut from = self.values(root)?;
-            let read = exactly(&mut from, size, self.before);
-            let bytes = read.map_err(|e| DataError::Read(self.path(root), e))?.map_err(fault)?;
-            // Black and white, as binary MNIST is stored.
-            match bytes.iter().all(|&v| v <= 1) {
-                true => (
-                    bytes.iter().map(|&v| v * 255).collect(),
-                    Span { least: 0.0, most: 1.0 }.scale(false).ok(),
-                ),
-                false => (bytes, None),
-            }
-        } else {
-            let mut span = Span::NONE;
-            self.each(size, root, |value| span = span.with(value))?;
-            let wide = kind.letter == b'u' && kind.width == 2;
-            let scale = span.scale(wide).map_err(fault)?;
-            let mut bytes = Vec::with_capacity(size as usize);
-            self.each(size, root, |value| bytes.push(scale.byte(value)))?;
-            (bytes, Some(scale))
-        };
-        Ok((layout.arrange(bytes), scale.and_then(Scale::note)))
-    }
-}
-
-impl Layout {
-    /// Values in the order of number, row, column, channel.
-    fn arrange(&self, values: Vec<u8>) -> Vec<u8> {
-        let Size { rows, columns, channels } = self.size;
-        let [image, row, column, channel] = self.steps;
-        let expected = [rows * columns * channels, columns * channels, channels, 1];
-        let sides = [self.count, rows, columns, channels];
-        if (0..4).all(|axis| sides[axis] == 1 || self.steps[axis] == expected[axis]) {
-            return values;
-        }
-        let mut arranged = Vec::with_capacity(values.len());
-        for n in 0..self.count {
-            for y in 0..rows {
-                for x in 0..columns {
-                    let first = n * image + y * row + x * column;
-                    arranged.extend((0..channels).map(|c| values[first + c * channel]));
-                }
-            }
-        }
-        arranged
-    }
-}
-
-fn read_part(from: &mut dyn Read, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(length as usize);
-    from.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
 
 /// Whether a file is an array of images.
 pub(super) fn is_images(entry: &Entry) -> bool {
@@ -226,32 +33,59 @@ pub(super) fn read(images: &[Entry], others: &[Entry], root: &Path) -> Result<St
     let (images, flat): (Vec<Array>, Vec<Array>) =
         images.into_iter().partition(|array| flat || array.shape.len() != 2);
     others.extend(flat);
-    let best = images.iter().map(|array| split(&array.entry.name)).min();
-    let best_of = |array: &Array| Some(split(&array.entry.name)) == best;
-    let images: Vec<(&Array, Option<Layout>)> =
-        images.iter().filter(|array| best_of(array)).map(|a| (a, a.layout())).collect();
-    let shape =
-        |array: &Array| DataError::Array(array.path(root), ArrayFault::Shape(array.shape.clone()));
-    let images: Vec<(&Array, Layout)> = images
-        .into_iter()
-        .map(|(array, layout)| Ok((array, layout.ok_or_else(|| shape(array))?)))
-        .collect::<Result<_, DataError>>()?;
+    let images = chosen(&images, root)?;
     let &[(first, layout), ref more @ ..] = &images[..] else {
         return Err(DataError::NotImages(root.into()));
     };
-    // A class for each file, or several sets.
-    let same = |(array, other): &(&Array, Layout)| {
-        other.size == layout.size && array.entry.folder() == first.entry.folder()
+    let mut stack = stacked(&images, layout, root)?;
+    if more.is_empty() {
+        stack.name = first.entry.file_name().into();
+        label(&mut stack, first, &others, root)?;
+        return Ok(stack);
+    }
+    // A file of one image is not a class.
+    if images.iter().any(|(_, layout)| layout.count != 1) {
+        let classes = || images.iter().enumerate();
+        let numbers: Vec<i64> =
+            classes().flat_map(|(i, (_, l))| std::iter::repeat_n(i as i64, l.count)).collect();
+        let name = |array: &Array| stem(array.entry.file_name()).to_string();
+        let names = classes().map(|(i, (array, _))| (i as i64, name(array))).collect();
+        let fault = |fault| DataError::Array(first.path(root), fault);
+        stack.label(&numbers, &names).map_err(fault)?;
+    }
+    Ok(stack)
+}
+
+/// The arrays to train on. If there are several, they have images of one size and lie in one folder.
+fn chosen<'a>(
+    images: &'a [Array<'a>],
+    root: &Path,
+) -> Result<Vec<(&'a Array<'a>, Layout)>, DataError> {
+    let best = images.iter().map(|array| split(&array.entry.name)).min();
+    let shape =
+        |array: &Array| DataError::Array(array.path(root), ArrayFault::Shape(array.shape.clone()));
+    let images = images
+        .iter()
+        .filter(|array| Some(split(&array.entry.name)) == best)
+        .map(|array| Ok((array, array.layout().ok_or_else(|| shape(array))?)))
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let same = |(array, layout): &(&Array, Layout)| {
+        let (first, own) = &images[0];
+        layout.size == own.size && array.entry.folder() == first.entry.folder()
     };
-    if !more.is_empty() && (best != Some(Split::Unknown) || !more.iter().all(same)) {
+    if images.len() > 1 && (best != Some(Split::Unknown) || !images.iter().all(same)) {
         let names = images.iter().map(|(array, _)| array.entry.name.clone()).collect();
         return Err(DataError::Several(root.into(), names));
     }
-    let (mut pixels, mut notes, mut numbers, mut names) =
-        (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+    Ok(images)
+}
+
+/// All images in one stack, without labels. `layout` is that of the first array.
+fn stacked(images: &[(&Array, Layout)], layout: Layout, root: &Path) -> Result<Stack, DataError> {
+    let (mut pixels, mut notes) = (Vec::new(), Vec::new());
     // There may be many thousands.
     let stored = images.iter().map(|(array, _)| array.entry.stored()).sum();
-    for (class, (array, layout)) in images.iter().enumerate() {
+    for (array, layout) in images {
         let sides = [layout.size.rows, layout.size.columns, layout.size.channels];
         let before = pixels.len() / layout.size.values().max(1);
         let total = before.saturating_add(layout.count) as u64;
@@ -260,60 +94,43 @@ pub(super) fn read(images: &[Entry], others: &[Entry], root: &Path) -> Result<St
         let (bytes, note) = array.images(layout, root)?;
         pixels.extend(bytes);
         notes.extend(note);
-        numbers.extend(std::iter::repeat_n(class as i64, layout.count));
-        names.insert(class as i64, stem(array.entry.file_name()).to_string());
     }
     notes.dedup();
-    let mut stack = Stack {
+    Ok(Stack {
         pixels,
         size: layout.size,
         labels: Vec::new(),
         classes: Vec::new(),
-        name: first.entry.file_name().into(),
+        name: format!("{} arrays", images.len()),
         format: "npy",
         notes,
-    };
-    let fault = |fault| DataError::Array(first.path(root), fault);
-    if !more.is_empty() {
-        stack.name = format!("{} arrays", images.len());
-        // Nor is a file of one image a class.
-        if images.iter().all(|(_, layout)| layout.count == 1) {
-            return Ok(stack);
-        }
-        stack.label(&numbers, &names).map_err(fault)?;
-        return Ok(stack);
-    }
-    match labels_of(first, layout.count, &others) {
-        Some(array) => match array.labels(layout.count, root)? {
-            Some(numbers) => stack.label(&numbers, &BTreeMap::new()).map_err(fault)?,
-            None => stack.notes.push(format!("{} holds no labels: not used", array.entry.name)),
-        },
-        None => {
-            let near = others.iter().find(|array| is_label_name(&array.entry.name));
-            let same = near.filter(|array| split(&array.entry.name) == split(&first.entry.name));
-            if let Some(array) = same {
-                let (name, shape) = (&array.entry.name, &array.shape);
-                let note = format!("{name} has the shape {shape:?}: not used as labels");
-                stack.notes.push(note);
-            }
-        }
-    }
-    Ok(stack)
+    })
 }
 
-impl Array<'_> {
-    /// Its values as labels, if they are whole numbers.
-    fn labels(&self, count: usize, root: &Path) -> Result<Option<Vec<i64>>, DataError> {
-        if self.kind.is_none() {
-            return Ok(None);
+/// Labels the images of one array by an array among `others`, if one is theirs.
+fn label(
+    stack: &mut Stack,
+    images: &Array,
+    others: &[Array],
+    root: &Path,
+) -> Result<(), DataError> {
+    let count = stack.len();
+    if let Some(array) = labels_of(images, count, others) {
+        match array.labels(count, root)? {
+            Some(numbers) => stack
+                .label(&numbers, &BTreeMap::new())
+                .map_err(|fault| DataError::Array(images.path(root), fault))?,
+            None => stack.notes.push(format!("{} holds no labels: not used", array.entry.name)),
         }
-        let (mut numbers, mut whole) = (Vec::new(), true);
-        self.each(count as u64, root, |value| {
-            whole &= value.fract() == 0.0;
-            numbers.push(value as i64);
-        })?;
-        Ok(whole.then_some(numbers))
+        return Ok(());
     }
+    let near = others.iter().find(|array| is_label_name(&array.entry.name));
+    let same = near.filter(|array| split(&array.entry.name) == split(&images.entry.name));
+    if let Some(array) = same {
+        let (name, shape) = (&array.entry.name, &array.shape);
+        stack.notes.push(format!("{name} has the shape {shape:?}: not used as labels"));
+    }
+    Ok(())
 }
 
 /// The array of labels of `images`: one with the same number in the same part, by its name if there

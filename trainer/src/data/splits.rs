@@ -61,8 +61,8 @@ fn parse(name: &str) -> (Split, Vec<String>) {
     }
 }
 
-/// Whether `names`, of folders beside each other, have one for training and one for another purpose
-/// of the same name otherwise. There may be more.
+/// Whether two of the sibling folders `names` differ only in that one is for training and the other
+/// for something else: `cars_train`, `cars_test`.
 pub(super) fn has_splits(names: &[&str]) -> bool {
     let all: Vec<(Split, Vec<String>)> = names.iter().map(|name| parse(name)).collect();
     let of = |train: bool| {

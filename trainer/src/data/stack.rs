@@ -36,7 +36,7 @@ pub(super) struct Stack {
     pub name: String,
     /// The name of the format.
     pub format: &'static str,
-    /// What should be known about them.
+    /// Remarks for the user.
     pub notes: Vec<String>,
 }
 
@@ -155,10 +155,10 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// Of no values.
+    /// The span of no values.
     pub const NONE: Span = Span { least: f64::INFINITY, most: f64::NEG_INFINITY };
 
-    /// With one more value. What is not a number stays one.
+    /// With one more value. Once NaN, a span stays NaN.
     pub fn with(self, value: f64) -> Span {
         match value.is_nan() || self.least.is_nan() {
             true => Span { least: f64::NAN, most: f64::NAN },

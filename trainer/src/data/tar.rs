@@ -206,12 +206,12 @@ mod tests {
             error.to_string(),
             "a.tgz unpacks to more than 3 MiB: unpack it yourself and give the folder"
         );
-        // Nor do many archives of a part of it each.
+        // Neither do several archives that are smaller each.
         for _ in 0..3 {
             scratch.unpack(io::repeat(0).take(1 << 20), Path::new("b.tgz")).unwrap();
         }
         assert!(scratch.unpack(&[0][..], Path::new("c.tgz")).is_err());
-        // Those on the disk count.
+        // The limit is also that of the disk.
         scratch.allow(3 << 12);
         assert!(scratch.unpack(&[0][..], Path::new("c.tgz")).is_err());
         scratch.allow(1);

@@ -6,11 +6,11 @@ use std::path::Path;
 use runtime::graph::{Facts, Graph};
 
 use super::assumed::Assumed;
+use super::build::build;
 use super::error::ImportError;
 use super::guess::{self, Guess};
 use super::parts::{Kind, Part, effective, parts, tensor_name};
 use super::state::State;
-use super::steps;
 
 /// An imported generator.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ fn imported(
     facts: Facts,
     others: Vec<String>,
 ) -> Result<Imported, ImportError> {
-    let built = steps::build(state, &guess.steps, facts)?;
+    let built = build(state, &guess.steps, facts)?;
     let mut listing = String::new();
     for (step, shape) in guess.steps.iter().zip(&built.shapes) {
         listing += &format!("  {:<60} # {shape}\n", step.to_string());
@@ -216,7 +216,7 @@ fn leftover(parts: &[Part], own: &BTreeSet<String>) -> Result<Vec<String>, Impor
 #[cfg(test)]
 mod tests {
     use super::super::state::Tensor;
-    use super::super::steps::Meeting;
+    use super::super::steps::{self, Meeting};
     use super::*;
 
     fn state(tensors: &[(&str, &[usize])]) -> State {

@@ -8,7 +8,7 @@ use super::order::{self, Link, Role, side};
 use super::parts::{Kind, Part, tensor_name};
 use super::state::State;
 use super::steps::{Meeting, Step, What};
-use super::windows::{self, Said};
+use super::windows::{self, Given, Windows};
 
 /// The steps of a network, and where they are from.
 #[derive(Clone, Debug)]
@@ -42,29 +42,8 @@ pub(super) fn steps(
         return Ok(guess);
     }
     let mut steps = label(parts, &chain, assumed)?;
-    let kernels: Vec<Link> = chain.iter().copied().filter(|l| l.role != Role::Dense).collect();
-    // The image that the dense layers make.
-    let dense = chain.iter().rposition(|l| l.role == Role::Dense);
-    let start = match (dense.map(|i| chain[i].out), kernels.first()) {
-        (Some(out), Some(first)) => side(out, first.inputs).unwrap_or(1),
-        _ => 1,
-    };
-    let gaps: Vec<Option<usize>> = kernels.iter().map(|l| gap(parts, l.part)).collect();
-    let said = Said {
-        size: assumed.size,
-        strides: &assumed.strides,
-        paddings: &assumed.paddings,
-        output_paddings: &assumed.output_paddings,
-    };
-    let windows = windows::find(&kernels, start, &gaps, &said)?;
-    let slopes: Vec<usize> = (0..parts.len()).filter(|i| parts[*i].kind == Kind::Slopes).collect();
-    if !slopes.is_empty() && slopes.len() + 1 != chain.len() {
-        return Err(ImportError::Unclear(format!(
-            "{} slopes of PReLU for {} layers: list the layers in a file for --layers",
-            slopes.len(),
-            chain.len()
-        )));
-    }
+    let windows = convolutions(parts, &chain, assumed)?;
+    let slopes = slopes(parts, chain.len())?;
     let mut windows_left = windows.all.iter();
     let mut norm_number = 0;
     let mut flat = true;
@@ -97,16 +76,7 @@ pub(super) fn steps(
                 steps.extend(reshape(link.out, next.inputs));
                 flat = false;
             }
-            let epsilon = match &assumed.epsilons[..] {
-                [] => 1e-5,
-                [one] => *one,
-                all => *all.get(norm_number).ok_or_else(|| {
-                    ImportError::Unclear(format!(
-                        "--epsilon has {} numbers for more norms than that",
-                        all.len()
-                    ))
-                })?,
-            };
+            let epsilon = epsilon(assumed, norm_number)?;
             norm_number += 1;
             let module = parts[*part].name.clone();
             steps.push(Step { module, what: What::BatchNorm { epsilon } });
@@ -124,6 +94,49 @@ pub(super) fn steps(
     }
     finish(&mut steps, &chain, assumed)?;
     Ok(Guess { steps, source: windows.source })
+}
+
+/// The windows of the chain's convolutions.
+fn convolutions(parts: &[Part], chain: &[Link], assumed: &Assumed) -> Result<Windows, ImportError> {
+    let kernels: Vec<Link> = chain.iter().copied().filter(|l| l.role != Role::Dense).collect();
+    // The image that the dense layers make.
+    let dense = chain.iter().rposition(|l| l.role == Role::Dense);
+    let start = match (dense.map(|i| chain[i].out), kernels.first()) {
+        (Some(out), Some(first)) => side(out, first.inputs).unwrap_or(1),
+        _ => 1,
+    };
+    let gaps: Vec<Option<usize>> = kernels.iter().map(|l| gap(parts, l.part)).collect();
+    let given = Given {
+        size: assumed.size,
+        strides: &assumed.strides,
+        paddings: &assumed.paddings,
+        output_paddings: &assumed.output_paddings,
+    };
+    windows::find(&kernels, start, &gaps, &given)
+}
+
+/// The PReLUs, one between each two of the `layers`, if there are any.
+fn slopes(parts: &[Part], layers: usize) -> Result<Vec<usize>, ImportError> {
+    let slopes: Vec<usize> = (0..parts.len()).filter(|i| parts[*i].kind == Kind::Slopes).collect();
+    if !slopes.is_empty() && slopes.len() + 1 != layers {
+        return Err(ImportError::Unclear(format!(
+            "{} slopes of PReLU for {layers} layers: list the layers in a file for --layers",
+            slopes.len()
+        )));
+    }
+    Ok(slopes)
+}
+
+/// The epsilon of batch norm `number`.
+fn epsilon(assumed: &Assumed, number: usize) -> Result<f32, ImportError> {
+    match &assumed.epsilons[..] {
+        [] => Ok(1e-5),
+        [one] => Ok(*one),
+        all => all.get(number).copied().ok_or_else(|| {
+            let count = all.len();
+            ImportError::Unclear(format!("--epsilon has {count} numbers for more norms than that"))
+        }),
+    }
 }
 
 fn plain(what: What) -> Step {
@@ -200,26 +213,45 @@ fn gap(parts: &[Part], at: usize) -> Option<usize> {
 /// and numbers: their batch norms have an epsilon of 0.8 (meant as a momentum) and their
 /// rectifiers a slope of 0.2.
 fn known(parts: &[Part], chain: &[Link], assumed: &Assumed) -> Option<Guess> {
-    let names: Vec<&str> = parts.iter().map(|p| &p.name[..]).collect();
-    // With or without the name of the network before it.
-    let tail = |name: &str, own: &str| {
-        name.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    let find = |own: &str| names.iter().copied().find(|n| tail(n, own));
     let free = assumed.inner.is_none()
         && assumed.epsilons.is_empty()
         && assumed.strides.is_empty()
         && assumed.paddings.is_empty()
         && assumed.label.is_none();
-    let leaky = || plain(What::Activation(Activation::LeakyRelu(0.2)));
-    let norm =
-        |name: &str, epsilon| Step { module: name.into(), what: What::BatchNorm { epsilon } };
-    let table =
-        || names.iter().copied().find(|n| tail(n, "label_emb") || tail(n, "label_embedding"));
     if !free {
         return None;
     }
-    let convolutional = [
+    known_convolutional(parts, chain, assumed).or_else(|| known_dense(parts, chain, assumed))
+}
+
+/// The module called `own`, with or without the name of the network before it.
+fn find<'a>(parts: &'a [Part], own: &str) -> Option<&'a str> {
+    parts.iter().map(|p| &p.name[..]).find(|name| ends_in(name, own))
+}
+
+fn ends_in(name: &str, own: &str) -> bool {
+    name.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The table of labels of such a network.
+fn known_table(parts: &[Part]) -> Option<&str> {
+    parts
+        .iter()
+        .map(|p| &p.name[..])
+        .find(|n| ends_in(n, "label_emb") || ends_in(n, "label_embedding"))
+}
+
+fn known_norm(name: &str, epsilon: f32) -> Step {
+    Step { module: name.into(), what: What::BatchNorm { epsilon } }
+}
+
+fn known_rectifier() -> Step {
+    plain(What::Activation(Activation::LeakyRelu(0.2)))
+}
+
+/// One dense layer, then convolutions of repeated pixels.
+fn known_convolutional(parts: &[Part], chain: &[Link], assumed: &Assumed) -> Option<Guess> {
+    let mut own = [
         "l1.0",
         "conv_blocks.0",
         "conv_blocks.2",
@@ -228,68 +260,67 @@ fn known(parts: &[Part], chain: &[Link], assumed: &Assumed) -> Option<Guess> {
         "conv_blocks.7",
         "conv_blocks.9",
     ];
-    let all: Option<Vec<&str>> = convolutional.iter().map(|own| find(own)).collect();
-    if let Some(n) = all.or_else(|| {
+    if find(parts, own[0]).is_none() {
         // acgan.py leaves out the list around the first layer.
-        let mut own = convolutional;
         own[0] = "l1";
-        own.iter().map(|own| find(own)).collect()
-    }) && parts.len() == 7 + usize::from(table().is_some())
-    {
-        let (first, second) = (chain.first()?, chain.get(1)?);
-        let conv =
-            |name: &str| Step { module: name.into(), what: What::Conv { stride: 1, padding: 1 } };
-        let up = || plain(What::Upsample(2));
-        let mut steps = Vec::new();
-        if let Some(name) = table() {
-            steps.push(Step { module: name.into(), what: What::Label(Meeting::Times) });
-        }
-        steps.push(Step { module: n[0].into(), what: What::Dense });
-        steps.push(reshape(first.out, second.inputs)?);
-        steps.push(norm(n[1], 1e-5));
-        steps.extend([up(), conv(n[2]), norm(n[3], 0.8), leaky()]);
-        steps.extend([up(), conv(n[4]), norm(n[5], 0.8), leaky()]);
-        steps.push(conv(n[6]));
-        finish(&mut steps, chain, assumed).ok()?;
-        return Some(Guess { steps, source: "PyTorch-GAN's dcgan.py".into() });
     }
-    // Blocks of Linear, BatchNorm1d but for the first, LeakyReLU; then Linear, Tanh.
-    let numbers = |name: &str| -> Option<usize> {
+    let n: Vec<&str> = own.iter().map(|own| find(parts, own)).collect::<Option<_>>()?;
+    let table = known_table(parts);
+    if parts.len() != 7 + usize::from(table.is_some()) {
+        return None;
+    }
+    let (first, second) = (chain.first()?, chain.get(1)?);
+    let conv =
+        |name: &str| Step { module: name.into(), what: What::Conv { stride: 1, padding: 1 } };
+    let up = || plain(What::Upsample(2));
+    let mut steps = Vec::new();
+    if let Some(name) = table {
+        steps.push(Step { module: name.into(), what: What::Label(Meeting::Times) });
+    }
+    steps.push(Step { module: n[0].into(), what: What::Dense });
+    steps.push(reshape(first.out, second.inputs)?);
+    steps.push(known_norm(n[1], 1e-5));
+    steps.extend([up(), conv(n[2]), known_norm(n[3], 0.8), known_rectifier()]);
+    steps.extend([up(), conv(n[4]), known_norm(n[5], 0.8), known_rectifier()]);
+    steps.push(conv(n[6]));
+    finish(&mut steps, chain, assumed).ok()?;
+    Some(Guess { steps, source: "PyTorch-GAN's dcgan.py".into() })
+}
+
+/// Blocks of Linear, BatchNorm1d but for the first, LeakyReLU; then Linear, Tanh.
+fn known_dense(parts: &[Part], chain: &[Link], assumed: &Assumed) -> Option<Guess> {
+    let number = |name: &str| -> Option<usize> {
         let (group, number) = name.rsplit_once('.')?;
-        tail(group, "model").then(|| number.parse().ok())?
+        ends_in(group, "model").then(|| number.parse().ok())?
     };
     let own: Vec<(usize, &Part)> =
-        parts.iter().filter_map(|p| Some((numbers(&p.name)?, p))).collect();
-    let rest = parts.len() - own.len();
-    let dense: Vec<usize> =
-        own.iter().filter(|(_, p)| matches!(p.kind, Kind::Dense { .. })).map(|(n, _)| *n).collect();
-    let norms: Vec<usize> =
-        own.iter().filter(|(_, p)| matches!(p.kind, Kind::Norm(_))).map(|(n, _)| *n).collect();
-    let blocks = dense.len();
+        parts.iter().filter_map(|p| Some((number(&p.name)?, p))).collect();
+    let numbers = |of: fn(&Kind) -> bool| -> Vec<usize> {
+        own.iter().filter(|(_, p)| of(&p.kind)).map(|(n, _)| *n).collect()
+    };
+    let dense = numbers(|kind| matches!(kind, Kind::Dense { .. }));
+    let norms = numbers(|kind| matches!(kind, Kind::Norm(_)));
+    let table = known_table(parts);
     let want_dense = |i: usize| if i == 0 { 0 } else { 3 * i - 1 };
-    let fits = blocks >= 3
+    let fits = dense.len() >= 3
         && dense.iter().enumerate().all(|(i, n)| *n == want_dense(i))
-        && norms.len() + 2 == blocks
+        && norms.len() + 2 == dense.len()
         && norms.iter().enumerate().all(|(i, n)| *n == 3 * i + 3)
-        && rest == usize::from(table().is_some());
+        && parts.len() == own.len() + usize::from(table.is_some());
     if !fits {
         return None;
     }
     let mut steps = Vec::new();
-    if let Some(name) = table() {
+    if let Some(name) = table {
         steps.push(Step { module: name.into(), what: What::Label(Meeting::First) });
     }
     for (number, part) in &own {
-        let module = part.name.clone();
         match part.kind {
-            Kind::Norm(_) => {
-                steps.push(norm(&module, 0.8));
-                steps.push(leaky());
-            }
+            Kind::Norm(_) => steps.extend([known_norm(&part.name, 0.8), known_rectifier()]),
             _ => {
-                steps.push(Step { module, what: What::Dense });
+                steps.push(Step { module: part.name.clone(), what: What::Dense });
                 if *number == 0 {
-                    steps.push(leaky());
+                    steps.push(known_rectifier());
                 }
             }
         }

@@ -7,9 +7,13 @@
 
 mod archive;
 mod assumed;
+mod build;
 mod error;
 mod graph;
 mod guess;
+mod label;
+mod layers;
+mod module;
 mod order;
 mod parts;
 mod state;

@@ -195,7 +195,7 @@ impl Search<'_> {
         if reads(link.inputs) {
             roles.push(Role::Transposed);
         }
-        // One pixel is not convolved.
+        // A latent is one pixel, which nobody convolves.
         if reads(link.out) && at != At::Latent {
             roles.push(Role::Conv);
         }

@@ -121,7 +121,7 @@ fn spectral(weight: Tensor, u: &Tensor, v: &Tensor) -> Option<Tensor> {
         };
         weight.values.iter().enumerate().map(term).sum()
     };
-    // Of a square weight both would fit; the vectors belong to the larger value.
+    // Both fit a square weight; the right one gives the larger value.
     let straight = fits(first).then(|| of(false));
     let turned = fits(second).then(|| of(true));
     let sigma = match (straight, turned) {

@@ -24,7 +24,7 @@ pub(super) struct Windows {
 
 /// What the user says about windows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said<'a> {
+pub(super) struct Given<'a> {
     pub size: Option<usize>,
     pub strides: &'a [usize],
     pub paddings: &'a [usize],
@@ -89,19 +89,20 @@ pub(super) fn find(
     links: &[Link],
     start: usize,
     gaps: &[Option<usize>],
-    said: &Said<'_>,
+    given: &Given<'_>,
 ) -> Result<Windows, ImportError> {
     let kernels: Vec<usize> = links.iter().map(|l| l.kernel).collect();
     if links.is_empty() {
         return Ok(Windows { all: vec![], source: "no convolutions".into() });
     }
-    if !said.strides.is_empty() || !said.paddings.is_empty() || !said.output_paddings.is_empty() {
-        return explicit(links, start, said);
+    if !given.strides.is_empty() || !given.paddings.is_empty() || !given.output_paddings.is_empty()
+    {
+        return explicit(links, start, given);
     }
     let transposed = links.iter().all(|l| l.role == Role::Transposed);
     let wanted = |windows: &[Window]| {
         let size = size(start, links, windows);
-        size.is_some_and(|size| said.size.is_none_or(|want| want == size))
+        size.is_some_and(|size| given.size.is_none_or(|want| want == size))
     };
     if transposed && start == 1 {
         if kernels.iter().all(|k| *k == 4) {
@@ -117,7 +118,7 @@ pub(super) fn find(
             }
         }
     }
-    search(links, start, gaps, said)
+    search(links, start, gaps, given)
 }
 
 /// A list of one number for all, or one for each.
@@ -132,11 +133,11 @@ fn each(values: &[usize], n: usize, what: &str) -> Result<Option<Vec<usize>>, Im
     }
 }
 
-fn explicit(links: &[Link], start: usize, said: &Said<'_>) -> Result<Windows, ImportError> {
+fn explicit(links: &[Link], start: usize, given: &Given<'_>) -> Result<Windows, ImportError> {
     let n = links.len();
-    let strides = each(said.strides, n, "--strides")?;
-    let paddings = each(said.paddings, n, "--paddings")?;
-    let more = each(said.output_paddings, n, "--output-paddings")?;
+    let strides = each(given.strides, n, "--strides")?;
+    let paddings = each(given.paddings, n, "--paddings")?;
+    let more = each(given.output_paddings, n, "--output-paddings")?;
     let of = |i: usize| {
         let link = &links[i];
         let from_pixel = start == 1 && i == 0;
@@ -155,7 +156,7 @@ fn explicit(links: &[Link], start: usize, said: &Said<'_>) -> Result<Windows, Im
         return Err(ImportError::Unclear("--strides: numbers from 1 to 64".into()));
     }
     let size = size(start, links, &all);
-    match (size, said.size) {
+    match (size, given.size) {
         (None, _) => Err(ImportError::Unclear(
             "with these strides and paddings nothing is left of the image".into(),
         )),
@@ -194,104 +195,123 @@ fn usual(link: &Link, from_pixel: bool, all: bool) -> Vec<Window> {
     often
 }
 
-/// Guesses: kernels of one size have one window, but for the first and the last layer.
+/// A guess: the size it ends in, how unusual it is, and its windows.
+type Guess = (usize, usize, Vec<Window>);
+
+/// Guesses windows.
 fn search(
     links: &[Link],
     start: usize,
     gaps: &[Option<usize>],
-    said: &Said<'_>,
+    given: &Given<'_>,
 ) -> Result<Windows, ImportError> {
-    let n = links.len();
-    let mut guesses: Vec<(usize, Vec<Window>)> = vec![(0, vec![])];
-    for (i, link) in links.iter().enumerate() {
-        let choices = usual(link, start == 1 && i == 0, said.size.is_some());
-        let mut more = Vec::new();
-        for (rank, windows) in &guesses {
-            for (worse, choice) in choices.iter().enumerate() {
-                // One kernel, one window.
-                let same = |j: &usize| {
-                    (links[*j].kernel, links[*j].role) == (link.kernel, link.role)
-                        && !(start == 1 && *j == 0)
-                };
-                let before = (0..i).find(same).map(|j| windows[j]);
-                let free = i + 1 == n || before.is_none_or(|w| w == *choice);
-                if !free {
-                    continue;
-                }
-                let mut windows = windows.clone();
-                windows.push(*choice);
-                more.push((rank + worse, windows));
-            }
-        }
-        more.sort_by_key(|(rank, _)| *rank);
-        more.truncate(256);
-        guesses = more;
-    }
-    // Pixels are repeated before convolutions: names leave gaps, or the size says how often.
-    let convs: Vec<usize> = (0..n).filter(|i| links[*i].role == Role::Conv).collect();
-    let known: Option<Vec<usize>> = convs.iter().map(|i| gaps.get(*i).copied().flatten()).collect();
-    let mut all: Vec<(usize, Vec<Window>)> = Vec::new();
-    for (rank, windows) in guesses {
-        let counts: Vec<usize> = match (&known, said.size) {
-            _ if convs.is_empty() => vec![0],
-            (_, Some(_)) | (None, None) => (0..=convs.len()).collect(),
-            (Some(_), None) => vec![usize::MAX],
-        };
-        for count in counts {
-            let mut windows = windows.clone();
-            for (place, i) in convs.iter().enumerate() {
-                let gap = || known.as_ref().is_some_and(|gaps| gaps[place] >= 2);
-                windows[*i].upsample = if count == usize::MAX { gap() } else { place < count };
-            }
-            all.push((rank, windows));
-        }
-    }
+    let all = combinations(links, start, given.size.is_some());
+    let all = upsampled(all, links, gaps, given.size);
     let sized = all.into_iter().filter_map(|(rank, windows)| {
         let size = size(start, links, &windows)?;
         Some((size, rank, windows))
     });
-    let mut sized: Vec<_> = sized.collect();
+    let mut sized: Vec<Guess> = sized.collect();
     sized.sort_by_key(|(_, rank, _)| *rank);
-    let fits = |size: usize| match said.size {
-        Some(want) => size == want,
-        None => USUAL.contains(&size),
-    };
-    let fitting: Vec<_> = sized.iter().filter(|(size, ..)| fits(*size)).collect();
-    let list = |all: &[&(usize, usize, Vec<Window>)]| {
-        let one = |(size, _, windows): &&(usize, usize, Vec<Window>)| {
-            let strides: Vec<String> = windows.iter().map(|w| w.stride.to_string()).collect();
-            let paddings: Vec<String> = windows.iter().map(|w| w.padding.to_string()).collect();
-            format!(
-                "{size} x {size} (strides {}, paddings {})",
-                strides.join(","),
-                paddings.join(",")
-            )
+    choose(&sized, given.size)
+}
+
+/// Windows for all links, with a rank that grows by how unusual each is. Kernels of one size have one
+/// window, but for the first and the last layer. `rare` allows unusual ones.
+fn combinations(links: &[Link], start: usize, rare: bool) -> Vec<(usize, Vec<Window>)> {
+    const MOST: usize = 256;
+    let mut all: Vec<(usize, Vec<Window>)> = vec![(0, vec![])];
+    for (i, link) in links.iter().enumerate() {
+        let choices = usual(link, start == 1 && i == 0, rare);
+        let same = |j: &usize| {
+            (links[*j].kernel, links[*j].role) == (link.kernel, link.role)
+                && !(start == 1 && *j == 0)
         };
-        all.iter().take(4).map(one).collect::<Vec<_>>().join(", ")
+        let twin = (0..i).find(same).filter(|_| i + 1 < links.len());
+        let mut longer = Vec::new();
+        for (rank, windows) in &all {
+            for (worse, choice) in choices.iter().enumerate() {
+                if twin.is_none_or(|j| windows[j] == *choice) {
+                    longer.push((rank + worse, [&windows[..], &[*choice]].concat()));
+                }
+            }
+        }
+        longer.sort_by_key(|(rank, _)| *rank);
+        longer.truncate(MOST);
+        all = longer;
+    }
+    all
+}
+
+/// Repeats pixels before convolutions: where names leave gaps. Without gaps, or for a given size,
+/// before the first n of them, for each n.
+fn upsampled(
+    all: Vec<(usize, Vec<Window>)>,
+    links: &[Link],
+    gaps: &[Option<usize>],
+    size: Option<usize>,
+) -> Vec<(usize, Vec<Window>)> {
+    let convs: Vec<usize> = (0..links.len()).filter(|i| links[*i].role == Role::Conv).collect();
+    let gaps: Option<Vec<usize>> = convs.iter().map(|i| gaps.get(*i).copied().flatten()).collect();
+    // For each choice, whether each convolution has it.
+    let choices: Vec<Vec<bool>> = match (gaps, size) {
+        (Some(gaps), None) => vec![gaps.iter().map(|gap| *gap >= 2).collect()],
+        _ => (0..=convs.len()).map(|n| (0..convs.len()).map(|i| i < n).collect()).collect(),
     };
+    let mut more = Vec::new();
+    for (rank, windows) in all {
+        for choice in &choices {
+            let mut windows = windows.clone();
+            for (i, upsample) in convs.iter().zip(choice) {
+                windows[*i].upsample = *upsample;
+            }
+            more.push((rank, windows));
+        }
+    }
+    more
+}
+
+/// The only one of the guesses, by rank, that fits, or the most usual one of a size that is given.
+fn choose(sized: &[Guess], size: Option<usize>) -> Result<Windows, ImportError> {
+    let fits = |have: usize| match size {
+        Some(want) => have == want,
+        None => USUAL.contains(&have),
+    };
+    let fitting: Vec<&Guess> = sized.iter().filter(|(size, ..)| fits(*size)).collect();
     let decide = "decide with --size N, --strides and --paddings, or --layers FILE";
-    match (&fitting[..], said.size) {
+    match (&fitting[..], size) {
         ([one], _) => Ok(Windows { all: one.2.clone(), source: "a guess".into() }),
         ([one, other, ..], Some(_)) if one.1 < other.1 => {
             Ok(Windows { all: one.2.clone(), source: "the most usual guess of that size".into() })
         }
         ([], _) => {
-            let some: Vec<_> = sized.iter().collect();
+            let end = match size {
+                Some(size) => format!("{size} x {size}"),
+                None => "a usual size".into(),
+            };
             Err(ImportError::Unclear(format!(
-                "strides and paddings are not in the file, and no guess ends in {}; it could be {}: \
-                 {decide}",
-                match said.size {
-                    Some(size) => format!("{size} x {size}"),
-                    None => "a usual size".into(),
-                },
-                list(&some)
+                "strides and paddings are not in the file, and no guess ends in {end}; it could be \
+                 {}: {decide}",
+                listed(sized)
             )))
         }
         _ => Err(ImportError::Unclear(format!(
             "strides and paddings are not in the file, and several guesses fit: {}: {decide}",
-            list(&fitting)
+            listed(fitting.iter().copied())
         ))),
     }
+}
+
+/// The first few guesses for a message.
+fn listed<'a>(guesses: impl IntoIterator<Item = &'a Guess>) -> String {
+    let one = |(size, _, windows): &Guess| {
+        let list = |of: fn(&Window) -> usize| {
+            windows.iter().map(|w| of(w).to_string()).collect::<Vec<_>>().join(",")
+        };
+        let (strides, paddings) = (list(|w| w.stride), list(|w| w.padding));
+        format!("{size} x {size} (strides {strides}, paddings {paddings})")
+    };
+    guesses.into_iter().take(4).map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -303,16 +323,16 @@ mod tests {
         kernels.iter().map(link).collect()
     }
 
-    fn found(kernels: &[usize], start: usize, said: &Said<'_>) -> Result<usize, String> {
+    fn found(kernels: &[usize], start: usize, given: &Given<'_>) -> Result<usize, String> {
         let links = links(Role::Transposed, kernels);
         let gaps = vec![None; links.len()];
-        let windows = find(&links, start, &gaps, said).map_err(|e| e.to_string())?;
+        let windows = find(&links, start, &gaps, given).map_err(|e| e.to_string())?;
         Ok(size(start, &links, &windows.all).unwrap())
     }
 
     #[test]
     fn known_networks_have_their_sizes() {
-        let none = Said::default();
+        let none = Given::default();
         assert_eq!(found(&[4, 4, 4, 4, 4], 1, &none), Ok(64));
         assert_eq!(found(&[3, 4, 3, 4], 1, &none), Ok(28));
         assert_eq!(found(&[4, 4, 4, 4, 1], 1, &none), Ok(28));
@@ -323,28 +343,28 @@ mod tests {
 
     #[test]
     fn what_is_not_clear_is_a_question() {
-        let error = found(&[4, 1], 1, &Said::default()).unwrap_err();
+        let error = found(&[4, 1], 1, &Given::default()).unwrap_err();
         assert!(error.contains("4 x 4") && error.contains("--size N"), "{error}");
-        let error = found(&[4, 3, 3, 3], 1, &Said::default()).unwrap_err();
+        let error = found(&[4, 3, 3, 3], 1, &Given::default()).unwrap_err();
         assert!(error.contains("several guesses fit"), "{error}");
-        let size = Said { size: Some(8), ..Said::default() };
+        let size = Given { size: Some(8), ..Given::default() };
         assert_eq!(found(&[4, 5], 1, &size), Ok(8));
-        let size = Said { size: Some(1000), ..Said::default() };
+        let size = Given { size: Some(1000), ..Given::default() };
         let error = found(&[4, 5], 1, &size).unwrap_err();
         assert!(error.contains("no guess ends in 1000 x 1000"), "{error}");
     }
 
     #[test]
     fn what_is_given_is_used() {
-        let given = Said { strides: &[1, 1], paddings: &[0, 2], ..Said::default() };
+        let given = Given { strides: &[1, 1], paddings: &[0, 2], ..Given::default() };
         let error = found(&[4, 1], 1, &given).unwrap_err();
         assert!(error.contains("nothing is left"), "{error}");
-        let given = Said { strides: &[2], paddings: &[0], ..Said::default() };
+        let given = Given { strides: &[2], paddings: &[0], ..Given::default() };
         assert_eq!(found(&[3, 3], 1, &given), Ok(7));
-        let given = Said { strides: &[1, 2, 2], ..Said::default() };
+        let given = Given { strides: &[1, 2, 2], ..Given::default() };
         let error = found(&[4, 4], 1, &given).unwrap_err();
         assert!(error.contains("3 numbers for 2 convolutions"), "{error}");
-        let given = Said { size: Some(9), ..given };
+        let given = Given { size: Some(9), ..given };
         let error = found(&[4, 4, 4], 1, &given).unwrap_err();
         assert!(error.contains("the image has 16 rows, not 9"), "{error}");
     }
@@ -353,12 +373,12 @@ mod tests {
     fn upsampling_by_gaps_or_size() {
         let links = links(Role::Conv, &[3, 3, 3]);
         let gaps = [Some(2), Some(2), Some(1)];
-        let windows = find(&links, 8, &gaps, &Said::default()).unwrap();
+        let windows = find(&links, 8, &gaps, &Given::default()).unwrap();
         assert_eq!(size(8, &links, &windows.all), Some(32));
-        let error = find(&links, 8, &[None; 3], &Said::default()).unwrap_err().to_string();
+        let error = find(&links, 8, &[None; 3], &Given::default()).unwrap_err().to_string();
         assert!(error.contains("16 x 16") && error.contains("64 x 64"), "{error}");
-        let said = Said { size: Some(32), ..Said::default() };
-        let windows = find(&links, 8, &[None; 3], &said).unwrap();
+        let given = Given { size: Some(32), ..Given::default() };
+        let windows = find(&links, 8, &[None; 3], &given).unwrap();
         assert_eq!(windows.all.iter().map(|w| w.upsample).collect::<Vec<_>>(), [true, true, false]);
     }
 }

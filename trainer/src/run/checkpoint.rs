@@ -1,27 +1,26 @@
 //! Everything that a run needs to resume: the networks, the average of the generator, the
 //! optimizers, and the number of images seen; of a CycleGAN also the same of the way back, and earlier
-//! translations. The order of the data and the random numbers follow
-//! from the seed and the images seen.
+//! translations. The order of the data and the random numbers follow from the seed and the images
+//! seen.
 //!
 //! A checkpoint is a folder `checkpoints/000000012800`, written under a temporary name, synced and
-//! renamed: a numbered folder is complete. Its file `checksums` has a line for each other file,
-//! `CRC-32C LENGTH NAME`, and the checksum of those lines; every reader compares them.
+//! renamed: a numbered folder is complete. Its file `checksums` has a checksum of each other file;
+//! every reader compares them.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::ModuleOptimizer;
-use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Bytes, DType, Tensor};
+use burn::module::Module;
+use burn::store::RecordError;
 use models::Sequential;
 use serde::{Deserialize, Serialize};
 
 use super::folder::Run;
 pub use super::load_error::LoadError;
 use super::load_error::VERSION;
+use super::records::{Weights, network, optimizer};
+use super::sums::{self, Sums};
 use crate::file::{self, WriteError};
 use crate::networks::pool::Pool;
 use crate::networks::{Back, State};
@@ -31,9 +30,6 @@ const WRITING: &str = ".writing-";
 const LEAVING: &str = ".leaving-";
 /// Prefix of what was set aside.
 const DAMAGED: &str = "damaged-";
-/// The file of checksums, and the longest one that is read.
-const SUMS: &str = "checksums";
-const LONGEST_SUMS: u64 = 1 << 16;
 /// The file of facts.
 const FACTS: &str = "state.json";
 /// The averaged generators.
@@ -66,9 +62,6 @@ pub struct Checkpoint {
     facts: Facts,
     sums: Sums,
 }
-
-/// Checksum and length of each file, by name.
-type Sums = BTreeMap<String, (u32, u64)>;
 
 /// The newest whole checkpoint of a run.
 pub struct Newest {
@@ -127,18 +120,12 @@ pub fn save(run: &Run, state: &State, data: u64, keep: usize) -> Result<PathBuf,
         ];
         networks.into_iter().chain(pools)
     });
-    let mut sums = String::new();
-    let mut write = |file: &str, bytes: &[u8]| {
-        sums += &format!("{:08x} {} {file}\n", crc32c::crc32c(bytes), bytes.len());
-        file::write_new(&dir.path().join(file), bytes).map_err(name)
-    };
+    let mut to = sums::Writer::new(dir.path());
     for (file, bytes) in files.into_iter().chain(spectral).chain(back) {
-        write(file, &bytes.map_err(failed)?)?;
+        to.write(file, &bytes.map_err(failed)?).map_err(name)?;
     }
-    write(FACTS, &facts)?;
-    let last = crc32c::crc32c(sums.as_bytes());
-    sums += &format!("{last:08x}\n");
-    file::write_new(&dir.path().join(SUMS), sums.as_bytes()).map_err(name)?;
+    to.write(FACTS, &facts).map_err(name)?;
+    to.finish().map_err(name)?;
     file::sync_dir(dir.path()).map_err(name)?;
     let dir = dir.keep();
     fs::rename(&dir, &path).map_err(|error| {
@@ -233,7 +220,7 @@ impl Checkpoint {
     /// # Errors
     /// [`LoadError`] names the file.
     pub fn open(path: &Path) -> Result<Checkpoint, LoadError> {
-        let sums = match sums(&path.join(SUMS)) {
+        let sums = match Sums::read(path) {
             Err(LoadError::Read(missing, e)) if e.kind() == ErrorKind::NotFound => {
                 // Layout 1 had none.
                 let facts = fs::read(path.join(FACTS)).unwrap_or_default();
@@ -247,15 +234,15 @@ impl Checkpoint {
             }
             sums => sums?,
         };
-        let bytes = checked(path, &sums, FACTS)?;
+        let bytes = sums.bytes(FACTS)?;
         let failed = |e| LoadError::Facts(path.join(FACTS), e);
         let Version { version } = serde_json::from_slice::<Version>(&bytes).map_err(failed)?;
         if version != VERSION {
             return Err(LoadError::Version { path: path.into(), got: version });
         }
         let facts: Facts = serde_json::from_slice(&bytes).map_err(failed)?;
-        for name in sums.keys() {
-            checked(path, &sums, name)?;
+        for name in sums.files.keys() {
+            sums.bytes(name)?;
         }
         Ok(Checkpoint { path: path.into(), facts, sums })
     }
@@ -274,16 +261,17 @@ impl Checkpoint {
         if data.is_some_and(|data| data != self.facts.data) {
             return Err(LoadError::Data { path: self.path.clone() });
         }
-        let (g, d) = (self.network("g.bpk", fresh.g)?, self.network("d.bpk", fresh.d)?);
+        let (g, d) =
+            (network(&self.sums, "g.bpk", fresh.g)?, network(&self.sums, "d.bpk", fresh.d)?);
         let weights = Weights::of([&g, &d]);
         Ok(State {
             back: fresh.back.map(|back| self.back(back)).transpose()?,
-            ema: self.network(EMA, fresh.ema)?,
-            opt_g: self.optimizer("opt_g.bpk", fresh.opt_g, &weights)?,
-            opt_d: self.optimizer("opt_d.bpk", fresh.opt_d, &weights)?,
+            ema: network(&self.sums, EMA, fresh.ema)?,
+            opt_g: optimizer(&self.sums, "opt_g.bpk", fresh.opt_g, &weights)?,
+            opt_d: optimizer(&self.sums, "opt_d.bpk", fresh.opt_d, &weights)?,
             spectral: fresh
                 .spectral
-                .map(|fresh| self.network("spectral.bpk", fresh))
+                .map(|fresh| network(&self.sums, "spectral.bpk", fresh))
                 .transpose()?,
             beta2: fresh.beta2,
             images: self.facts.images,
@@ -300,174 +288,30 @@ impl Checkpoint {
     pub fn averages(&self, fresh: State) -> Result<Vec<Sequential>, LoadError> {
         let back = fresh.back.map(|back| (BACK_EMA, back.ema));
         let all = std::iter::once((EMA, fresh.ema)).chain(back);
-        all.map(|(name, fresh)| self.network(name, fresh)).collect()
+        all.map(|(name, fresh)| network(&self.sums, name, fresh)).collect()
     }
 
     /// The way back of a CycleGAN.
     fn back(&self, fresh: Back) -> Result<Back, LoadError> {
-        let g = self.network("back_g.bpk", fresh.g)?;
-        let d = self.network("back_d.bpk", fresh.d)?;
+        let g = network(&self.sums, "back_g.bpk", fresh.g)?;
+        let d = network(&self.sums, "back_d.bpk", fresh.d)?;
         let weights = Weights::of([&g, &d]);
         let mut pools = Vec::new();
         for (name, pool) in POOLS.into_iter().zip(fresh.pools) {
             pools.push(match pool.blank(self.facts.images) {
-                Some(blank) => pool.refilled(self.network(name, blank)?),
+                Some(blank) => pool.refilled(network(&self.sums, name, blank)?),
                 None => pool,
             });
         }
         let [to_b, to_a] = <[Pool; 2]>::try_from(pools).expect("two of two");
         Ok(Back {
-            ema: self.network(BACK_EMA, fresh.ema)?,
-            opt_g: self.optimizer("back_opt_g.bpk", fresh.opt_g, &weights)?,
-            opt_d: self.optimizer("back_opt_d.bpk", fresh.opt_d, &weights)?,
+            ema: network(&self.sums, BACK_EMA, fresh.ema)?,
+            opt_g: optimizer(&self.sums, "back_opt_g.bpk", fresh.opt_g, &weights)?,
+            opt_d: optimizer(&self.sums, "back_opt_d.bpk", fresh.opt_d, &weights)?,
             pools: [to_b, to_a],
             g,
             d,
         })
-    }
-
-    /// The bytes of a record, and its tensors without their bytes. burn panics on some tensors that
-    /// no run writes, so those are refused here.
-    fn record(&self, name: &str) -> Result<(Bytes, Vec<Described>), LoadError> {
-        let failed = |what: String| LoadError::Record(self.path.join(name), what);
-        let bytes = Bytes::from_bytes_vec(checked(&self.path, &self.sums, name)?).shared();
-        let reader =
-            burn_pack::Reader::from_bytes(bytes.clone()).map_err(|e| failed(e.to_string()))?;
-        let mut ranks = HashMap::new();
-        for (key, &value) in reader.scalars() {
-            if let Some((id, "__rank")) = key.rsplit_once('.') {
-                ranks.insert(id.to_string(), usize::try_from(value).ok());
-            }
-        }
-        let mut all = Vec::new();
-        for tensor in reader.into_tensors().map_err(|e| failed(e.to_string()))? {
-            if tensor.dtype != DType::F32 {
-                let what = format!("tensor {} is {:?}, not F32", tensor.name, tensor.dtype);
-                return Err(failed(what));
-            }
-            let Some(id) = tensor.param_id else {
-                return Err(failed(format!("tensor {} belongs to no parameter", tensor.name)));
-            };
-            let shape = tensor.shape.iter().copied().collect::<Vec<usize>>();
-            if ranks.get(&id.to_string()).is_some_and(|&rank| rank != Some(shape.len())) {
-                return Err(failed(format!("tensor {} has another rank than stated", tensor.name)));
-            }
-            all.push(Described { name: tensor.name, id, shape });
-        }
-        // A rank without a tensor would be that of no state at all.
-        if let Some(id) = ranks.keys().find(|id| !all.iter().any(|t| t.id.to_string() == **id)) {
-            return Err(failed(format!("parameter {id} has no tensors")));
-        }
-        Ok((bytes, all))
-    }
-
-    fn network<M: Module>(&self, name: &str, fresh: M) -> Result<M, LoadError> {
-        let failed = |e: RecordError| LoadError::Record(self.path.join(name), e.to_string());
-        let (bytes, _) = self.record(name)?;
-        fresh.try_load_record(ModuleRecord::from_bytes(bytes).map_err(failed)?).map_err(failed)
-    }
-
-    fn optimizer(
-        &self,
-        name: &str,
-        fresh: ModuleOptimizer,
-        weights: &Weights,
-    ) -> Result<ModuleOptimizer, LoadError> {
-        let failed = |what: String| LoadError::Record(self.path.join(name), what);
-        let (bytes, tensors) = self.record(name)?;
-        for Described { name, id, shape } in &tensors {
-            match weights.0.get(id) {
-                Some(weight) if weight == shape => {}
-                Some(weight) => {
-                    return Err(failed(format!(
-                        "tensor {name} is {shape:?}, its weight {weight:?}"
-                    )));
-                }
-                None => return Err(failed(format!("tensor {name} belongs to no weight"))),
-            }
-        }
-        let loaded = fresh.from_bytes(bytes).map_err(|e| failed(e.to_string()))?;
-        // burn leaves out the state of a weight that it cannot put together.
-        match loaded.to_record().len() == tensors.len() {
-            true => Ok(loaded),
-            false => Err(failed("the state of a weight is incomplete".into())),
-        }
-    }
-}
-
-/// A tensor of a record.
-struct Described {
-    name: String,
-    id: u64,
-    shape: Vec<usize>,
-}
-
-/// The shapes of weights by their numbers.
-#[derive(Default)]
-struct Weights(HashMap<u64, Vec<usize>>);
-
-impl Weights {
-    fn of(networks: [&Sequential; 2]) -> Weights {
-        let mut weights = Weights::default();
-        networks.into_iter().for_each(|network| network.visit(&mut weights));
-        weights
-    }
-}
-
-impl ModuleVisitor for Weights {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id.val(), param.val().dims().to_vec());
-    }
-}
-
-/// Reads a file of checksums.
-fn sums(path: &Path) -> Result<Sums, LoadError> {
-    let read = |e| LoadError::Read(path.into(), e);
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(read)?;
-    file.take(LONGEST_SUMS).read_to_string(&mut text).map_err(read)?;
-    let parse = || -> Option<Sums> {
-        let lines = text.strip_suffix('\n')?;
-        let (lines, last) = lines.split_at(lines.rfind('\n')? + 1);
-        let sum = |digits: &str| u32::from_str_radix(digits, 16).ok();
-        if last != format!("{:08x}", crc32c::crc32c(lines.as_bytes())) {
-            return None;
-        }
-        lines
-            .lines()
-            .map(|line| {
-                let mut parts = line.splitn(3, ' ');
-                let (of, length) = (sum(parts.next()?)?, parts.next()?.parse().ok()?);
-                let name = parts.next()?;
-                // No path: only files of the checkpoint itself are read.
-                let plain = !name.starts_with('.') && !name.contains(['/', '\\']);
-                plain.then(|| (name.to_string(), (of, length)))
-            })
-            .collect()
-    };
-    parse().ok_or_else(|| LoadError::Changed(path.into(), "it is not what was written".into()))
-}
-
-/// The bytes of a file, if they are those that were written.
-fn checked(dir: &Path, sums: &Sums, name: &str) -> Result<Vec<u8>, LoadError> {
-    let path = dir.join(name);
-    let Some(&(sum, length)) = sums.get(name) else {
-        return Err(LoadError::Changed(dir.join(SUMS), format!("it lacks {name}")));
-    };
-    let read = |e| LoadError::Read(path.clone(), e);
-    let file = fs::File::open(&path).map_err(read)?;
-    let got = file.metadata().map_err(read)?.len();
-    let mut bytes = Vec::new();
-    if got == length {
-        file.take(length).read_to_end(&mut bytes).map_err(read)?;
-    }
-    if bytes.len() as u64 != length {
-        let what = format!("{length} bytes were written, there are {got}");
-        return Err(LoadError::Changed(path, what));
-    }
-    match crc32c::crc32c(&bytes) == sum {
-        true => Ok(bytes),
-        false => Err(LoadError::Changed(path, "its checksum is wrong".into())),
     }
 }
 
@@ -487,6 +331,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::networks;
+    use crate::run::sums::SUMS;
+    use burn::tensor::{Bytes, DType};
     use burn_pack::{Tensor as Packed, Writer};
 
     fn fresh() -> State {
@@ -498,7 +344,7 @@ mod tests {
     /// Replaces a file of a checkpoint and its checksum.
     fn replace(dir: &Path, name: &str, bytes: &[u8]) {
         fs::write(dir.join(name), bytes).unwrap();
-        let mut all = sums(&dir.join(SUMS)).unwrap();
+        let mut all = Sums::read(dir).unwrap().files;
         all.insert(name.into(), (crc32c::crc32c(bytes), bytes.len() as u64));
         let lines = all.iter().map(|(name, (sum, length))| format!("{sum:08x} {length} {name}\n"));
         let text: String = lines.collect();

@@ -13,8 +13,10 @@ pub mod log;
 pub mod meter;
 pub mod page;
 pub mod record;
+mod records;
 pub mod show;
 pub mod stats;
+mod sums;
 pub mod verdict;
 
 pub use folder::Run;

@@ -31,7 +31,7 @@ pub struct Options {
     pub crop: Option<Crop>,
     /// Whether rows and columns of real images are exchanged, also if they were not in training.
     pub transpose: bool,
-    /// Number of samples, and at most as many real images.
+    /// Number of samples; at most as many real images are used.
     pub count: usize,
     /// Seed of the first sample, and of what the scores draw at random.
     pub seed: u64,

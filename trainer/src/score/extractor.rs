@@ -49,7 +49,7 @@ pub struct Spec {
     pub resize: Resize,
     /// Values of black and white.
     pub range: [f32; 2],
-    /// Subtracted from each channel after that.
+    /// Mean to subtract from each channel after that.
     pub mean: [f32; 3],
     /// Divisor of each channel after that.
     pub std: [f32; 3],

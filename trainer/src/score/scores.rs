@@ -91,7 +91,7 @@ impl std::fmt::Display for Scores {
             )?;
             writeln!(
                 f,
-                "MS-SSIM           {:.4} over {} pairs of samples, {} scales; {:.4} over real ones",
+                "MS-SSIM           {:.4} over {} pairs of samples, scales: {}; {:.4} over real ones",
                 p.ms_ssim.mean, p.ms_ssim.pairs, p.ms_ssim.scales, p.ms_ssim_real.mean
             )?;
             let m = &p.memorization;

@@ -36,7 +36,7 @@ kid = mmd2(kernels[0], kernels[2], kernels[1])
 
 prdc = compute_prdc(real_features=real, fake_features=fake, nearest_k=5)
 
-# Images: a smooth one, and the same with noise; grey and colour.
+# Images: a smooth one, and the same with noise; gray and color.
 y, x = np.mgrid[0:64, 0:64] / 64.0
 base = np.stack([np.sin(7 * x + c) * np.cos(5 * y - c) for c in range(3)]) * 90 + 128
 pair = [np.clip(base + rng.normal(size=base.shape) * s, 0, 255).astype(np.uint8) for s in (3, 25)]

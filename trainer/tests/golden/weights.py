@@ -53,7 +53,7 @@ torch.save({k.replace("main", "gen"): v.half() for k, v in plain.items()}, here 
 
 
 class Trap:
-    """What a malicious pickle looks like: whoever unpickles it runs a command."""
+    """What a malicious pickle looks like: unpickling it runs a command."""
 
     def __reduce__(self):
         return os.system, ("touch pickle-was-executed",)

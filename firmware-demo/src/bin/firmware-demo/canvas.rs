@@ -10,8 +10,8 @@ use embedded_graphics::pixelcolor::{BinaryColor, Gray2, Gray4, Gray8, Rgb565, Rg
 use embedded_graphics::primitives::Rectangle;
 use firmware_demo::Paint;
 
-use crate::options::Colors;
 use crate::screen::{Fault, Scene};
+use crate::values::Colors;
 
 /// A picture in memory.
 pub struct Canvas {

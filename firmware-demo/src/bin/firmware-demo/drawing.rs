@@ -13,12 +13,13 @@ use runtime::whole_file::replace;
 use crate::attend::{LISTEN, attend};
 use crate::canvas::Canvas;
 use crate::easel::Easel;
-use crate::options::{Colors, Options};
+use crate::options::Options;
 use crate::output::notice;
 use crate::screen::{Fault, Key, Scene, Screen};
 use crate::stop::Stop;
 use crate::strokes::Event;
 use crate::time::Time;
+use crate::values::Colors;
 
 /// The longest time between two looks for touches: a line follows a finger that moves fast.
 const PROMPT: Duration = Duration::from_millis(8);

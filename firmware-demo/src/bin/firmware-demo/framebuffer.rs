@@ -12,8 +12,9 @@ use embedded_graphics::pixelcolor::{Bgr565, Bgr888, Rgb565, Rgb888};
 use firmware_demo::paint::darken;
 
 use crate::device_file::unopened;
-use crate::options::{Options, Pixels};
+use crate::options::Options;
 use crate::screen::{Fault, Scene, Screen};
+use crate::values::Pixels;
 
 /// An open framebuffer.
 pub struct Framebuffer {

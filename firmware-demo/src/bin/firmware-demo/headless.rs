@@ -13,9 +13,10 @@ use image::{Delay, Frame, ImageFormat, RgbImage, RgbaImage};
 use runtime::whole_file::WholeFile;
 
 use crate::canvas::Canvas;
-use crate::options::{Colors, Options};
+use crate::options::Options;
 use crate::output::{notice, print};
 use crate::screen::{Fault, Scene, Screen};
+use crate::values::Colors;
 
 /// Frames if `--frames` is not given.
 pub const FRAMES: u64 = 120;

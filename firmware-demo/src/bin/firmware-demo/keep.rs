@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runtime::whole_file::replace;
 
-use crate::options::{Options, Start};
+use crate::options::Options;
 use crate::output::notice;
+use crate::values::Start;
 
 /// Why a file is not used.
 #[derive(Debug)]

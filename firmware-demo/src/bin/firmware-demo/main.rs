@@ -31,6 +31,7 @@ mod terminal;
 mod time;
 #[cfg(all(feature = "touch", target_os = "linux"))]
 mod touch_panel;
+mod values;
 #[cfg(feature = "window")]
 mod window;
 mod worker;
@@ -52,12 +53,13 @@ use crate::drawing::Drawing;
 use crate::easel::Easel;
 use crate::generator::Generator;
 use crate::keep::{Favorites, Keeper};
-use crate::options::{Display, Options};
+use crate::options::Options;
 use crate::output::notice;
 use crate::run::Run;
 use crate::screen::{Fault, Screen};
 use crate::stop::Stop;
 use crate::time::System;
+use crate::values::Display;
 use crate::worker::{Answer, Worker};
 
 fn main() -> ExitCode {
@@ -78,7 +80,7 @@ fn with_config(options: Options) -> Result<Options, config::ConfigError> {
     let mut args = std::env::args_os();
     let program = args.next();
     let flags = config::flags(path)?.into_iter().map(Into::into);
-    // Of a repeated flag the last one counts.
+    // The last of repeated flags counts.
     Ok(Options::parse_from(program.into_iter().chain(flags).chain(args)))
 }
 

@@ -1,15 +1,17 @@
 //! Every setting: a flag of the program and, with underscores, a key of its configuration file.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use clap_complete::Shell;
 use embedded_graphics::geometry::Size;
 use firmware_demo::sketch::View;
 use firmware_demo::{Clock, Fit, Hours, Scaling, Show, Turn};
 use runtime::device::Device;
+
+use crate::values::{
+    Colors, Controller, Display, FitName, Offset, Pixels, ScalingName, Start, number, start, whole,
+};
 
 /// Show generated faces that morph into each other, or draw and see what a model makes of it
 ///
@@ -104,8 +106,8 @@ pub struct Options {
 
     /// Draw with the mouse or a finger, and see what the model makes of it
     ///
-    /// Needs a `--model` that turns pictures into pictures, such as `trainer fit --recipe pix2pix`
-    /// exports. Keys: c clears, u takes back a stroke, s saves, q quits.
+    /// The built-in model makes a face of a drawing; `--model` takes any that turns pictures into
+    /// pictures, such as `trainer fit --recipe pix2pix` exports. Keys: c clears, u takes back a stroke, s saves, q quits.
     #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide_possible_values = true, default_value_t = false, help_heading = "Sketch", conflicts_with_all = SEQUENCE)]
     pub sketch: bool,
     /// Width of a line in pixels of the picture that the model takes
@@ -126,7 +128,7 @@ pub struct Options {
     /// File to write (.gif, .png, .rgb565 or .rgb888), a folder for PNG frames, or - for a GIF on
     /// standard output [default: kiosk.gif]
     ///
-    /// .png has the last frame; so have .rgb565 and .rgb888, as raw pixels. A path without an extension
+    /// .png gets the last frame, .rgb565 and .rgb888 the same as raw pixels. A path without an extension
     /// is a folder. Implies `--display headless`.
     #[arg(long, value_name = "PATH", help_heading = "Files (--display headless)")]
     pub out: Option<PathBuf>,
@@ -222,150 +224,6 @@ const SEQUENCE: [&str; 11] = [
     "caption",
     "soak",
 ];
-
-/// Displays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Display {
-    /// A window, otherwise the terminal, otherwise a file
-    Auto,
-    /// A window on X11
-    Window,
-    /// Half blocks in 24-bit color
-    Terminal,
-    /// A GIF, PNG frames or raw pixels
-    Headless,
-    /// A Linux framebuffer
-    Framebuffer,
-    /// A panel on SPI
-    Spi,
-}
-
-/// [`Scaling`] by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ScalingName {
-    /// The nearest pixel
-    Nearest,
-    /// A weighted mean of the nearest four
-    Bilinear,
-}
-
-/// [`Fit`] by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FitName {
-    /// Show the whole face, with black margins
-    Letterbox,
-    /// Cover the whole display, cropping the face
-    Fill,
-}
-
-/// Colors of a panel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colors {
-    /// 16.8 million colors
-    Rgb888,
-    /// 65,536 colors, as on most SPI panels
-    Rgb565,
-    /// 256 grays
-    Gray8,
-    /// 16 grays, dithered
-    Gray4,
-    /// 4 grays, dithered, as on e-paper
-    Gray2,
-    /// Black and white, dithered
-    Mono,
-}
-
-/// Controllers of SPI panels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Controller {
-    St7735s,
-    St7789,
-    St7796,
-    Ili9341,
-    Ili9342c,
-    Ili9486,
-    Gc9a01,
-}
-
-/// Width and height, each 1 to 8192.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pixels(pub Size);
-
-impl FromStr for Pixels {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Pixels, String> {
-        let side = |text: &str| text.parse().ok().filter(|n| (1..=8192).contains(n));
-        let sides = text.split_once('x');
-        match sides.and_then(|(w, h)| Some((side(w)?, side(h)?))) {
-            Some((width, height)) => Ok(Pixels(Size::new(width, height))),
-            None => Err("expected WIDTHxHEIGHT, each from 1 to 8192".into()),
-        }
-    }
-}
-
-/// A column and a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offset(pub u16, pub u16);
-
-impl FromStr for Offset {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Offset, String> {
-        let both = text.split_once(',');
-        match both.and_then(|(x, y)| Some((x.parse().ok()?, y.parse().ok()?))) {
-            Some((x, y)) => Ok(Offset(x, y)),
-            None => Err("expected COLUMN,ROW, each from 0 to 65535".into()),
-        }
-    }
-}
-
-/// Where in the sequence a kiosk starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// At the first face.
-    First,
-    /// By the clock.
-    Time,
-    /// At the position in this file.
-    File(PathBuf),
-}
-
-/// Parses a start. The name of a file need not be Unicode.
-fn start() -> impl TypedValueParser<Value = Start> {
-    OsStringValueParser::new().try_map(|text| match text.to_str() {
-        Some("") => Err("expected `start`, `time` or the name of a file"),
-        Some("start") => Ok(Start::First),
-        Some("time") => Ok(Start::Time),
-        _ => Ok(Start::File(text.into())),
-    })
-}
-
-/// Parses a number from `low` to `high`, both included.
-fn number(
-    low: f64,
-    high: f64,
-) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
-    move |text| match text.parse::<f64>() {
-        Ok(n) if (low..=high).contains(&n) => Ok(n),
-        Ok(_) | Err(_) => Err(format!("expected a number from {low} to {high}")),
-    }
-}
-
-/// Parses a whole number from `low` to `high`, both included.
-fn whole<T: TryFrom<u64> + 'static>(
-    low: u64,
-    high: u64,
-) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
-    move |text| {
-        let n = text.parse().ok().filter(|n| (low..=high).contains(n));
-        let n = n.and_then(|n| T::try_from(n).ok());
-        n.ok_or_else(|| match high {
-            u64::MAX => format!("expected a whole number, {low} or more"),
-            _ => format!("expected a whole number from {low} to {high}"),
-        })
-    }
-}
 
 impl Options {
     /// Frames in a number of seconds.

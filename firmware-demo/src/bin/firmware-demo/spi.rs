@@ -21,8 +21,9 @@ use mipidsi::models::{
 use mipidsi::options::{ColorInversion, ColorOrder};
 
 use crate::device_file::unopened;
-use crate::options::{Controller, Offset, Options};
+use crate::options::Options;
 use crate::screen::{Fault, Scene, Screen};
+use crate::values::{Controller, Offset};
 
 /// Bytes per write: what spidev takes in one transfer.
 const BUFFER: usize = 4096;

@@ -14,8 +14,9 @@ use runtime::{Cpu, Model};
 
 use super::start;
 use crate::canvas::Canvas;
-use crate::options::{Colors, Options};
+use crate::options::Options;
 use crate::screen::{Faces, Fault, Scene, Screen};
+use crate::values::Colors;
 
 /// A controller: commands and data in, the panel's memory out.
 #[derive(Default)]

@@ -16,13 +16,12 @@ pub fn table(
     args: &Args,
 ) -> Result<String, fmt::Error> {
     let mut text = String::new();
-    writeln!(
-        text,
-        "{}, {} thread(s), batches of {}; times per batch",
-        model.precision().name(),
-        args.threads,
-        args.batch
-    )?;
+    let threads = match args.threads {
+        1 => "1 thread".into(),
+        n => format!("{n} threads"),
+    };
+    let precision = model.precision().name();
+    writeln!(text, "{precision}, {threads}, batches of {}; times per batch", args.batch)?;
     writeln!(
         text,
         "{:<12}{:>10}{:>12}{:>12}{:>12}{:>12}{:>18}{:>10}",

@@ -13,7 +13,7 @@ pub(super) struct Person {
     pub skin: Tone,
     pub shade: Tone,
     pub hair: Tone,
-    /// Of brows and beard: dye does not always reach them.
+    /// Color of brows and beard: dyed hair need not match them.
     pub brow: Tone,
     pub iris: Tone,
     pub lips: Tone,
@@ -51,6 +51,7 @@ pub(super) struct Person {
 impl Person {
     /// The person of a seed. Traits are drawn in a fixed order; changing the order changes every
     /// person.
+    #[allow(clippy::too_many_lines, reason = "a person is a list of traits")]
     pub fn new(rng: &mut Rng) -> Person {
         // Where somebody lies between soft and rugged decides the odds of much else, never one
         // thing alone.

@@ -7,6 +7,7 @@ use super::traits::Wear;
 use crate::data::rng::Rng;
 
 /// The background, opaque.
+#[allow(clippy::too_many_lines, reason = "a drawing is a list of strokes")]
 pub(super) fn wall(p: &Person, rng: &mut Rng, pen: &mut Pen) {
     // Away from hair and skin, so that heads have edges.
     let apart = |tone: Tone| {
@@ -102,6 +103,7 @@ pub(super) fn wall(p: &Person, rng: &mut Rng, pen: &mut Pen) {
 }
 
 /// Shoulders, dressed.
+#[allow(clippy::too_many_lines, reason = "a drawing is a list of strokes")]
 pub(super) fn clothes(p: &Person, pen: &mut Pen) {
     let wide = 33.0 + 5.0 * p.rugged;
     let body = |neck: f32, top: f32| {

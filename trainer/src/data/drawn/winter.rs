@@ -8,7 +8,7 @@ use super::tone::{Tone, WHITE};
 use crate::data::rng::Rng;
 
 const SNOW: Tone = Tone::hex(0xf7fbff);
-/// Of snow: blue, as the sky lights it.
+/// Shadow on snow: blue, as the sky lights it.
 const SHADOW: Tone = Tone::hex(0xa9c1df);
 const RED: Tone = Tone::hex(0xe0453f);
 
