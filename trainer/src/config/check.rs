@@ -145,6 +145,9 @@ impl Config {
         if !translates && self.jitter > 0 {
             return off("jitter", &self.jitter, "0 except for pix2pix and cyclegan");
         }
+        if !self.skips && self.network != Network::Unet {
+            return off("skips", &self.skips, "true for other networks than unet");
+        }
         if !translates && self.loss == Loss::Lsgan {
             let want = "bce, hinge, rpgan or wasserstein except for pix2pix and cyclegan";
             return off("loss", &self.loss, want);

@@ -1,7 +1,7 @@
 //! Settings of objectives that make images from images, and combinations of them that are refused.
 
 use super::error::ConfigError;
-use super::names::{Corruption, Drawing, Network, Objective, Output, Penalty};
+use super::names::{Corruption, Drawing, Objective, Output, Penalty};
 use super::settings::Config;
 use crate::data::Pair;
 use crate::objective::loss::Loss;
@@ -35,9 +35,6 @@ impl Config {
         if self.loss == Loss::Wasserstein {
             let want = "bce, hinge, lsgan or rpgan for pix2pix and cyclegan";
             return off("loss", "wasserstein", want);
-        }
-        if !self.skips && self.network != Network::Unet {
-            return off("skips", "false", "true for other networks than unet");
         }
         if self.output != Output::Tanh || !self.g_norm {
             return off("objective", objective, "another for output and g_norm");
