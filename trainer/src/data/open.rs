@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use drawn::digits;
 use rayon::prelude::*;
 
 use super::decode::decode;
-use super::digits;
-use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
 use super::labels::classes;
