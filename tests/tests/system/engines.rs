@@ -1,6 +1,8 @@
 //! The trainer's generator, its record, its ONNX model and an independent engine agree, for every
 //! size that can be trained.
 
+use std::ops::Range;
+
 use burn::tensor::Device;
 use models::dcgan::{self, SIZES, Shape};
 use rten_tensor::NdTensor;
@@ -160,7 +162,22 @@ fn networks_with_branches_that_take_pictures() {
 fn damaged_branches() {
     let path = tests::root().join("tests/fixtures/branches/resnet.onnx");
     let model = std::fs::read(path).unwrap();
+    let whole = onnx::read(&model).unwrap();
+    // Weights are all alike to the reader: one byte in 16 of theirs, and every other byte.
+    let weights: Vec<Range<usize>> = whole
+        .layers
+        .iter()
+        .filter_map(|layer| {
+            let bytes: Vec<u8> = layer.weight.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let at = model.windows(bytes.len().max(1)).position(|window| *window == bytes)?;
+            Some(at..at + bytes.len())
+        })
+        .collect();
+    assert!(weights.iter().map(Range::len).sum::<usize>() > model.len() / 2);
     for at in 0..model.len() {
+        if at % 16 != 0 && weights.iter().any(|weights| weights.contains(&at)) {
+            continue;
+        }
         let mut model = model.clone();
         model[at] ^= 1 << (at % 7);
         if let Ok(mut graph) = onnx::read(&model) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tests::{Ran, names, program, root, trainer};
 
 const SMALL: &str =
-    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=100 --set log_every=160";
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=50 --set log_every=160";
 
 fn fit(dir: &Path, more: &str) -> Ran {
     trainer(dir, &format!("fit {SMALL} {more}"))
@@ -88,33 +88,33 @@ fn runs_that_start_at_once_get_folders_of_their_own() {
 fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    fit(at, "--images 320 --out whole --set checkpoint_every=160").ok();
-    let files = names(&at.join("whole/checkpoints/000000000320"));
+    fit(at, "--images 64 --out whole --set checkpoint_every=32").ok();
+    let files = names(&at.join("whole/checkpoints/000000000064"));
     assert_eq!(files.len(), 7, "{files:?}");
     for (i, file) in files.iter().enumerate() {
         let run = at.join(format!("run{i}"));
         copy(&at.join("whole"), &run);
-        let path = run.join("checkpoints/000000000320").join(file);
+        let path = run.join("checkpoints/000000000064").join(file);
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
         let sample = trainer(at, &format!("sample run{i} --out {i}.png --grid 1x1"));
-        assert!(sample.err.contains(file) && sample.err.contains("160 images"), "{}", sample.err);
+        assert!(sample.err.contains(file) && sample.err.contains("32 images"), "{}", sample.err);
         sample.ok();
-        let text = trainer(at, &format!("fit --out run{i} --images 480")).ok();
-        assert!(text.contains("resuming from 160 images"), "{text}");
-        assert!(text.contains(file.as_str()) && text.contains("damaged-000000000320"), "{text}");
-        assert!(names(&run.join("checkpoints")).contains(&"damaged-000000000320".into()));
+        let text = trainer(at, &format!("fit --out run{i} --images 96")).ok();
+        assert!(text.contains("resuming from 32 images"), "{text}");
+        assert!(text.contains(file.as_str()) && text.contains("damaged-000000000064"), "{text}");
+        assert!(names(&run.join("checkpoints")).contains(&"damaged-000000000064".into()));
     }
     // None is whole: nothing starts over.
     let run = at.join("whole/checkpoints");
     for name in names(&run) {
         fs::remove_file(run.join(name).join("g.bpk")).unwrap();
     }
-    let error = trainer(at, "fit --out whole --images 480").error();
-    assert!(error.contains("000000000320/g.bpk"), "{error}");
-    assert!(trainer(at, "export whole").error().contains("000000000320/g.bpk"));
+    let error = trainer(at, "fit --out whole --images 96").error();
+    assert!(error.contains("000000000064/g.bpk"), "{error}");
+    assert!(trainer(at, "export whole").error().contains("000000000064/g.bpk"));
 }
 
 fn copy(from: &Path, to: &Path) {

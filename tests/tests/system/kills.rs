@@ -21,10 +21,10 @@ use crate::pipeline::checkpoint;
 
 /// With all checkpoints kept, so that each can be compared.
 const TINY: &str = "fit --size 16 --ngf 2 --ndf 2 --nz 4 --batch 16 --set drawn=64 \
-    --set log_every=80 --set grid_every=240 --set checkpoint_every=80 --set keep=100 --images 960";
+    --set log_every=80 --set grid_every=240 --set checkpoint_every=80 --set keep=100 --images 640";
 /// The same of pairs. Both lines end with the number of images.
 const PAIRS: &str = "fit --recipe pix2pix --size 32 --ngf 2 --ndf 2 --workers 1 --set drawn=40 \
-    --set log_every=40 --set grid_every=80 --set checkpoint_every=40 --set keep=100 --images 160";
+    --set log_every=20 --set grid_every=40 --set checkpoint_every=20 --set keep=100 --images 80";
 
 /// How often, from the environment.
 fn times(name: &str, short: u32) -> u32 {
@@ -303,7 +303,7 @@ fn files_of_killed_programs_are_whole_or_absent() {
     run("runtime", at, &line.split(' ').collect::<Vec<_>>()).ok();
     assert_eq!(names(&at.join("converted")), ["a.bpk"]);
 
-    trainer(at, &TINY.replace("--images 960", "--images 80 --out run")).ok();
+    trainer(at, &TINY.replace("--images 640", "--images 80 --out run")).ok();
     let want = exported(&at.join("run"));
     let export = at.join("run/export");
     let done = kill_often(kills, "trainer", at, "export run", |killed| {

@@ -11,7 +11,7 @@ use tests::{Ran, names, program, run, trainer};
 
 /// A network small enough for a few seconds.
 const SMALL: &str =
-    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=100 --set log_every=160";
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=50 --set log_every=160";
 
 fn fit(dir: &Path, more: &str) -> Ran {
     trainer(dir, &format!("fit {SMALL} {more}"))
@@ -64,7 +64,7 @@ fn tensors(path: &Path) -> Vec<burn_pack::Tensor> {
 
 #[test]
 fn two_halves_are_the_whole_bit_for_bit() {
-    // 60 steps of 16, and 30 and 30, the latter in the middle of an epoch. The average is on; D has
+    // 40 steps of 16, and 20 and 20, the latter in the middle of an epoch. The average is on; D has
     // batch norm.
     two_halves_are_the_whole("--mirror");
 }
@@ -74,7 +74,7 @@ fn two_halves_are_the_whole_with_every_option_on() {
     two_halves_are_the_whole(
         "--loss rpgan --penalty r1r2 --gamma 2 --set gamma_end=0.2 --set penalty_every=3 \
          --set d_norm=false --set spectral=true --set upsample=resize --set output=linear \
-         --set ramp=700 --set lr_end=1e-4 --beta2 0.9 --set beta2_end=0.99 --set lr_d=1.5 \
+         --set ramp=500 --set lr_end=1e-4 --beta2 0.9 --set beta2_end=0.99 --set lr_d=1.5 \
          --set instance_noise=0.1 --augment color,translation,cutout --set augment_p=0.2 \
          --set augment_p_end=0.8 --mirror",
     );
@@ -90,12 +90,12 @@ fn two_halves_are_the_whole_with_clipped_weights() {
 fn two_halves_are_the_whole(options: &str) {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    fit(at, &format!("--images 960 --out whole {options}")).ok();
-    fit(at, &format!("--images 480 --out halves {options}")).ok();
-    let text = trainer(at, "fit --out halves --images 960").ok();
-    assert!(text.contains("resuming from 480 images"), "{text}");
+    fit(at, &format!("--images 640 --out whole {options}")).ok();
+    fit(at, &format!("--images 320 --out halves {options}")).ok();
+    let text = trainer(at, "fit --out halves --images 640").ok();
+    assert!(text.contains("resuming from 320 images"), "{text}");
     let (a, b) = (at.join("whole"), at.join("halves"));
-    let (one, two) = (checkpoint(&a, 960), checkpoint(&b, 960));
+    let (one, two) = (checkpoint(&a, 640), checkpoint(&b, 640));
     assert!(one.len() > 40, "both networks, the average, both optimisers");
     assert!(one.keys().eq(two.keys()));
     let differ: Vec<_> = one.keys().filter(|key| one[*key] != two[*key]).collect();
@@ -113,7 +113,7 @@ fn two_halves_are_the_whole(options: &str) {
         text.lines().map(|l| ["images", "d_loss", "g_loss"].map(|key| number(l, key))).collect()
     };
     assert_eq!(stats(&a), stats(&b));
-    assert_eq!(stats(&a).len(), 6);
+    assert_eq!(stats(&a).len(), 4);
     // A run that is at its end has nothing left to do, and exports again.
     let text = trainer(at, "fit --out halves").ok();
     assert!(text.contains("generator.bpk"), "{text}");
@@ -158,24 +158,23 @@ fn being_killed_at_any_moment_loses_no_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     // A checkpoint every step: most of the time goes into writing them.
     let args = "--images 100000000 --out run --set checkpoint_every=16";
+    let checkpoints = dir.path().join("run/checkpoints");
+    let newest = || match checkpoints.exists() {
+        true => names(&checkpoints).into_iter().rfind(|name| !name.starts_with('.')),
+        false => None,
+    };
     for moment in 0..12 {
+        let before = newest();
         let mut child =
             start(dir.path(), args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        if moment == 0 {
-            // Whichever is there: each is soon replaced by a newer one.
-            let checkpoints = dir.path().join("run/checkpoints");
-            let whole = |name: &String| !name.starts_with('.');
-            wait_until("a checkpoint", || {
-                checkpoints.exists() && names(&checkpoints).iter().any(whole)
-            });
-        }
-        thread::sleep(Duration::from_millis(250 + 37 * moment));
+        // From the first checkpoint on it does little but write them.
+        wait_until("a checkpoint", || newest() > before);
+        thread::sleep(Duration::from_millis(13 * moment));
         assert!(child.try_wait().unwrap().is_none(), "goes on until it is killed");
         child.kill().unwrap();
         child.wait().unwrap();
-        let whole = |name: &String| !name.starts_with('.');
-        for name in names(&dir.path().join("run/checkpoints")).iter().filter(|n| whole(n)) {
-            let files = names(&dir.path().join("run/checkpoints").join(name));
+        for name in names(&checkpoints).iter().filter(|name| !name.starts_with('.')) {
+            let files = names(&checkpoints.join(name));
             let want =
                 ["checksums", "d.bpk", "ema.bpk", "g.bpk", "opt_d.bpk", "opt_g.bpk", "state.json"];
             assert_eq!(files, want, "{name}");

@@ -18,9 +18,9 @@ fn fit(dir: &Path, more: &str) -> Ran {
 fn cut_in_two(more: &str) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    fit(dir, &format!("{more} --images 80 --out whole")).ok();
+    fit(dir, &format!("{more} --images 40 --out whole")).ok();
+    fit(dir, &format!("{more} --images 20 --out halves")).ok();
     fit(dir, &format!("{more} --images 40 --out halves")).ok();
-    fit(dir, &format!("{more} --images 80 --out halves")).ok();
     let record = |run: &str| fs::read(dir.join(run).join("export/generator.bpk")).unwrap();
     assert!(record("whole") == record("halves"), "{more}");
 }

@@ -17,15 +17,15 @@ fn faces(dir: &Path, count: usize) {
 #[test]
 fn a_generator_is_scored() {
     let dir = tempfile::tempdir().unwrap();
-    faces(dir.path(), 80);
+    faces(dir.path(), 40);
     let tiny = model("faces-tiny-int8.bpk");
     let line =
-        format!("evaluate {tiny} --data faces --count 40 --out scores.json --sheet near.png");
+        format!("evaluate {tiny} --data faces --count 20 --out scores.json --sheet near.png");
     let text = trainer(dir.path(), &line).ok();
     assert!(text.contains("SWD x1000") && text.contains("ratio"), "{text}");
     let json = fs::read_to_string(dir.path().join("scores.json")).unwrap();
     let scores: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(scores["pixels"]["count"][0], 40);
+    assert_eq!(scores["pixels"]["count"][0], 20);
     // Photographs' faces are not drawn ones: far from the floor.
     let number = |key: &str| scores["pixels"][key].as_f64().unwrap();
     assert!(number("swd") > 1.5 * number("swd_floor"), "{json}");
@@ -228,8 +228,8 @@ fn somebody_elses_weights_are_imported() {
 #[test]
 fn a_run_scores_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let small = "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --images 320 --set drawn=200";
-    let scores = "--set log_every=160 --set score_every=160 --set held_out=0.2";
+    let small = "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --images 64 --set drawn=60";
+    let scores = "--set log_every=32 --set score_every=32 --set held_out=0.2";
     let text = trainer(dir.path(), &format!("fit {small} {scores} --out r")).ok();
     assert!(text.contains("held out") && text.contains("overfitting"), "{text}");
     let scores = fs::read_to_string(dir.path().join("r/scores.jsonl")).unwrap();

@@ -151,18 +151,28 @@ fn standardize(all: &mut [f32], length: usize, channel: usize) {
 /// Mean over directions of the distance between sorted projections of two sets of the same size.
 pub fn sliced(a: &[f32], b: &[f32], length: usize, directions: &[f32]) -> f64 {
     let each = |direction: &[f32]| -> f64 {
-        let project = |set: &[f32]| -> Vec<f32> {
-            let mut all: Vec<f32> =
-                set.chunks_exact(length).map(|row| dot(row, direction)).collect();
-            all.sort_unstable_by(f32::total_cmp);
+        let project = |set: &[f32]| -> Vec<i32> {
+            let mut all: Vec<i32> = set
+                .chunks_exact(length)
+                .map(|row| ordered(dot(row, direction).to_bits().cast_signed()))
+                .collect();
+            all.sort_unstable();
             all
         };
         let (a, b) = (project(a), project(b));
-        let apart: f64 = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).sum();
+        let value = |bits: i32| f32::from_bits(ordered(bits).cast_unsigned());
+        let apart: f64 =
+            a.iter().zip(&b).map(|(&a, &b)| f64::from((value(a) - value(b)).abs())).sum();
         apart / a.len().max(1) as f64
     };
     let distances: Vec<f64> = directions.par_chunks_exact(length).map(each).collect();
     distances.iter().sum::<f64>() / distances.len().max(1) as f64
+}
+
+/// A float's bits as an integer in the order of [`f32::total_cmp`], which sorts in a third of the
+/// time; and back.
+fn ordered(bits: i32) -> i32 {
+    bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed()
 }
 
 /// In eight partial sums, which the compiler vectorizes.
@@ -309,6 +319,14 @@ mod tests {
         let b: Vec<f32> = a.iter().rev().map(|v| v + 0.25).collect();
         let got = sliced(&a, &b, 1, &[1.0, -1.0]);
         assert!((got - 0.25).abs() < 1e-6, "{got}");
+    }
+
+    #[test]
+    fn floats_are_ordered_as_integers() {
+        let floats = [f32::NEG_INFINITY, -2.5, -2.0, -1e-40, -0.0, 0.0, 1e-40, 1.0, f32::INFINITY];
+        let bits = floats.map(|v| ordered(v.to_bits().cast_signed()));
+        assert!(bits.is_sorted_by(|a, b| a < b), "{bits:?}");
+        assert_eq!(bits.map(|b| f32::from_bits(ordered(b).cast_unsigned())), floats);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::networks;
 use crate::run::stats::clock;
 
 /// How long steps are measured.
-const SPAN: Duration = Duration::from_secs(3);
+const SPAN: Duration = Duration::from_secs(1);
 /// Seeds that int8 is calibrated on: few, since the size does not depend on them.
 const SEEDS: std::ops::Range<u64> = 0..2;
 

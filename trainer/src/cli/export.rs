@@ -10,7 +10,7 @@ use trainer::export::{self, ExportError, Exported};
 use trainer::networks;
 use trainer::run::Run;
 
-use super::generator::{STATISTICS, trained};
+use super::generator::{statistics, trained};
 use super::output::{Ended, say};
 
 /// Arguments of `export`.
@@ -131,7 +131,7 @@ pub fn write(
         };
         let label = if name.is_some() { file.clone() } else { way };
         let facts = facts(cfg, label, made.images, license);
-        lines.push(write_one(dir, &file, average, cfg, facts)?);
+        lines.push(write_one(dir, &file, average, statistics(made.images), cfg, facts)?);
     }
     Ok(lines.join("\n"))
 }
@@ -140,6 +140,7 @@ fn write_one(
     dir: &Path,
     file: &str,
     average: &Sequential,
+    statistics: usize,
     cfg: &Config,
     facts: Facts,
 ) -> Result<String, ExportError> {
@@ -147,7 +148,7 @@ fn write_one(
     // The files are compared with the network in 32 bits.
     #[cfg(feature = "gpu")]
     models::gpu::conv::set_matrix_units(false);
-    let generator = networks::finished(average, cfg, STATISTICS, &device);
+    let generator = networks::finished(average, cfg, statistics, &device);
     let exported = match cfg.translates() {
         true => {
             export::export_translator(&generator, cfg.input_shape(), facts, dir, file, &device)?

@@ -14,7 +14,9 @@ use trainer::{export, networks};
 use super::output::{chain, complain};
 
 /// Latents over which batch norm's statistics are recomputed before a generator is used.
-pub const STATISTICS: usize = 10_000;
+const STATISTICS: usize = 10_000;
+/// As many at least, after however short a run.
+const FEWEST: usize = 512;
 
 /// The generator of a run's newest checkpoint, or of a file.
 ///
@@ -24,7 +26,7 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     if !path.is_dir() {
         return Target::file(path);
     }
-    let (cfg, averages, _) = trained(path)?;
+    let (cfg, averages, images) = trained(path)?;
     if cfg.translates() {
         return Err(format!(
             "{} is a run that translates images and has no latents: translate with: runtime \
@@ -37,7 +39,7 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
     let [average] = &averages[..] else {
         unreachable!("only translators have several generators");
     };
-    let generator = networks::finished(average, &cfg, STATISTICS, &cfg.device.open());
+    let generator = networks::finished(average, &cfg, statistics(images), &cfg.device.open());
     let facts = Facts { range: cfg.range(), labels: cfg.labels.clone(), ..Facts::default() };
     let mut graph = export::graph(&generator, cfg.nz, facts);
     graph.fold();
@@ -48,6 +50,12 @@ pub fn target(path: &Path) -> Result<Target, Box<dyn Error>> {
         crop: cfg.crop,
         transpose: cfg.transpose,
     })
+}
+
+/// Latents for the statistics of a generator after `images` images: no more than those, since the
+/// weights of a short run are further off than the statistics.
+pub fn statistics(images: u64) -> usize {
+    usize::try_from(images).unwrap_or(STATISTICS).clamp(FEWEST, STATISTICS)
 }
 
 /// Where the first generator of a run is exported to.

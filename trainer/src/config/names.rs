@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Drawing {
-    /// [`crate::data::drawn`].
+    /// [`drawn::face`].
     Faces,
     /// [`crate::data::digits`].
     Digits,

@@ -1,6 +1,6 @@
 //! The order of images.
 
-use super::rng::Rng;
+use drawn::Rng;
 
 /// An endless order of `len` images: a new permutation every epoch. It depends only on the seed and
 /// the epoch, so a run can resume anywhere.

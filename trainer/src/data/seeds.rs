@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use drawn::digits;
 use rayon::prelude::*;
 
-use super::digits;
-use super::drawn;
 use super::form::Form;
 use super::open::{Open, on_threads};
 use super::set::{DataSet, Image, Origin, SEED, digit_pixels, drawn_pixels, hash};

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
+use drawn::digits;
 use image::RgbImage;
 use quality::Pictures;
 
 use super::decode::{Half, decode, halves};
-use super::digits;
-use super::drawn;
 use super::error::{DataError, Reason, Skipped};
 use super::form::Form;
 use super::pair::Pair;

@@ -269,9 +269,9 @@ mod tests {
 
     #[test]
     fn it_learns_and_its_decoder_makes_images_of_latents() {
-        let cfg = setting("autoencoder", "hidden = [64, 16]\nnz = 4\nramp = 9_600\nlr_end = 1e-4");
+        let cfg = setting("autoencoder", "hidden = [64, 16]\nnz = 4\nramp = 4_800\nlr_end = 1e-4");
         let (_, first) = trained(&cfg, 1);
-        let (state, last) = trained(&cfg, 600);
+        let (state, last) = trained(&cfg, 300);
         assert!(last[0] < 0.6 * first[0], "{first:?} {last:?}");
         assert!((last[1] + 10.0 * last[0].log10()).abs() < 1e-3);
         // Latents map to the distribution of the images' codes.
@@ -302,7 +302,7 @@ mod tests {
             "denoising-autoencoder",
             "hidden = [64]\nnz = 16\nnoise = 0.4\nramp = 0\nlr_end = 2e-3",
         );
-        let (state, _) = trained(&cfg, 200);
+        let (state, _) = trained(&cfg, 100);
         let measured = measure(&state, &cfg, &digits(16), &cfg.device.open()).unwrap();
         let of = |key: &str| measured.iter().find(|m| m.0 == key).unwrap().1;
         // Noise of 0.4 is 7.96 dB.

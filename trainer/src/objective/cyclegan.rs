@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn there_and_back_comes_to_the_image_itself() {
-        let cfg = setting("");
+        let cfg = setting("batch = 1");
         let (state, steps) = trained(&cfg, 60);
         let cycle = |step: usize| steps[step][2];
         assert!(cycle(59) < 0.6 * cycle(0), "{} to {}", cycle(0), cycle(59));

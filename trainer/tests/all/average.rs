@@ -39,7 +39,7 @@ fn an_average_wants_statistics_of_its_own() {
     // The activations that the average's own weights make: batch norm by the batch, as in training.
     let mut rng = noise::rng(1, Stream::Latents, 0);
     let z = noise::latents(1024, cfg.nz, &mut rng, &device);
-    let finished = finished(&state.ema, &cfg, 10_000, &device);
+    let finished = finished(&state.ema, &cfg, 2_048, &device);
     let copied = state.ema.clone().forward(z.clone().inner());
     let trained = fresh(&cfg, &device)
         .unwrap()

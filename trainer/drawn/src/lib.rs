@@ -1,10 +1,11 @@
-//! Faces drawn by the program: a data set that needs no download.
+//! Data sets that need no download: faces drawn by the program and, in [`digits`], digits.
 //!
 //! A seed decides a person, and the person is drawn from back to front as one would on paper: wall,
 //! hair behind the head, neck and clothes, head, features, hair, glasses, hat. Heads are centered
 //! with the eyes on one line, as in aligned photographs, so that a small network can learn them.
 
 mod beard;
+pub mod digits;
 mod eyes;
 mod felt;
 mod glasses;
@@ -15,6 +16,7 @@ mod mouth;
 mod ornament;
 mod pen;
 mod person;
+mod rng;
 mod scene;
 mod tone;
 mod traits;
@@ -24,7 +26,7 @@ use image::{GrayImage, Luma, RgbImage};
 
 use self::pen::{At, Pen};
 use self::person::Person;
-use super::rng::Rng;
+pub use self::rng::Rng;
 
 /// Changes whenever a seed's face does.
 pub const VERSION: u64 = 1;

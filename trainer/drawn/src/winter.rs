@@ -5,7 +5,7 @@ use super::head::glow;
 use super::pen::{At, Ink, Pen, Shape};
 use super::person::Person;
 use super::tone::{Tone, WHITE};
-use crate::data::rng::Rng;
+use crate::rng::Rng;
 
 const SNOW: Tone = Tone::hex(0xf7fbff);
 /// Shadow on snow: blue, as the sky lights it.

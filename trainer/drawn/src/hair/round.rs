@@ -1,8 +1,8 @@
 //! Curls and afros.
 
 use super::{cap, coat, curls, shadow, symmetric};
-use crate::data::drawn::pen::Pen;
-use crate::data::drawn::person::Person;
+use crate::pen::Pen;
+use crate::person::Person;
 
 pub(super) fn curly(p: &Person, pen: &mut Pen) {
     let t = p.build.temple;

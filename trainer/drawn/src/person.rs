@@ -6,7 +6,7 @@ use super::traits::{
     Beard, Brows, Build, Earring, Eyes, Glasses, Hat, Lids, Mouth, MouthKind, Nose, NoseKind,
     Style, Wear,
 };
-use crate::data::rng::Rng;
+use crate::rng::Rng;
 
 /// A face's traits. Lengths are in the pen's units; what is left and right is the viewer's.
 pub(super) struct Person {

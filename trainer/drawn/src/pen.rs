@@ -325,9 +325,9 @@ impl Pen {
                 let at = (y * by + row) as usize * width + (x * by) as usize;
                 for p in &pixels[at..at + by as usize] {
                     // The background is opaque, so nothing is premultiplied by less than 1.
-                    for (sum, v) in sum.iter_mut().zip([p.red(), p.green(), p.blue()]) {
-                        *sum += u32::from(v);
-                    }
+                    sum[0] += u32::from(p.red());
+                    sum[1] += u32::from(p.green());
+                    sum[2] += u32::from(p.blue());
                 }
             }
             Rgb(sum.map(|v| (v / area) as u8))

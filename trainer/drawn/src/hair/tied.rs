@@ -2,8 +2,8 @@
 
 use super::long::curtain;
 use super::{cap, coat, crown, edge, fan, shadow, symmetric};
-use crate::data::drawn::pen::{At, Pen, Shape};
-use crate::data::drawn::person::Person;
+use crate::pen::{At, Pen, Shape};
+use crate::person::Person;
 
 /// Combed back tightly.
 pub(super) fn swept(p: &Person, pen: &mut Pen) {

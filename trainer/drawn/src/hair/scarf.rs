@@ -1,8 +1,8 @@
 //! A scarf in place of hair.
 
 use super::shadow;
-use crate::data::drawn::pen::{At, Ink, Pen, Shape};
-use crate::data::drawn::person::Person;
+use crate::pen::{At, Ink, Pen, Shape};
+use crate::person::Person;
 
 /// Around neck and shoulders.
 pub(super) fn drape(p: &Person, pen: &mut Pen) {

@@ -1,9 +1,9 @@
 //! Short hair, and what stands up.
 
 use super::{cap, coat, crown, edge, fan, outlined, shadow, sided, symmetric};
-use crate::data::drawn::head::glow;
-use crate::data::drawn::pen::{At, Ink, Pen, Shape};
-use crate::data::drawn::person::Person;
+use crate::head::glow;
+use crate::pen::{At, Ink, Pen, Shape};
+use crate::person::Person;
 
 /// Shaved: skin shows through.
 pub(super) fn buzz(p: &Person, pen: &mut Pen, thick: f32) {

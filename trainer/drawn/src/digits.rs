@@ -7,7 +7,7 @@
 use image::GrayImage;
 use tiny_skia::{LineCap, LineJoin, Paint, PathBuilder, Pixmap, Stroke, Transform};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// Incremented with every change to the drawings.
 pub const VERSION: u64 = 1;

@@ -4,7 +4,7 @@ use super::pen::{Ink, Pen, Shape};
 use super::person::Person;
 use super::tone::{Tone, WALL, WHITE};
 use super::traits::Wear;
-use crate::data::rng::Rng;
+use crate::rng::Rng;
 
 /// The background, opaque.
 #[allow(clippy::too_many_lines, reason = "a drawing is a list of strokes")]

@@ -1,8 +1,8 @@
 //! Long hair, worn loose.
 
 use super::{cap, coat, curls as cloud, fan, shadow, sided, symmetric};
-use crate::data::drawn::pen::{At, Ink, Pen, Shape};
-use crate::data::drawn::person::Person;
+use crate::pen::{At, Ink, Pen, Shape};
+use crate::person::Person;
 
 /// A curtain behind the neck: half widths at some heights, from the ear down.
 pub(super) fn curtain(p: &Person, pen: &mut Pen, half: &[At]) {
