@@ -217,13 +217,34 @@ impl Norm {
     /// The byte that a byte becomes.
     #[inline(always)]
     pub fn byte(&self, x: u8, int8: &Int8<'_>) -> u8 {
-        let product = (self.n * x as i64 - self.sum) * self.factor;
+        self.of(self.product(x), int8)
+    }
+
+    /// The bytes that all bytes become.
+    #[inline(always)]
+    pub fn bytes(&self, int8: &Int8<'_>) -> [u8; 256] {
+        let (mut product, step) = (self.product(0), self.n.wrapping_mul(self.factor));
+        core::array::from_fn(|_| {
+            let byte = self.of(product, int8);
+            // Bytes that do not occur may be beyond the range.
+            product = product.wrapping_add(step);
+            byte
+        })
+    }
+
+    #[inline(always)]
+    fn product(&self, x: u8) -> i64 {
+        (self.n * x as i64 - self.sum) * self.factor
+    }
+
+    #[inline(always)]
+    fn of(&self, product: i64, int8: &Int8<'_>) -> u8 {
         let fine = match self.shift {
             shift @ 0.. => product >> shift,
             shift => product << -shift,
         };
         let (offset, top) = int8.span();
-        let v = (((fine + self.bias) >> FRACTION) + offset).clamp(0, top);
+        let v = ((fine.wrapping_add(self.bias) >> FRACTION) + offset).clamp(0, top);
         match int8.table {
             [] => v as u8,
             table => table[v as usize],

@@ -14,3 +14,19 @@ impl Job for Activate<'_> {
         self.0.apply(self.1);
     }
 }
+
+/// Applies an activation to the few values of a tile: common ones on the spot, as a call would take
+/// longer.
+#[inline(always)]
+pub(super) fn activate<S: Set, const N: usize>(
+    set: S,
+    activation: Activation,
+    values: &mut [f32; N],
+) {
+    match activation {
+        Activation::None => {}
+        Activation::Relu => Activation::Relu.apply(values),
+        Activation::LeakyRelu(slope) => Activation::LeakyRelu(slope).apply(values),
+        _ => set.call(Activate(activation, values)),
+    }
+}

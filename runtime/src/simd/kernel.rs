@@ -3,7 +3,7 @@
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
-use super::{dense, join, norm, planes, tiles, winograd};
+use super::{dense, image, join, norm, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
@@ -55,6 +55,10 @@ impl FloatKernel {
     }
 }
 
+/// Pixels of the largest input for which Winograd does not pay: in one tile, the nine sums of taps
+/// take as long as the products, of which the padding leaves nine of 16 anyway.
+const TILE: usize = 4;
+
 /// How a layer of [`Weights::Packed`] or [`Weights::Half`] is computed.
 enum PackedKernel {
     /// Nine multiplications instead of 16.
@@ -70,7 +74,7 @@ impl PackedKernel {
         match layer.op {
             _ if is_pixelwise(&layer.op, layer.input, layer.image) => PackedKernel::Planes,
             Op::ConvTranspose { out, window }
-                if window == UPSAMPLING && layer.input.plane() > 1 && out > 4 =>
+                if window == UPSAMPLING && layer.input.plane() > TILE && out > 4 =>
             {
                 PackedKernel::Winograd
             }
@@ -167,7 +171,7 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
             PackedKernel::Winograd => winograd::scratch_len(layer.input),
-            PackedKernel::Planes => planes::scratch_len(layer.input, planes::Padding::UPSAMPLING),
+            PackedKernel::Planes => image::scratch_len(layer.input),
             PackedKernel::Tiles => border(layer.layout()),
         },
         Weights::Int8(_) => border(layer.layout()),
@@ -198,7 +202,7 @@ pub(crate) fn floats(
             let work = Work { layer, weight, bias, part, x, scratch, y };
             match (PackedKernel::of(layer), layer.op) {
                 (_, Op::InstanceNorm { epsilon }) => isa.floats(norm::Pixels { epsilon, work }),
-                (PackedKernel::Planes, _) => planes::image(isa, work),
+                (PackedKernel::Planes, _) => image::image(isa, work),
                 (PackedKernel::Winograd | PackedKernel::Tiles, _) => packed(isa, work),
             }
         }

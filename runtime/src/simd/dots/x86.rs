@@ -44,6 +44,11 @@ impl Dots for Vnni {
         // SAFETY: both are 16 integers of 32 bits.
         unsafe { core::mem::transmute::<__m512i, [i32; LANES]>(self.0) }
     }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
+    }
 }
 
 impl Bytes for Vnni {
@@ -121,6 +126,11 @@ impl Dots for Avx2 {
         // SAFETY: both are 32 integers of 32 bits.
         let halves = unsafe { core::mem::transmute::<[__m256i; 4], [i32; 2 * LANES]>(self.0) };
         core::array::from_fn(|l| halves[2 * l].wrapping_add(halves[2 * l + 1]))
+    }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
     }
 }
 

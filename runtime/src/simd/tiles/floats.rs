@@ -3,8 +3,7 @@
 use super::{Finish, Group, run};
 use crate::layer::Layer;
 use crate::layout::{LANES, Layout};
-use crate::op::Activation;
-use crate::simd::activate::Activate;
+use crate::simd::activate::activate;
 use crate::simd::dots::Dots;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::dots::half;
@@ -57,9 +56,7 @@ impl<S: Set, D: Dots<Sum = f32>> Finish<D> for Values<'_, S> {
         // SAFETY: as promised by the caller.
         let sums = unsafe { sums.sums() };
         let mut values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
-        if self.layer.activation != Activation::None {
-            self.set.call(Activate(self.layer.activation, &mut values));
-        }
+        activate(self.set, self.layer.activation, &mut values);
         // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &values, self.y) };
     }
