@@ -7,8 +7,6 @@
 //! cache; the two outputs of each input pixel in a row are computed together, as they share what
 //! they read.
 
-use core::sync::atomic::{Ordering, compiler_fence};
-
 use super::activate::Activate;
 use super::isa::Isa;
 use super::lanes::Lanes;
@@ -18,9 +16,9 @@ use crate::layout::LANES;
 use crate::op::Shape;
 
 /// Rows of input pixels at a time.
-const ROWS: usize = 3;
+pub(super) const ROWS: usize = 3;
 /// Most input pixels of a row computed at a time, so many floats may be read beyond the last row.
-const RUN: usize = 64;
+pub(super) const RUN: usize = 64;
 
 /// Length of the scratch: rows of planes.
 pub(super) fn scratch_len(input: Shape) -> usize {
@@ -28,7 +26,7 @@ pub(super) fn scratch_len(input: Shape) -> usize {
 }
 
 /// Length of a row with its border.
-fn row_len(input: Shape) -> usize {
+pub(super) fn row_len(input: Shape) -> usize {
     input.w + 2
 }
 
@@ -77,7 +75,7 @@ impl Job for Upsampling<'_> {
 }
 
 /// Where a row of the input lies among those in the scratch, for its number plus one.
-fn slot(input: Shape, after: usize) -> usize {
+pub(super) fn slot(input: Shape, after: usize) -> usize {
     after % ROWS * row_len(input)
 }
 
@@ -132,85 +130,135 @@ unsafe fn pair<S: Set, const D: usize, const W: usize>(
     work: &mut Work<'_, f32>,
     row: usize,
 ) {
-    let output = work.layer.output;
+    let Work { layer, weight, bias, scratch: planes, y, .. } = work;
+    let output = layer.output;
     for down in 0..2 {
+        let at = |channel: usize| channel * output.plane() + (2 * row + down) * output.w;
+        let line = Line { input: layer.input, planes, weight, bias, row, down };
         // SAFETY: as promised by the caller.
         unsafe {
-            match work.layer.input.w <= S::Lanes::N {
-                true => line::<S::Lanes, D, 1>(work, row, down),
-                false => line::<S::Lanes, D, W>(work, row, down),
-            }
+            line.run::<S::Lanes, D, W>(|channel, column, values| {
+                let to = y.cut(at(channel) + 2 * column, 2 * values.len());
+                to.copy_from_slice(values.as_flattened());
+            });
             for channel in 0..D {
-                let at = channel * output.plane() + (2 * row + down) * output.w;
-                set.call(Activate(work.layer.activation, work.y.cut(at, output.w)));
+                set.call(Activate(layer.activation, y.cut(at(channel), output.w)));
             }
         }
     }
 }
 
-/// Computes one row of outputs, without the activation.
-///
-/// # Safety
-/// As [`pair`].
-#[inline(always)]
-unsafe fn line<L: Lanes, const D: usize, const W: usize>(
-    work: &mut Work<'_, f32>,
-    row: usize,
-    down: usize,
-) {
-    let Work { layer, weight, bias, scratch: planes, y, .. } = work;
-    let (input, output) = (layer.input, layer.output);
-    let (depth, plane, wide) = (input.c, ROWS * row_len(input), W * L::N);
-    assert!(weight.len() >= 9 * depth * LANES && bias.len() >= LANES && 4 * D <= LANES);
-    assert!(planes.len() >= depth * plane + wide && wide <= RUN && output.c == D);
-    // Rows of the input are numbered from the one above.
-    let rows = [row + down, row + down + 1].map(|after| slot(input, after));
-    for column in (0..input.w).step_by(wide) {
-        // SAFETY: nine taps of `depth` rows of 16 weights are within `weight`; the last register of
-        // the last row ends `wide` floats beyond the planes at most.
+/// One row of outputs.
+pub(super) struct Line<'a> {
+    /// The shape of the input.
+    pub input: Shape,
+    /// Three rows of it in planes, and a run of floats more.
+    pub planes: &'a [f32],
+    /// For each of nine taps and each input channel, 16 weights: the channels of four phases.
+    pub weight: &'a [f32],
+    /// The channels of four phases.
+    pub bias: &'a [f32],
+    /// The row of the input, and which of its two rows of outputs.
+    pub row: usize,
+    pub down: usize,
+}
+
+impl Line<'_> {
+    /// Computes the sums. `put` takes a channel, a column of the input, and the two outputs of each
+    /// pixel from there on.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
+    #[inline(always)]
+    pub unsafe fn run<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        put: impl FnMut(usize, usize, &[[f32; 2]]),
+    ) {
+        // SAFETY: as promised by the caller.
         unsafe {
-            let bias = |d: usize, right: usize| L::splat(bias[(2 * down + right) * D + d]);
-            let mut sums: [[[L; W]; 2]; D] =
-                core::array::from_fn(|d| [[bias(d, 0); W], [bias(d, 1); W]]);
-            let mut x = rows.map(|slot| planes.as_ptr().add(slot + column));
-            // The lanes of a row of weights are the channels of four phases.
-            let mut w = weight.as_ptr().add(down * 3 * depth * LANES + 2 * down * D);
-            for _ in 0..depth {
-                for (tap_row, x) in x.iter().enumerate() {
-                    for dx in 0..3 {
-                        // Without it the compiler mixes what is read, more than registers hold.
-                        compiler_fence(Ordering::SeqCst);
-                        let from = x.add(dx);
-                        let x: [L; W] = core::array::from_fn(|i| L::load(from.add(i * L::N)));
-                        let w = w.add((tap_row * 3 + dx) * depth * LANES);
-                        for right in dx.saturating_sub(1)..=dx.min(1) {
-                            for (d, sums) in sums.iter_mut().enumerate() {
-                                let w = L::splat(*w.add(right * D + d));
-                                for (sum, x) in sums[right].iter_mut().zip(x) {
-                                    *sum = sum.add_product(x, w);
-                                }
-                            }
-                        }
+            match self.input.w <= L::N {
+                true => self.wide::<L, D, 1>(put),
+                false => self.wide::<L, D, W>(put),
+            }
+        }
+    }
+
+    /// [`Line::run`] of exactly `W` registers.
+    ///
+    /// # Safety
+    /// As [`Line::run`].
+    #[inline(always)]
+    unsafe fn wide<L: Lanes, const D: usize, const W: usize>(
+        &self,
+        mut put: impl FnMut(usize, usize, &[[f32; 2]]),
+    ) {
+        let Line { input, planes, weight, bias, row, down } = *self;
+        let (depth, plane, wide) = (input.c, ROWS * row_len(input), W * L::N);
+        assert!(weight.len() >= 9 * depth * LANES && bias.len() >= 4 * D && 4 * D <= LANES);
+        assert!(planes.len() >= depth * plane + wide && wide <= RUN);
+        // Rows of the input are numbered from the one above.
+        let rows = [slot(input, row + down), slot(input, row + down + 1)];
+        for column in (0..input.w).step_by(wide) {
+            // SAFETY: nine taps of `depth` rows of 16 weights are within `weight`; the last register
+            // of the last row ends `wide` floats beyond the planes at most.
+            let done = unsafe {
+                let bias = |d: usize, right: usize| L::splat(bias[(2 * down + right) * D + d]);
+                let mut left: [[L; W]; D] = core::array::from_fn(|d| [bias(d, 0); W]);
+                let mut right: [[L; W]; D] = core::array::from_fn(|d| [bias(d, 1); W]);
+                for (tap, slot) in rows.into_iter().enumerate() {
+                    let mut x = planes.as_ptr().add(slot + column);
+                    let next = depth * LANES;
+                    let mut w = weight.as_ptr().add((down + tap) * 3 * next + 2 * down * D);
+                    for _ in 0..depth {
+                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N)));
+                        add(&mut left, at, w);
+                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N + 1)));
+                        add(&mut left, at, w.add(next));
+                        add(&mut right, at, w.add(next + D));
+                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N + 2)));
+                        add(&mut right, at, w.add(2 * next + D));
+                        // Wrapping: past the last channel these are never read.
+                        x = x.wrapping_add(plane);
+                        w = w.wrapping_add(LANES);
                     }
                 }
-                x = x.map(|x| x.wrapping_add(plane));
-                w = w.wrapping_add(LANES);
-            }
+                [left, right]
+            };
             let here = wide.min(input.w - column);
-            let done = sums;
-            for (channel, sums) in done.iter().enumerate() {
+            for channel in 0..D {
                 let mut halves = [[0.0; RUN]; 2];
-                for (half, sums) in halves.iter_mut().zip(sums) {
-                    for (i, sum) in sums.iter().enumerate() {
-                        sum.store(half.as_mut_ptr().add(i * L::N));
+                for (half, sums) in halves.iter_mut().zip(&done) {
+                    for (i, sum) in sums[channel].iter().enumerate() {
+                        // SAFETY: W registers are at most RUN floats.
+                        unsafe { sum.store(half.as_mut_ptr().add(i * L::N)) };
                     }
                 }
                 let mut values = [[0.0; 2]; RUN];
                 for (i, value) in values[..W * L::N].iter_mut().enumerate() {
                     *value = [halves[0][i], halves[1][i]];
                 }
-                let at = channel * output.plane() + (2 * row + down) * output.w + 2 * column;
-                y.cut(at, 2 * here).copy_from_slice(values[..here].as_flattened());
+                put(channel, column, &values[..here]);
+            }
+        }
+    }
+}
+
+/// Adds the products of registers of inputs with the weights of `D` channels.
+///
+/// # Safety
+/// The CPU has the instructions of `L`; `D` weights are readable.
+#[inline(always)]
+unsafe fn add<L: Lanes, const D: usize, const W: usize>(
+    sums: &mut [[L; W]; D],
+    x: [L; W],
+    w: *const f32,
+) {
+    for (d, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let w = L::splat(*w.add(d));
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = sum.add_product(x, w);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Two inputs as one.
 
-use super::activate::{Activate, activate};
+use super::activate::{Activate, activated};
 use super::part::{Part, Places};
 use super::set::{Job, Set};
 use crate::int8::{added, joined};
@@ -56,9 +56,7 @@ fn copy<S: Set>(set: S, activation: Activation, from: &[f32], to: &mut [f32]) {
     let (from, from_rest) = from.as_chunks::<LANES>();
     let (to, to_rest) = to.as_chunks_mut::<LANES>();
     for (from, to) in from.iter().zip(to) {
-        let mut values = *from;
-        activate(set, activation, &mut values);
-        *to = values;
+        *to = activated(set, activation, *from);
     }
     if !to_rest.is_empty() {
         to_rest.copy_from_slice(from_rest);

@@ -1,5 +1,7 @@
 //! Which kernel computes a layer.
 
+#[cfg(target_arch = "x86_64")]
+use super::image_bytes;
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
@@ -55,10 +57,6 @@ impl FloatKernel {
     }
 }
 
-/// Pixels of the largest input for which Winograd does not pay: in one tile, the nine sums of taps
-/// take as long as the products, of which the padding leaves nine of 16 anyway.
-const TILE: usize = 4;
-
 /// How a layer of [`Weights::Packed`] or [`Weights::Half`] is computed.
 enum PackedKernel {
     /// Nine multiplications instead of 16.
@@ -74,7 +72,7 @@ impl PackedKernel {
         match layer.op {
             _ if is_pixelwise(&layer.op, layer.input, layer.image) => PackedKernel::Planes,
             Op::ConvTranspose { out, window }
-                if window == UPSAMPLING && layer.input.plane() > TILE && out > 4 =>
+                if window == UPSAMPLING && layer.input.plane() > 1 && out > 4 =>
             {
                 PackedKernel::Winograd
             }
@@ -90,6 +88,14 @@ impl PackedKernel {
             | Op::Reshape { .. }
             | Op::Activate => PackedKernel::Tiles,
         }
+    }
+}
+
+/// [`PackedKernel::of`] with an instruction set.
+fn packed_kernel(isa: Isa, layer: &Layer<'_>) -> PackedKernel {
+    match PackedKernel::of(layer) {
+        PackedKernel::Winograd if layer.input.plane() < isa.winograd_from() => PackedKernel::Tiles,
+        kernel => kernel,
     }
 }
 
@@ -129,11 +135,19 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
             FloatKernel::Dots => of("dots", "f32"),
             FloatKernel::Norm(_) | FloatKernel::Join | FloatKernel::Reference => of("loop", "f32"),
         },
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_pairs() && image_bytes::suits(layer) => {
+            of("planes", isa.byte_products())
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
+            of("winograd", isa.byte_products())
+        }
         (Weights::Int8(_), _) => match layer.layout() {
             Some(_) => of("tiles", isa.byte_products()),
             None => of("loop", ""),
         },
-        (Weights::Packed { .. } | Weights::Half { .. }, _) => match PackedKernel::of(layer) {
+        (Weights::Packed { .. } | Weights::Half { .. }, _) => match packed_kernel(isa, layer) {
             _ if layer.layout().is_none() => of("loop", "f32"),
             PackedKernel::Planes => of("planes", "f32"),
             PackedKernel::Winograd if narrow(isa, layer) => of("winograd", "f16"),
@@ -170,7 +184,9 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
             | FloatKernel::Reference => 0,
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
-            PackedKernel::Winograd => winograd::scratch_len(layer.input),
+            PackedKernel::Winograd => {
+                winograd::scratch_len(layer.input).max(border(layer.layout()))
+            }
             PackedKernel::Planes => image::scratch_len(layer.input),
             PackedKernel::Tiles => border(layer.layout()),
         },
@@ -234,7 +250,7 @@ fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     let Some(layout) = layer.layout() else {
         return work.part.alone(work.y, |y| packed::unblocked(layer, [work.x, &[]], y));
     };
-    match PackedKernel::of(layer) {
+    match packed_kernel(isa, layer) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
         PackedKernel::Planes => unreachable!("pixelwise layers are not packed in blocks"),
         PackedKernel::Tiles => isa.floats(tiles::Floats { layout: &layout, work }),
@@ -251,7 +267,18 @@ pub(crate) fn bytes(
     scratch: &mut [u8],
     y: Places<'_, u8>,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_pairs() && image_bytes::suits(layer) {
+        // SAFETY: so the CPU has AVX2.
+        return unsafe { image_bytes::Image { layer, int8, part, x, y }.run() };
+    }
     match (layer.layout(), layer.op) {
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
+            let layout = &layout;
+            // SAFETY: so the CPU has AVX2.
+            unsafe { winograd::bytes::Upsampling { layer, int8, layout, part, x, y }.run() }
+        }
         (Some(layout), _) => {
             isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
         }

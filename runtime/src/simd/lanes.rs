@@ -296,6 +296,79 @@ lanes!(
     }
 );
 
+/// Implements [`Lanes`] for integers in place of floats, whose bits they are: sums of pairs of 16-bit
+/// products, and the pairs that are multiplied. `add` and `sub` are of what the type is named after.
+#[cfg(target_arch = "x86_64")]
+macro_rules! integers {
+    ($(#[$meta:meta])* $name:ident, $add:ident, $sub:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        pub(crate) struct $name(pub(in crate::simd) __m256i);
+
+        impl Lanes for $name {
+            const N: usize = Avx2::N;
+            const WIDE: usize = Avx2::WIDE;
+            const POSITIONS: usize = Avx2::POSITIONS;
+            const BLOCKS: usize = Avx2::BLOCKS;
+            const SIDE: usize = Avx2::SIDE;
+            const TILES: usize = Avx2::TILES;
+
+            #[inline(always)]
+            unsafe fn splat(v: f32) -> Self {
+                // SAFETY: the CPU has AVX2, as promised by the caller; likewise below.
+                $name(unsafe { _mm256_set1_epi32(v.to_bits() as i32) })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: eight are readable, as promised by the caller.
+                $name(unsafe { _mm256_loadu_si256(from.cast()) })
+            }
+
+            #[inline(always)]
+            unsafe fn widen(_: *const u16) -> Self {
+                unreachable!("only of floats")
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: eight are writable, as promised by the caller.
+                unsafe { _mm256_storeu_si256(to.cast(), self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { _mm256_add_epi32(self.0, _mm256_madd_epi16(a.0, b.0)) })
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $add(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $sub(self.0, other.0) })
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// Eight integers of 32 bits.
+    Sums, _mm256_add_epi32, _mm256_sub_epi32
+);
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// Eight pairs of integers of 16 bits.
+    Pairs, _mm256_add_epi16, _mm256_sub_epi16
+);
+
 #[cfg(target_arch = "aarch64")]
 impl Neon {
     /// Stores the values times `scale`, rounded to 16-bit floats.

@@ -32,6 +32,8 @@ mod dsp;
 #[cfg(target_arch = "aarch64")]
 mod halves;
 mod image;
+#[cfg(target_arch = "x86_64")]
+mod image_bytes;
 mod isa;
 mod join;
 mod kernel;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::activate::{Activate, activate};
+use super::activate::{Activate, activated};
 use super::part::{Part, Places, Work};
 use super::set::{Job, Set};
 use crate::int8::Norm;
@@ -15,7 +15,7 @@ use crate::op::instance_norm::factors;
 const RUN: usize = 64;
 
 /// Pixels from which on a table of all bytes of a channel is made first.
-const TABLE: usize = 256;
+const TABLE: usize = 255;
 
 /// A layer whose channels are planes.
 pub(super) struct Planes<'a> {
@@ -96,10 +96,10 @@ impl Job for Pixels<'_> {
             let (means, factors) = (each.map(|each| each.0), each.map(|each| each.1));
             for (pixel, x) in x.chunks_exact(c).enumerate() {
                 let x = lanes_of(x, &channels);
-                let mut values: [f32; LANES] = core::array::from_fn(|lane| {
+                let values: [f32; LANES] = core::array::from_fn(|lane| {
                     (x[lane] - means[lane]) * factors[lane] + shifts[lane]
                 });
-                activate(set, layer.activation, &mut values);
+                let values = activated(set, layer.activation, values);
                 // SAFETY: the channels are the part's own.
                 let y = unsafe { y.cut(pixel * c + channels.start, channels.len()) };
                 match y.first_chunk_mut::<LANES>() {
@@ -179,6 +179,8 @@ impl Job for Bytes<'_> {
     #[inline(always)]
     fn run<S: Set>(self, _: S) {
         let Bytes { layer, epsilon, int8, part, x, y } = self;
+        // A copy: writing a byte could change what is behind the reference, for all the compiler knows.
+        let int8 = &{ *int8 };
         let (c, n) = (padded(layer.input.c), layer.input.plane());
         for block in part.share(layer.input.c.div_ceil(LANES)) {
             let channels = block * LANES..layer.input.c.min((block + 1) * LANES);

@@ -52,7 +52,7 @@ unsafe fn sums<D: Dots>(x: &[D::X; 4], weights: &[D::Weight; 64], plain: bool) -
         for _ in 0..ROUNDS {
             for sum in sums.iter_mut().take(count) {
                 // Plain arithmetic would be done once for all rounds: pretend that inputs change.
-                let x = if plain { black_box(x) } else { x };
+                let x = if plain || D::FOLDED { black_box(x) } else { x };
                 *sum = sum.add_products(x.as_ptr(), w);
             }
             // Without this the loop would become one product.

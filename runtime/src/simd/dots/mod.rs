@@ -29,6 +29,8 @@ pub(crate) trait Dots: Copy {
     /// Blocks of lanes that, with rows of one and of two positions, are computed at a time; 0: no more
     /// than elsewhere.
     const NARROW: [usize; 2] = [0; 2];
+    /// Whether the compiler computes products of the same numbers once.
+    const FOLDED: bool = false;
     /// Inputs per step.
     const QUAD: usize;
     /// An input.

@@ -199,25 +199,31 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     let mut sums = [start; P];
     let mut from = weight.as_ptr();
     let (view, columns) = (&group.view, group.view.columns);
-    let firsts = positions.map(|at| view.first(at));
+    let (mut firsts, mut rows) = ([(0, 0); P], [0; P]);
+    for (first, at) in firsts.iter_mut().zip(&positions) {
+        *first = view.first(*at);
+    }
     let runs = positions.iter().all(|at| group.runs.contains(&at.1));
-    let beyond = |n: usize| n == View::OUTSIDE;
     for row in 0..view.rows {
-        let rows = firsts.map(|first| view.row(first, row));
+        let (mut above, mut inside) = (true, runs);
+        for (to, first) in rows.iter_mut().zip(&firsts) {
+            *to = view.row(*first, row);
+            above &= *to == View::OUTSIDE;
+            inside &= *to != View::OUTSIDE;
+        }
         // Products with zeros are left out.
-        if group.clear && rows.into_iter().all(beyond) {
+        if group.clear && above {
             from = from.wrapping_add(columns * depth * LANES);
             continue;
         }
         // A row of taps that lie side by side, as their weights do, is one tap of more channels.
-        let whole = runs && !rows.into_iter().any(beyond);
-        let taps = if whole { columns } else { 1 };
+        let taps = if inside { columns } else { 1 };
         for tap in (0..columns).step_by(taps) {
             let mut under = [border.as_ptr(); P];
             let mut outside = true;
             for (p, under) in under.iter_mut().enumerate() {
                 let column = view.column(firsts[p], tap);
-                if !beyond(rows[p]) && !beyond(column) {
+                if rows[p] != View::OUTSIDE && column != View::OUTSIDE {
                     *under = x.as_ptr().wrapping_add((rows[p] + column) * depth);
                     outside = false;
                 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::tile::{SUMS, Winograd};
 use crate::layout::LANES;
-use crate::simd::activate::{Activate, activate};
+use crate::simd::activate::{Activate, activated};
 use crate::simd::lanes::Lanes;
 use crate::simd::part::Places;
 use crate::simd::set::Set;
@@ -53,8 +53,8 @@ impl Winograd<'_> {
             for (place, values) in values.iter_mut().enumerate() {
                 match S * L::N == LANES {
                     true => {
-                        let (values, _) = values.as_chunks_mut::<LANES>();
-                        activate(set, self.layer.activation, &mut values[0]);
+                        let values = &mut values.as_chunks_mut::<LANES>().0[0];
+                        *values = activated(set, self.layer.activation, *values);
                     }
                     false => {
                         let values = &mut values[..S * L::N];
@@ -88,7 +88,7 @@ impl Winograd<'_> {
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-unsafe fn pair<L: Lanes>(m: [L; 3], odd: usize) -> [L; 2] {
+pub(super) unsafe fn pair<L: Lanes>(m: [L; 3], odd: usize) -> [L; 2] {
     // SAFETY: as promised by the caller.
     unsafe {
         let first = match odd {

@@ -23,7 +23,7 @@ pub(super) fn scratch_len(depth: usize) -> usize {
 
 /// Floats from the sums of one point to those of the next: a line more, so that the nine do not take
 /// the same places of a cache.
-fn point_len(channels: usize) -> usize {
+pub(super) const fn point_len(channels: usize) -> usize {
     (channels + 1) * LANES
 }
 
@@ -58,26 +58,49 @@ impl Winograd<'_> {
             // taps, and there is room for their sums, by the assertions above and in `weights`.
             let point_len = point_len(self.depth.next_multiple_of(ROWS).min(CHANNELS));
             unsafe { make::<L, W, S>(from, tap, n, ahead, (ready.as_mut_ptr(), point_len)) };
-            let count = inputs.len() / self.inputs;
-            for point in 0..POINTS {
-                let ready = &ready[point * point_len..][..n * S * L::N];
-                let from = corner + (point / 3 * VALUES + point % 3) * LANES;
-                let mut at = 0;
-                while at < count {
-                    let x = (&inputs[at * self.inputs..], self.inputs, from);
-                    let sums = &mut sums[at * SUMS + point * S * L::N..];
-                    let span = (chunk, n);
-                    // SAFETY: as above; at least that many tiles are left.
-                    at += unsafe {
-                        match count - at {
-                            6.. if L::TILES >= 6 => tiles::<L, S, 6>(ready, x, span, sums),
-                            4.. if L::TILES >= 4 => tiles::<L, S, 4>(ready, x, span, sums),
-                            2.. if L::TILES >= 2 => tiles::<L, S, 2>(ready, x, span, sums),
-                            _ => tiles::<L, S, 1>(ready, x, span, sums),
-                        }
-                    };
-                }
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let inputs = (inputs, self.inputs, corner);
+                multiply::<L, S>((ready, point_len), inputs, (chunk, n), sums);
             }
+        }
+    }
+}
+
+/// Adds the products of `n` channels from `chunk`, a multiple of 16, with their sums of taps, which lie
+/// `point_len` apart for each point, to the sums of all tiles in `inputs`. These have their distance
+/// and the place of the first point.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
+///
+/// # Panics
+/// If there are fewer sums of taps, or sums.
+#[inline(always)]
+pub(super) unsafe fn multiply<L: Lanes, const S: usize>(
+    (ready, point_len): (&[f32], usize),
+    (inputs, spread, corner): (&[f32], usize, usize),
+    (chunk, n): (usize, usize),
+    sums: &mut [f32],
+) {
+    let count = inputs.len() / spread;
+    for point in 0..POINTS {
+        let ready = &ready[point * point_len..][..n * S * L::N];
+        let from = corner + (point / 3 * VALUES + point % 3) * LANES;
+        let mut at = 0;
+        while at < count {
+            let x = (&inputs[at * spread..], spread, from);
+            let sums = &mut sums[at * SUMS + point * S * L::N..];
+            let span = (chunk, n);
+            // SAFETY: as promised by the caller; at least that many tiles are left.
+            at += unsafe {
+                match count - at {
+                    6.. if L::TILES >= 6 => tiles::<L, S, 6>(ready, x, span, sums),
+                    4.. if L::TILES >= 4 => tiles::<L, S, 4>(ready, x, span, sums),
+                    2.. if L::TILES >= 2 => tiles::<L, S, 2>(ready, x, span, sums),
+                    _ => tiles::<L, S, 1>(ready, x, span, sums),
+                }
+            };
         }
     }
 }
