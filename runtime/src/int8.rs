@@ -7,7 +7,7 @@
 //! integer product, an addition and a shift. Only `Graph::quantize` knows the scales: at run time
 //! there are only integers.
 
-use crate::layer::{Int8, JOINED, Layer};
+use crate::layer::{Int8, JOINED, Layer, TABLE};
 use crate::layout::{LANES, Layout, padded};
 use crate::op::{self, Op};
 use crate::sqrt;
@@ -139,6 +139,27 @@ pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, [x, other]: [&[u8]; 
     }
 }
 
+/// The bytes of 16 requantized sums, as the table of the activation has them. (A loop: a closure would
+/// be compiled without the instructions of the caller.)
+#[inline(always)]
+pub(crate) fn bytes(values: &[i32; LANES], table: &[u8]) -> [u8; LANES] {
+    let mut bytes = [0; LANES];
+    match table.first_chunk::<TABLE>() {
+        None => {
+            for (byte, v) in bytes.iter_mut().zip(values) {
+                *byte = *v as u8;
+            }
+        }
+        // Indices are within the table; the mask tells the compiler so.
+        Some(table) => {
+            for (byte, v) in bytes.iter_mut().zip(values) {
+                *byte = table[*v as usize & (TABLE - 1)];
+            }
+        }
+    }
+    bytes
+}
+
 /// The byte of the sum of two bytes: [`Int8::scale`] has their factors and [`Int8::bias`] what is
 /// added to the products, in 32 bits modulo 2^32.
 #[inline(always)]
@@ -181,17 +202,21 @@ pub(crate) fn joined(
 /// of 4 to 62 bits, so that the quotient of factor and root has 31.
 #[derive(Clone, Copy)]
 pub(crate) struct Norm {
-    n: i64,
-    sum: i64,
-    factor: i64,
-    shift: i32,
-    bias: i64,
+    pub n: i64,
+    pub sum: i64,
+    pub factor: i64,
+    pub shift: i32,
+    pub bias: i64,
 }
 
 /// Bits of the fraction to which a normalized value is rounded before the bias is added.
-const FRACTION: i32 = 8;
+pub(crate) const FRACTION: i32 = 8;
 
 impl Norm {
+    /// That of a lane without a channel.
+    #[cfg(target_arch = "x86_64")]
+    pub const NONE: Norm = Norm { n: 0, sum: 0, factor: 0, shift: 1, bias: 0 };
+
     /// From the number of pixels of channel `c`, their sum and that of their squares.
     pub fn new(
         n: u64,

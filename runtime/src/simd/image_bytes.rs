@@ -5,7 +5,8 @@ use super::dots::{Avx2, Bytes as _};
 use super::image::{Line, ROWS, RUN, row_len, slot};
 use super::lanes::{Lanes, Sums};
 use super::part::{Part, Places};
-use crate::layer::{Int8, Layer, TABLE};
+use crate::int8;
+use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, QUAD, is_pixelwise, padded};
 use crate::op::Shape;
 
@@ -73,7 +74,7 @@ impl Image<'_> {
             return;
         }
         let padding = u32::from(self.int8.padding);
-        let padding = f32::from_bits(padding << 16 | padding);
+        let padding = f32::from_bits((padding << 16) | padding);
         let mut planes = [0.0; LENGTH + RUN];
         let planes = &mut planes[..shape.c * ROWS * row_len(shape) + RUN];
         planes.fill(padding);
@@ -116,7 +117,7 @@ impl Image<'_> {
     fn widen(&self, shape: Shape, to: &mut [f32]) {
         let fours = self.int8.weight.as_chunks::<QUAD>().0.chunks_exact(LANES);
         let pair = |low: i8, high: i8| {
-            f32::from_bits(u32::from(low as i16 as u16) | u32::from(high as i16 as u16) << 16)
+            f32::from_bits(u32::from(low as i16 as u16) | (u32::from(high as i16 as u16) << 16))
         };
         assert!(fours.len() == 9 * shape.c / 2);
         for (fours, to) in fours.zip(to.as_chunks_mut::<{ 2 * LANES }>().0) {
@@ -164,7 +165,7 @@ impl Image<'_> {
             let (even, odd) = both.split_at_mut(plane);
             for (even, odd) in even[..w].iter_mut().zip(&mut odd[..w]) {
                 let all = even.to_bits();
-                *odd = f32::from_bits(all >> 8 & EVEN);
+                *odd = f32::from_bits((all >> 8) & EVEN);
                 *even = f32::from_bits(all & EVEN);
             }
         }
@@ -188,11 +189,7 @@ impl Image<'_> {
                     let sums = Avx2::of(sums.map(|sum| sum.to_bits() as i32));
                     sums.requantized(&[0; LANES], &scale, int8.shift, int8.span())
                 };
-                // Indices are within the table; the mask tells the compiler so.
-                let bytes = match int8.table.first_chunk::<TABLE>() {
-                    None => values.map(|v| v as u8),
-                    Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
-                };
+                let bytes = int8::bytes(&values, int8.table);
                 for (pixel, byte) in pixels.iter_mut().zip(bytes) {
                     pixel[channel] = byte;
                 }

@@ -1,11 +1,11 @@
 //! Which kernel computes a layer.
 
-#[cfg(target_arch = "x86_64")]
-use super::image_bytes;
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
 use super::{dense, image, join, norm, planes, tiles, winograd};
+#[cfg(target_arch = "x86_64")]
+use super::{image_bytes, norm_bytes};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
@@ -284,6 +284,11 @@ pub(crate) fn bytes(
         }
         (None, Op::Add | Op::Concat { .. }) => {
             isa.bytes(join::Bytes { layer, int8, part, x, other, y });
+        }
+        #[cfg(target_arch = "x86_64")]
+        (None, Op::InstanceNorm { epsilon }) if isa.has_pairs() => {
+            // SAFETY: so the CPU has AVX2.
+            unsafe { norm_bytes::Bytes { layer, epsilon, int8, part, x, y }.run() }
         }
         (None, Op::InstanceNorm { epsilon }) => {
             isa.bytes(norm::Bytes { layer, epsilon, int8, part, x, y });

@@ -39,6 +39,8 @@ mod join;
 mod kernel;
 mod lanes;
 mod norm;
+#[cfg(target_arch = "x86_64")]
+mod norm_bytes;
 mod part;
 #[cfg(feature = "std")]
 mod peak;

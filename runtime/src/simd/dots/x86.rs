@@ -137,7 +137,7 @@ impl Avx2 {
             for at in (whole..n).step_by(QUAD) {
                 let all = x.add(at).cast::<u32>().read_unaligned();
                 *even.add(at / QUAD) = all & LOW;
-                *odd.add(at / QUAD) = all >> 8 & LOW;
+                *odd.add(at / QUAD) = (all >> 8) & LOW;
             }
         }
     }
@@ -163,26 +163,34 @@ impl Avx2 {
         }
     }
 
-    /// Adds the products of the even or the odd bytes of four inputs, widened, of each position.
+    /// Adds the products of the even or the odd bytes of `n` times four inputs, widened, of each
+    /// position. (Both in one loop need more registers than there are.)
     ///
     /// # Safety
-    /// The CPU has AVX2; an input is readable at each multiple of [`PLACES`], 64 weights at `weight`
-    /// and again at each `of_block`.
+    /// The CPU has AVX2; `n` inputs are readable at each multiple of [`PLACES`], 64 weights for each
+    /// of them at `weight` and again at each `of_block`.
     #[inline(always)]
-    unsafe fn add_half<const P: usize, const B: usize, const ODD: bool>(
+    unsafe fn add_halves<const P: usize, const B: usize, const ODD: bool>(
         sums: &mut [[Self; B]; P],
         x: *const u32,
         (weight, of_block): (*const i8, usize),
+        n: usize,
     ) {
-        for b in 0..B {
-            // SAFETY: as promised by the caller.
-            unsafe {
-                let weight = weight.add(b * of_block);
-                let w = [Avx2::half::<ODD>(weight), Avx2::half::<ODD>(weight.add(32))];
-                for (p, sums) in sums.iter_mut().enumerate() {
-                    let x = _mm256_set1_epi32(x.add(p * PLACES).read() as i32);
-                    for (sum, w) in sums[b].0.iter_mut().zip(w) {
-                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
+        for at in 0..n {
+            let weight = weight.wrapping_add(at * QUAD * LANES);
+            if !ODD {
+                ahead::<_, P, B>(weight, of_block);
+            }
+            for b in 0..B {
+                // SAFETY: as promised by the caller.
+                unsafe {
+                    let weight = weight.add(b * of_block);
+                    let w = [Avx2::half::<ODD>(weight), Avx2::half::<ODD>(weight.add(32))];
+                    for (p, sums) in sums.iter_mut().enumerate() {
+                        let x = _mm256_set1_epi32(x.add(p * PLACES + at).read() as i32);
+                        for (sum, w) in sums[b].0.iter_mut().zip(w) {
+                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
+                        }
                     }
                 }
             }
@@ -251,13 +259,9 @@ impl Dots for Avx2 {
                     Avx2::widen(under.add(begin), n, to.add(p * PLACES));
                 }
                 let even = to.cast_const();
-                for at in 0..n / QUAD {
-                    let weight = weight.add((begin + at * QUAD) * LANES);
-                    ahead::<_, P, B>(weight, of_block);
-                    let weight = (weight, of_block);
-                    Avx2::add_half::<P, B, false>(sums, even.add(at), weight);
-                    Avx2::add_half::<P, B, true>(sums, even.add(PLACES / 2 + at), weight);
-                }
+                let weight = (weight.add(begin * LANES), of_block);
+                Avx2::add_halves::<P, B, false>(sums, even, weight, n / QUAD);
+                Avx2::add_halves::<P, B, true>(sums, even.add(PLACES / 2), weight, n / QUAD);
             }
         }
     }

@@ -11,7 +11,8 @@ use super::input::along;
 use super::output::pair;
 use super::ready::{CHANNELS, multiply, point_len};
 use super::tile::{GROUP, POINTS, SUMS, VALUES, tiles};
-use crate::layer::{Int8, Layer, TABLE};
+use crate::int8;
+use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, Layout, QUAD, UPSAMPLING, padded};
 use crate::op::Op;
 use crate::simd::dots::{Avx2, Bytes as _};
@@ -212,11 +213,7 @@ impl Upsampling<'_> {
                 // SAFETY: as promised by the caller.
                 let values =
                     unsafe { Avx2::of(values).requantized(bias, scale, int8.shift, int8.span()) };
-                // Indices are within the table; the mask tells the compiler so.
-                let bytes = match int8.table.first_chunk::<TABLE>() {
-                    None => values.map(|v| v as u8),
-                    Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
-                };
+                let bytes = int8::bytes(&values, int8.table);
                 let to = (at_row * output.w + at_column) * padded(output.c) + block * LANES;
                 // SAFETY: no other thread writes these outputs.
                 let to = unsafe { self.y.cut(to, here) };
