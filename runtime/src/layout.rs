@@ -495,6 +495,14 @@ impl View {
         self.along(first.1, column, self.input.1)
     }
 
+    /// Those of `n` columns of taps, for the [`View::first`] of a position, under which input columns
+    /// lie side by side. Taps go down and right.
+    pub fn inside(&self, first: (usize, usize), n: usize) -> Range<usize> {
+        let left = if first.1 < self.input.1 { 0 } else { first.1.wrapping_neg() };
+        let left = left.min(n);
+        left..n.min(self.input.1.saturating_sub(first.1.wrapping_add(left)) + left)
+    }
+
     /// Input pixel under a tap at a position; `None` outside the input.
     #[inline(always)]
     pub fn under(&self, (ty, tx): (usize, usize), position: (usize, usize)) -> Option<usize> {

@@ -7,14 +7,12 @@ use super::dots::Dots;
 use super::part::{Part, Places};
 use crate::layout::{LANES, Layout, View};
 
+mod few;
 mod floats;
 mod pixels;
 
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
-
-/// Most channels of an input of few.
-const FEW: usize = 8;
 
 /// What all tiles of a group share.
 struct Group<'a> {
@@ -150,6 +148,11 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize, const P: usize>(
     let weight = &weight[block * of_block..(block + B) * of_block];
     // SAFETY: as promised by the caller; the slice has that many weights.
     let start = unsafe { D::start::<B>(weight.as_ptr(), of_block, scale) };
+    if group.is_few() {
+        // SAFETY: as promised by the caller.
+        unsafe { few::rows(group, weight, start, block, (x, border), finish) };
+        return B;
+    }
     let mut at = group.positions.start;
     while at < group.positions.end {
         let left = (group.positions.end - at).min(group.alike::<D>(at));
@@ -254,23 +257,13 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
 
 impl Group<'_> {
     /// How many positions from `at` on are best computed together: those of a row if it is short, so
-    /// that taps above and below the input are left out; of an input of few channels, whose taps take
-    /// longer to find than to multiply, those with the same kind of taps.
+    /// that taps above and below the input are left out.
     #[inline(always)]
     fn alike<D: Dots>(&self, at: usize) -> usize {
-        let column = at % self.columns;
-        if D::NARROW != [0, 0] && self.clear && self.columns <= 4 {
-            return self.columns - column;
+        match D::NARROW != [0, 0] && self.clear && self.columns <= 4 {
+            true => self.columns - at % self.columns,
+            false => usize::MAX,
         }
-        if self.depth > FEW || self.runs.is_empty() {
-            return usize::MAX;
-        }
-        let next = match column {
-            _ if column < self.runs.start => self.runs.start,
-            _ if column < self.runs.end => self.runs.end,
-            _ => self.columns,
-        };
-        next - column
     }
 
     /// Writes the lanes of a block to the output.

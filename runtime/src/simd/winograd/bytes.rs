@@ -21,9 +21,10 @@ use crate::simd::part::{Part, Places};
 
 /// Channels of a group of 16 pairs.
 const WHOLE: usize = 2 * LANES;
-/// Most channels, and tiles at a time: all is kept on the stack.
+/// Most channels, floats of transformed inputs and tiles at a time: all is kept on the stack.
 const DEEP: usize = 256;
-const TILES: usize = 12;
+const INPUTS: usize = 6 * (DEEP / WHOLE) * GROUP;
+const TILES: usize = 24;
 /// Registers of 16 lanes.
 const REGISTERS: usize = LANES / Pairs::N;
 
@@ -61,12 +62,14 @@ impl Upsampling<'_> {
         let input = self.layer.input;
         let (rows, columns) = tiles(input);
         let spread = input.c / WHOLE * GROUP;
-        let mut inputs = [0.0; TILES * (DEEP / WHOLE) * GROUP];
+        let mut inputs = [0.0; INPUTS];
         let mut ready = [0.0; POINTS * point_len(CHANNELS)];
         let mut sums = [0.0; TILES * SUMS];
         let blocks = self.layout.blocks();
-        for from in (0..rows * columns).step_by(TILES) {
-            let tiles = from..(rows * columns).min(from + TILES);
+        // Whole sixes, which are multiplied together.
+        let most = (INPUTS / spread / 6 * 6).min(TILES);
+        for from in (0..rows * columns).step_by(most) {
+            let tiles = from..(rows * columns).min(from + most);
             let inputs = &mut inputs[..tiles.len() * spread];
             for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(spread)) {
                 // SAFETY: as promised by the caller; likewise below.
