@@ -127,9 +127,10 @@ impl Upsampling<'_> {
                         }
                         *row = along(pixels);
                     }
-                    for c in 0..VALUES {
-                        let column = along([rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
-                        for (r, v) in column.into_iter().enumerate() {
+                    let columns: [[Pairs; 4]; VALUES] =
+                        core::array::from_fn(|c| [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
+                    for (c, column) in columns.into_iter().enumerate() {
+                        for (r, v) in along(column).into_iter().enumerate() {
                             let at = (r * VALUES + c) * LANES + half * Pairs::N;
                             v.store(to.as_mut_ptr().add(at));
                         }
