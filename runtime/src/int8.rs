@@ -7,7 +7,7 @@
 //! integer product, an addition and a shift. Only `Graph::quantize` knows the scales: at run time
 //! there are only integers.
 
-use crate::layer::{Int8, JOINED, Layer};
+use crate::layer::{Int8, JOINED, Layer, TABLE};
 use crate::layout::{LANES, Layout, padded};
 use crate::op::{self, Op};
 use crate::sqrt;
@@ -139,6 +139,27 @@ pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, [x, other]: [&[u8]; 
     }
 }
 
+/// The bytes of 16 requantized sums, as the table of the activation has them. (A loop: a closure would
+/// be compiled without the instructions of the caller.)
+#[inline(always)]
+pub(crate) fn bytes(values: &[i32; LANES], table: &[u8]) -> [u8; LANES] {
+    let mut bytes = [0; LANES];
+    match table.first_chunk::<TABLE>() {
+        None => {
+            for (byte, v) in bytes.iter_mut().zip(values) {
+                *byte = *v as u8;
+            }
+        }
+        // Indices are within the table; the mask tells the compiler so.
+        Some(table) => {
+            for (byte, v) in bytes.iter_mut().zip(values) {
+                *byte = table[*v as usize & (TABLE - 1)];
+            }
+        }
+    }
+    bytes
+}
+
 /// The byte of the sum of two bytes: [`Int8::scale`] has their factors and [`Int8::bias`] what is
 /// added to the products, in 32 bits modulo 2^32.
 #[inline(always)]
@@ -181,17 +202,21 @@ pub(crate) fn joined(
 /// of 4 to 62 bits, so that the quotient of factor and root has 31.
 #[derive(Clone, Copy)]
 pub(crate) struct Norm {
-    n: i64,
-    sum: i64,
-    factor: i64,
-    shift: i32,
-    bias: i64,
+    pub n: i64,
+    pub sum: i64,
+    pub factor: i64,
+    pub shift: i32,
+    pub bias: i64,
 }
 
 /// Bits of the fraction to which a normalized value is rounded before the bias is added.
-const FRACTION: i32 = 8;
+pub(crate) const FRACTION: i32 = 8;
 
 impl Norm {
+    /// That of a lane without a channel.
+    #[cfg(target_arch = "x86_64")]
+    pub const NONE: Norm = Norm { n: 0, sum: 0, factor: 0, shift: 1, bias: 0 };
+
     /// From the number of pixels of channel `c`, their sum and that of their squares.
     pub fn new(
         n: u64,
@@ -217,13 +242,34 @@ impl Norm {
     /// The byte that a byte becomes.
     #[inline(always)]
     pub fn byte(&self, x: u8, int8: &Int8<'_>) -> u8 {
-        let product = (self.n * x as i64 - self.sum) * self.factor;
+        self.of(self.product(x), int8)
+    }
+
+    /// The bytes that all bytes become.
+    #[inline(always)]
+    pub fn bytes(&self, int8: &Int8<'_>) -> [u8; 256] {
+        let (mut product, step) = (self.product(0), self.n.wrapping_mul(self.factor));
+        core::array::from_fn(|_| {
+            let byte = self.of(product, int8);
+            // Bytes that do not occur may be beyond the range.
+            product = product.wrapping_add(step);
+            byte
+        })
+    }
+
+    #[inline(always)]
+    fn product(&self, x: u8) -> i64 {
+        (self.n * x as i64 - self.sum) * self.factor
+    }
+
+    #[inline(always)]
+    fn of(&self, product: i64, int8: &Int8<'_>) -> u8 {
         let fine = match self.shift {
             shift @ 0.. => product >> shift,
             shift => product << -shift,
         };
         let (offset, top) = int8.span();
-        let v = (((fine + self.bias) >> FRACTION) + offset).clamp(0, top);
+        let v = ((fine.wrapping_add(self.bias) >> FRACTION) + offset).clamp(0, top);
         match int8.table {
             [] => v as u8,
             table => table[v as usize],

@@ -145,6 +145,14 @@ impl Layout {
         })
     }
 
+    /// Positions of the input: pixels, or one for the whole input of a matrix product.
+    pub fn pixels(&self) -> usize {
+        match self.kind {
+            Kind::Matrix => 1,
+            Kind::Conv(_) | Kind::Phases(_) | Kind::Upsampling => self.input.plane(),
+        }
+    }
+
     /// Number of groups.
     pub fn groups(&self) -> usize {
         match self.kind {
@@ -452,19 +460,57 @@ pub struct View {
 }
 
 impl View {
+    /// The result of [`View::row`] and [`View::column`] outside the input.
+    pub const OUTSIDE: usize = usize::MAX;
+
+    /// Row and column under the first tap at a position. Wrapping.
+    #[inline(always)]
+    pub fn first(&self, (r, c): (usize, usize)) -> (usize, usize) {
+        let at = |n: usize, from: usize| (n * self.step).wrapping_add(from);
+        (at(r, self.from.0), at(c, self.from.1))
+    }
+
+    /// The coordinate of a tap, or [`View::OUTSIDE`].
+    #[inline(always)]
+    fn along(&self, first: usize, tap: usize, n: usize) -> usize {
+        let at = match self.back {
+            true => first.wrapping_sub(tap),
+            false => first.wrapping_add(tap),
+        };
+        self.edge.pixel(at, n).unwrap_or(View::OUTSIDE)
+    }
+
+    /// The first input pixel of the row under a row of taps, for the [`View::first`] of a position.
+    #[inline(always)]
+    pub fn row(&self, first: (usize, usize), row: usize) -> usize {
+        match self.along(first.0, row, self.input.0) {
+            View::OUTSIDE => View::OUTSIDE,
+            y => y * self.input.1,
+        }
+    }
+
+    /// The input column under a column of taps, for the [`View::first`] of a position.
+    #[inline(always)]
+    pub fn column(&self, first: (usize, usize), column: usize) -> usize {
+        self.along(first.1, column, self.input.1)
+    }
+
+    /// Those of `n` columns of taps, for the [`View::first`] of a position, under which input columns
+    /// lie side by side. Taps go down and right.
+    pub fn inside(&self, first: (usize, usize), n: usize) -> Range<usize> {
+        let left = if first.1 < self.input.1 { 0 } else { first.1.wrapping_neg() };
+        let left = left.min(n);
+        left..n.min(self.input.1.saturating_sub(first.1.wrapping_add(left)) + left)
+    }
+
     /// Input pixel under a tap at a position; `None` outside the input.
     #[inline(always)]
-    pub fn under(&self, (ty, tx): (usize, usize), (r, c): (usize, usize)) -> Option<usize> {
-        let at = |n: usize, from: usize, tap: usize| {
-            let first = (n * self.step).wrapping_add(from);
-            match self.back {
-                true => first.wrapping_sub(tap),
-                false => first.wrapping_add(tap),
-            }
-        };
-        let y = self.edge.pixel(at(r, self.from.0, ty), self.input.0)?;
-        let x = self.edge.pixel(at(c, self.from.1, tx), self.input.1)?;
-        Some(y * self.input.1 + x)
+    pub fn under(&self, (ty, tx): (usize, usize), position: (usize, usize)) -> Option<usize> {
+        let first = self.first(position);
+        match (self.row(first, ty), self.column(first, tx)) {
+            (View::OUTSIDE, _) | (_, View::OUTSIDE) => None,
+            (row, column) => Some(row + column),
+        }
     }
 
     /// The columns of positions, of `columns`, whose rows of taps lie side by side within the input,

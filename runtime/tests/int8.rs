@@ -124,6 +124,36 @@ fn convolutions() -> Vec<(&'static str, Graph)> {
                 ],
             ),
         ),
+        // Bytes by Winograd with AVX2: padding that is not zero, an odd side, two chunks of channels,
+        // more tiles than are computed at a time, a block of lanes that is not full.
+        (
+            "many channels",
+            graph(
+                9,
+                &[
+                    (up(96, 5, 1, 0), LeakyRelu(0.2)),
+                    (up(64, 4, 2, 1), LeakyRelu(0.2)),
+                    (conv(32, 3, 1, 1), Relu),
+                    (up(21, 4, 2, 1), Tanh),
+                    (conv(3, 4, 2, 1), Tanh),
+                ],
+            ),
+        ),
+        // Maps of one and two columns, with blocks of lanes that fill no whole group of them.
+        (
+            "narrow maps",
+            graph(
+                9,
+                &[
+                    (up(20, 4, 1, 0), Relu),
+                    (conv(70, 4, 2, 1), LeakyRelu(0.2)),
+                    (conv(100, 4, 2, 1), Relu),
+                    (up(90, 4, 2, 1), Relu),
+                    (up(36, 4, 2, 1), Relu),
+                    (up(3, 4, 2, 1), Tanh),
+                ],
+            ),
+        ),
         ("gray", graph(9, &[(up(7, 4, 1, 0), LeakyRelu(0.2)), (up(1, 4, 2, 1), Sigmoid)])),
         ("many to the image", graph(6, &[(up(5, 3, 1, 0), Tanh), (up(3, 3, 1, 1), None)])),
         (
@@ -224,15 +254,14 @@ fn every_kernel_makes_the_same_bytes() {
 #[test]
 fn the_largest_sums_are_exact() {
     for weight in [1.0, -1.0] {
-        for depth in [4, 5, 12, 16, 37] {
-            let mut graph = graph(
-                depth,
-                &[
-                    (up(21, 3, 1, 0), Activation::None),
-                    (conv(40, 3, 1, 1), Activation::Relu),
-                    (conv(3, 1, 1, 0), Activation::Tanh),
-                ],
-            );
+        let convolution =
+            [(up(21, 3, 1, 0), Activation::None), (conv(40, 3, 1, 1), Activation::Relu)];
+        let winograd = [(up(64, 5, 1, 0), Activation::None), (up(40, 4, 2, 1), Activation::Relu)];
+        let all = [4, 5, 12, 16, 37].map(|depth| (depth, convolution));
+        for (depth, layers) in all.into_iter().chain([(4, winograd)]) {
+            let [first, second] = layers;
+            let last = (conv(3, 1, 1, 0), Activation::Tanh);
+            let mut graph = graph(depth, &[first, second, last]);
             for layer in &mut graph.layers[..2] {
                 layer.weight.fill(weight);
             }

@@ -127,12 +127,13 @@ impl Activation {
         match self {
             Activation::None => {}
             Activation::Relu => {
+                // A choice would become a masked store, which takes AMD's cores ten times as long.
                 for v in values {
-                    *v = Activation::Relu.of(*v);
+                    *v = v.max(0.0);
                 }
             }
             Activation::LeakyRelu(slope) => {
-                // A choice would become a masked store, which takes AMD's cores ten times as long.
+                // As above.
                 let steep = slope > 1.0;
                 for v in values {
                     let other = slope * *v;
@@ -219,17 +220,18 @@ pub fn tanh(x: f32) -> f32 {
 pub fn exp(x: f32) -> f32 {
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
-    /// 1.5 * 2^23: adding it rounds to an integer.
+    /// 1.5 * 2^23: adding it rounds to an integer, which the lowest bits then are.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * core::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * core::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = (x - n * HIGH) - n * LOW;
     let mut p = 1.0 / 5040.0;
     for term in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + term;
     }
     // 2^n, built from its bits: n is between -126 and 127.
-    p * f32::from_bits(((n as i32 + 127) << 23) as u32)
+    p * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 
 #[cfg(all(test, feature = "std"))]

@@ -60,6 +60,11 @@ impl Dots for Dsp {
     unsafe fn sums(self) -> [i32; LANES] {
         self.0.0
     }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
+    }
 }
 
 impl Bytes for Dsp {}

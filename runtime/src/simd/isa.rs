@@ -146,6 +146,22 @@ impl Isa {
         }
     }
 
+    /// Pixels of the smallest input for which Winograd pays. Of a small one the padding leaves out
+    /// products anyway, and if sums of taps are made ahead, they take long for few tiles.
+    pub(super) fn winograd_from(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => 17,
+            _ => 2,
+        }
+    }
+
+    /// Whether bytes are multiplied by AVX2.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_pairs(self) -> bool {
+        matches!(self.0, Kind::Avx2 | Kind::Avx512)
+    }
+
     /// What multiplies bytes.
     #[cfg(feature = "std")]
     pub(super) fn byte_products(self) -> &'static str {

@@ -1,12 +1,12 @@
 //! Two inputs as one.
 
-use super::activate::Activate;
+use super::activate::{Activate, activated};
 use super::part::{Part, Places};
 use super::set::{Job, Set};
 use crate::int8::{added, joined};
 use crate::layer::{Int8, Layer};
-use crate::layout::padded;
-use crate::op::{self, Op};
+use crate::layout::{LANES, padded};
+use crate::op::{self, Activation, Op};
 
 /// A part of a layer of floats that joins two inputs.
 pub(super) struct Floats<'a> {
@@ -24,21 +24,43 @@ impl Job for Floats<'_> {
     #[inline(always)]
     fn run<S: Set>(self, set: S) {
         let Floats { layer, part, x, other, y } = self;
+        if let (Op::Concat { .. }, Some([first, second, after])) = (layer.op, layer.steps()) {
+            let pixels = part.share(layer.output.plane());
+            let of = |step: usize| pixels.start * step..pixels.end * step;
+            // SAFETY: these pixels are the part's own.
+            let y = unsafe { y.cut(of(after).start, of(after).len()) };
+            let x = x[of(first)].chunks_exact(first);
+            let other = other[of(second)].chunks_exact(second);
+            for ((x, other), y) in x.zip(other).zip(y.chunks_exact_mut(after)) {
+                let (to, rest) = y.split_at_mut(first);
+                copy(set, layer.activation, x, to);
+                copy(set, layer.activation, other, rest);
+            }
+            return;
+        }
         let range = part.share(layer.output.values());
         // SAFETY: these outputs are the part's own.
         let y = unsafe { y.cut(range.start, range.len()) };
         match layer.op {
             Op::Add => op::join::add(&x[range.clone()], &other[range], y),
-            _ => {
-                // With channels first, the inputs follow each other as a whole.
-                let lengths = match layer.steps() {
-                    Some([first, second, _]) => [first, second],
-                    None => [x.len(), other.len()],
-                };
-                op::join::concat(lengths, x, other, range, y);
-            }
+            // With channels first, the inputs follow each other as a whole.
+            _ => op::join::concat([x.len(), other.len()], x, other, range, y),
         }
         set.call(Activate(layer.activation, y));
+    }
+}
+
+/// Copies values, with an activation.
+#[inline(always)]
+fn copy<S: Set>(set: S, activation: Activation, from: &[f32], to: &mut [f32]) {
+    let (from, from_rest) = from.as_chunks::<LANES>();
+    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    for (from, to) in from.iter().zip(to) {
+        *to = activated(set, activation, *from);
+    }
+    if !to_rest.is_empty() {
+        to_rest.copy_from_slice(from_rest);
+        set.call(Activate(activation, to_rest));
     }
 }
 

@@ -3,7 +3,9 @@
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
-use super::{dense, join, norm, planes, tiles, winograd};
+use super::{dense, image, join, norm, planes, tiles, winograd};
+#[cfg(target_arch = "x86_64")]
+use super::{image_bytes, norm_bytes};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
@@ -89,6 +91,14 @@ impl PackedKernel {
     }
 }
 
+/// [`PackedKernel::of`] with an instruction set.
+fn packed_kernel(isa: Isa, layer: &Layer<'_>) -> PackedKernel {
+    match PackedKernel::of(layer) {
+        PackedKernel::Winograd if layer.input.plane() < isa.winograd_from() => PackedKernel::Tiles,
+        kernel => kernel,
+    }
+}
+
 /// How a layer is computed: the kernel, and the arithmetic of its products.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,11 +135,19 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
             FloatKernel::Dots => of("dots", "f32"),
             FloatKernel::Norm(_) | FloatKernel::Join | FloatKernel::Reference => of("loop", "f32"),
         },
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_pairs() && image_bytes::suits(layer) => {
+            of("planes", isa.byte_products())
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
+            of("winograd", isa.byte_products())
+        }
         (Weights::Int8(_), _) => match layer.layout() {
             Some(_) => of("tiles", isa.byte_products()),
             None => of("loop", ""),
         },
-        (Weights::Packed { .. } | Weights::Half { .. }, _) => match PackedKernel::of(layer) {
+        (Weights::Packed { .. } | Weights::Half { .. }, _) => match packed_kernel(isa, layer) {
             _ if layer.layout().is_none() => of("loop", "f32"),
             PackedKernel::Planes => of("planes", "f32"),
             PackedKernel::Winograd if narrow(isa, layer) => of("winograd", "f16"),
@@ -166,8 +184,10 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
             | FloatKernel::Reference => 0,
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
-            PackedKernel::Winograd => winograd::scratch_len(layer.input),
-            PackedKernel::Planes => planes::scratch_len(layer.input, planes::Padding::UPSAMPLING),
+            PackedKernel::Winograd => {
+                winograd::scratch_len(layer.input).max(border(layer.layout()))
+            }
+            PackedKernel::Planes => image::scratch_len(layer.input),
             PackedKernel::Tiles => border(layer.layout()),
         },
         Weights::Int8(_) => border(layer.layout()),
@@ -198,7 +218,7 @@ pub(crate) fn floats(
             let work = Work { layer, weight, bias, part, x, scratch, y };
             match (PackedKernel::of(layer), layer.op) {
                 (_, Op::InstanceNorm { epsilon }) => isa.floats(norm::Pixels { epsilon, work }),
-                (PackedKernel::Planes, _) => planes::image(isa, work),
+                (PackedKernel::Planes, _) => image::image(isa, work),
                 (PackedKernel::Winograd | PackedKernel::Tiles, _) => packed(isa, work),
             }
         }
@@ -230,7 +250,7 @@ fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     let Some(layout) = layer.layout() else {
         return work.part.alone(work.y, |y| packed::unblocked(layer, [work.x, &[]], y));
     };
-    match PackedKernel::of(layer) {
+    match packed_kernel(isa, layer) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
         PackedKernel::Planes => unreachable!("pixelwise layers are not packed in blocks"),
         PackedKernel::Tiles => isa.floats(tiles::Floats { layout: &layout, work }),
@@ -247,12 +267,28 @@ pub(crate) fn bytes(
     scratch: &mut [u8],
     y: Places<'_, u8>,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_pairs() && image_bytes::suits(layer) {
+        // SAFETY: so the CPU has AVX2.
+        return unsafe { image_bytes::Image { layer, int8, part, x, y }.run() };
+    }
     match (layer.layout(), layer.op) {
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
+            let layout = &layout;
+            // SAFETY: so the CPU has AVX2.
+            unsafe { winograd::bytes::Upsampling { layer, int8, layout, part, x, y }.run() }
+        }
         (Some(layout), _) => {
             isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
         }
         (None, Op::Add | Op::Concat { .. }) => {
             isa.bytes(join::Bytes { layer, int8, part, x, other, y });
+        }
+        #[cfg(target_arch = "x86_64")]
+        (None, Op::InstanceNorm { epsilon }) if isa.has_pairs() => {
+            // SAFETY: so the CPU has AVX2.
+            unsafe { norm_bytes::Bytes { layer, epsilon, int8, part, x, y }.run() }
         }
         (None, Op::InstanceNorm { epsilon }) => {
             isa.bytes(norm::Bytes { layer, epsilon, int8, part, x, y });

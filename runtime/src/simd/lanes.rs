@@ -17,11 +17,13 @@ pub(crate) trait Lanes: Copy {
     const POSITIONS: usize;
     /// See [`Lanes::POSITIONS`].
     const BLOCKS: usize;
+    /// See [`super::dots::Dots::NARROW`].
+    const NARROW: [usize; 2] = [0; 2];
     /// Registers of outputs side by side, one or two, for Winograd: nine sums of each and two rows
-    /// of three weights just fill the register file; with [`Lanes::TILES`] tiles, three sums of
-    /// each and three weights do.
+    /// of three weights just fill the register file; with [`Lanes::TILES`] tiles, one sum and
+    /// one weight of each do.
     const SIDE: usize;
-    /// Tiles side by side: 1, 2 or 4; 1 if the nine sums of two registers of outputs fit.
+    /// Tiles side by side: 1, 2, 4 or 6; 1 if the nine sums of two registers of outputs fit.
     const TILES: usize;
     /// Whether registers hold four floats and there is [`Lanes::add_lane`].
     const FOURS: bool = false;
@@ -49,6 +51,20 @@ pub(crate) trait Lanes: Copy {
     /// # Safety
     /// `N` floats are writable.
     unsafe fn store(self, to: *mut f32);
+
+    /// Writes `N` rows of `N` floats, `step` apart, as columns of rows that are `to_step` apart.
+    ///
+    /// # Safety
+    /// The floats are readable, those written writable.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, step: usize, to: *mut f32, to_step: usize) {
+        for row in 0..Self::N {
+            for column in 0..Self::N {
+                // SAFETY: as promised by the caller.
+                unsafe { *to.add(column * to_step + row) = *from.add(row * step + column) };
+            }
+        }
+    }
 
     /// `self + a * b`, lane by lane.
     ///
@@ -235,8 +251,32 @@ macro_rules! lanes {
 
 lanes!(
     #[cfg(target_arch = "x86_64")]
-    Avx2(__m256) 8 2 6 1 2 2, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c),
-    |from| _mm256_cvtph_ps(_mm_loadu_si128(from.cast()))
+    Avx2(__m256) 8 2 6 1 2 6, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, |c, a, b| _mm256_fmadd_ps(a, b, c),
+    |from| _mm256_cvtph_ps(_mm_loadu_si128(from.cast()));
+    const NARROW: [usize; 2] = [4, 2];
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, step: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let r: [__m256; 8] = core::array::from_fn(|i| _mm256_loadu_ps(from.add(i * step)));
+            // Of each half register: pairs of rows, then four rows, then both halves.
+            let pairs: [__m256; 8] = core::array::from_fn(|i| {
+                let (a, b) = (r[i / 2 * 2], r[i / 2 * 2 + 1]);
+                if i % 2 == 0 { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) }
+            });
+            let fours: [__m256; 8] = core::array::from_fn(|i| {
+                let at = i / 4 * 4 + i % 4 / 2;
+                let (a, b) = (pairs[at], pairs[at + 2]);
+                if i % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
+            });
+            for i in 0..4 {
+                let (a, b) = (fours[i], fours[i + 4]);
+                _mm256_storeu_ps(to.add(i * to_step), _mm256_permute2f128_ps::<0x20>(a, b));
+                _mm256_storeu_ps(to.add((i + 4) * to_step), _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+        }
+    }
 );
 lanes!(
     #[cfg(target_arch = "x86_64")]
@@ -254,6 +294,79 @@ lanes!(
         // SAFETY: NEON is part of the target.
         Neon(unsafe { vfmaq_laneq_f32::<I>(self.0, w.0, x.0) })
     }
+);
+
+/// Implements [`Lanes`] for integers in place of floats, whose bits they are: sums of pairs of 16-bit
+/// products, and the pairs that are multiplied. `add` and `sub` are of what the type is named after.
+#[cfg(target_arch = "x86_64")]
+macro_rules! integers {
+    ($(#[$meta:meta])* $name:ident, $add:ident, $sub:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        pub(crate) struct $name(pub(in crate::simd) __m256i);
+
+        impl Lanes for $name {
+            const N: usize = Avx2::N;
+            const WIDE: usize = Avx2::WIDE;
+            const POSITIONS: usize = Avx2::POSITIONS;
+            const BLOCKS: usize = Avx2::BLOCKS;
+            const SIDE: usize = Avx2::SIDE;
+            const TILES: usize = Avx2::TILES;
+
+            #[inline(always)]
+            unsafe fn splat(v: f32) -> Self {
+                // SAFETY: the CPU has AVX2, as promised by the caller; likewise below.
+                $name(unsafe { _mm256_set1_epi32(v.to_bits() as i32) })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: eight are readable, as promised by the caller.
+                $name(unsafe { _mm256_loadu_si256(from.cast()) })
+            }
+
+            #[inline(always)]
+            unsafe fn widen(_: *const u16) -> Self {
+                unreachable!("only of floats")
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: eight are writable, as promised by the caller.
+                unsafe { _mm256_storeu_si256(to.cast(), self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { _mm256_add_epi32(self.0, _mm256_madd_epi16(a.0, b.0)) })
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $add(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as for `splat`.
+                $name(unsafe { $sub(self.0, other.0) })
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// Eight integers of 32 bits.
+    Sums, _mm256_add_epi32, _mm256_sub_epi32
+);
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// Eight pairs of integers of 16 bits.
+    Pairs, _mm256_add_epi16, _mm256_sub_epi16
 );
 
 #[cfg(target_arch = "aarch64")]

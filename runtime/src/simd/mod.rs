@@ -8,9 +8,9 @@
 //!   convolutions, one per output phase. The input is copied into zero-padded planes, after which
 //!   every tap of every phase is a shift of one flat array: no im2col buffer, and no scatter into
 //!   overlapping windows. A convolution is the same with one phase; for a stride above 1, the planes
-//!   are split into those of every residue of rows and columns. In a packed model,
-//!   the layer that makes the image is computed like this too, because pixels fill registers and
-//!   its few channels do not.
+//!   are split into those of every residue of rows and columns.
+//! - `image`: the layer of a packed model that makes the image by upsampling, by the same phases, a
+//!   few rows at a time, because pixels fill registers and its few channels do not.
 //! - `dense`: a transposed convolution of one pixel sums rows of the weight, a dense layer is dot
 //!   products.
 //! - `winograd`: packed 4 x 4 stride-2 transposed convolutions, with 9 multiplications instead of
@@ -31,11 +31,16 @@ mod dots;
 mod dsp;
 #[cfg(target_arch = "aarch64")]
 mod halves;
+mod image;
+#[cfg(target_arch = "x86_64")]
+mod image_bytes;
 mod isa;
 mod join;
 mod kernel;
 mod lanes;
 mod norm;
+#[cfg(target_arch = "x86_64")]
+mod norm_bytes;
 mod part;
 #[cfg(feature = "std")]
 mod peak;

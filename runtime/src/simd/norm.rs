@@ -1,6 +1,8 @@
 //! Normalized channels. Threads share the channels.
 
-use super::activate::Activate;
+use core::ops::Range;
+
+use super::activate::{Activate, activated};
 use super::part::{Part, Places, Work};
 use super::set::{Job, Set};
 use crate::int8::Norm;
@@ -11,6 +13,9 @@ use crate::op::instance_norm::factors;
 
 /// Values summed in `f32` before they are added up in `f64`: one per lane of each of them.
 const RUN: usize = 64;
+
+/// Pixels from which on a table of all bytes of a channel is made first.
+const TABLE: usize = 255;
 
 /// A layer whose channels are planes.
 pub(super) struct Planes<'a> {
@@ -79,26 +84,43 @@ impl Job for Pixels<'_> {
         let (c, n) = (layer.input.c, layer.input.plane() as f64);
         for block in part.share(c.div_ceil(LANES)) {
             let channels = block * LANES..c.min((block + 1) * LANES);
-            let mean = sums(x, c, channels.clone(), |_, x| x).map(|sum| sum / n);
+            let mean = sums(x, c, &channels, |_, x| x).map(|sum| sum / n);
             let middle = mean.map(|mean| mean as f32);
             let off = |lane: usize, x: f32| (x - middle[lane]) * (x - middle[lane]);
-            let variance = sums(x, c, channels.clone(), off).map(|sum| sum / n);
-            let mut each = [(0.0, 0.0, 0.0); LANES];
+            let variance = sums(x, c, &channels, off).map(|sum| sum / n);
+            let (mut each, mut shifts) = ([(0.0, 0.0); LANES], [0.0; LANES]);
             for (lane, channel) in channels.clone().enumerate() {
-                let moments = (mean[lane], variance[lane]);
-                let (mean, factor) = factors(moments, epsilon, scale[channel]);
-                each[lane] = (mean, factor, shift[channel]);
+                each[lane] = factors((mean[lane], variance[lane]), epsilon, scale[channel]);
+                shifts[lane] = shift[channel];
             }
-            for pixel in 0..layer.input.plane() {
-                let at = pixel * c + channels.start;
+            let (means, factors) = (each.map(|each| each.0), each.map(|each| each.1));
+            for (pixel, x) in x.chunks_exact(c).enumerate() {
+                let x = lanes_of(x, &channels);
+                let values: [f32; LANES] = core::array::from_fn(|lane| {
+                    (x[lane] - means[lane]) * factors[lane] + shifts[lane]
+                });
+                let values = activated(set, layer.activation, values);
                 // SAFETY: the channels are the part's own.
-                let y = unsafe { y.cut(at, channels.len()) };
-                let x = &x[at..at + channels.len()];
-                for ((x, y), (mean, factor, shift)) in x.iter().zip(&mut *y).zip(&each) {
-                    *y = (x - mean) * factor + shift;
+                let y = unsafe { y.cut(pixel * c + channels.start, channels.len()) };
+                match y.first_chunk_mut::<LANES>() {
+                    Some(y) => *y = values,
+                    None => y.copy_from_slice(&values[..channels.len()]),
                 }
-                set.call(Activate(layer.activation, y));
             }
+        }
+    }
+}
+
+/// A few channels of a pixel, followed by zeros.
+#[inline(always)]
+fn lanes_of(pixel: &[f32], channels: &Range<usize>) -> [f32; LANES] {
+    let pixel = &pixel[channels.start..channels.end];
+    match pixel.first_chunk() {
+        Some(lanes) => *lanes,
+        None => {
+            let mut lanes = [0.0; LANES];
+            lanes[..pixel.len()].copy_from_slice(pixel);
+            lanes
         }
     }
 }
@@ -108,19 +130,33 @@ impl Job for Pixels<'_> {
 fn sums(
     x: &[f32],
     c: usize,
-    channels: core::ops::Range<usize>,
+    channels: &Range<usize>,
     of: impl Fn(usize, f32) -> f32,
 ) -> [f64; LANES] {
+    /// Sums that do not wait for each other.
+    const APART: usize = 4;
     let mut totals = [0.0; LANES];
     for run in x.chunks(RUN * c) {
-        let mut lanes = [0.0f32; LANES];
-        for pixel in run.chunks_exact(c) {
-            for (lane, x) in pixel[channels.clone()].iter().enumerate() {
-                lanes[lane] += of(lane, *x);
+        let mut sums = [[0.0f32; LANES]; APART];
+        let mut groups = run.chunks_exact(APART * c);
+        for group in &mut groups {
+            for (sums, pixel) in sums.iter_mut().zip(group.chunks_exact(c)) {
+                let x = lanes_of(pixel, channels);
+                for lane in 0..LANES {
+                    sums[lane] += of(lane, x[lane]);
+                }
             }
         }
-        for (total, lane) in totals.iter_mut().zip(lanes) {
-            *total += f64::from(lane);
+        for (sums, pixel) in sums.iter_mut().zip(groups.remainder().chunks_exact(c)) {
+            let x = lanes_of(pixel, channels);
+            for lane in 0..LANES {
+                sums[lane] += of(lane, x[lane]);
+            }
+        }
+        for sums in sums {
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                *total += f64::from(sum);
+            }
         }
     }
     totals
@@ -143,37 +179,54 @@ impl Job for Bytes<'_> {
     #[inline(always)]
     fn run<S: Set>(self, _: S) {
         let Bytes { layer, epsilon, int8, part, x, y } = self;
+        // A copy: writing a byte could change what is behind the reference, for all the compiler knows.
+        let int8 = &{ *int8 };
         let (c, n) = (padded(layer.input.c), layer.input.plane());
         for block in part.share(layer.input.c.div_ceil(LANES)) {
             let channels = block * LANES..layer.input.c.min((block + 1) * LANES);
-            let mut each = [(0u64, 0u64); LANES];
-            // So few squares of bytes that their sum has 32 bits.
-            for run in x.chunks(c.saturating_mul(1 << 16)) {
-                let (mut sums, mut squares) = ([0u32; LANES], [0u32; LANES]);
-                for pixel in run.chunks_exact(c) {
-                    for (lane, x) in pixel[channels.clone()].iter().enumerate() {
-                        sums[lane] += u32::from(*x);
-                        squares[lane] += u32::from(*x) * u32::from(*x);
-                    }
-                }
-                for ((sum, square), lane) in each.iter_mut().zip(0..) {
-                    *sum += u64::from(sums[lane]);
-                    *square += u64::from(squares[lane]);
-                }
-            }
-            let norms: [Norm; LANES] = core::array::from_fn(|lane| {
-                let channel = (channels.start + lane).min(channels.end - 1);
-                Norm::new(n as u64, each[channel - channels.start], epsilon, int8, channel)
-            });
-            for pixel in 0..n {
-                let at = pixel * c + channels.start;
-                // SAFETY: the channels are the part's own.
-                let y = unsafe { y.cut(at, channels.len()) };
-                let x = &x[at..at + channels.len()];
-                for ((x, y), norm) in x.iter().zip(y).zip(&norms) {
-                    *y = norm.byte(*x, int8);
+            for (channel, moments) in channels.clone().zip(moments(x, c, channels)) {
+                let norm = Norm::new(n as u64, moments, epsilon, int8, channel);
+                let bytes = (n > TABLE).then(|| norm.bytes(int8));
+                for (pixel, x) in x[channel..].iter().step_by(c).enumerate() {
+                    let byte = match &bytes {
+                        Some(bytes) => bytes[usize::from(*x)],
+                        None => norm.byte(*x, int8),
+                    };
+                    // SAFETY: the channel is the part's own.
+                    unsafe { y.put(pixel * c + channel, byte) };
                 }
             }
         }
     }
+}
+
+/// The sums of the bytes of a few channels of pixels of `c` bytes, and of their squares.
+#[inline(always)]
+fn moments(x: &[u8], c: usize, channels: Range<usize>) -> [(u64, u64); LANES] {
+    let mut each = [(0u64, 0u64); LANES];
+    // So few squares of bytes that their sum has 32 bits.
+    for run in x.chunks(c.saturating_mul(1 << 16)) {
+        let (mut sums, mut squares) = ([0u32; LANES], [0u32; LANES]);
+        for pixel in run.chunks_exact(c) {
+            let pixel = &pixel[channels.start..channels.end];
+            let lanes = match pixel.first_chunk() {
+                Some(lanes) => *lanes,
+                None => {
+                    let mut lanes = [0; LANES];
+                    lanes[..pixel.len()].copy_from_slice(pixel);
+                    lanes
+                }
+            };
+            for lane in 0..LANES {
+                let x = u32::from(lanes[lane]);
+                sums[lane] += x;
+                squares[lane] += x * x;
+            }
+        }
+        for ((sum, square), lane) in each.iter_mut().zip(0..) {
+            *sum += u64::from(sums[lane]);
+            *square += u64::from(squares[lane]);
+        }
+    }
+    each
 }

@@ -15,7 +15,6 @@ use super::lanes::Lanes;
 use super::part::{Places, Work};
 use super::set::{Job, Set};
 use crate::layer::Layer;
-use crate::layout::LANES;
 use crate::op::conv::SPLIT;
 use crate::op::{Edge, Op, Shape, Window, bias_of};
 
@@ -84,8 +83,6 @@ struct Phase {
     len: usize,
     /// Offset of the first output in the output plane.
     first: usize,
-    /// Index of the bias of the first output channel.
-    bias: usize,
 }
 
 /// What all phases of a layer share.
@@ -176,45 +173,6 @@ pub(super) fn run(isa: Isa, work: Work<'_, f32>, padding: Padding) {
     }
 }
 
-/// Computes a packed upsampling layer that makes the image: pixels fill registers, its few channels
-/// do not.
-pub(super) fn image(isa: Isa, work: Work<'_, f32>) {
-    let Work { layer, weight, bias, part, x, scratch, y } = work;
-    let (input, output) = (layer.input, layer.output);
-    let row = input.w + 2;
-    let plane = (input.h + 2) * row;
-    let planes = &mut scratch[..scratch_len(input, Padding::UPSAMPLING)];
-    let rows = part.share(input.h);
-    pad_last(input, rows.start..rows.end + 2, x, planes);
-    let job = Planes {
-        layer,
-        bias,
-        planes,
-        plane,
-        row,
-        depth: input.c,
-        weight,
-        weight_in: LANES,
-        weight_out: 1,
-        rows,
-        channels: 0..output.c,
-        columns: input.w,
-        step: 2,
-        step_row: 2 * output.w,
-    };
-    let phases = [0, 1, 2, 3].map(|index| {
-        let mut phase = upsampling(index / 2, index % 2, row, output.w);
-        phase.bias = index * output.c;
-        for tap in &mut phase.taps[..phase.len] {
-            // All phases share nine taps; their channels are lanes side by side.
-            let nine = tap.shift / row * 3 + tap.shift % row;
-            tap.place = nine * input.c * LANES + index * output.c;
-        }
-        phase
-    });
-    isa.floats(Phases { job, phases: &phases, y });
-}
-
 /// The outputs of some phases.
 struct Phases<'a> {
     job: Planes<'a>,
@@ -263,26 +221,6 @@ impl Planes<'_> {
                 }
             }
             o += deep;
-        }
-    }
-}
-
-/// Copies an input with its channels last into the given rows of planes with a border of one zero.
-fn pad_last(input: Shape, rows: Range<usize>, x: &[f32], planes: &mut [f32]) {
-    let row = input.w + 2;
-    let plane = (input.h + 2) * row;
-    clear(input.c, plane, rows.start * row..rows.end * row, planes);
-    let inside = |r: usize| r.saturating_sub(1).min(input.h);
-    for r in inside(rows.start)..inside(rows.end) {
-        let x = &x[r * input.w * input.c..][..input.w * input.c];
-        for from in (0..input.c).step_by(LANES) {
-            let channels = from..input.c.min(from + LANES);
-            for channel in channels {
-                let to = &mut planes[channel * plane + (r + 1) * row + 1..][..input.w];
-                for (to, x) in to.iter_mut().zip(x[channel..].iter().step_by(input.c)) {
-                    *to = *x;
-                }
-            }
         }
     }
 }
@@ -346,7 +284,6 @@ fn upsampling(down: usize, right: usize, row: usize, width: usize) -> Phase {
         taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
         len: 4,
         first: down * width + right,
-        bias: 0,
     };
     for (t, tap) in phase.taps[..4].iter_mut().enumerate() {
         let (ky, dy) = AXIS[down][t / 2];
@@ -362,7 +299,6 @@ fn whole(kernel: usize, stride: usize, (row, part_plane): (usize, usize)) -> Pha
         taps: [Tap { shift: 0, place: 0 }; KERNEL * KERNEL],
         len: kernel * kernel,
         first: 0,
-        bias: 0,
     };
     for (place, tap) in phase.taps[..kernel * kernel].iter_mut().enumerate() {
         let (ky, kx) = (place / kernel, place % kernel);
@@ -424,9 +360,9 @@ impl Block<'_> {
         assert!(last + place < job.weight.len(), "taps within the weights");
         let mut sums = [0.0; PHASES * DEEP * RUN];
         let sums = &mut sums[..phases.len() * D * wide];
-        for (phase, sums) in phases.iter().zip(sums.chunks_exact_mut(D * wide)) {
+        for sums in sums.chunks_exact_mut(D * wide) {
             for (d, sums) in sums.chunks_exact_mut(wide).enumerate() {
-                sums.fill(bias_of(job.bias, phase.bias + self.o + d));
+                sums.fill(bias_of(job.bias, self.o + d));
             }
         }
         for from in (0..job.depth).step_by(CHANNELS) {

@@ -295,6 +295,12 @@ impl Dots for Neon {
     unsafe fn sums(self) -> [i32; LANES] {
         array(self.added())
     }
+
+    #[inline(always)]
+    fn is_zero(_: u8) -> bool {
+        // Its products are of inputs less 128.
+        false
+    }
 }
 
 impl Bytes for Neon {
@@ -407,6 +413,12 @@ impl Dots for Sdot {
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
         array(self.0)
+    }
+
+    #[inline(always)]
+    fn is_zero(_: u8) -> bool {
+        // Its products are of inputs less 128.
+        false
     }
 }
 
@@ -554,6 +566,11 @@ impl Dots for Mmla {
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
         array(self.0)
+    }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
     }
 }
 

@@ -180,6 +180,11 @@ impl Dots for Half {
         // SAFETY: both are 16 floats.
         unsafe { core::mem::transmute::<[float32x4_t; 4], [f32; LANES]>(self.sums) }
     }
+
+    #[inline(always)]
+    fn is_zero(x: f32) -> bool {
+        x == 0.0
+    }
 }
 
 #[cfg(test)]

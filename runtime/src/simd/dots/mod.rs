@@ -26,6 +26,11 @@ pub(crate) trait Dots: Copy {
     const WIDE: usize;
     /// See [`Dots::WIDE`].
     const DEEP: usize;
+    /// Blocks of lanes that, with rows of one and of two positions, are computed at a time; 0: no more
+    /// than elsewhere.
+    const NARROW: [usize; 2] = [0; 2];
+    /// Whether the compiler computes products of the same numbers once.
+    const FOLDED: bool = false;
     /// Inputs per step.
     const QUAD: usize;
     /// An input.
@@ -102,6 +107,9 @@ pub(crate) trait Dots: Copy {
     /// # Safety
     /// As [`Dots::zero`].
     unsafe fn sums(self) -> [Self::Sum; LANES];
+
+    /// Whether an input adds nothing to a sum.
+    fn is_zero(x: Self::X) -> bool;
 }
 
 /// Sums of byte products.
@@ -194,6 +202,7 @@ impl<L: Lanes, W: Stored, const N: usize> Row<L, W, N> {
 impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
     const WIDE: usize = L::POSITIONS;
     const DEEP: usize = L::BLOCKS;
+    const NARROW: [usize; 2] = L::NARROW;
     const QUAD: usize = 1;
     type X = f32;
     type Weight = W;
@@ -254,6 +263,11 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
         }
         sums
     }
+
+    #[inline(always)]
+    fn is_zero(x: f32) -> bool {
+        x == 0.0
+    }
 }
 
 /// 16 integers, which the compiler vectorizes as the target allows.
@@ -295,6 +309,11 @@ impl Dots for Portable {
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
         self.0
+    }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
     }
 }
 

@@ -1,8 +1,9 @@
 //! Byte products of x86.
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
-use super::{Bytes, Dots};
+use super::{Bytes, Dots, ahead};
 use crate::layout::{LANES, QUAD};
 
 /// AVX-512 VNNI: four products and their sum in one instruction, without saturation.
@@ -44,6 +45,11 @@ impl Dots for Vnni {
         // SAFETY: both are 16 integers of 32 bits.
         unsafe { core::mem::transmute::<__m512i, [i32; LANES]>(self.0) }
     }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
+    }
 }
 
 impl Bytes for Vnni {
@@ -76,52 +82,233 @@ impl Bytes for Vnni {
     }
 }
 
-/// AVX2: pairs of 16-bit products; each lane has two halves, added at the end. (The instruction for
-/// bytes saturates.)
+/// AVX2: pairs of 16-bit products, of the even bytes of four and of the odd ones. (The instruction
+/// for bytes saturates.)
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2([__m256i; 4]);
+pub(crate) struct Avx2([__m256i; 2]);
+
+/// Inputs whose bytes are widened at a time.
+const WIDENED: usize = 128;
+/// Places of a position in the widened inputs: the even bytes of all, then the odd ones.
+const PLACES: usize = 2 * WIDENED / QUAD;
+
+impl Avx2 {
+    /// Sums.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    pub unsafe fn of(sums: [i32; LANES]) -> Self {
+        // SAFETY: both are 16 integers of 32 bits.
+        unsafe { core::mem::transmute::<[i32; LANES], Avx2>(sums) }
+    }
+
+    /// The even or the odd bytes of 8 times 4 weights, widened.
+    ///
+    /// # Safety
+    /// The CPU has AVX2; 32 weights are readable.
+    #[inline(always)]
+    pub(in crate::simd) unsafe fn half<const ODD: bool>(from: *const i8) -> __m256i {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let all = _mm256_loadu_si256(from.cast());
+            _mm256_srai_epi16::<8>(if ODD { all } else { _mm256_slli_epi16::<8>(all) })
+        }
+    }
+
+    /// Widens `n` inputs, a multiple of 4, at most [`WIDENED`].
+    ///
+    /// # Safety
+    /// The CPU has AVX2; the inputs are readable, and [`PLACES`] integers writable.
+    #[inline(always)]
+    unsafe fn widen(x: *const u8, n: usize, even: *mut u32) {
+        const LOW: u32 = 0x00ff_00ff;
+        let whole = n - n % 16;
+        // SAFETY: as promised by the caller; n / 4 places are within both halves.
+        unsafe {
+            let odd = even.add(PLACES / 2);
+            for at in (0..whole).step_by(16) {
+                let all = _mm_loadu_si128(x.add(at).cast());
+                let low = _mm_and_si128(all, _mm_set1_epi32(LOW as i32));
+                _mm_storeu_si128(even.add(at / QUAD).cast(), low);
+                let high = _mm_srli_epi16::<8>(all);
+                _mm_storeu_si128(odd.add(at / QUAD).cast(), high);
+            }
+            for at in (whole..n).step_by(QUAD) {
+                let all = x.add(at).cast::<u32>().read_unaligned();
+                *even.add(at / QUAD) = all & LOW;
+                *odd.add(at / QUAD) = (all >> 8) & LOW;
+            }
+        }
+    }
+
+    /// The products of even lanes plus `before`, shifted, plus `after`, between 0 and `top`. (Not a
+    /// closure: that would be compiled without AVX2.)
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn scaled(
+        sum: __m256i,
+        scale: __m256i,
+        shift: __m128i,
+        [before, after, top]: [__m256i; 3],
+    ) -> __m256i {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let product = _mm256_add_epi64(_mm256_mul_epi32(sum, scale), before);
+            let v = _mm256_add_epi64(_mm256_srl_epi64(product, shift), after);
+            let v = _mm256_andnot_si256(_mm256_cmpgt_epi64(_mm256_setzero_si256(), v), v);
+            _mm256_blendv_epi8(v, top, _mm256_cmpgt_epi64(v, top))
+        }
+    }
+
+    /// Adds the products of the even or the odd bytes of `n` times four inputs, widened, of each
+    /// position. (Both in one loop need more registers than there are.)
+    ///
+    /// # Safety
+    /// The CPU has AVX2; `n` inputs are readable at each multiple of [`PLACES`], 64 weights for each
+    /// of them at `weight` and again at each `of_block`.
+    #[inline(always)]
+    unsafe fn add_halves<const P: usize, const B: usize, const ODD: bool>(
+        sums: &mut [[Self; B]; P],
+        x: *const u32,
+        (weight, of_block): (*const i8, usize),
+        n: usize,
+    ) {
+        for at in 0..n {
+            let weight = weight.wrapping_add(at * QUAD * LANES);
+            if !ODD {
+                ahead::<_, P, B>(weight, of_block);
+            }
+            for b in 0..B {
+                // SAFETY: as promised by the caller.
+                unsafe {
+                    let weight = weight.add(b * of_block);
+                    let w = [Avx2::half::<ODD>(weight), Avx2::half::<ODD>(weight.add(32))];
+                    for (p, sums) in sums.iter_mut().enumerate() {
+                        let x = _mm256_set1_epi32(x.add(p * PLACES + at).read() as i32);
+                        for (sum, w) in sums[b].0.iter_mut().zip(w) {
+                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(w, x));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
 
 impl Dots for Avx2 {
-    const WIDE: usize = 2;
+    const WIDE: usize = 6;
     const DEEP: usize = 1;
+    const NARROW: [usize; 2] = [4, 2];
+    const FOLDED: bool = true;
     const QUAD: usize = QUAD;
     type X = u8;
     type Weight = i8;
     type Sum = i32;
-    type Weights = [__m256i; 4];
+    type Weights = [[__m256i; 2]; 2];
 
     #[inline(always)]
     unsafe fn zero() -> Self {
         // SAFETY: the CPU has the instruction, as promised by the caller; likewise below.
-        Avx2([unsafe { _mm256_setzero_si256() }; 4])
+        Avx2([unsafe { _mm256_setzero_si256() }; 2])
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
-        // SAFETY: 64 weights are readable, as promised by the caller: 16 each.
-        [0, 1, 2, 3]
-            .map(|i| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(16 * i).cast())) })
+        // SAFETY: 64 weights are readable, as promised by the caller: 32 each.
+        unsafe {
+            let next = from.add(32);
+            let first = [Avx2::half::<false>(from), Avx2::half::<true>(from)];
+            [first, [Avx2::half::<false>(next), Avx2::half::<true>(next)]]
+        }
     }
 
     #[inline(always)]
     unsafe fn add_products(self, x: *const u8, weights: Self::Weights) -> Self {
         // SAFETY: four bytes are readable, as promised by the caller.
-        let x = unsafe {
-            let x = _mm_cvtsi32_si128(x.cast::<i32>().read_unaligned());
-            _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(x))
-        };
-        // SAFETY: as above.
-        Avx2(core::array::from_fn(|i| unsafe {
-            _mm256_add_epi32(self.0[i], _mm256_madd_epi16(weights[i], x))
-        }))
+        unsafe {
+            let all = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
+            let even = _mm256_and_si256(all, _mm256_set1_epi32(0x00ff_00ff));
+            let odd = _mm256_srli_epi16::<8>(all);
+            let mut sums = self.0;
+            for (sum, [of_even, of_odd]) in sums.iter_mut().zip(weights) {
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(of_even, even));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(of_odd, odd));
+            }
+            Avx2(sums)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_tap<const P: usize, const B: usize>(
+        sums: &mut [[Self; B]; P],
+        under: [*const u8; P],
+        (weight, of_block): (*const i8, usize),
+        depth: usize,
+        _lanes: usize,
+    ) {
+        let mut x = MaybeUninit::<[[u32; PLACES]; P]>::uninit();
+        for begin in (0..depth).step_by(WIDENED) {
+            let n = WIDENED.min(depth - begin);
+            // SAFETY: as promised by the caller: `depth` inputs, and 16 weights for each.
+            unsafe {
+                let to = x.as_mut_ptr().cast::<u32>();
+                for (p, under) in under.into_iter().enumerate() {
+                    Avx2::widen(under.add(begin), n, to.add(p * PLACES));
+                }
+                let even = to.cast_const();
+                let weight = (weight.add(begin * LANES), of_block);
+                Avx2::add_halves::<P, B, false>(sums, even, weight, n / QUAD);
+                Avx2::add_halves::<P, B, true>(sums, even.add(PLACES / 2), weight, n / QUAD);
+            }
+        }
     }
 
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
-        // SAFETY: both are 32 integers of 32 bits.
-        let halves = unsafe { core::mem::transmute::<[__m256i; 4], [i32; 2 * LANES]>(self.0) };
-        core::array::from_fn(|l| halves[2 * l].wrapping_add(halves[2 * l + 1]))
+        // SAFETY: both are 16 integers of 32 bits.
+        unsafe { core::mem::transmute::<[__m256i; 2], [i32; LANES]>(self.0) }
+    }
+
+    #[inline(always)]
+    fn is_zero(x: u8) -> bool {
+        x == 0
     }
 }
 
-impl Bytes for Avx2 {}
+impl Bytes for Avx2 {
+    #[inline(always)]
+    unsafe fn requantized(
+        self,
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        shift: u32,
+        (offset, top): (i64, i64),
+    ) -> [i32; LANES] {
+        let mut values = [0; LANES];
+        // There is no arithmetic shift of 64 bits: products are made positive by adding 2^63, and
+        // what that adds to the result is subtracted. SAFETY: each array has two registers; the CPU
+        // has the instructions.
+        unsafe {
+            let before = _mm256_set1_epi64x((1i64 << (shift - 1)).wrapping_add(i64::MIN));
+            let after = _mm256_set1_epi64x(offset - (1i64 << (63 - shift)));
+            let shift = _mm_cvtsi32_si128(shift as i32);
+            let top = _mm256_set1_epi64x(top);
+            for (i, sum) in self.0.into_iter().enumerate() {
+                let bias = _mm256_loadu_si256(bias.as_ptr().add(8 * i).cast());
+                let scale = _mm256_loadu_si256(scale.as_ptr().add(8 * i).cast());
+                let sum = _mm256_add_epi32(sum, bias);
+                // Products have 64 bits: first the even lanes, then the odd ones.
+                let (high_sum, high_scale) =
+                    (_mm256_srli_epi64::<32>(sum), _mm256_srli_epi64::<32>(scale));
+                let even = Avx2::scaled(sum, scale, shift, [before, after, top]);
+                let odd = Avx2::scaled(high_sum, high_scale, shift, [before, after, top]);
+                let both = _mm256_or_si256(even, _mm256_slli_epi64::<32>(odd));
+                _mm256_storeu_si256(values.as_mut_ptr().add(8 * i).cast(), both);
+            }
+        }
+        values
+    }
+}

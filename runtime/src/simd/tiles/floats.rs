@@ -3,8 +3,7 @@
 use super::{Finish, Group, run};
 use crate::layer::Layer;
 use crate::layout::{LANES, Layout};
-use crate::op::Activation;
-use crate::simd::activate::Activate;
+use crate::simd::activate::activated;
 use crate::simd::dots::Dots;
 #[cfg(target_arch = "aarch64")]
 use crate::simd::dots::half;
@@ -24,19 +23,21 @@ impl<W: Stored> Job for Floats<'_, W> {
     #[inline(always)]
     fn run<S: Set>(self, set: S) {
         let Work { layer, weight, bias, part, x, scratch, y } = self.work;
-        scratch.fill(0.0);
+        let border = if self.layout.has_border() { self.layout.depth() } else { 0 };
+        let border = &mut scratch[..border];
+        border.fill(0.0);
         let mut finish = Values { set, layer, bias, y };
         #[cfg(target_arch = "aarch64")]
         if let Some(weight) = W::halves(weight).filter(|_| S::HALVES && self.layout.has_border()) {
             let weight = (weight, half::scale(x, weight));
             // SAFETY: as below; the set has arithmetic of 16-bit floats.
             unsafe {
-                return run::<half::Half, _>(self.layout, weight, part, x, scratch, &mut finish);
+                return run::<half::Half, _>(self.layout, weight, part, x, border, &mut finish);
             }
         }
         // SAFETY: the set proves that the CPU has the instructions, and nothing else writes the
         // places of the part.
-        unsafe { run::<S::Row<W>, _>(self.layout, (weight, 1.0), part, x, scratch, &mut finish) }
+        unsafe { run::<S::Row<W>, _>(self.layout, (weight, 1.0), part, x, border, &mut finish) }
     }
 }
 
@@ -56,10 +57,8 @@ impl<S: Set, D: Dots<Sum = f32>> Finish<D> for Values<'_, S> {
         };
         // SAFETY: as promised by the caller.
         let sums = unsafe { sums.sums() };
-        let mut values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
-        if self.layer.activation != Activation::None {
-            self.set.call(Activate(self.layer.activation, &mut values));
-        }
+        let values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
+        let values = activated(self.set, self.layer.activation, values);
         // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &values, self.y) };
     }

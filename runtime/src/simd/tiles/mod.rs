@@ -7,14 +7,12 @@ use super::dots::Dots;
 use super::part::{Part, Places};
 use crate::layout::{LANES, Layout, View};
 
+mod few;
 mod floats;
 mod pixels;
 
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
-
-/// Most channels of an input of few.
-const FEW: usize = 8;
 
 /// What all tiles of a group share.
 struct Group<'a> {
@@ -33,6 +31,8 @@ struct Group<'a> {
     runs: Range<usize>,
     /// The positions to compute.
     positions: Range<usize>,
+    /// Whether what lies beyond the input is zeros.
+    clear: bool,
 }
 
 /// What is done with sums.
@@ -61,6 +61,8 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     // Parts split the blocks, so that no two read the same weights, or the positions if blocks are
     // few.
     let by_blocks = layout.blocks() >= part.of() * D::DEEP;
+    assert!(x.len() >= layout.pixels() * depth && (border.len() >= depth || !layout.has_border()));
+    let clear = border.iter().all(|value| D::is_zero(*value));
     let mut begin = 0;
     for index in 0..layout.groups() {
         let (rows, columns) = layout.grid(index);
@@ -84,6 +86,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
                 true => 0..rows * columns,
                 false => part.share(rows * columns),
             },
+            clear,
         };
         let blocks_of_part = match by_blocks {
             true => part.share(layout.blocks()),
@@ -94,23 +97,46 @@ unsafe fn run<D: Dots, F: Finish<D>>(
             let left = blocks_of_part.end - block;
             // SAFETY: as promised by the caller.
             block += unsafe {
-                match D::DEEP {
-                    4.. if left >= 4 => blocks::<D, F, 4>(&group, weight, block, x, border, finish),
-                    3.. if left >= 3 => blocks::<D, F, 3>(&group, weight, block, x, border, finish),
-                    2.. if left >= 2 => blocks::<D, F, 2>(&group, weight, block, x, border, finish),
-                    _ => blocks::<D, F, 1>(&group, weight, block, x, border, finish),
+                match narrow::<D>(&group) {
+                    1 if D::NARROW[0] >= 4 && left >= 4 => {
+                        blocks::<D, F, 4, 1>(&group, weight, block, x, border, finish)
+                    }
+                    1 | 2 if D::NARROW[1] >= 2 && left >= 2 => {
+                        blocks::<D, F, 2, 2>(&group, weight, block, x, border, finish)
+                    }
+                    _ => match D::DEEP {
+                        4.. if left >= 4 => {
+                            blocks::<D, F, 4, 12>(&group, weight, block, x, border, finish)
+                        }
+                        3.. if left >= 3 => {
+                            blocks::<D, F, 3, 12>(&group, weight, block, x, border, finish)
+                        }
+                        2.. if left >= 2 => {
+                            blocks::<D, F, 2, 12>(&group, weight, block, x, border, finish)
+                        }
+                        _ => blocks::<D, F, 1, 12>(&group, weight, block, x, border, finish),
+                    },
                 }
             };
         }
     }
 }
 
-/// Computes all positions of `B` blocks; returns `B`.
+/// Positions in a row of a group, if that few are computed with more blocks of lanes.
+#[inline(always)]
+fn narrow<D: Dots>(group: &Group<'_>) -> usize {
+    match D::NARROW {
+        [0, 0] => usize::MAX,
+        _ => group.columns.min(group.positions.len()),
+    }
+}
+
+/// Computes all positions of `B` blocks, at most `P` at a time; returns `B`.
 ///
 /// # Safety
 /// The CPU has the instructions of `D`.
 #[inline(always)]
-unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
+unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize, const P: usize>(
     group: &Group<'_>,
     (weight, scale): (&[D::Weight], f32),
     block: usize,
@@ -122,12 +148,17 @@ unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize>(
     let weight = &weight[block * of_block..(block + B) * of_block];
     // SAFETY: as promised by the caller; the slice has that many weights.
     let start = unsafe { D::start::<B>(weight.as_ptr(), of_block, scale) };
+    if group.is_few() {
+        // SAFETY: as promised by the caller.
+        unsafe { few::rows(group, weight, start, block, (x, border), finish) };
+        return B;
+    }
     let mut at = group.positions.start;
     while at < group.positions.end {
-        let left = (group.positions.end - at).min(group.alike(at));
+        let left = (group.positions.end - at).min(group.alike::<D>(at));
         // SAFETY: as promised by the caller.
         at += unsafe {
-            match D::WIDE {
+            match if P < D::WIDE { P } else { D::WIDE } {
                 12.. if B == 1 && left >= 12 => {
                     tile::<D, F, 12, B>(group, weight, start, (block, at), x, border, finish)
                 }
@@ -171,28 +202,43 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
     let mut sums = [start; P];
     let mut from = weight.as_ptr();
     let (view, columns) = (&group.view, group.view.columns);
+    let (mut firsts, mut rows) = ([(0, 0); P], [0; P]);
+    for (first, at) in firsts.iter_mut().zip(&positions) {
+        *first = view.first(*at);
+    }
     let runs = positions.iter().all(|at| group.runs.contains(&at.1));
     for row in 0..view.rows {
-        let mut tap = 0;
-        while tap < columns {
-            let pixels = positions.map(|at| view.under((row, tap), at));
-            // A row of taps that lie side by side, as their weights do, is one tap of more channels.
-            let taps = match runs && tap == 0 && pixels.iter().all(Option::is_some) {
-                true => columns,
-                false => 1,
-            };
-            let each = taps * depth;
-            let under = pixels.map(|pixel| match pixel {
-                Some(pixel) => x[pixel * depth..][..each].as_ptr(),
-                None => border[..depth].as_ptr(),
-            });
-            // SAFETY: `each` values, a multiple of QUAD, are under each tap, with 16 lanes of weights
-            // for each of them in each block, the last of which ends where `weight` does.
-            unsafe {
-                D::add_tap(&mut sums, under, (from, of_block), each, lanes);
-                from = from.add(each * LANES);
+        let (mut above, mut inside) = (true, runs);
+        for (to, first) in rows.iter_mut().zip(&firsts) {
+            *to = view.row(*first, row);
+            above &= *to == View::OUTSIDE;
+            inside &= *to != View::OUTSIDE;
+        }
+        // Products with zeros are left out.
+        if group.clear && above {
+            from = from.wrapping_add(columns * depth * LANES);
+            continue;
+        }
+        // A row of taps that lie side by side, as their weights do, is one tap of more channels.
+        let taps = if inside { columns } else { 1 };
+        for tap in (0..columns).step_by(taps) {
+            let mut under = [border.as_ptr(); P];
+            let mut outside = true;
+            for (p, under) in under.iter_mut().enumerate() {
+                let column = view.column(firsts[p], tap);
+                if rows[p] != View::OUTSIDE && column != View::OUTSIDE {
+                    *under = x.as_ptr().wrapping_add((rows[p] + column) * depth);
+                    outside = false;
+                }
             }
-            tap += taps;
+            let each = taps * depth;
+            if !(group.clear && outside) {
+                // SAFETY: `View` gave pixels within the input, which `run` compared with `x`; `each`
+                // values, a multiple of QUAD, are under each tap, with 16 lanes of weights for each
+                // of them in each block, the last of which ends where `weight` does.
+                unsafe { D::add_tap(&mut sums, under, (from, of_block), each, lanes) };
+            }
+            from = from.wrapping_add(each * LANES);
         }
     }
     // SAFETY: as promised by the caller.
@@ -210,20 +256,14 @@ unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
 }
 
 impl Group<'_> {
-    /// How many positions from `at` on are best computed together: of an input of few channels, whose
-    /// taps take longer to find than to multiply, those with the same kind of taps.
+    /// How many positions from `at` on are best computed together: those of a row if it is short, so
+    /// that taps above and below the input are left out.
     #[inline(always)]
-    fn alike(&self, at: usize) -> usize {
-        if self.depth > FEW || self.runs.is_empty() {
-            return usize::MAX;
+    fn alike<D: Dots>(&self, at: usize) -> usize {
+        match D::NARROW != [0, 0] && self.clear && self.columns <= 4 {
+            true => self.columns - at % self.columns,
+            false => usize::MAX,
         }
-        let column = at % self.columns;
-        let next = match column {
-            _ if column < self.runs.start => self.runs.start,
-            _ if column < self.runs.end => self.runs.end,
-            _ => self.columns,
-        };
-        next - column
     }
 
     /// Writes the lanes of a block to the output.

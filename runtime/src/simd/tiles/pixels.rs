@@ -1,7 +1,8 @@
 //! Int8 layers.
 
 use super::{Finish, Group, run};
-use crate::layer::{Int8, TABLE};
+use crate::int8;
+use crate::layer::Int8;
 use crate::layout::Layout;
 use crate::simd::dots::Bytes;
 use crate::simd::part::{Part, Places};
@@ -49,11 +50,7 @@ impl<D: Bytes> Finish<D> for Requantize<'_> {
         };
         // SAFETY: as promised by the caller.
         let values = unsafe { sums.requantized(bias, scale, int8.shift, int8.span()) };
-        // Indices are within the table; the mask tells the compiler so.
-        let bytes = match int8.table.first_chunk::<TABLE>() {
-            None => values.map(|v| v as u8),
-            Some(table) => values.map(|v| table[v as usize & (TABLE - 1)]),
-        };
+        let bytes = int8::bytes(&values, int8.table);
         // SAFETY: no other thread computes the block at this position.
         unsafe { group.place(block, at, &bytes, self.y) };
     }

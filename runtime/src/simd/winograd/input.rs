@@ -66,7 +66,7 @@ pub(super) unsafe fn transform<L: Lanes>(
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-unsafe fn along<L: Lanes>(d: [L; 4]) -> [L; VALUES] {
+pub(super) unsafe fn along<L: Lanes>(d: [L; 4]) -> [L; VALUES] {
     // SAFETY: as promised by the caller.
     unsafe { [d[0].sub(d[1]), d[1], d[2].sub(d[1]), d[2], d[3].sub(d[2])] }
 }

@@ -14,6 +14,8 @@
 //! x0`, `x0`, `x1 - x0`, `x1`, `x2 - x1`, serve both, the middle one with opposite signs. A *tile*
 //! is 2 x 2 inputs and the 4 x 4 outputs made from them.
 //!
+//! In integers the products are the same, so bytes give the same sums (`bytes`, with AVX2).
+//!
 //! Sums of taps are made when they are used: with many registers, in registers for each tile
 //! (`direct`); otherwise ahead, for some channels and all tiles at hand (`ready`; on 64-bit Arm,
 //! `arm`). Stored in the record they would take 2.25 times as many weights, and reading weights from
@@ -27,6 +29,8 @@ use crate::op::Shape;
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod bytes;
 mod direct;
 mod input;
 mod output;

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::tile::{SUMS, Winograd};
 use crate::layout::LANES;
-use crate::simd::activate::Activate;
+use crate::simd::activate::{Activate, activated};
 use crate::simd::lanes::Lanes;
 use crate::simd::part::Places;
 use crate::simd::set::Set;
@@ -51,8 +51,17 @@ impl Winograd<'_> {
                 }
             }
             for (place, values) in values.iter_mut().enumerate() {
-                let values = &mut values[..S * L::N];
-                set.call(Activate(self.layer.activation, values));
+                match S * L::N == LANES {
+                    true => {
+                        let values = &mut values.as_chunks_mut::<LANES>().0[0];
+                        *values = activated(set, self.layer.activation, *values);
+                    }
+                    false => {
+                        let values = &mut values[..S * L::N];
+                        set.call(Activate(self.layer.activation, values));
+                    }
+                }
+                let values = &values[..S * L::N];
                 let at_row = 2 * (2 * row + place / 2) + down;
                 let at_column = 2 * (2 * column + place % 2) + right;
                 // The second half of the last tile of an odd number of rows or columns is outside.
@@ -79,7 +88,7 @@ impl Winograd<'_> {
 /// # Safety
 /// The CPU has the instructions of `L`.
 #[inline(always)]
-unsafe fn pair<L: Lanes>(m: [L; 3], odd: usize) -> [L; 2] {
+pub(super) unsafe fn pair<L: Lanes>(m: [L; 3], odd: usize) -> [L; 2] {
     // SAFETY: as promised by the caller.
     unsafe {
         let first = match odd {

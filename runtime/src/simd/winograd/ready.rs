@@ -1,9 +1,9 @@
 //! Sums of taps made ahead, for some input channels at a time, and then used for one tile after
 //! another.
 //!
-//! With few registers this is faster than making them on the way: a row of three points at a time
-//! leaves room for several tiles with two registers of outputs each, which share what they read. Of
-//! 12 multiply-adds, 6 need their own input and 6 their own weight.
+//! With few registers this is faster than making them on the way: one point at a time leaves room for
+//! several tiles with two registers of outputs each, which share what they read. Of 12 multiply-adds
+//! of six tiles, six need their own input and two their own weight.
 
 use super::tile::{GROUP, POINTS, SUMS, VALUES, Winograd, taps};
 use crate::layout::LANES;
@@ -17,7 +17,14 @@ const ROWS: usize = 4;
 
 /// Length of the scratch: sums of taps.
 pub(super) fn scratch_len(depth: usize) -> usize {
-    depth.next_multiple_of(ROWS).min(CHANNELS) * POINTS * LANES
+    let channels = depth.next_multiple_of(ROWS).min(CHANNELS);
+    POINTS * point_len(channels)
+}
+
+/// Floats from the sums of one point to those of the next: a line more, so that the nine do not take
+/// the same places of a cache.
+pub(super) const fn point_len(channels: usize) -> usize {
+    (channels + 1) * LANES
 }
 
 impl Winograd<'_> {
@@ -49,27 +56,51 @@ impl Winograd<'_> {
             };
             // SAFETY: the weights of `n` channels from `chunk` on are readable for each of four
             // taps, and there is room for their sums, by the assertions above and in `weights`.
-            unsafe { make::<L, W, S>(from, tap, n, ahead, ready.as_mut_ptr()) };
-            let count = inputs.len() / self.inputs;
-            let mut at = 0;
-            while at < count {
-                let x = &inputs[at * self.inputs..];
-                let sums = &mut sums[at * SUMS..];
-                let spread = self.inputs;
-                let span = (chunk, n);
-                // SAFETY: as above; at least that many tiles are left.
-                at += unsafe {
-                    match count - at {
-                        4.. if L::TILES >= 4 => {
-                            tiles::<L, S, 4>(ready, (x, spread), corner, span, sums)
-                        }
-                        2.. if L::TILES >= 2 => {
-                            tiles::<L, S, 2>(ready, (x, spread), corner, span, sums)
-                        }
-                        _ => tiles::<L, S, 1>(ready, (x, spread), corner, span, sums),
-                    }
-                };
+            let point_len = point_len(self.depth.next_multiple_of(ROWS).min(CHANNELS));
+            unsafe { make::<L, W, S>(from, tap, n, ahead, (ready.as_mut_ptr(), point_len)) };
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let inputs = (inputs, self.inputs, corner);
+                multiply::<L, S>((ready, point_len), inputs, (chunk, n), sums);
             }
+        }
+    }
+}
+
+/// Adds the products of `n` channels from `chunk`, a multiple of 16, with their sums of taps, which lie
+/// `point_len` apart for each point, to the sums of all tiles in `inputs`. These have their distance
+/// and the place of the first point.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
+///
+/// # Panics
+/// If there are fewer sums of taps, or sums.
+#[inline(always)]
+pub(super) unsafe fn multiply<L: Lanes, const S: usize>(
+    (ready, point_len): (&[f32], usize),
+    (inputs, spread, corner): (&[f32], usize, usize),
+    (chunk, n): (usize, usize),
+    sums: &mut [f32],
+) {
+    let count = inputs.len() / spread;
+    for point in 0..POINTS {
+        let ready = &ready[point * point_len..][..n * S * L::N];
+        let from = corner + (point / 3 * VALUES + point % 3) * LANES;
+        let mut at = 0;
+        while at < count {
+            let x = (&inputs[at * spread..], spread, from);
+            let sums = &mut sums[at * SUMS + point * S * L::N..];
+            let span = (chunk, n);
+            // SAFETY: as promised by the caller; at least that many tiles are left.
+            at += unsafe {
+                match count - at {
+                    6.. if L::TILES >= 6 => tiles::<L, S, 6>(ready, x, span, sums),
+                    4.. if L::TILES >= 4 => tiles::<L, S, 4>(ready, x, span, sums),
+                    2.. if L::TILES >= 2 => tiles::<L, S, 2>(ready, x, span, sums),
+                    _ => tiles::<L, S, 1>(ready, x, span, sums),
+                }
+            };
         }
     }
 }
@@ -78,14 +109,15 @@ impl Winograd<'_> {
 ///
 /// # Safety
 /// The CPU has the instructions of `L`; at each weight `n` rows of 16 are readable, and again at
-/// one, two and three times `tap`; at `to` there is room for `n` times nine times `S` registers.
+/// one, two and three times `tap`; at `to` there is room for `n` times `S` registers, and again for
+/// each further point at the distance given.
 #[inline(always)]
 unsafe fn make<L: Lanes, W: Stored, const S: usize>(
     weight: [*const W; S],
     tap: usize,
     n: usize,
     ahead: usize,
-    to: *mut f32,
+    (to, point): (*mut f32, usize),
 ) {
     for k in 0..n {
         // SAFETY: as promised by the caller.
@@ -101,8 +133,8 @@ unsafe fn make<L: Lanes, W: Stored, const S: usize>(
             taps(&mut last, &weight, (here(1), here(0)));
             for s in 0..S {
                 for c in 0..3 {
-                    let to = to.add(((k * POINTS + c) * S + s) * L::N);
-                    let row = 3 * S * L::N;
+                    let to = to.add(c * point + (k * S + s) * L::N);
+                    let row = 3 * point;
                     first[c][s].store(to);
                     first[c][s].add(last[c][s]).store(to.add(row));
                     last[c][s].store(to.add(2 * row));
@@ -112,85 +144,55 @@ unsafe fn make<L: Lanes, W: Stored, const S: usize>(
     }
 }
 
-/// Adds the products of `n` channels from `chunk`, a multiple of 16, to the sums of `T` tiles;
-/// returns `T`.
+/// Adds the products of `n` channels from `chunk`, a multiple of 16, to the sums of one point of `T`
+/// tiles; returns `T`. `x` has the inputs of tiles, their distance, and the place of the point.
 ///
 /// # Safety
-/// The CPU has the instructions of `L`; `ready` holds the sums of taps of those channels.
+/// The CPU has the instructions of `L`.
 ///
 /// # Panics
-/// If there are fewer tiles.
+/// If there are fewer tiles or sums of taps.
 #[inline(always)]
 unsafe fn tiles<L: Lanes, const S: usize, const T: usize>(
     ready: &[f32],
-    (x, spread): (&[f32], usize),
-    corner: usize,
+    (x, spread, from): (&[f32], usize, usize),
     (chunk, n): (usize, usize),
     sums: &mut [f32],
 ) -> usize {
-    assert!(
-        x.len() >= T * spread && sums.len() >= T * SUMS && n * POINTS * S * L::N <= ready.len()
-    );
+    assert!(x.len() >= T * spread && ready.len() >= n * S * L::N);
+    assert!(sums.len() >= (T - 1) * SUMS + S * L::N);
     assert!((chunk + n).div_ceil(LANES) * GROUP <= spread && chunk.is_multiple_of(LANES));
-    // SAFETY: as promised by the caller.
+    assert!(from + LANES <= GROUP);
+    // SAFETY: by the assertions. The point of 16 channels of a tile lies in the group of 25 * 16.
     unsafe {
-        row::<L, S, T, 0>(ready, (x, spread), corner, (chunk, n), sums);
-        row::<L, S, T, 1>(ready, (x, spread), corner, (chunk, n), sums);
-        row::<L, S, T, 2>(ready, (x, spread), corner, (chunk, n), sums);
-    }
-    T
-}
-
-/// [`tiles`] for the three points of row `R`.
-///
-/// # Safety
-/// As [`tiles`], whose assertions hold.
-#[inline(always)]
-unsafe fn row<L: Lanes, const S: usize, const T: usize, const R: usize>(
-    ready: &[f32],
-    (x, spread): (&[f32], usize),
-    corner: usize,
-    (chunk, n): (usize, usize),
-    sums: &mut [f32],
-) {
-    // SAFETY: a tile has POINTS * 2 * LANES sums, and the row has three points from R * 3 on, S *
-    // L::N floats each. The points of 16 channels of a tile lie at (5 r + c) * 16 from the corner,
-    // all within the group of 25 * 16; each channel has nine sums of taps.
-    unsafe {
-        let at = |t: usize, c: usize, s: usize| t * SUMS + ((R * 3 + c) * S + s) * L::N;
-        let mut sum = [[[L::splat(0.0); S]; 3]; T];
+        let mut sum = [[L::splat(0.0); S]; T];
         if chunk > 0 {
             for (t, sum) in sum.iter_mut().enumerate() {
-                for (c, sum) in sum.iter_mut().enumerate() {
-                    for (s, sum) in sum.iter_mut().enumerate() {
-                        *sum = L::load(sums.as_ptr().add(at(t, c, s)));
-                    }
+                for (s, sum) in sum.iter_mut().enumerate() {
+                    *sum = L::load(sums.as_ptr().add(t * SUMS + s * L::N));
                 }
             }
         }
-        let mut g = ready.as_ptr().add(R * 3 * S * L::N);
+        let mut g = ready.as_ptr();
         for group in (0..n).step_by(LANES) {
-            let x = x.as_ptr().add((chunk + group) / LANES * GROUP + corner + R * VALUES * LANES);
+            let x = x.as_ptr().add((chunk + group) / LANES * GROUP + from);
             for k in 0..LANES.min(n - group) {
-                for c in 0..3 {
-                    let weight: [L; S] =
-                        core::array::from_fn(|s| L::load(g.add((c * S + s) * L::N)));
-                    for (t, sum) in sum.iter_mut().enumerate() {
-                        let x = L::splat(*x.add(t * spread + c * LANES + k));
-                        for (sum, weight) in sum[c].iter_mut().zip(weight) {
-                            *sum = sum.add_product(x, weight);
-                        }
+                let weight: [L; S] = core::array::from_fn(|s| L::load(g.add(s * L::N)));
+                for (t, sum) in sum.iter_mut().enumerate() {
+                    let x = L::splat(*x.add(t * spread + k));
+                    for (sum, weight) in sum.iter_mut().zip(weight) {
+                        *sum = sum.add_product(x, weight);
                     }
                 }
-                g = g.wrapping_add(POINTS * S * L::N);
+                g = g.wrapping_add(S * L::N);
             }
         }
-        for (t, sum) in sum.iter().enumerate() {
-            for (c, sum) in sum.iter().enumerate() {
-                for (s, sum) in sum.iter().enumerate() {
-                    sum.store(sums.as_mut_ptr().add(at(t, c, s)));
-                }
+        let done = sum;
+        for (t, sum) in done.iter().enumerate() {
+            for (s, sum) in sum.iter().enumerate() {
+                sum.store(sums.as_mut_ptr().add(t * SUMS + s * L::N));
             }
         }
     }
+    T
 }

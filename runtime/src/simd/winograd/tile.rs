@@ -9,8 +9,8 @@ use crate::simd::lanes::{Lanes, Stored};
 pub(super) const VALUES: usize = 5;
 /// Products per phase of a tile.
 pub(super) const POINTS: usize = 9;
-/// Tiles at a time, which bounds the scratch.
-pub(super) const TILES: usize = 32;
+/// Tiles at a time, which bounds the scratch: whole sixes, and few left over of powers of two.
+pub(super) const TILES: usize = 36;
 /// Input channels at a time, so that their weights stay in the L1 cache for all tiles.
 pub(super) const CHUNK: usize = 64;
 /// Floats of 16 channels of a tile's transformed inputs.

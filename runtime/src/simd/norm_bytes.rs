@@ -1,0 +1,222 @@
+//! Normalized channels in bytes with AVX2, 16 channels at a time.
+
+use core::arch::x86_64::*;
+
+use super::part::{Part, Places};
+use crate::int8::{self, FRACTION, Norm};
+use crate::layer::{Int8, Layer};
+use crate::layout::{LANES, padded};
+
+/// Registers of 16 sums, and of 16 integers of 64 bits: even lanes, then odd ones, of each eight.
+const REGISTERS: usize = 2;
+const LONG: usize = 4;
+
+/// A part of a layer.
+pub(super) struct Bytes<'a> {
+    pub layer: &'a Layer<'a>,
+    pub epsilon: f32,
+    pub int8: &'a Int8<'a>,
+    pub part: Part,
+    pub x: &'a [u8],
+    /// Nothing else writes the places of the part.
+    pub y: Places<'a, u8>,
+}
+
+impl Bytes<'_> {
+    /// Computes the part.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub unsafe fn run(&self) {
+        let Bytes { layer, epsilon, int8, part, x, y } = *self;
+        let (c, n) = (padded(layer.input.c), layer.input.plane());
+        for block in part.share(layer.input.c.div_ceil(LANES)) {
+            let first = block * LANES;
+            let channels = first..layer.input.c.min(first + LANES);
+            // SAFETY: as promised by the caller; likewise below.
+            let moments = unsafe { moments(x, c, first) };
+            let mut norms = [Norm::NONE; LANES];
+            for ((norm, moments), channel) in norms.iter_mut().zip(moments).zip(channels.clone()) {
+                *norm = Norm::new(n as u64, moments, epsilon, int8, channel);
+            }
+            match unsafe { Factors::new(&norms, int8) } {
+                Some(factors) => {
+                    for (pixel, x) in x.chunks_exact(c).enumerate() {
+                        let values = unsafe { factors.values(&lanes(x, first)) };
+                        let bytes = int8::bytes(&values, int8.table);
+                        // SAFETY: the channels are the part's own.
+                        let to = unsafe { y.cut(pixel * c + first, channels.len()) };
+                        match to.first_chunk_mut() {
+                            Some(to) => *to = bytes,
+                            None => to.copy_from_slice(&bytes[..channels.len()]),
+                        }
+                    }
+                }
+                // A channel that hardly varies.
+                None => {
+                    for (norm, channel) in norms.iter().zip(channels) {
+                        for (pixel, x) in x[channel..].iter().step_by(c).enumerate() {
+                            // SAFETY: as above.
+                            unsafe { y.put(pixel * c + channel, norm.byte(*x, int8)) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// 16 channels of a pixel from `first` on, followed by zeros.
+#[inline(always)]
+fn lanes(pixel: &[u8], first: usize) -> [u8; LANES] {
+    let pixel = &pixel[first..];
+    match pixel.first_chunk() {
+        Some(lanes) => *lanes,
+        None => {
+            let mut lanes = [0; LANES];
+            lanes[..pixel.len()].copy_from_slice(pixel);
+            lanes
+        }
+    }
+}
+
+/// Eight of 16 bytes as integers of 32 bits.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+unsafe fn eight(bytes: &[u8; LANES], half: usize) -> __m256i {
+    // SAFETY: as promised by the caller; half of 16 bytes are eight.
+    unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(bytes.as_ptr().add(8 * half).cast())) }
+}
+
+/// The sums of 16 channels of pixels of `c` bytes, and of their squares.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+unsafe fn moments(x: &[u8], c: usize, first: usize) -> [(u64, u64); LANES] {
+    let mut each = [(0, 0); LANES];
+    // So few squares of bytes that their sum has 32 bits.
+    for run in x.chunks(c.saturating_mul(1 << 16)) {
+        // SAFETY: as promised by the caller; the arrays have two registers.
+        unsafe {
+            let mut sums = [_mm256_setzero_si256(); REGISTERS];
+            let mut squares = sums;
+            for pixel in run.chunks_exact(c) {
+                let pixel = lanes(pixel, first);
+                for half in 0..REGISTERS {
+                    let x = eight(&pixel, half);
+                    sums[half] = _mm256_add_epi32(sums[half], x);
+                    squares[half] = _mm256_add_epi32(squares[half], _mm256_madd_epi16(x, x));
+                }
+            }
+            let (mut sum, mut square) = ([0u32; LANES], [0u32; LANES]);
+            for half in 0..REGISTERS {
+                _mm256_storeu_si256(sum.as_mut_ptr().add(8 * half).cast(), sums[half]);
+                _mm256_storeu_si256(square.as_mut_ptr().add(8 * half).cast(), squares[half]);
+            }
+            for (lane, (to_sum, to_square)) in each.iter_mut().enumerate() {
+                *to_sum += u64::from(sum[lane]);
+                *to_square += u64::from(square[lane]);
+            }
+        }
+    }
+    each
+}
+
+/// What turns the bytes of 16 channels into values: see [`Norm::byte`].
+struct Factors {
+    n: __m256i,
+    sum: [__m256i; REGISTERS],
+    factor: [__m256i; LONG],
+    shift: [__m256i; LONG],
+    after: [__m256i; LONG],
+    top: __m256i,
+}
+
+impl Factors {
+    /// `None` if a factor or a shift is too large.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn new(norms: &[Norm; LANES], int8: &Int8<'_>) -> Option<Factors> {
+        let (offset, top) = int8.span();
+        let mut sums = [0i32; LANES];
+        let (mut factor, mut shift, mut after) = ([0i64; LANES], [0i64; LANES], [0i64; LANES]);
+        for (lane, norm) in norms.iter().enumerate() {
+            sums[lane] = i32::try_from(norm.sum).ok()?;
+            // Even lanes of each eight, then odd ones.
+            let at = lane / 8 * 8 + lane % 2 * 4 + lane % 8 / 2;
+            factor[at] = i64::from(i32::try_from(norm.factor).ok()?);
+            shift[at] = i64::from(norm.shift);
+            if !(1..=62).contains(&norm.shift) {
+                return None;
+            }
+            // There is no arithmetic shift of 64 bits: products are made positive by adding 2^63,
+            // and what that adds to the result is subtracted.
+            after[at] = norm.bias + (offset << FRACTION) - (1 << (63 - norm.shift));
+        }
+        let n = i32::try_from(norms[0].n).ok()?;
+        // SAFETY: as promised by the caller; registers are within the arrays.
+        unsafe {
+            let mut all = Factors {
+                n: _mm256_set1_epi32(n),
+                sum: [_mm256_setzero_si256(); REGISTERS],
+                factor: [_mm256_setzero_si256(); LONG],
+                shift: [_mm256_setzero_si256(); LONG],
+                after: [_mm256_setzero_si256(); LONG],
+                top: _mm256_set1_epi64x(((top + 1) << FRACTION) - 1),
+            };
+            for i in 0..REGISTERS {
+                all.sum[i] = _mm256_loadu_si256(sums.as_ptr().add(8 * i).cast());
+            }
+            for i in 0..LONG {
+                all.factor[i] = _mm256_loadu_si256(factor.as_ptr().add(4 * i).cast());
+                all.shift[i] = _mm256_loadu_si256(shift.as_ptr().add(4 * i).cast());
+                all.after[i] = _mm256_loadu_si256(after.as_ptr().add(4 * i).cast());
+            }
+            Some(all)
+        }
+    }
+
+    /// The values of a pixel before the table.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn values(&self, x: &[u8; LANES]) -> [i32; LANES] {
+        let mut values = [0; LANES];
+        for half in 0..REGISTERS {
+            // SAFETY: as promised by the caller; the array has two registers.
+            unsafe {
+                let scaled = _mm256_mullo_epi32(eight(x, half), self.n);
+                let off = _mm256_sub_epi32(scaled, self.sum[half]);
+                let even = self.long(off, 2 * half);
+                let odd = self.long(_mm256_srli_epi64::<32>(off), 2 * half + 1);
+                let both = _mm256_or_si256(even, _mm256_slli_epi64::<32>(odd));
+                _mm256_storeu_si256(values.as_mut_ptr().add(8 * half).cast(), both);
+            }
+        }
+        values
+    }
+
+    /// The values of the even lanes, of the factors `at`.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn long(&self, off: __m256i, at: usize) -> __m256i {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let product = _mm256_mul_epi32(off, self.factor[at]);
+            let product = _mm256_xor_si256(product, _mm256_set1_epi64x(i64::MIN));
+            let v = _mm256_add_epi64(_mm256_srlv_epi64(product, self.shift[at]), self.after[at]);
+            let v = _mm256_andnot_si256(_mm256_cmpgt_epi64(_mm256_setzero_si256(), v), v);
+            let v = _mm256_blendv_epi8(v, self.top, _mm256_cmpgt_epi64(v, self.top));
+            _mm256_srli_epi64::<{ FRACTION }>(v)
+        }
+    }
+}
