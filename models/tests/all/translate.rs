@@ -195,12 +195,7 @@ fn the_papers_parameter_counts() {
     assert_eq!(g.num_params(), 54_413_955 + 64 + 512);
     // Without skips a layer of the decoder reads its own channels only.
     let plain = unet(&shape, 3, &Style { skips: false, ..style }, 0, &device).unwrap();
-    let halves = [512 * 512; 3].iter().sum::<usize>()
-        + 512 * 512
-        + 512 * 256
-        + 256 * 128
-        + 128 * 64
-        + 64 * 3;
+    let halves = 3 * 512 * 512 + 512 * 256 + 256 * 128 + 128 * 64 + 64 * 3;
     assert_eq!(plain.num_params(), g.num_params() - 16 * halves);
     let x = random([1, 3, 256, 256], &device);
     assert_eq!(plain.forward(x).dims(), [1, 3, 256, 256]);
