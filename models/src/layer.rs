@@ -327,7 +327,10 @@ impl Dropout {
             })
             .collect();
         let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
-        x * mask
+        match kernels::on_cpu(&x) {
+            true => kernels::masked(x, mask),
+            false => x * mask,
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use super::channels_last as last;
 use super::dims;
 use crate::kernels::{Error, PixelAdjoints, Pixels};
 
+/// Values of one task.
+const TASK: usize = 1 << 15;
+
 /// Calls `each` in parallel with the number of every image of `to`, its values and its part of
 /// `from`.
 fn each_image(
@@ -78,6 +81,14 @@ impl Pixels for Flex {
         });
         last::tensor(y, [n, c, h, w])
     }
+
+    fn masked(x: FlexTensor, factors: FlexTensor) -> FlexTensor {
+        map(&x, &factors, |x, factor| x * factor)
+    }
+
+    fn twice(weight: FlexTensor) -> (FlexTensor, FlexTensor) {
+        (weight.clone(), weight)
+    }
 }
 
 impl PixelAdjoints for Flex {
@@ -118,5 +129,13 @@ impl PixelAdjoints for Flex {
             }
         });
         last::tensor(dx, [n, c, h, w])
+    }
+
+    fn sum(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        let [mut a, b] = [a, b].map(|t| t.to_contiguous());
+        let b: &[f32] = b.storage();
+        let parts = a.storage_mut::<f32>().par_chunks_mut(TASK).zip(b.par_chunks(TASK));
+        parts.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        a
     }
 }

@@ -85,6 +85,18 @@ pub fn move_pixels(x: Tensor<4>, from: Arc<[i32]>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as Pixels>::move_pixels(x.into_dispatch(), from))
 }
 
+/// See [`Pixels::masked`].
+pub fn masked(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
+    let (x, factors) = (x.into_dispatch(), factors.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as Pixels>::masked(x, factors))
+}
+
+/// See [`Pixels::twice`].
+pub fn twice(weight: Tensor<4>) -> [Tensor<4>; 2] {
+    let (a, b) = <Dispatch as Pixels>::twice(weight.into_dispatch());
+    [a, b].map(Tensor::from_dispatch)
+}
+
 /// See [`Kernels::conv`].
 pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());

@@ -1,7 +1,7 @@
-//! Operations of losses and augmentations on every pixel of a batch, and their gradients. Elsewhere
-//! they are computed with burn's own operations.
+//! Operations of losses and augmentations on every pixel of a batch, the sum of a weight's gradients,
+//! and the gradients of these. Elsewhere they are computed with burn's own operations.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
@@ -32,6 +32,13 @@ pub trait Pixels: Backend {
     /// `x` `[n, c, h, w]` with other pixels: `from`, `[n, h, w]`, has for each pixel the index of one
     /// of the same image, row by row, whose channels it gets; a negative one stands for zeros.
     fn move_pixels(x: FloatTensor<Self>, from: Arc<[i32]>) -> FloatTensor<Self>;
+
+    /// `x` times `factors`, both `[n, c, h, w]`. Differentiable by `x` only.
+    fn masked(x: FloatTensor<Self>, factors: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// A weight for two uses, both of which must take part in what is differentiated: the gradient by
+    /// the weight is the sum of theirs. burn sums as well, but on a CPU in one thread.
+    fn twice(weight: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// What the gradients of [`Pixels`] are computed with.
@@ -55,6 +62,9 @@ pub trait PixelAdjoints: Pixels {
 
     /// The gradient by the input of [`Pixels::move_pixels`].
     fn move_pixels_backward(dy: FloatTensor<Self>, from: Arc<[i32]>) -> FloatTensor<Self>;
+
+    /// The sum of two tensors of one shape.
+    fn sum(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 #[derive(Debug)]
@@ -104,6 +114,44 @@ impl<B: PixelAdjoints> Derivative<B, 1> for MovePixels {
     }
 }
 
+#[derive(Debug)]
+struct Masked;
+
+impl<B: PixelAdjoints> Derivative<B, 1> for Masked {
+    type State = FloatTensor<B>;
+
+    fn gradients(
+        factors: FloatTensor<B>,
+        dy: FloatTensor<B>,
+        _: [bool; 1],
+    ) -> [Option<FloatTensor<B>>; 1] {
+        [Some(B::masked(dy, factors))]
+    }
+}
+
+#[derive(Debug)]
+struct Use;
+
+impl<B: PixelAdjoints> Derivative<B, 1> for Use {
+    /// The gradient of the use that is first in the backward pass, until the other one takes it.
+    type State = Arc<Mutex<Option<FloatTensor<B>>>>;
+
+    fn gradients(
+        first: Self::State,
+        dy: FloatTensor<B>,
+        _: [bool; 1],
+    ) -> [Option<FloatTensor<B>>; 1] {
+        let mut first = first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match first.take() {
+            Some(first) => [Some(B::sum(first, dy))],
+            None => {
+                *first = Some(dy);
+                [None]
+            }
+        }
+    }
+}
+
 impl<B: PixelAdjoints, C: CheckpointStrategy> Pixels for Autodiff<B, C> {
     fn cross_entropy(logits: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
         let inputs = [logits.node()];
@@ -123,5 +171,20 @@ impl<B: PixelAdjoints, C: CheckpointStrategy> Pixels for Autodiff<B, C> {
         let inputs = [x.node()];
         let y = B::move_pixels(x.into_primitive(), from.clone());
         record::<B, C, _, 1>(MovePixels, inputs, y, |_| from)
+    }
+
+    fn masked(x: FloatTensor<Self>, factors: FloatTensor<Self>) -> FloatTensor<Self> {
+        let inputs = [x.node()];
+        let [x, factors] = [x, factors].map(|t| t.into_primitive());
+        record::<B, C, _, 1>(Masked, inputs, B::masked(x, factors.clone()), |_| factors)
+    }
+
+    fn twice(weight: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let inputs = [[weight.node()], [weight.node()]];
+        let first = Arc::new(Mutex::new(None));
+        let weight = weight.into_primitive();
+        let [a, b] = inputs
+            .map(|inputs| record::<B, C, _, 1>(Use, inputs, weight.clone(), |_| first.clone()));
+        (a, b)
     }
 }

@@ -146,6 +146,41 @@ fn losses_of_pixels_are_burns() {
 }
 
 #[test]
+fn a_mask_scales_values_and_gradients() {
+    let device = Device::flex().autodiff();
+    let (x, mask) = (random([3, 4, 5, 2], &device), random([4, 3, 5, 2], &device).swap_dims(0, 1));
+    let own = |x: &[Tensor<4>]| kernels::masked(x[0].clone(), mask.clone()).powi_scalar(2).sum();
+    let burns = |x: &[Tensor<4>]| (x[0].clone() * mask.clone()).powi_scalar(2).sum();
+    let (got, grads) = value_and_gradients(own, &[x.clone()]);
+    let (want, of_burn) = value_and_gradients(burns, &[x]);
+    assert!((got - want).abs() < 1e-4 * want, "{got} {want}");
+    close("gradient", grads[0].clone(), of_burn[0].clone());
+}
+
+#[test]
+fn a_weight_used_twice_has_the_sum_of_both_gradients() {
+    let device = Device::flex().autodiff();
+    let (x, weight) = (random([2, 3, 6, 6], &device), random([5, 3, 3, 3], &device));
+    let loss = |[a, b]: [Tensor<4>; 2]| {
+        let one = conv::conv2d(x.clone(), a, None, 1, 1).powi_scalar(2).sum();
+        // The second use has an operation of burn before it, and a part of its own.
+        one + (b.clone() * 3.0).sum() + conv::conv2d(x.clone() * 2.0, b, None, 1, 1).sum()
+    };
+    let twice = |w: &[Tensor<4>]| loss(kernels::twice(w[0].clone()));
+    let (got, grads) = value_and_gradients(twice, &[weight.clone()]);
+    let burns = |w: &[Tensor<4>]| loss([w[0].clone(), w[0].clone()]);
+    let (want, of_burn) = value_and_gradients(burns, &[weight.clone()]);
+    assert_eq!(got, want);
+    close("gradient", grads[0].clone(), of_burn[0].clone());
+    // Also of a weight that was computed.
+    let scaled = |w: &[Tensor<4>]| loss(kernels::twice(w[0].clone() * 0.5));
+    let (_, grads) = value_and_gradients(scaled, &[weight.clone()]);
+    let burns = |w: &[Tensor<4>]| loss([w[0].clone() * 0.5, w[0].clone() * 0.5]);
+    let (_, of_burn) = value_and_gradients(burns, &[weight]);
+    close("computed", grads[0].clone(), of_burn[0].clone());
+}
+
+#[test]
 fn moved_pixels_are_those_named_and_return_their_gradients() {
     let device = Device::flex().autodiff();
     let [n, c, h, w] = [2, 3, 2, 3];

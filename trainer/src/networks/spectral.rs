@@ -64,7 +64,8 @@ impl Spectral {
     }
 }
 
-fn kernels(net: &Sequential) -> impl Iterator<Item = Tensor<4>> {
+/// The kernels of a network, first to last.
+pub(super) fn kernels(net: &Sequential) -> impl Iterator<Item = Tensor<4>> {
     net.layers.iter().filter_map(|layer| match layer {
         Layer::Conv(l) => Some(l.weight.val()),
         Layer::ConvTranspose(l) => Some(l.weight.val()),

@@ -19,7 +19,7 @@ use super::translation::{self, MEASURED, PASS, SHEET};
 use crate::config::Config;
 use crate::data::{DataError, DataSet};
 use crate::networks::noise::{self, Stream};
-use crate::networks::{Back, State, ema, take};
+use crate::networks::{Back, State, ema, take, twice};
 
 /// What a step measures. Losses and shares are means over both directions.
 pub const METRICS: &[Metric] = &[
@@ -149,8 +149,10 @@ fn judged(
     lr: f64,
     cfg: &Config,
 ) -> Tensor<1> {
-    let on_real = d.forward(real);
-    let on_fake = d.forward(Tensor::from_inner(fake));
+    let [d_real, d_fake] = twice(d.clone());
+    let on_real = d_real.forward(real);
+    let on_fake = d_fake.forward(Tensor::from_inner(fake));
+    drop([d_real, d_fake]);
     let right = (on_real.clone() - on_fake.clone()).inner().greater_elem(0.0).float().mean();
     let mean = |logits: &Tensor<4>| cfg.loss.probability(logits.clone().inner()).mean();
     let shares = [mean(&on_real), mean(&on_fake), right];

@@ -15,7 +15,7 @@ use super::metric::{Batch, Chart, Metric, metric};
 use crate::config::{Config, Penalty, Rates};
 use crate::networks::ema;
 use crate::networks::noise::{self, Stream};
-use crate::networks::{Condition, State, take, with_condition};
+use crate::networks::{Condition, State, take, twice, with_condition};
 
 /// What a step measures.
 pub const METRICS: &[Metric] = ALL.split_at(7).0;
@@ -155,13 +155,13 @@ fn d_phase(
     if let Some(spectral) = &mut state.spectral {
         spectral.iterate(&state.d);
     }
-    let d = state.normalized(state.d.clone());
+    let [d_real, d_fake] = twice(state.normalized(state.d.clone()));
     let due = (state.images / cfg.batch as u64).is_multiple_of(cfg.penalty_every);
     let [at_real, at_fake] = cfg.penalty.at().map(|at| at && due);
     let (real, fake) = (view.of(real.clone()), view.of(fake));
-    let (on_real, r1) = logits(&d, real, at_real, view);
-    let (on_fake, r2) = logits(&d, fake, at_fake, view);
-    drop(d);
+    let (on_real, r1) = logits(&d_real, real, at_real, view);
+    let (on_fake, r2) = logits(&d_fake, fake, at_fake, view);
+    drop([d_real, d_fake]);
 
     let (d_loss, shares) = d_loss(cfg, on_real, on_fake);
     let mut metrics = vec![together(d_loss.clone().inner(), shares, variety)];

@@ -14,7 +14,7 @@ use super::translation::{self, MEASURED, SHEET};
 use crate::config::Config;
 use crate::data::{DataError, DataSet, Pair};
 use crate::networks::noise::{self, Stream};
-use crate::networks::{State, ema, take};
+use crate::networks::{State, ema, take, twice};
 
 /// What a step measures.
 pub const METRICS: &[Metric] = &[
@@ -41,8 +41,10 @@ pub fn step(state: &mut State, batch: Batch, cfg: &Config) -> Tensor<1> {
     let fake = state.g.forward_with(input.clone(), &mut dropout);
     let real = concat(input.clone(), target.clone());
 
-    let on_real = state.d.forward(real.clone());
-    let on_fake = state.d.forward(concat(input.clone(), fake.clone().detach()));
+    let [d_real, d_fake] = twice(state.d.clone());
+    let on_real = d_real.forward(real.clone());
+    let on_fake = d_fake.forward(concat(input.clone(), fake.clone().detach()));
+    drop([d_real, d_fake]);
     let right = (on_real.clone() - on_fake.clone()).inner().greater_elem(0.0).float().mean();
     let mean = |logits: &Tensor<4>| cfg.loss.probability(logits.clone().inner()).mean();
     let shares = vec![mean(&on_real), mean(&on_fake), right];
