@@ -1,5 +1,7 @@
 //! The kernels on a CPU against burn's, values and gradients, and against finite differences.
 
+use std::slice;
+
 use burn::module::Param;
 use burn::nn::BatchNormConfig;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
@@ -151,7 +153,7 @@ fn a_mask_scales_values_and_gradients() {
     let (x, mask) = (random([3, 4, 5, 2], &device), random([4, 3, 5, 2], &device).swap_dims(0, 1));
     let own = |x: &[Tensor<4>]| kernels::masked(x[0].clone(), mask.clone()).powi_scalar(2).sum();
     let burns = |x: &[Tensor<4>]| (x[0].clone() * mask.clone()).powi_scalar(2).sum();
-    let (got, grads) = value_and_gradients(own, &[x.clone()]);
+    let (got, grads) = value_and_gradients(own, slice::from_ref(&x));
     let (want, of_burn) = value_and_gradients(burns, &[x]);
     assert!((got - want).abs() < 1e-4 * want, "{got} {want}");
     close("gradient", grads[0].clone(), of_burn[0].clone());
@@ -167,14 +169,14 @@ fn a_weight_used_twice_has_the_sum_of_both_gradients() {
         one + (b.clone() * 3.0).sum() + conv::conv2d(x.clone() * 2.0, b, None, 1, 1).sum()
     };
     let twice = |w: &[Tensor<4>]| loss(kernels::twice(w[0].clone()));
-    let (got, grads) = value_and_gradients(twice, &[weight.clone()]);
+    let (got, grads) = value_and_gradients(twice, slice::from_ref(&weight));
     let burns = |w: &[Tensor<4>]| loss([w[0].clone(), w[0].clone()]);
-    let (want, of_burn) = value_and_gradients(burns, &[weight.clone()]);
+    let (want, of_burn) = value_and_gradients(burns, slice::from_ref(&weight));
     assert_eq!(got, want);
     close("gradient", grads[0].clone(), of_burn[0].clone());
     // Also of a weight that was computed.
     let scaled = |w: &[Tensor<4>]| loss(kernels::twice(w[0].clone() * 0.5));
-    let (_, grads) = value_and_gradients(scaled, &[weight.clone()]);
+    let (_, grads) = value_and_gradients(scaled, slice::from_ref(&weight));
     let burns = |w: &[Tensor<4>]| loss([w[0].clone() * 0.5, w[0].clone() * 0.5]);
     let (_, of_burn) = value_and_gradients(burns, &[weight]);
     close("computed", grads[0].clone(), of_burn[0].clone());
@@ -198,7 +200,7 @@ fn moved_pixels_are_those_named_and_return_their_gradients() {
     let by = random([n, c, h, w], &device);
     let sum = |y: Tensor<4>| (y * by.clone()).sum();
     let own = |x: &[Tensor<4>]| sum(kernels::move_pixels(x[0].clone(), from.clone().into()));
-    let (got, grads) = value_and_gradients(own, &[x.clone()]);
+    let (got, grads) = value_and_gradients(own, slice::from_ref(&x));
     let (want, of_burn) = value_and_gradients(|x| sum(burns(x[0].clone())), &[x]);
     assert!((got - want).abs() < 1e-5);
     close("gradient", grads[0].clone(), of_burn[0].clone());
