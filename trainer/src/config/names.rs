@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Drawing {
     /// [`drawn::face`].
     Faces,
-    /// [`crate::data::digits`].
+    /// [`drawn::digits`].
     Digits,
 }
 
