@@ -17,7 +17,7 @@ use crate::op::Shape;
 
 /// Rows of input pixels at a time.
 pub(super) const ROWS: usize = 3;
-/// Most input pixels of a row computed at a time, so many floats may be read beyond the last row.
+/// Most input pixels of a row computed at a time. As many floats may be read beyond the last row.
 pub(super) const RUN: usize = 64;
 
 /// Length of the scratch: rows of planes.

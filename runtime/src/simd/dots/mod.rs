@@ -30,6 +30,7 @@ pub(crate) trait Dots: Copy {
     /// than elsewhere.
     const NARROW: [usize; 2] = [0; 2];
     /// Whether the compiler computes products of the same numbers once.
+    #[cfg(feature = "std")]
     const FOLDED: bool = false;
     /// Inputs per step.
     const QUAD: usize;

@@ -202,6 +202,7 @@ impl Dots for Avx2 {
     const WIDE: usize = 6;
     const DEEP: usize = 1;
     const NARROW: [usize; 2] = [4, 2];
+    #[cfg(feature = "std")]
     const FOLDED: bool = true;
     const QUAD: usize = QUAD;
     type X = u8;
