@@ -1,16 +1,15 @@
 //! The caption: the seed that recalls the face.
 
-use core::convert::Infallible;
-
+use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{Dimensions, OriginDimensions, Point, Size};
+use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::mono_font::ascii::{FONT_6X10, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
-use embedded_graphics::{Drawable, Pixel};
 
+use crate::ink::Ink;
 use crate::paint::Paint;
 
 /// What a caption shows: `7`, during a morph `7 > 8`, and a star after a favorite.
@@ -90,8 +89,9 @@ impl Caption {
             Size::new(width, font.character_size.height),
         );
         let style = MonoTextStyle::new(font, BinaryColor::On);
-        let Ok(_) =
-            Text::with_baseline(text, Point::zero(), style, Baseline::Top).draw(&mut overlay);
+        let text = Text::with_baseline(text, Point::zero(), style, Baseline::Top);
+        let put = |x: usize, y: usize| overlay.ink[y][x / 8] |= 1 << (x % 8);
+        let Ok(_) = text.draw(&mut Ink { size: overlay.area.size, put });
         overlay
     }
 
@@ -160,30 +160,6 @@ impl Overlay {
     fn inked(&self, x: i32, y: i32) -> bool {
         let inside = x >= 0 && y >= 0 && y < HEIGHT as i32 && x < 8 * STRIDE as i32;
         inside && self.ink[y as usize][x as usize / 8] >> (x % 8) & 1 != 0
-    }
-}
-
-impl OriginDimensions for Overlay {
-    fn size(&self) -> Size {
-        self.area.size
-    }
-}
-
-impl DrawTarget for Overlay {
-    type Color = BinaryColor;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<BinaryColor>>,
-    {
-        let bounds = self.bounding_box();
-        for Pixel(at, color) in pixels {
-            if bounds.contains(at) && color.is_on() {
-                self.ink[at.y as usize][at.x as usize / 8] |= 1 << (at.x % 8);
-            }
-        }
-        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@
 
 pub mod caption;
 pub mod hours;
+mod ink;
 pub mod kiosk;
 pub mod paint;
 #[cfg(test)]

@@ -126,7 +126,23 @@ impl Activation {
     }
 }
 
-/// The network with its weights replaced by `weights`, in the order of the layers. They may be the
+/// The weights of a network's convolutions, first to last.
+pub fn weights(net: &Sequential) -> impl Iterator<Item = Tensor<4>> {
+    net.layers.iter().filter_map(|layer| match layer {
+        Layer::Conv(l) => Some(l.weight.val()),
+        Layer::ConvTranspose(l) => Some(l.weight.val()),
+        Layer::ResizeConv(l) => Some(l.weight.val()),
+        Layer::BatchNorm(_)
+        | Layer::InstanceNorm(_)
+        | Layer::Activation(_)
+        | Layer::ReflectPad(_)
+        | Layer::Add(_)
+        | Layer::Concat(_)
+        | Layer::Dropout(_) => None,
+    })
+}
+
+/// The network with its weights replaced by others, in the order of [`weights`]. They may be the
 /// result of a computation, through which gradients then flow.
 pub fn with_weights(net: &Sequential, weights: Vec<Tensor<4>>) -> Sequential {
     let mut weights = weights.into_iter();

@@ -29,7 +29,6 @@
 //! }
 //! ```
 
-mod bitmap;
 mod error;
 mod layout;
 mod paper;

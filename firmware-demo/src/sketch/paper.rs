@@ -10,7 +10,7 @@ use embedded_graphics::prelude::Primitive;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle};
 use runtime::op::Shape;
 
-use super::bitmap::{Bits, Input, inked};
+use crate::ink::Ink;
 
 /// Parts of a pixel of the model's input that a dot distinguishes, along each axis.
 const PARTS: u32 = 16;
@@ -219,6 +219,7 @@ impl<'a> Paper<'a> {
 
     /// Makes room for dots.
     fn dry_oldest(&mut self) {
+        let (size, w) = (self.size(), self.picture.w);
         let dots = &mut self.dots[..self.len];
         let second = dots.iter().skip(1).position(|dot| dot.first);
         let (end, drawn) = match second {
@@ -226,8 +227,11 @@ impl<'a> Paper<'a> {
             // The line to the dot that then begins the rest is drawn too.
             None => (self.len / 2, self.len / 2 + 1),
         };
-        let mut bits =
-            Bits { size: Size::new(self.picture.w as u32, self.picture.h as u32), bits: self.dry };
+        let put = |x: usize, y: usize| {
+            let (byte, bit) = bit(w, x, y);
+            self.dry[byte] |= bit;
+        };
+        let mut bits = Ink { size, put };
         let Ok(()) = stroke(&dots[..drawn], None, self.line, BinaryColor::On, on_input, &mut bits);
         dots[end].first = true;
         dots.copy_within(end.., 0);
@@ -243,12 +247,11 @@ impl<'a> Paper<'a> {
     pub fn pixels(&self, to: &mut [u8]) {
         let Shape { c, h, w } = self.picture;
         let to = &mut to[..c * h * w];
-        let row = w.div_ceil(8);
         for (i, pixel) in to.chunks_exact_mut(c).enumerate() {
-            let inked = self.dry[i / w * row + i % w / 8] >> (i % w % 8) & 1 != 0;
-            pixel.fill(if inked { 0 } else { 255 });
+            pixel.fill(if self.is_dry(i % w, i / w) { 0 } else { 255 });
         }
-        let mut input = Input { size: self.size(), channels: c, pixels: to };
+        let put = |x: usize, y: usize| to[(y * w + x) * c..][..c].fill(0);
+        let mut input = Ink { size: self.size(), put };
         let dots = &self.dots[..self.len];
         let Ok(()) = stroke(dots, None, self.line, BinaryColor::On, on_input, &mut input);
     }
@@ -289,6 +292,12 @@ impl<'a> Paper<'a> {
         since > self.dried || self.dried == 0
     }
 
+    /// Whether a dry stroke covers a pixel of the model's input.
+    fn is_dry(&self, x: usize, y: usize) -> bool {
+        let (byte, bit) = bit(self.picture.w, x, y);
+        self.dry[byte] & bit != 0
+    }
+
     /// Draws the dry strokes as the model sees them.
     fn draw_dry<D: DrawTarget>(
         &self,
@@ -299,10 +308,10 @@ impl<'a> Paper<'a> {
         if self.dried == 0 {
             return Ok(());
         }
-        let (size, bits) = (self.size(), &*self.dry);
+        let size = self.size();
         let edge = |at: u32, side: u32, pixels: u32| (at * pixels / side) as i32;
         for y in 0..size.height {
-            for x in (0..size.width).filter(|x| inked(bits, size, *x, y)) {
+            for x in (0..size.width).filter(|x| self.is_dry(*x as usize, y as usize)) {
                 let corner = |x, y| {
                     let x = edge(x, size.width, pad.size.width);
                     pad.top_left + Point::new(x, edge(y, size.height, pad.size.height))
@@ -314,6 +323,11 @@ impl<'a> Paper<'a> {
         }
         Ok(())
     }
+}
+
+/// Where a pixel is among rows of one bit a pixel, each of them whole bytes: its byte, and its bit.
+fn bit(width: usize, x: usize, y: usize) -> (usize, u8) {
+    (y * width.div_ceil(8) + x / 8, 1 << (x % 8))
 }
 
 /// The pixel of the model's input that a dot is in.

@@ -95,7 +95,7 @@ impl Job for Pixels<'_> {
             }
             let (means, factors) = (each.map(|each| each.0), each.map(|each| each.1));
             for (pixel, x) in x.chunks_exact(c).enumerate() {
-                let x = lanes_of(x, &channels);
+                let x = lanes_of(&x[channels.clone()]);
                 let values: [f32; LANES] = core::array::from_fn(|lane| {
                     (x[lane] - means[lane]) * factors[lane] + shifts[lane]
                 });
@@ -111,15 +111,14 @@ impl Job for Pixels<'_> {
     }
 }
 
-/// A few channels of a pixel, followed by zeros.
+/// Up to 16 values, followed by zeros.
 #[inline(always)]
-fn lanes_of(pixel: &[f32], channels: &Range<usize>) -> [f32; LANES] {
-    let pixel = &pixel[channels.start..channels.end];
-    match pixel.first_chunk() {
+pub(super) fn lanes_of<T: Copy + Default>(values: &[T]) -> [T; LANES] {
+    match values.first_chunk() {
         Some(lanes) => *lanes,
         None => {
-            let mut lanes = [0.0; LANES];
-            lanes[..pixel.len()].copy_from_slice(pixel);
+            let mut lanes = [T::default(); LANES];
+            lanes[..values.len()].copy_from_slice(values);
             lanes
         }
     }
@@ -141,14 +140,14 @@ fn sums(
         let mut groups = run.chunks_exact(APART * c);
         for group in &mut groups {
             for (sums, pixel) in sums.iter_mut().zip(group.chunks_exact(c)) {
-                let x = lanes_of(pixel, channels);
+                let x = lanes_of(&pixel[channels.clone()]);
                 for lane in 0..LANES {
                     sums[lane] += of(lane, x[lane]);
                 }
             }
         }
         for (sums, pixel) in sums.iter_mut().zip(groups.remainder().chunks_exact(c)) {
-            let x = lanes_of(pixel, channels);
+            let x = lanes_of(&pixel[channels.clone()]);
             for lane in 0..LANES {
                 sums[lane] += of(lane, x[lane]);
             }

@@ -2,6 +2,7 @@
 
 use core::arch::x86_64::*;
 
+use super::norm::lanes_of;
 use super::part::{Part, Places};
 use crate::int8::{self, FRACTION, Norm};
 use crate::layer::{Int8, Layer};
@@ -43,7 +44,7 @@ impl Bytes<'_> {
             match unsafe { Factors::new(&norms, int8) } {
                 Some(factors) => {
                     for (pixel, x) in x.chunks_exact(c).enumerate() {
-                        let values = unsafe { factors.values(&lanes(x, first)) };
+                        let values = unsafe { factors.values(&lanes_of(&x[first..])) };
                         let bytes = int8::bytes(&values, int8.table);
                         // SAFETY: the channels are the part's own.
                         let to = unsafe { y.cut(pixel * c + first, channels.len()) };
@@ -67,20 +68,6 @@ impl Bytes<'_> {
     }
 }
 
-/// 16 channels of a pixel from `first` on, followed by zeros.
-#[inline(always)]
-fn lanes(pixel: &[u8], first: usize) -> [u8; LANES] {
-    let pixel = &pixel[first..];
-    match pixel.first_chunk() {
-        Some(lanes) => *lanes,
-        None => {
-            let mut lanes = [0; LANES];
-            lanes[..pixel.len()].copy_from_slice(pixel);
-            lanes
-        }
-    }
-}
-
 /// Eight of 16 bytes as integers of 32 bits.
 ///
 /// # Safety
@@ -98,14 +85,14 @@ unsafe fn eight(bytes: &[u8; LANES], half: usize) -> __m256i {
 #[inline(always)]
 unsafe fn moments(x: &[u8], c: usize, first: usize) -> [(u64, u64); LANES] {
     let mut each = [(0, 0); LANES];
-    // So few squares of bytes that their sum has 32 bits.
+    // Runs so short that the sum of the squares of bytes fits into 32 bits.
     for run in x.chunks(c.saturating_mul(1 << 16)) {
         // SAFETY: as promised by the caller; the arrays have two registers.
         unsafe {
             let mut sums = [_mm256_setzero_si256(); REGISTERS];
             let mut squares = sums;
             for pixel in run.chunks_exact(c) {
-                let pixel = lanes(pixel, first);
+                let pixel = lanes_of(&pixel[first..]);
                 for half in 0..REGISTERS {
                     let x = eight(&pixel, half);
                     sums[half] = _mm256_add_epi32(sums[half], x);

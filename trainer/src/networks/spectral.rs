@@ -3,8 +3,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use models::adjoint::with_weights;
-use models::{Layer, Sequential};
+use models::Sequential;
+use models::adjoint::{weights, with_weights};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -23,7 +23,7 @@ impl Spectral {
     /// Random vectors for the kernels of `net`, on its inner device.
     pub fn new(net: &Sequential, seed: u64, device: &Device) -> Spectral {
         let mut rng = StdRng::seed_from_u64(seed);
-        let vectors = kernels(net)
+        let vectors = weights(net)
             .map(|kernel| {
                 let rows = kernel.dims()[0];
                 let values: Vec<f32> = (&mut rng).sample_iter(StandardNormal).take(rows).collect();
@@ -36,7 +36,7 @@ impl Spectral {
 
     /// One step of power iteration for every kernel of `net` (algorithm 1, steps 1 and 2).
     pub fn iterate(&mut self, net: &Sequential) {
-        for (kernel, u) in kernels(net).zip(&mut self.vectors) {
+        for (kernel, u) in weights(net).zip(&mut self.vectors) {
             let matrix = matrix(kernel.inner());
             let [rows, columns] = matrix.dims();
             let v = unit(u.val().reshape([1, rows]).matmul(matrix.clone()).reshape([columns]));
@@ -48,7 +48,7 @@ impl Spectral {
     /// `net` with every kernel `W` replaced by `W / (u W v)`, with gradients. The vectors count as
     /// constants (eq. 8 and 9).
     pub fn normalized(&self, net: &Sequential) -> Sequential {
-        let divided = kernels(net).zip(&self.vectors).map(|(kernel, u)| {
+        let divided = weights(net).zip(&self.vectors).map(|(kernel, u)| {
             let plain = matrix(kernel.clone());
             let [rows, columns] = plain.dims();
             let u = u.val().reshape([1, rows]);
@@ -62,22 +62,6 @@ impl Spectral {
         });
         with_weights(net, divided.collect())
     }
-}
-
-/// The kernels of a network, first to last.
-pub(super) fn kernels(net: &Sequential) -> impl Iterator<Item = Tensor<4>> {
-    net.layers.iter().filter_map(|layer| match layer {
-        Layer::Conv(l) => Some(l.weight.val()),
-        Layer::ConvTranspose(l) => Some(l.weight.val()),
-        Layer::ResizeConv(l) => Some(l.weight.val()),
-        Layer::BatchNorm(_)
-        | Layer::InstanceNorm(_)
-        | Layer::Activation(_)
-        | Layer::ReflectPad(_)
-        | Layer::Add(_)
-        | Layer::Concat(_)
-        | Layer::Dropout(_) => None,
-    })
 }
 
 /// A kernel as a matrix, one row per output.
@@ -94,6 +78,7 @@ fn unit(vector: Tensor<1>) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use models::Layer;
     use models::dcgan::{self, Shape};
 
     fn net(device: &Device) -> Sequential {
@@ -124,7 +109,7 @@ mod tests {
         for _ in 0..100 {
             spectral.iterate(&net);
         }
-        for kernel in kernels(&spectral.normalized(&net)) {
+        for kernel in weights(&spectral.normalized(&net)) {
             let sigma = largest(kernel.inner());
             assert!((sigma - 1.0).abs() < 1e-3, "{sigma}");
         }

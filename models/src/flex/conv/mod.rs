@@ -11,27 +11,33 @@ use crate::kernels::ConvShape;
 
 /// `y` from `x` and the weight.
 pub fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    match () {
-        () if winograd::applies(shape) => winograd::forward(shape, x, weight),
-        () if windows::applies(shape) => windows::forward(shape, x, weight),
-        () => im2col::forward(shape, x, weight),
+    if winograd::applies(shape) {
+        winograd::forward(shape, x, weight)
+    } else if windows::applies(shape) {
+        windows::forward(shape, x, weight)
+    } else {
+        im2col::forward(shape, x, weight)
     }
 }
 
 /// The gradient by `x`, from the gradient by `y`. Also the transposed convolution of `y`.
 pub fn data(shape: &ConvShape, y: &[f32], weight: &[f32]) -> Vec<f32> {
-    match () {
-        () if winograd::applies(shape) => winograd::data(shape, y, weight),
-        () if windows::applies(shape) => windows::data(shape, y, weight),
-        () => im2col::data(shape, y, weight),
+    if winograd::applies(shape) {
+        winograd::data(shape, y, weight)
+    } else if windows::applies(shape) {
+        windows::data(shape, y, weight)
+    } else {
+        im2col::data(shape, y, weight)
     }
 }
 
 /// The gradient by the weight, from `x` and the gradient by `y`.
 pub fn weight(shape: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
-    match () {
-        () if winograd::applies(shape) => winograd::weight(shape, x, y),
-        () if windows::applies_to_weight(shape) => windows::weight(shape, x, y),
-        () => im2col::weight(shape, x, y),
+    if winograd::applies(shape) {
+        winograd::weight(shape, x, y)
+    } else if windows::applies_to_weight(shape) {
+        windows::weight(shape, x, y)
+    } else {
+        im2col::weight(shape, x, y)
     }
 }
