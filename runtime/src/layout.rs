@@ -512,20 +512,6 @@ impl View {
             (row, column) => Some(row + column),
         }
     }
-
-    /// The columns of positions, of `columns`, whose rows of taps lie side by side within the input,
-    /// first tap first.
-    pub fn runs(&self, columns: usize) -> Range<usize> {
-        let inside = |column: usize| {
-            let first = (column * self.step).wrapping_add(self.from.1);
-            first.checked_add(self.columns).is_some_and(|end| end <= self.input.1)
-        };
-        let mut all = 0..columns;
-        match (self.back, all.find(|column| inside(*column))) {
-            (false, Some(first)) => first..all.find(|column| !inside(*column)).unwrap_or(columns),
-            (true, _) | (false, None) => 0..0,
-        }
-    }
 }
 
 /// Taps of a transposed convolution along one axis of a phase: the first one and their number; the

@@ -202,20 +202,20 @@ impl Line<'_> {
             // SAFETY: nine taps of `depth` rows of 16 weights are within `weight`; the last register
             // of the last row ends `wide` floats beyond the planes at most.
             let done = unsafe {
-                let bias = |d: usize, right: usize| L::splat(bias[(2 * down + right) * D + d]);
-                let mut left: [[L; W]; D] = core::array::from_fn(|d| [bias(d, 0); W]);
-                let mut right: [[L; W]; D] = core::array::from_fn(|d| [bias(d, 1); W]);
+                let mut left: [[L; W]; D] = each!(d => [L::splat(bias[2 * down * D + d]); W]);
+                let mut right: [[L; W]; D] =
+                    each!(d => [L::splat(bias[(2 * down + 1) * D + d]); W]);
                 for (tap, slot) in rows.into_iter().enumerate() {
                     let mut x = planes.as_ptr().add(slot + column);
                     let next = depth * LANES;
                     let mut w = weight.as_ptr().add((down + tap) * 3 * next + 2 * down * D);
                     for _ in 0..depth {
-                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N)));
+                        let at: [L; W] = each!(i => L::load(x.add(i * L::N)));
                         add(&mut left, at, w);
-                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N + 1)));
+                        let at: [L; W] = each!(i => L::load(x.add(i * L::N + 1)));
                         add(&mut left, at, w.add(next));
                         add(&mut right, at, w.add(next + D));
-                        let at: [L; W] = core::array::from_fn(|i| L::load(x.add(i * L::N + 2)));
+                        let at: [L; W] = each!(i => L::load(x.add(i * L::N + 2)));
                         add(&mut right, at, w.add(2 * next + D));
                         // Wrapping: past the last channel these are never read.
                         x = x.wrapping_add(plane);

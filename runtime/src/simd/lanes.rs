@@ -259,13 +259,13 @@ lanes!(
     unsafe fn transpose(from: *const f32, step: usize, to: *mut f32, to_step: usize) {
         // SAFETY: as promised by the caller.
         unsafe {
-            let r: [__m256; 8] = core::array::from_fn(|i| _mm256_loadu_ps(from.add(i * step)));
+            let r: [__m256; 8] = each!(i => _mm256_loadu_ps(from.add(i * step)));
             // Of each half register: pairs of rows, then four rows, then both halves.
-            let pairs: [__m256; 8] = core::array::from_fn(|i| {
+            let pairs: [__m256; 8] = each!(i => {
                 let (a, b) = (r[i / 2 * 2], r[i / 2 * 2 + 1]);
                 if i % 2 == 0 { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) }
             });
-            let fours: [__m256; 8] = core::array::from_fn(|i| {
+            let fours: [__m256; 8] = each!(i => {
                 let at = i / 4 * 4 + i % 4 / 2;
                 let (a, b) = (pairs[at], pairs[at + 2]);
                 if i % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }

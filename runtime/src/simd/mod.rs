@@ -24,6 +24,19 @@
 //! Each kernel computes a `Part` of its layer, so that several threads can make one image.
 #![allow(unsafe_code, reason = "registers, and outputs that threads share")]
 
+/// An array of the value of an expression for each index. (A closure for `core::array::from_fn` would be
+/// compiled without the instruction set of the function around it, unless it happens to be inlined.)
+macro_rules! each {
+    ($i:ident => $value:expr) => {{
+        let $i = 0;
+        let mut values = [$value; _];
+        for $i in 1..values.len() {
+            values[$i] = $value;
+        }
+        values
+    }};
+}
+
 mod activate;
 mod dense;
 mod dots;

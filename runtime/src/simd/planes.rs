@@ -451,16 +451,14 @@ impl<const D: usize, const W: usize> Job for Products<'_, D, W> {
         // and the rest was promised to `new`.
         unsafe {
             let place = |d: usize, w: usize| (d * W + w) * n;
-            let mut sum: [[S::Lanes; W]; D] = core::array::from_fn(|d| {
-                core::array::from_fn(|w| S::Lanes::load(sums.as_ptr().add(place(d, w))))
-            });
+            let mut sum: [[S::Lanes; W]; D] =
+                each!(d => each!(w => S::Lanes::load(sums.as_ptr().add(place(d, w)))));
             let mut plane = job.planes.as_ptr().add(channels.start * job.plane + at);
             let mut weight = job.weight.as_ptr().add(weight);
             for _ in channels {
                 for tap in &phase.taps[..phase.len] {
                     let from = plane.add(tap.shift);
-                    let x: [S::Lanes; W] =
-                        core::array::from_fn(|w| S::Lanes::load(from.add(w * n)));
+                    let x: [S::Lanes; W] = each!(w => S::Lanes::load(from.add(w * n)));
                     for (d, sum) in sum.iter_mut().enumerate() {
                         let k = S::Lanes::splat(*weight.add(d * job.weight_out + tap.place));
                         for (sum, x) in sum.iter_mut().zip(x) {

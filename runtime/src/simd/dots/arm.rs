@@ -237,14 +237,14 @@ impl Dots for Neon {
     }
 
     #[inline(always)]
-    unsafe fn start<const B: usize>(weight: *const i8, of_block: usize, _: f32) -> [Self; B] {
+    unsafe fn start(weight: *const i8, n: usize, _: f32) -> Self {
         // SAFETY: as promised by the caller.
-        core::array::from_fn(|b| unsafe {
-            let [a, b, c, d] = offsets(weight.add(b * of_block), of_block);
+        unsafe {
+            let [a, b, c, d] = offsets(weight, n);
             let none = vdupq_n_s32(0);
             let (low, high) = (|v| vzip1q_s32(v, none), |v| vzip2q_s32(v, none));
             Neon([low(a), high(a), low(b), high(b), low(c), high(c), low(d), high(d)])
-        })
+        }
     }
 
     #[inline(always)]
@@ -359,9 +359,9 @@ impl Dots for Sdot {
     }
 
     #[inline(always)]
-    unsafe fn start<const B: usize>(weight: *const i8, of_block: usize, _: f32) -> [Self; B] {
+    unsafe fn start(weight: *const i8, n: usize, _: f32) -> Self {
         // SAFETY: as promised by the caller.
-        core::array::from_fn(|b| Sdot(unsafe { offsets(weight.add(b * of_block), of_block) }))
+        Sdot(unsafe { offsets(weight, n) })
     }
 
     #[inline(always)]

@@ -100,9 +100,9 @@ impl Dots for Half {
     }
 
     #[inline(always)]
-    unsafe fn start<const B: usize>(_: *const u16, _: usize, scale: f32) -> [Self; B] {
+    unsafe fn start(_: *const u16, _: usize, scale: f32) -> Self {
         // SAFETY: as for `zero`.
-        [Half { scale, ..unsafe { Half::zero() } }; B]
+        Half { scale, ..unsafe { Half::zero() } }
     }
 
     #[inline(always)]

@@ -49,19 +49,15 @@ pub(crate) trait Dots: Copy {
     /// The CPU has the instruction set of the type, for this and all functions of the trait.
     unsafe fn zero() -> Self;
 
-    /// What the sums of each of `B` blocks start from, given all their weights, where blocks begin
-    /// `of_block` weights apart. `scale` is that of 16-bit floats.
+    /// What the sums of a block of lanes start from, given its `n` weights. `scale` is that of 16-bit
+    /// floats.
     ///
     /// # Safety
-    /// `B * of_block` weights are readable, a multiple of 16 times [`Dots::QUAD`] each.
+    /// `n` weights are readable, a multiple of 16 times [`Dots::QUAD`].
     #[inline(always)]
-    unsafe fn start<const B: usize>(
-        _weight: *const Self::Weight,
-        _of_block: usize,
-        _scale: f32,
-    ) -> [Self; B] {
+    unsafe fn start(_weight: *const Self::Weight, _n: usize, _scale: f32) -> Self {
         // SAFETY: as promised by the caller.
-        [unsafe { Self::zero() }; B]
+        unsafe { Self::zero() }
     }
 
     /// Loads weights.
@@ -149,7 +145,7 @@ unsafe fn add_inputs<D: Dots, const P: usize, const B: usize>(
         for quad in inputs.step_by(D::QUAD) {
             ahead::<_, P, B>(weight.wrapping_add(quad * LANES), of_block);
             let w: [D::Weights; B] =
-                core::array::from_fn(|b| D::weights(weight.add(b * of_block + quad * LANES)));
+                each!(b => D::weights(weight.add(b * of_block + quad * LANES)));
             for (sums, under) in sums.iter_mut().zip(under) {
                 for (sum, w) in sums.iter_mut().zip(w) {
                     *sum = sum.add_products(under.add(quad), w);
@@ -219,7 +215,7 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
     #[inline(always)]
     unsafe fn weights(from: *const W) -> [L; N] {
         // SAFETY: 16 are readable, L::N per register.
-        core::array::from_fn(|i| unsafe { W::load(from.add(i * L::N)) })
+        unsafe { each!(i => W::load(from.add(i * L::N))) }
     }
 
     #[inline(always)]
@@ -227,7 +223,7 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
         // SAFETY: a float is readable.
         let x = unsafe { L::splat(*x) };
         // SAFETY: as for `zero`.
-        let sums = core::array::from_fn(|i| unsafe { self.0[i].add_product(x, weights[i]) });
+        let sums = unsafe { each!(i => self.0[i].add_product(x, weights[i])) };
         Row(sums, core::marker::PhantomData)
     }
 
@@ -243,7 +239,7 @@ impl<L: Lanes, W: Stored, const N: usize> Dots for Row<L, W, N> {
         // SAFETY: as promised by the caller.
         unsafe {
             for at in (0..fours).step_by(4) {
-                let x = under.map(|x| L::load(x.add(at)));
+                let x: [L; P] = each!(p => L::load(under[p].add(at)));
                 let weight = weight.add(at * LANES);
                 Row::add_lane::<P, B, 0>(sums, x, weight, of_block);
                 Row::add_lane::<P, B, 1>(sums, x, weight.add(LANES), of_block);

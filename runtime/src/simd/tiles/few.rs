@@ -1,9 +1,9 @@
 //! Convolutions of an input of few channels, whose taps take longer to find than to multiply: the rows
 //! under a row of positions are copied with their border, and each row of taps is one tap.
 
-use super::{Finish, Group};
+use super::Group;
+use super::taps::{Taps, Tile};
 use crate::layout::{LANES, View};
-use crate::simd::dots::Dots;
 
 /// Most channels of such an input.
 const FEW: usize = 8;
@@ -19,62 +19,68 @@ impl Group<'_> {
     }
 
     /// Whether the group is computed like this.
-    #[inline(always)]
-    pub(super) fn is_few(&self) -> bool {
+    fn is_few(&self) -> bool {
         let few = self.depth <= FEW && !self.view.back && self.layout.has_border();
         few && self.line() * self.view.rows <= BAND
     }
 }
 
-/// Computes all positions of `B` blocks from `block` on.
-///
-/// # Safety
-/// The CPU has the instructions of `D`; `group` is of few channels.
-#[inline(always)]
-pub(super) unsafe fn rows<D: Dots, F: Finish<D>, const B: usize>(
-    group: &Group<'_>,
-    weight: &[D::Weight],
-    start: [D; B],
-    block: usize,
-    (x, border): (&[D::X], &[D::X]),
-    finish: &mut F,
-) {
-    let Some(nothing) = border.first() else { return };
-    let mut band = [*nothing; BAND];
-    let (columns, line) = (group.columns, group.line());
-    let band = &mut band[..line * group.view.rows];
-    let mut at = group.positions.start;
-    while at < group.positions.end {
-        let (row, column) = (at / columns, at % columns);
-        fill(&group.view, row, group.depth, (x, border), band);
-        let end = columns.min(column + group.positions.end - at);
-        let mut column = column;
-        while column < end {
-            let here = (row, column);
-            // SAFETY: as promised by the caller.
-            column += unsafe {
-                match (D::WIDE, end - column) {
-                    (12.., 12..) if B == 1 => {
-                        tile::<D, F, 12, B>(group, weight, start, (block, here), band, finish)
-                    }
-                    (6.., 6..) => {
-                        tile::<D, F, 6, B>(group, weight, start, (block, here), band, finish)
-                    }
-                    (4.., 4..) => {
-                        tile::<D, F, 4, B>(group, weight, start, (block, here), band, finish)
-                    }
-                    (2.., 2..) => {
-                        tile::<D, F, 2, B>(group, weight, start, (block, here), band, finish)
-                    }
-                    _ => tile::<D, F, 1, B>(group, weight, start, (block, here), band, finish),
-                }
-            };
+/// The input rows under a row of positions.
+pub(super) struct Band<X> {
+    values: [X; BAND],
+    /// The row of positions, once there is one.
+    row: Option<usize>,
+}
+
+impl<X: Copy> Band<X> {
+    /// If the group is computed like this.
+    pub fn new(group: &Group<'_>, border: &[X]) -> Option<Band<X>> {
+        let nothing = group.is_few().then(|| border.first()).flatten()?;
+        Some(Band { values: [*nothing; BAND], row: None })
+    }
+
+    /// Copies what is under the row after a tile, unless it is here. Returns how many positions of the row
+    /// are left.
+    #[inline(always)]
+    pub fn fill(&mut self, group: &Group<'_>, tile: &Tile, (x, border): (&[X], &[X])) -> usize {
+        let (row, column) = tile.end;
+        if self.row != Some(row) {
+            self.row = Some(row);
+            let band = &mut self.values[..group.line() * group.view.rows];
+            fill(&group.view, row, group.depth, (x, border), band);
         }
-        at = row * columns + end;
+        group.columns - column
+    }
+
+    /// Finds the taps from this row of taps on, as [`Tile::taps`] does.
+    #[inline(never)]
+    pub fn taps(
+        &self,
+        group: &Group<'_>,
+        tile: &Tile,
+        (row, _): (usize, usize),
+        taps: &mut Taps<X>,
+    ) -> Option<(usize, usize)> {
+        taps.clear();
+        let (view, depth) = (&group.view, group.depth);
+        let (each, line, step) = (view.columns * depth, group.line(), view.step * depth);
+        let positions = tile.positions();
+        for row in row..view.rows {
+            let Some(tap) = taps.next() else { return Some((row, 0)) };
+            // The taps of the last column end where the line does.
+            let under = self.values[row * line..(row + 1) * line].as_ptr();
+            for (to, (_, column)) in tap.under.iter_mut().zip(positions) {
+                *to = under.wrapping_add(column * step);
+            }
+            tap.weight = row * each * LANES;
+            tap.depth = each;
+        }
+        None
     }
 }
 
 /// Copies the input rows under a row of positions.
+#[inline(never)]
 fn fill<T: Copy>(view: &View, row: usize, depth: usize, (x, border): (&[T], &[T]), band: &mut [T]) {
     let first = view.first((row, 0));
     let line = band.len() / view.rows;
@@ -101,50 +107,4 @@ fn fill<T: Copy>(view: &View, row: usize, depth: usize, (x, border): (&[T], &[T]
             to.copy_from_slice(&x[from..from + to.len()]);
         }
     }
-}
-
-/// Computes `P` positions of a row, from `column`, of `B` blocks; returns `P`.
-///
-/// # Safety
-/// The CPU has the instructions of `D`; `band` has the rows of input under all positions of the row.
-#[inline(always)]
-unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
-    group: &Group<'_>,
-    weight: &[D::Weight],
-    start: [D; B],
-    (block, (row, column)): (usize, (usize, usize)),
-    band: &[D::X],
-    finish: &mut F,
-) -> usize {
-    let (view, depth) = (&group.view, group.depth);
-    let lanes = group.layout.lanes() - block * LANES;
-    let (each, line, step) = (view.columns * depth, group.line(), view.step * depth);
-    let of_block = view.rows * each * LANES;
-    assert!(column + P <= group.columns && weight.len() >= B * of_block);
-    assert!(band.len() >= view.rows * line);
-    let mut sums = [start; P];
-    for tap in 0..view.rows {
-        // SAFETY: the taps of the last column end where the line does; each has 16 weights of each
-        // block.
-        unsafe {
-            let first = band.as_ptr().add(tap * line + column * step);
-            let mut under = [first; P];
-            for (p, under) in under.iter_mut().enumerate() {
-                *under = first.add(p * step);
-            }
-            let from = weight.as_ptr().add(tap * each * LANES);
-            D::add_tap(&mut sums, under, (from, of_block), each, lanes);
-        }
-    }
-    // SAFETY: as promised by the caller.
-    unsafe { D::end(&mut sums) };
-    // A copy: see `super::tile`.
-    let done = sums;
-    for (p, sums) in done.iter().enumerate() {
-        for (b, sums) in sums.iter().enumerate() {
-            // SAFETY: as promised by the caller.
-            unsafe { finish.finish(group, block + b, (row, column + p), *sums) };
-        }
-    }
-    P
 }

@@ -6,13 +6,26 @@ use core::ops::Range;
 use super::dots::Dots;
 use super::part::{Part, Places};
 use crate::layout::{LANES, Layout, View};
+use few::Band;
+use taps::{Taps, Tile};
 
 mod few;
 mod floats;
 mod pixels;
+mod taps;
 
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
+
+/// Most positions, blocks and sums of a tile, of any instruction set of the target.
+const WIDE: usize = if cfg!(target_arch = "x86_64") { 12 } else { 4 };
+const DEEP: usize = if cfg!(target_arch = "x86_64") { 4 } else { 2 };
+const SUMS: usize = if cfg!(target_arch = "x86_64") { 24 } else { 8 };
+
+/// Most blocks, in times of what is computed together, for which taps are found once, and most bytes of their
+/// weights: a part of the second cache.
+const TIMES: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 4 } else { 1 };
+const CACHED: usize = 128 << 10;
 
 /// What all tiles of a group share.
 struct Group<'a> {
@@ -27,10 +40,10 @@ struct Group<'a> {
     blocks: usize,
     depth: usize,
     columns: usize,
-    /// See [`View::runs`].
-    runs: Range<usize>,
     /// The positions to compute.
     positions: Range<usize>,
+    /// The blocks to compute.
+    of_part: Range<usize>,
     /// Whether what lies beyond the input is zeros.
     clear: bool,
 }
@@ -57,211 +70,233 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     border: &[D::X],
     finish: &mut F,
 ) {
-    let (depth, lanes) = (layout.depth(), layout.blocks() * LANES);
-    // Parts split the blocks, so that no two read the same weights, or the positions if blocks are
-    // few.
-    let by_blocks = layout.blocks() >= part.of() * D::DEEP;
+    let depth = layout.depth();
     assert!(x.len() >= layout.pixels() * depth && (border.len() >= depth || !layout.has_border()));
     let clear = border.iter().all(|value| D::is_zero(*value));
+    let (mut taps, mut tile) = (Taps::new(), Tile::new());
+    // SAFETY: as promised by the caller.
+    let mut sums = [unsafe { D::zero() }; SUMS];
     let mut begin = 0;
     for index in 0..layout.groups() {
+        let group = Group::new(layout, index, (part, D::DEEP), clear);
+        let of_block = layout.taps(index) * depth * LANES;
+        let weight = &weight[begin..begin + group.blocks * of_block];
+        begin += weight.len();
+        let mut band = Band::new(&group, border);
+        let mut block = group.of_part.start;
+        while block < group.of_part.end {
+            let (deep, most) = shape::<D>(&group, group.of_part.end - block);
+            // Taps are found once for a few times `deep` blocks, if their weights stay in the cache.
+            let cached = CACHED / size_of_val(&weight[..deep * of_block]).max(1);
+            let times = ((group.of_part.end - block) / deep).min(TIMES).min(cached).max(1);
+            // SAFETY: as promised by the caller.
+            let blocks: [Blocks<D>; TIMES] = unsafe {
+                each!(time => {
+                    let first = block + if time < times { time * deep } else { 0 };
+                    Blocks::new(&group, (weight, of_block, scale), first, deep)
+                })
+            };
+            let mut left = group.positions.len();
+            tile.begin(&group);
+            while left > 0 {
+                let alike = match &mut band {
+                    Some(band) => band.fill(&group, &tile, (x, border)),
+                    None => group.alike::<D>(&tile),
+                };
+                let wide = wide::<D>(deep, most, left.min(alike));
+                tile.next(&group, wide);
+                let mut found = false;
+                for blocks in &blocks[..times] {
+                    let (mut first, mut next) = (true, Some((0, 0)));
+                    while let Some(from) = next {
+                        next = match &band {
+                            _ if found => None,
+                            Some(band) => band.taps(&group, &tile, from, &mut taps),
+                            None => tile.taps(&group, from, (x, border), &mut taps),
+                        };
+                        found = first && next.is_none();
+                        // SAFETY: as promised by the caller. The taps are of inputs in `x`, which was
+                        // compared with the layout above, in `border` or in the band, and of weights of
+                        // the group.
+                        unsafe { add(&taps, blocks, wide, (first, next.is_none()), &mut sums) };
+                        first = false;
+                    }
+                    for (p, position) in tile.positions().iter().enumerate() {
+                        for b in 0..deep {
+                            let (block, sums) = (blocks.first + b, sums[p * deep + b]);
+                            // SAFETY: as promised by the caller.
+                            unsafe { finish.finish(&group, block, *position, sums) };
+                        }
+                    }
+                }
+                left -= wide;
+            }
+            block += times * deep;
+        }
+    }
+}
+
+/// Blocks of lanes that are computed at a time, of `left`, and most positions.
+#[inline(always)]
+fn shape<D: Dots>(group: &Group<'_>, left: usize) -> (usize, usize) {
+    match group.columns.min(group.positions.len()) {
+        1 if D::NARROW[0] > 0 && left >= D::NARROW[0] => (D::NARROW[0], 1),
+        1 | 2 if D::NARROW[1] > 0 && left >= D::NARROW[1] => (D::NARROW[1], 2),
+        _ => (D::DEEP.min(left), D::WIDE),
+    }
+}
+
+/// Positions that are computed at a time, of `left`, at most `most`, of `deep` blocks.
+#[inline(always)]
+fn wide<D: Dots>(deep: usize, most: usize, left: usize) -> usize {
+    match most.min(D::WIDE).min(left) {
+        12.. if deep == 1 => 12,
+        6.. => 6,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
+/// Whether there are tiles of this many positions and blocks.
+const fn is_tile<D: Dots>(wide: usize, deep: usize) -> bool {
+    let whole = wide <= D::WIDE && deep <= D::DEEP && (wide < 12 || deep == 1);
+    let narrow = wide == 1 && deep == D::NARROW[0] || wide <= 2 && deep == D::NARROW[1];
+    whole || narrow
+}
+
+/// Blocks of lanes that are computed together.
+#[derive(Clone, Copy)]
+struct Blocks<D: Dots> {
+    first: usize,
+    weight: *const D::Weight,
+    /// Weights of a block.
+    of_block: usize,
+    deep: usize,
+    /// Lanes from the first one on.
+    lanes: usize,
+    /// What the sums start from.
+    start: [D; DEEP],
+}
+
+impl<D: Dots> Blocks<D> {
+    /// `deep` blocks from `block` on. `scale`: see [`Dots::start`].
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `D`.
+    #[inline(always)]
+    unsafe fn new(
+        group: &Group<'_>,
+        (weight, of_block, scale): (&[D::Weight], usize, f32),
+        block: usize,
+        deep: usize,
+    ) -> Blocks<D> {
+        let weight = &weight[block * of_block..(block + deep) * of_block];
+        // SAFETY: as promised by the caller.
+        let mut start = [unsafe { D::zero() }; DEEP];
+        for (b, start) in start[..deep].iter_mut().enumerate() {
+            // SAFETY: likewise; each block has that many weights.
+            *start = unsafe { D::start(weight[b * of_block..].as_ptr(), of_block, scale) };
+        }
+        let lanes = group.layout.lanes() - block * LANES;
+        Blocks { first: block, weight: weight.as_ptr(), of_block, deep, lanes, start }
+    }
+}
+
+/// Adds taps to the sums of `wide` positions of some blocks, of each position those of all blocks. Before the
+/// `first` taps they start anew; after the `last` ones they are ended.
+///
+/// # Safety
+/// The CPU has the instructions of `D`. The inputs under each tap are readable, and 16 weights for each of
+/// them in each block.
+#[inline(always)]
+unsafe fn add<D: Dots>(
+    taps: &Taps<D::X>,
+    blocks: &Blocks<D>,
+    wide: usize,
+    (first, last): (bool, bool),
+    sums: &mut [D],
+) {
+    macro_rules! tiles {
+        ($($wide:literal $deep:literal),*) => {
+            match (wide, blocks.deep) {
+                // SAFETY: as promised by the caller.
+                $(($wide, $deep) if const { is_tile::<D>($wide, $deep) } => unsafe {
+                    add_tile::<D, $wide, $deep>(taps, blocks, (first, last), sums)
+                },)*
+                _ => unreachable!("`wide` and `shape` give a tile that there is"),
+            }
+        };
+    }
+    tiles!(1 1, 2 1, 4 1, 6 1, 12 1, 1 2, 2 2, 4 2, 6 2, 1 3, 2 3, 4 3, 6 3, 1 4, 2 4, 4 4, 6 4)
+}
+
+/// [`add`] to a tile of `P` positions and `B` blocks.
+///
+/// # Safety
+/// As [`add`].
+#[inline(always)]
+unsafe fn add_tile<D: Dots, const P: usize, const B: usize>(
+    taps: &Taps<D::X>,
+    blocks: &Blocks<D>,
+    (first, last): (bool, bool),
+    sums: &mut [D],
+) {
+    let Some(tile) = sums.as_chunks_mut::<B>().0.first_chunk_mut::<P>() else { return };
+    let Some(start) = blocks.start.first_chunk::<B>() else { return };
+    // A copy, which stays in registers.
+    let mut sums = if first { [*start; P] } else { *tile };
+    for tap in taps.iter() {
+        let Some(under) = tap.under.first_chunk::<P>() else { return };
+        // SAFETY: as promised by the caller.
+        unsafe {
+            let weight = (blocks.weight.add(tap.weight), blocks.of_block);
+            D::add_tap(&mut sums, *under, weight, tap.depth, blocks.lanes);
+        }
+    }
+    if last {
+        // SAFETY: as promised by the caller.
+        unsafe { D::end(&mut sums) };
+    }
+    *tile = sums;
+}
+
+impl<'a> Group<'a> {
+    /// Parts split the blocks, so that no two read the same weights, or the positions if there are fewer than
+    /// `deep` blocks for each part.
+    fn new(
+        layout: &'a Layout,
+        index: usize,
+        (part, deep): (Part, usize),
+        clear: bool,
+    ) -> Group<'a> {
         let (rows, columns) = layout.grid(index);
-        let len = lanes * layout.taps(index) * depth;
-        let weight = (&weight[begin..begin + len], scale);
-        begin += len;
-        let group = Group {
+        let (positions, blocks) = (rows * columns, layout.blocks());
+        let by_blocks = blocks >= part.of() * deep;
+        Group {
             layout,
             index,
-            view: layout.view(index),
             stride: layout.stride(index),
-            places: match layout.blocks() {
+            places: match blocks {
                 1 => core::array::from_fn(|lane| layout.place(index, (0, 0), lane)),
                 _ => [0; LANES],
             },
-            blocks: layout.blocks(),
-            depth,
+            blocks,
+            depth: layout.depth(),
             columns,
-            runs: layout.view(index).runs(columns),
-            positions: match by_blocks {
-                true => 0..rows * columns,
-                false => part.share(rows * columns),
-            },
+            view: layout.view(index),
+            positions: if by_blocks { 0..positions } else { part.share(positions) },
+            of_part: if by_blocks { part.share(blocks) } else { 0..blocks },
             clear,
-        };
-        let blocks_of_part = match by_blocks {
-            true => part.share(layout.blocks()),
-            false => 0..layout.blocks(),
-        };
-        let mut block = blocks_of_part.start;
-        while block < blocks_of_part.end {
-            let left = blocks_of_part.end - block;
-            // SAFETY: as promised by the caller.
-            block += unsafe {
-                match narrow::<D>(&group) {
-                    1 if D::NARROW[0] >= 4 && left >= 4 => {
-                        blocks::<D, F, 4, 1>(&group, weight, block, x, border, finish)
-                    }
-                    1 | 2 if D::NARROW[1] >= 2 && left >= 2 => {
-                        blocks::<D, F, 2, 2>(&group, weight, block, x, border, finish)
-                    }
-                    _ => match D::DEEP {
-                        4.. if left >= 4 => {
-                            blocks::<D, F, 4, 12>(&group, weight, block, x, border, finish)
-                        }
-                        3.. if left >= 3 => {
-                            blocks::<D, F, 3, 12>(&group, weight, block, x, border, finish)
-                        }
-                        2.. if left >= 2 => {
-                            blocks::<D, F, 2, 12>(&group, weight, block, x, border, finish)
-                        }
-                        _ => blocks::<D, F, 1, 12>(&group, weight, block, x, border, finish),
-                    },
-                }
-            };
         }
     }
-}
 
-/// Positions in a row of a group, if that few are computed with more blocks of lanes.
-#[inline(always)]
-fn narrow<D: Dots>(group: &Group<'_>) -> usize {
-    match D::NARROW {
-        [0, 0] => usize::MAX,
-        _ => group.columns.min(group.positions.len()),
-    }
-}
-
-/// Computes all positions of `B` blocks, at most `P` at a time; returns `B`.
-///
-/// # Safety
-/// The CPU has the instructions of `D`.
-#[inline(always)]
-unsafe fn blocks<D: Dots, F: Finish<D>, const B: usize, const P: usize>(
-    group: &Group<'_>,
-    (weight, scale): (&[D::Weight], f32),
-    block: usize,
-    x: &[D::X],
-    border: &[D::X],
-    finish: &mut F,
-) -> usize {
-    let of_block = group.view.rows * group.view.columns * group.depth * LANES;
-    let weight = &weight[block * of_block..(block + B) * of_block];
-    // SAFETY: as promised by the caller; the slice has that many weights.
-    let start = unsafe { D::start::<B>(weight.as_ptr(), of_block, scale) };
-    if group.is_few() {
-        // SAFETY: as promised by the caller.
-        unsafe { few::rows(group, weight, start, block, (x, border), finish) };
-        return B;
-    }
-    let mut at = group.positions.start;
-    while at < group.positions.end {
-        let left = (group.positions.end - at).min(group.alike::<D>(at));
-        // SAFETY: as promised by the caller.
-        at += unsafe {
-            match if P < D::WIDE { P } else { D::WIDE } {
-                12.. if B == 1 && left >= 12 => {
-                    tile::<D, F, 12, B>(group, weight, start, (block, at), x, border, finish)
-                }
-                6.. if left >= 6 => {
-                    tile::<D, F, 6, B>(group, weight, start, (block, at), x, border, finish)
-                }
-                4.. if left >= 4 => {
-                    tile::<D, F, 4, B>(group, weight, start, (block, at), x, border, finish)
-                }
-                2.. if left >= 2 => {
-                    tile::<D, F, 2, B>(group, weight, start, (block, at), x, border, finish)
-                }
-                _ => tile::<D, F, 1, B>(group, weight, start, (block, at), x, border, finish),
-            }
-        };
-    }
-    B
-}
-
-/// Computes `P` positions, from `at`, of `B` blocks; returns `P`.
-///
-/// # Safety
-/// The CPU has the instructions of `D`.
-#[inline(always)]
-unsafe fn tile<D: Dots, F: Finish<D>, const P: usize, const B: usize>(
-    group: &Group<'_>,
-    weight: &[D::Weight],
-    start: [D; B],
-    (block, at): (usize, usize),
-    x: &[D::X],
-    border: &[D::X],
-    finish: &mut F,
-) -> usize {
-    let mut positions = [(at / group.columns, at % group.columns); P];
-    for p in 1..P {
-        let (r, c) = positions[p - 1];
-        positions[p] = if c + 1 == group.columns { (r + 1, 0) } else { (r, c + 1) };
-    }
-    let (depth, of_block) = (group.depth, weight.len() / B);
-    let lanes = group.layout.lanes() - block * LANES;
-    let mut sums = [start; P];
-    let mut from = weight.as_ptr();
-    let (view, columns) = (&group.view, group.view.columns);
-    let (mut firsts, mut rows) = ([(0, 0); P], [0; P]);
-    for (first, at) in firsts.iter_mut().zip(&positions) {
-        *first = view.first(*at);
-    }
-    let runs = positions.iter().all(|at| group.runs.contains(&at.1));
-    for row in 0..view.rows {
-        let (mut above, mut inside) = (true, runs);
-        for (to, first) in rows.iter_mut().zip(&firsts) {
-            *to = view.row(*first, row);
-            above &= *to == View::OUTSIDE;
-            inside &= *to != View::OUTSIDE;
-        }
-        // Products with zeros are left out.
-        if group.clear && above {
-            from = from.wrapping_add(columns * depth * LANES);
-            continue;
-        }
-        // A row of taps that lie side by side, as their weights do, is one tap of more channels.
-        let taps = if inside { columns } else { 1 };
-        for tap in (0..columns).step_by(taps) {
-            let mut under = [border.as_ptr(); P];
-            let mut outside = true;
-            for (p, under) in under.iter_mut().enumerate() {
-                let column = view.column(firsts[p], tap);
-                if rows[p] != View::OUTSIDE && column != View::OUTSIDE {
-                    *under = x.as_ptr().wrapping_add((rows[p] + column) * depth);
-                    outside = false;
-                }
-            }
-            let each = taps * depth;
-            if !(group.clear && outside) {
-                // SAFETY: `View` gave pixels within the input, which `run` compared with `x`; `each`
-                // values, a multiple of QUAD, are under each tap, with 16 lanes of weights for each
-                // of them in each block, the last of which ends where `weight` does.
-                unsafe { D::add_tap(&mut sums, under, (from, of_block), each, lanes) };
-            }
-            from = from.wrapping_add(each * LANES);
-        }
-    }
-    // SAFETY: as promised by the caller.
-    unsafe { D::end(&mut sums) };
-    // A copy, read by reference: the sums above stay in registers, and an iterator over the array itself
-    // would copy each row of it once more.
-    let done = sums;
-    for (sums, position) in done.iter().zip(&positions) {
-        for (b, sums) in sums.iter().enumerate() {
-            // SAFETY: as promised by the caller.
-            unsafe { finish.finish(group, block + b, *position, *sums) };
-        }
-    }
-    P
-}
-
-impl Group<'_> {
-    /// How many positions from `at` on are best computed together: those of a row if it is short, so
+    /// How many positions after a tile are best computed together: those of a row if it is short, so
     /// that taps above and below the input are left out.
     #[inline(always)]
-    fn alike<D: Dots>(&self, at: usize) -> usize {
+    fn alike<D: Dots>(&self, tile: &Tile) -> usize {
         match D::NARROW != [0, 0] && self.clear && self.columns <= 4 {
-            true => self.columns - at % self.columns,
+            true => self.columns - tile.end.1,
             false => usize::MAX,
         }
     }

@@ -128,7 +128,7 @@ impl Upsampling<'_> {
                         *row = along(pixels);
                     }
                     let columns: [[Pairs; 4]; VALUES] =
-                        core::array::from_fn(|c| [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
+                        each!(c => [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
                     for (c, column) in columns.into_iter().enumerate() {
                         for (r, v) in along(column).into_iter().enumerate() {
                             let at = (r * VALUES + c) * LANES + half * Pairs::N;

@@ -45,11 +45,13 @@ pub(super) unsafe fn transform<L: Lanes>(
             // SAFETY: as promised by the caller; each array has 16 floats.
             let mut rows = [[unsafe { L::splat(0.0) }; VALUES]; 4];
             for (row, from) in rows.iter_mut().zip(&from) {
-                let load = |c: usize| unsafe { L::load(from[c].as_ptr().add(lane)) };
-                *row = unsafe { along([load(0), load(1), load(2), load(3)]) };
+                *row = unsafe {
+                    let values: [L; 4] = each!(c => L::load(from[c].as_ptr().add(lane)));
+                    along(values)
+                };
             }
             let columns: [[L; 4]; VALUES] =
-                core::array::from_fn(|c| [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
+                each!(c => [rows[0][c], rows[1][c], rows[2][c], rows[3][c]]);
             for (c, column) in columns.iter().enumerate() {
                 // SAFETY: as promised by the caller.
                 let column = unsafe { along(*column) };

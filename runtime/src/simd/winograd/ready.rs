@@ -177,7 +177,7 @@ unsafe fn tiles<L: Lanes, const S: usize, const T: usize>(
         for group in (0..n).step_by(LANES) {
             let x = x.as_ptr().add((chunk + group) / LANES * GROUP + from);
             for k in 0..LANES.min(n - group) {
-                let weight: [L; S] = core::array::from_fn(|s| L::load(g.add(s * L::N)));
+                let weight: [L; S] = each!(s => L::load(g.add(s * L::N)));
                 for (t, sum) in sum.iter_mut().enumerate() {
                     let x = L::splat(*x.add(t * spread + k));
                     for (sum, weight) in sum.iter_mut().zip(weight) {
