@@ -20,6 +20,8 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
@@ -91,8 +93,8 @@ impl Isa {
         [
             Some(Isa(Kind::Portable)),
             has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
+            has!("avx2", "fma", "f16c", "avxvnni").then_some(Isa(Kind::AvxVnni)),
             has!("avx512f").then_some(Isa(avx512)),
-            None,
         ]
     }
 
@@ -114,13 +116,15 @@ impl Isa {
         [Some(Isa(Kind::Portable)), None, None, None]
     }
 
-    /// `scalar`, `avx2`, `avx512`, `neon`, `dotprod` (Armv8.2 with dot products and 16-bit floats)
-    /// or `i8mm` (the same with matrix products of bytes).
+    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `neon`, `dotprod`
+    /// (Armv8.2 with dot products and 16-bit floats) or `i8mm` (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "scalar",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
             #[cfg(target_arch = "aarch64")]
@@ -138,7 +142,7 @@ impl Isa {
         match self.0 {
             Kind::Portable => false,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::Avx512 | Kind::Avx512Vnni => false,
+            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 | Kind::Avx512Vnni => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => false,
             #[cfg(target_arch = "aarch64")]
@@ -151,7 +155,7 @@ impl Isa {
     pub(super) fn winograd_from(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => 17,
+            Kind::Avx2 | Kind::AvxVnni => 17,
             _ => 2,
         }
     }
@@ -170,7 +174,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni => "vpdpbusd",
+            Kind::AvxVnni | Kind::Avx512Vnni => "vpdpbusd",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "smlal",
             #[cfg(target_arch = "aarch64")]
@@ -206,7 +210,7 @@ impl Isa {
             Kind::Portable => job.portable(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX2, FMA and F16C.
-            Kind::Avx2 => unsafe { job.avx2() },
+            Kind::Avx2 | Kind::AvxVnni => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
             Kind::Avx512 | Kind::Avx512Vnni => unsafe { job.avx512() },
@@ -227,6 +231,9 @@ impl Isa {
             // SAFETY: `Isa::all` found AVX2, FMA and F16C, which AVX-512 F implies. It has no byte
             // products of its own.
             Kind::Avx2 | Kind::Avx512 => unsafe { job.avx2() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found those, and AVX-VNNI.
+            Kind::AvxVnni => unsafe { job.avx_vnni() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
             Kind::Avx512Vnni => unsafe { job.avx512_vnni() },

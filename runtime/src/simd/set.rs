@@ -39,6 +39,13 @@ pub(super) trait Compiled: Job {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(never)]
+    #[target_feature(enable = "avxvnni,avx2,fma,f16c")]
+    unsafe fn avx_vnni(self) -> Self::Output {
+        self.run(unsafe { AvxVnni::new() })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
     #[target_feature(enable = "avx512f,avx2,fma,f16c")]
     unsafe fn avx512(self) -> Self::Output {
         self.run(unsafe { Avx512::new() })
@@ -150,6 +157,11 @@ set!(
     /// AVX2, FMA and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2, avx2: lanes::Avx2, 2, dots::Avx2, false
+);
+set!(
+    /// The same with AVX-VNNI.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni, avx_vnni: lanes::Avx2, 2, dots::AvxVnni, false
 );
 set!(
     /// AVX-512 F. Its byte products need VNNI or come from AVX2.

@@ -3,6 +3,8 @@
 
 #[cfg(target_arch = "aarch64")]
 mod arm;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 #[cfg(target_arch = "aarch64")]
 pub(super) mod half;
 #[cfg(target_arch = "x86_64")]
@@ -10,6 +12,8 @@ mod x86;
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm::{Mmla, Neon, Sdot};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx_vnni::AvxVnni;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Vnni};
 

@@ -82,6 +82,9 @@ unsafe fn run<D: Dots, F: Finish<D>>(
         let of_block = layout.taps(index) * depth * LANES;
         let weight = &weight[begin..begin + group.blocks * of_block];
         begin += weight.len();
+        if group.positions.is_empty() {
+            continue;
+        }
         let mut band = Band::new(&group, border);
         let mut block = group.of_part.start;
         while block < group.of_part.end {
