@@ -1,7 +1,7 @@
 //! Convolutions of an input of few channels, whose taps take longer to find than to multiply: the rows
 //! under a row of positions are copied with their border, and each row of taps is one tap.
 
-use super::Group;
+use super::group::Group;
 use super::taps::{Taps, Tile};
 use crate::layout::{LANES, View};
 

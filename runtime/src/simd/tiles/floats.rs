@@ -1,6 +1,7 @@
 //! Packed layers.
 
-use super::{Finish, Group, run};
+use super::group::Group;
+use super::{Finish, run};
 use crate::layer::Layer;
 use crate::layout::{LANES, Layout};
 use crate::simd::activate::activated;

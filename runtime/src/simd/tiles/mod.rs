@@ -1,24 +1,23 @@
 //! Layers in blocks: the sums of a few positions and a few blocks of lanes stay in registers while
 //! the input streams by.
 
-use core::ops::Range;
-
 use super::dots::Dots;
-use super::part::{Part, Places};
-use crate::layout::{LANES, Layout, View};
+use super::part::Part;
+use crate::layout::{LANES, Layout};
 use few::Band;
+use group::Group;
 use taps::{Taps, Tile};
 
 mod few;
 mod floats;
+mod group;
 mod pixels;
 mod taps;
 
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
 
-/// Most positions, blocks and sums of a tile, of any instruction set of the target.
-const WIDE: usize = if cfg!(target_arch = "x86_64") { 12 } else { 4 };
+/// Most blocks and sums of a tile, of any instruction set of the target; [`taps::WIDE`] are the positions.
 const DEEP: usize = if cfg!(target_arch = "x86_64") { 4 } else { 2 };
 const SUMS: usize = if cfg!(target_arch = "x86_64") { 24 } else { 8 };
 
@@ -26,27 +25,6 @@ const SUMS: usize = if cfg!(target_arch = "x86_64") { 24 } else { 8 };
 /// weights: a part of the second cache.
 const TIMES: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 4 } else { 1 };
 const CACHED: usize = 128 << 10;
-
-/// What all tiles of a group share.
-struct Group<'a> {
-    layout: &'a Layout,
-    index: usize,
-    view: View,
-    /// See [`Layout::stride`].
-    stride: (usize, usize, usize),
-    /// Offsets of the lanes at the first position, if one block has them all.
-    places: [usize; LANES],
-    /// Blocks of lanes.
-    blocks: usize,
-    depth: usize,
-    columns: usize,
-    /// The positions to compute.
-    positions: Range<usize>,
-    /// The blocks to compute.
-    of_part: Range<usize>,
-    /// Whether what lies beyond the input is zeros.
-    clear: bool,
-}
 
 /// What is done with sums.
 trait Finish<D> {
@@ -104,7 +82,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
             while left > 0 {
                 let alike = match &mut band {
                     Some(band) => band.fill(&group, &tile, (x, border)),
-                    None => group.alike::<D>(&tile),
+                    None => tile.alike::<D>(&group),
                 };
                 let wide = wide::<D>(deep, most, left.min(alike));
                 tile.next(&group, wide);
@@ -262,95 +240,4 @@ unsafe fn add_tile<D: Dots, const P: usize, const B: usize>(
         unsafe { D::end(&mut sums) };
     }
     *tile = sums;
-}
-
-impl<'a> Group<'a> {
-    /// Parts split the blocks, so that no two read the same weights, or the positions if there are fewer than
-    /// `deep` blocks for each part.
-    fn new(
-        layout: &'a Layout,
-        index: usize,
-        (part, deep): (Part, usize),
-        clear: bool,
-    ) -> Group<'a> {
-        let (rows, columns) = layout.grid(index);
-        let (positions, blocks) = (rows * columns, layout.blocks());
-        let by_blocks = blocks >= part.of() * deep;
-        Group {
-            layout,
-            index,
-            stride: layout.stride(index),
-            places: match blocks {
-                1 => core::array::from_fn(|lane| layout.place(index, (0, 0), lane)),
-                _ => [0; LANES],
-            },
-            blocks,
-            depth: layout.depth(),
-            columns,
-            view: layout.view(index),
-            positions: if by_blocks { 0..positions } else { part.share(positions) },
-            of_part: if by_blocks { part.share(blocks) } else { 0..blocks },
-            clear,
-        }
-    }
-
-    /// How many positions after a tile are best computed together: those of a row if it is short, so
-    /// that taps above and below the input are left out.
-    #[inline(always)]
-    fn alike<D: Dots>(&self, tile: &Tile) -> usize {
-        match D::NARROW != [0, 0] && self.clear && self.columns <= 4 {
-            true => self.columns - tile.end.1,
-            false => usize::MAX,
-        }
-    }
-
-    /// Writes the lanes of a block to the output.
-    ///
-    /// # Safety
-    /// No other thread writes the block at this position.
-    #[inline(always)]
-    unsafe fn place<T: Copy>(
-        &self,
-        block: usize,
-        position: (usize, usize),
-        values: &[T; LANES],
-        y: Places<'_, T>,
-    ) {
-        let of = block * LANES;
-        let lanes = LANES.min(self.layout.lanes() - of);
-        if self.layout.is_row() {
-            let (down, across, first) = self.stride;
-            // SAFETY: as promised by the caller; so below.
-            let to = unsafe { y.cut(first + position.0 * down + position.1 * across + of, lanes) };
-            match to.first_chunk_mut::<LANES>() {
-                Some(to) => *to = *values,
-                None => to.copy_from_slice(&values[..lanes]),
-            }
-            return;
-        }
-        if self.blocks == 1 {
-            let (down, across, _) = self.stride;
-            let first = position.0 * down + position.1 * across;
-            for (place, value) in self.places.iter().zip(&values[..lanes]) {
-                // SAFETY: as above.
-                unsafe { y.put(first + *place, *value) };
-            }
-            return;
-        }
-        let mut lane = 0;
-        while lanes > lane {
-            let run = self.layout.run(of + lane).min(lanes - lane);
-            let to = self.layout.place(self.index, position, of + lane);
-            // SAFETY: as above.
-            unsafe { y.cut(to, run) }.copy_from_slice(&values[lane..lane + run]);
-            lane += run;
-        }
-    }
-
-    /// The values of a block, from those of all lanes.
-    #[inline(always)]
-    fn lanes<'v, T>(&self, block: usize, values: &'v [T]) -> Option<&'v [T; LANES]> {
-        let of = (self.index * self.blocks + block) * LANES;
-        values.get(of..)?.first_chunk()
-    }
 }

@@ -1,6 +1,7 @@
 //! Int8 layers.
 
-use super::{Finish, Group, run};
+use super::group::Group;
+use super::{Finish, run};
 use crate::int8;
 use crate::layer::Int8;
 use crate::layout::Layout;

@@ -1,8 +1,12 @@
 //! Where the inputs of a tile are: found one tap after another, apart from the multiplications, because this is
 //! the same for every shape of tiles.
 
-use super::{Group, WIDE};
+use super::group::Group;
 use crate::layout::{LANES, View};
+use crate::simd::dots::Dots;
+
+/// Most positions of a tile, of any instruction set of the target.
+pub(super) const WIDE: usize = if cfg!(target_arch = "x86_64") { 12 } else { 4 };
 
 /// Taps that are found at a time.
 const TAPS: usize = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 16 } else { 4 };
@@ -80,6 +84,16 @@ impl Tile {
             *position = self.end;
             let (r, c) = self.end;
             self.end = if c + 1 == group.columns { (r + 1, 0) } else { (r, c + 1) };
+        }
+    }
+
+    /// How many positions after this tile are best computed together: those of a row if it is short, so
+    /// that taps above and below the input are left out.
+    #[inline(always)]
+    pub fn alike<D: Dots>(&self, group: &Group<'_>) -> usize {
+        match D::NARROW != [0, 0] && group.clear && group.columns <= 4 {
+            true => group.columns - self.end.1,
+            false => usize::MAX,
         }
     }
 
