@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 /// The path of one of the workspace's programs, built if it is missing or older than its sources.
@@ -12,18 +12,17 @@ use std::time::SystemTime;
 /// # Panics
 /// If it cannot be built.
 pub fn program(name: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
+    static BUILT: OnceLock<bool> = OnceLock::new();
     // Tests are in `target/PROFILE/deps`, programs one folder up.
     let this = std::env::current_exe().expect("a test knows its own path");
     let folder = this.ancestors().nth(2).expect("a test is in a target folder");
     let at = |name: &str| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    BUILT.call_once(|| {
+    let built = BUILT.get_or_init(|| {
         // The plain programs and those with a GPU have the same path: only cargo can tell them apart.
         let gpu = cfg!(feature = "gpu");
-        if gpu || !PROGRAMS.iter().all(|name| is_current(&at(name))) {
-            build(folder, gpu);
-        }
+        !gpu && PROGRAMS.iter().all(|name| is_current(&at(name))) || build(folder, gpu)
     });
+    assert!(built, "the programs do not build");
     at(name)
 }
 
@@ -67,26 +66,31 @@ fn is_older(path: &Path, limit: SystemTime) -> bool {
     })
 }
 
-fn build(folder: &Path, gpu: bool) {
+/// Whether the programs were built.
+fn build(folder: &Path, gpu: bool) -> bool {
     let profile = match folder.file_name().and_then(|f| f.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let mut command = Command::new(env!("CARGO"));
-    // The command that the tests themselves are built with: its programs have the same path and features.
+    // What the tests themselves are built with: another selection of packages and features would build the programs again.
+    command.args(["test", "--quiet", "--no-run", "--profile", profile]);
     match gpu {
-        false => command.args(["test", "--quiet", "--no-run", "--workspace", "--profile", profile]),
-        true => {
-            command.args(["build", "--quiet", "--profile", profile, "--bins"]);
-            for package in PROGRAMS.iter().chain(&["models", "tests"]) {
-                command.args(["-p", package]);
-            }
-            command.args(["--features", "runtime/gpu,trainer/gpu"])
-        }
+        false => command.arg("--workspace"),
+        true => command.args([
+            "--package=runtime",
+            "--package=models",
+            "--package=trainer",
+            "--package=tests",
+            "--features=runtime/gpu,models/gpu,trainer/gpu,tests/gpu",
+            "--lib",
+            "--test=all",
+            "--test=system",
+            "--test=gpu",
+        ]),
     };
     command.arg("--target-dir").arg(folder.parent().expect("a profile is in a target folder"));
-    let status = command.current_dir(root()).status();
-    assert!(status.is_ok_and(|s| s.success()), "the programs do not build");
+    command.current_dir(root()).status().is_ok_and(|status| status.success())
 }
 
 /// The workspace.
