@@ -4,20 +4,21 @@
 use super::dots::Dots;
 use super::part::Part;
 use crate::layout::{LANES, Layout};
-use few::Band;
 use group::Group;
-use taps::{Taps, Tile};
+use search::Search;
+use taps::{Taps, WIDE};
 
 mod few;
 mod floats;
 mod group;
 mod pixels;
+mod search;
 mod taps;
 
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
 
-/// Most blocks and sums of a tile, of any instruction set of the target; [`taps::WIDE`] are the positions.
+/// Most blocks and sums of a tile, of any instruction set of the target; [`WIDE`] are the positions.
 const DEEP: usize = if cfg!(target_arch = "x86_64") { 4 } else { 2 };
 const SUMS: usize = if cfg!(target_arch = "x86_64") { 24 } else { 8 };
 
@@ -51,7 +52,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     let depth = layout.depth();
     assert!(x.len() >= layout.pixels() * depth && (border.len() >= depth || !layout.has_border()));
     let clear = border.iter().all(|value| D::is_zero(*value));
-    let (mut taps, mut tile) = (Taps::new(), Tile::new());
+    let mut taps = Taps::new();
     // SAFETY: as promised by the caller.
     let mut sums = [unsafe { D::zero() }; SUMS];
     let mut begin = 0;
@@ -63,7 +64,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
         if group.positions.is_empty() {
             continue;
         }
-        let mut band = Band::new(&group, border);
+        let mut search = Search::new(&group, (x, border), &mut taps);
         let mut block = group.of_part.start;
         while block < group.of_part.end {
             let (deep, most) = shape::<D>(&group, group.of_part.end - block);
@@ -78,31 +79,15 @@ unsafe fn run<D: Dots, F: Finish<D>>(
                 })
             };
             let mut left = group.positions.len();
-            tile.begin(&group);
+            search.begin();
             while left > 0 {
-                let alike = match &mut band {
-                    Some(band) => band.fill(&group, &tile, (x, border)),
-                    None => tile.alike::<D>(&group),
-                };
-                let wide = wide::<D>(deep, most, left.min(alike));
-                tile.next(&group, wide);
-                let mut found = false;
+                let wide = wide::<D>(deep, most, left.min(search.alike::<D>()));
+                search.next(wide);
                 for blocks in &blocks[..times] {
-                    let (mut first, mut next) = (true, Some((0, 0)));
-                    while let Some(from) = next {
-                        next = match &band {
-                            _ if found => None,
-                            Some(band) => band.taps(&group, &tile, from, &mut taps),
-                            None => tile.taps(&group, from, (x, border), &mut taps),
-                        };
-                        found = first && next.is_none();
-                        // SAFETY: as promised by the caller. The taps are of inputs in `x`, which was
-                        // compared with the layout above, in `border` or in the band, and of weights of
-                        // the group.
-                        unsafe { add(&taps, blocks, wide, (first, next.is_none()), &mut sums) };
-                        first = false;
-                    }
-                    for (p, position) in tile.positions().iter().enumerate() {
+                    // SAFETY: as promised by the caller. `x` and `border` were compared with the layout above, and
+                    // the weights are those of the group.
+                    unsafe { sum(&mut search, blocks, wide, &mut sums) };
+                    for (p, position) in search.positions().iter().enumerate() {
                         for b in 0..deep {
                             let (block, sums) = (blocks.first + b, sums[p * deep + b]);
                             // SAFETY: as promised by the caller.
@@ -184,6 +169,27 @@ impl<D: Dots> Blocks<D> {
     }
 }
 
+/// The sums of the `wide` positions of a tile, of each position those of all blocks.
+///
+/// # Safety
+/// The CPU has the instructions of `D`; the input has the size of the layout, and the blocks have the weights of the
+/// group.
+#[inline(always)]
+unsafe fn sum<D: Dots>(
+    search: &mut Search<'_, D::X>,
+    blocks: &Blocks<D>,
+    wide: usize,
+    sums: &mut [D; SUMS],
+) {
+    let (mut first, mut next) = (true, Some((0, 0)));
+    while let Some(from) = next {
+        next = search.taps(from);
+        // SAFETY: as promised by the caller; taps are of inputs that there are.
+        unsafe { add(search.taps, blocks, wide, (first, next.is_none()), sums) };
+        first = false;
+    }
+}
+
 /// Adds taps to the sums of `wide` positions of some blocks, of each position those of all blocks. Before the
 /// `first` taps they start anew; after the `last` ones they are ended.
 ///
@@ -196,7 +202,7 @@ unsafe fn add<D: Dots>(
     blocks: &Blocks<D>,
     wide: usize,
     (first, last): (bool, bool),
-    sums: &mut [D],
+    sums: &mut [D; SUMS],
 ) {
     macro_rules! tiles {
         ($($wide:literal $deep:literal),*) => {
@@ -221,14 +227,18 @@ unsafe fn add_tile<D: Dots, const P: usize, const B: usize>(
     taps: &Taps<D::X>,
     blocks: &Blocks<D>,
     (first, last): (bool, bool),
-    sums: &mut [D],
+    sums: &mut [D; SUMS],
 ) {
-    let Some(tile) = sums.as_chunks_mut::<B>().0.first_chunk_mut::<P>() else { return };
-    let Some(start) = blocks.start.first_chunk::<B>() else { return };
+    const { assert!(P * B <= SUMS && P <= WIDE && B <= DEEP) };
+    let (Some(tile), Some(start)) =
+        (sums.as_chunks_mut::<B>().0.first_chunk_mut::<P>(), blocks.start.first_chunk::<B>())
+    else {
+        unreachable!("asserted above")
+    };
     // A copy, which stays in registers.
     let mut sums = if first { [*start; P] } else { *tile };
     for tap in taps.iter() {
-        let Some(under) = tap.under.first_chunk::<P>() else { return };
+        let Some(under) = tap.under.first_chunk::<P>() else { unreachable!("asserted above") };
         // SAFETY: as promised by the caller.
         unsafe {
             let weight = (blocks.weight.add(tap.weight), blocks.of_block);
