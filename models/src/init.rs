@@ -8,10 +8,15 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, Normal};
+use rand_distr::{Distribution, Normal, StandardNormal};
 
 /// Standard deviation of every weight.
 pub const STD: f32 = 0.02;
+
+/// The next numbers of `rng` from N(0, 1).
+pub fn normals(count: usize, rng: &mut StdRng) -> Vec<f32> {
+    rng.sample_iter(StandardNormal).take(count).collect()
+}
 
 /// A source of initial weights.
 pub struct Init {

@@ -1,7 +1,8 @@
 //! Element-wise functions and their gradients.
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+
+use super::parallel::{self, chunk};
 
 use crate::function::Function;
 
@@ -11,18 +12,20 @@ const TASK: usize = 1 << 14;
 /// `function` of every value.
 pub fn forward(x: &[f32], function: Function) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
-    y.par_chunks_mut(TASK)
-        .zip(x.par_chunks(TASK))
-        .for_each(|(y, x)| Arch::new().dispatch(Forward { x, y, function }));
+    parallel::chunks(&mut y, TASK, &|i, y| {
+        let x = chunk(x, i, TASK);
+        Arch::new().dispatch(Forward { x, y, function });
+    });
     y
 }
 
 /// The gradient by the input of [`forward`], from its output `y` and the gradient `dy` by that.
 pub fn backward(y: &[f32], dy: &[f32], function: Function) -> Vec<f32> {
     let mut dx = vec![0.0; y.len()];
-    dx.par_chunks_mut(TASK)
-        .zip(y.par_chunks(TASK).zip(dy.par_chunks(TASK)))
-        .for_each(|(dx, (y, dy))| Arch::new().dispatch(Backward { y, dy, dx, function }));
+    parallel::chunks(&mut dx, TASK, &|i, dx| {
+        let [y, dy] = [y, dy].map(|values| chunk(values, i, TASK));
+        Arch::new().dispatch(Backward { y, dy, dx, function });
+    });
     dx
 }
 

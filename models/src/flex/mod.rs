@@ -14,7 +14,10 @@ mod branches;
 mod channels_last;
 pub mod conv;
 pub mod norm;
+mod parallel;
+pub mod peak;
 mod pixels;
+pub mod update;
 
 use channels_last as last;
 use norm::Norm;

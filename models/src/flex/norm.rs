@@ -5,19 +5,17 @@
 //! 1979), so that the result does not depend on the number of threads.
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+
+use super::parallel::{self, chunk};
 
 /// The means, then the biased variances, of the `channels` of `x` `[n, h, w, c]`, whose images have
 /// `image_len` values.
 pub fn statistics(x: &[f32], image_len: usize, channels: usize) -> Vec<f32> {
-    let parts: Vec<Vec<f32>> = x
-        .par_chunks_exact(image_len)
-        .map(|x| {
-            let mut sums = vec![0.0; 2 * channels];
-            Arch::new().dispatch(Moments { x, sums: &mut sums });
-            sums
-        })
-        .collect();
+    let parts = parallel::map(x.len() / image_len, &|i| {
+        let mut sums = vec![0.0; 2 * channels];
+        Arch::new().dispatch(Moments { x: chunk(x, i, image_len), sums: &mut sums });
+        sums
+    });
     let each = (image_len / channels) as f64;
     let (mut mean, mut square) = (vec![0f64; channels], vec![0f64; channels]);
     for (i, part) in parts.iter().enumerate() {
@@ -36,14 +34,11 @@ pub fn statistics(x: &[f32], image_len: usize, channels: usize) -> Vec<f32> {
 
 /// The sums of the `channels` of `x` `[n, h, w, c]`, whose images have `image_len` values.
 pub fn sums(x: &[f32], image_len: usize, channels: usize) -> Vec<f32> {
-    let parts: Vec<Vec<f32>> = x
-        .par_chunks_exact(image_len)
-        .map(|x| {
-            let mut sums = vec![0.0; channels];
-            Arch::new().dispatch(Totals { x, sums: &mut sums });
-            sums
-        })
-        .collect();
+    let parts = parallel::map(x.len() / image_len, &|i| {
+        let mut sums = vec![0.0; channels];
+        Arch::new().dispatch(Totals { x: chunk(x, i, image_len), sums: &mut sums });
+        sums
+    });
     total(&parts, channels).into_iter().map(|v| v as f32).collect()
 }
 
@@ -60,7 +55,8 @@ fn total(parts: &[Vec<f32>], len: usize) -> Vec<f64> {
 /// `slope * z`.
 pub fn affine(x: &[f32], image_len: usize, scale: &[f32], shift: &[f32], slope: f32) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
-    y.par_chunks_mut(image_len).zip(x.par_chunks(image_len)).for_each(|(y, x)| {
+    parallel::chunks(&mut y, image_len, &|i, y| {
+        let x = chunk(x, i, image_len);
         Arch::new().dispatch(Affine { x, y, scale, shift, slope });
     });
     y
@@ -110,24 +106,21 @@ impl Norm<'_> {
         let channels = self.gamma.len();
         let (scale, shift) = self.scale_and_shift();
         let (mean, variance) = self.statistics.split_at(channels);
-        let parts: Vec<Vec<f32>> = self
-            .x
-            .par_chunks_exact(self.image_len)
-            .zip(dy.par_chunks_exact(self.image_len))
-            .map(|(x, dy)| {
-                let mut sums = vec![0.0; 2 * channels];
-                Arch::new().dispatch(Sums {
-                    x,
-                    dy,
-                    scale: &scale,
-                    shift: &shift,
-                    mean,
-                    slope: self.slope,
-                    sums: &mut sums,
-                });
-                sums
-            })
-            .collect();
+        let image = |values, i| chunk(values, i, self.image_len);
+        let parts = parallel::map(self.x.len() / self.image_len, &|i| {
+            let (x, dy) = (image(self.x, i), image(dy, i));
+            let mut sums = vec![0.0; 2 * channels];
+            Arch::new().dispatch(Sums {
+                x,
+                dy,
+                scale: &scale,
+                shift: &shift,
+                mean,
+                slope: self.slope,
+                sums: &mut sums,
+            });
+            sums
+        });
         let sums = total(&parts, 2 * channels);
         let count = (self.x.len() / channels) as f64;
         let (by_shift, by_scale) = sums.split_at(channels);
@@ -145,21 +138,19 @@ impl Norm<'_> {
             offset[c] = (-scale * by_shift[c] / count - tilt * mean) as f32;
         }
         let mut dx = vec![0.0; self.x.len()];
-        dx.par_chunks_mut(self.image_len)
-            .zip(self.x.par_chunks(self.image_len))
-            .zip(dy.par_chunks(self.image_len))
-            .for_each(|((dx, x), dy)| {
-                Arch::new().dispatch(Backward {
-                    x,
-                    dy,
-                    dx,
-                    scale: &scale,
-                    shift: &shift,
-                    slant: &slant,
-                    offset: &offset,
-                    slope: self.slope,
-                });
+        parallel::chunks(&mut dx, self.image_len, &|i, dx| {
+            let (x, dy) = (image(self.x, i), image(dy, i));
+            Arch::new().dispatch(Backward {
+                x,
+                dy,
+                dx,
+                scale: &scale,
+                shift: &shift,
+                slant: &slant,
+                offset: &offset,
+                slope: self.slope,
             });
+        });
         [dx, gamma, beta]
     }
 }
@@ -184,24 +175,22 @@ pub struct Instances<'a> {
 impl Instances<'_> {
     /// Calls `f` with the norm of each image, in parallel.
     fn each<T: Send>(&self, f: impl Fn(usize, &Norm<'_>) -> T + Sync) -> Vec<T> {
-        let images = self.x.par_chunks_exact(self.image_len).enumerate();
-        images
-            .map(|(i, x)| {
-                let statistics = statistics(x, self.image_len, self.gamma.len());
-                f(
-                    i,
-                    &Norm {
-                        x,
-                        image_len: self.image_len,
-                        statistics: &statistics,
-                        gamma: self.gamma,
-                        beta: self.beta,
-                        epsilon: self.epsilon,
-                        slope: self.slope,
-                    },
-                )
-            })
-            .collect()
+        parallel::map(self.x.len() / self.image_len, &|i| {
+            let x = chunk(self.x, i, self.image_len);
+            let statistics = statistics(x, self.image_len, self.gamma.len());
+            f(
+                i,
+                &Norm {
+                    x,
+                    image_len: self.image_len,
+                    statistics: &statistics,
+                    gamma: self.gamma,
+                    beta: self.beta,
+                    epsilon: self.epsilon,
+                    slope: self.slope,
+                },
+            )
+        })
     }
 
     /// The output.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use burn::backend::Flex;
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
 
 use super::channels_last as last;
 use super::dims;
+use super::parallel::{self, chunk};
 use crate::kernels::{Error, PixelAdjoints, Pixels};
 
 /// Values of one task.
@@ -21,8 +21,9 @@ fn each_image(
     from: &[i32],
     each: impl Fn(usize, &mut [f32], &[i32]) + Sync,
 ) {
-    let images = to.par_chunks_exact_mut(h * w * c).zip(from.par_chunks_exact(h * w));
-    images.enumerate().for_each(|(image, (to, from))| each(image, to, from));
+    parallel::chunks(to, h * w * c, &|image, to| {
+        each(image, to, &from[image * h * w..][..h * w]);
+    });
 }
 
 /// The sum of `each` over all values of two tensors `[n, c, h, w]`. In f64 and image by image, so
@@ -30,9 +31,10 @@ fn each_image(
 fn sum(x: &FlexTensor, y: &FlexTensor, each: impl Fn(f32, f32) -> f32 + Sync) -> f64 {
     let [_, c, h, w] = dims(x);
     let (x, y, len) = (last::read(x), last::read(y), c * h * w);
-    let images = x.par_chunks_exact(len).zip(y.par_chunks_exact(len));
-    let sums: Vec<f64> =
-        images.map(|(x, y)| x.iter().zip(y).map(|(x, y)| f64::from(each(*x, *y))).sum()).collect();
+    let sums: Vec<f64> = parallel::map(x.len() / len, &|i| {
+        let pairs = chunk(&x, i, len).iter().zip(chunk(&y, i, len));
+        pairs.map(|(x, y)| f64::from(each(*x, *y))).sum()
+    });
     sums.iter().sum()
 }
 
@@ -41,10 +43,9 @@ fn map(x: &FlexTensor, y: &FlexTensor, each: impl Fn(f32, f32) -> f32 + Sync) ->
     let shape @ [_, c, h, w] = dims(x);
     let (x, y, len) = (last::read(x), last::read(y), c * h * w);
     let mut to = vec![0.0; x.len()];
-    let images =
-        to.par_chunks_exact_mut(len).zip(x.par_chunks_exact(len)).zip(y.par_chunks_exact(len));
-    images.for_each(|((to, x), y)| {
-        to.iter_mut().zip(x.iter().zip(y)).for_each(|(to, (x, y))| *to = each(*x, *y));
+    parallel::chunks(&mut to, len, &|i, to| {
+        let pairs = chunk(&x, i, len).iter().zip(chunk(&y, i, len));
+        to.iter_mut().zip(pairs).for_each(|(to, (x, y))| *to = each(*x, *y));
     });
     last::tensor(to, shape)
 }
@@ -134,8 +135,9 @@ impl PixelAdjoints for Flex {
     fn sum(a: FlexTensor, b: FlexTensor) -> FlexTensor {
         let [mut a, b] = [a, b].map(|t| t.to_contiguous());
         let b: &[f32] = b.storage();
-        let parts = a.storage_mut::<f32>().par_chunks_mut(TASK).zip(b.par_chunks(TASK));
-        parts.for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        parallel::chunks(a.storage_mut(), TASK, &|i, a| {
+            a.iter_mut().zip(chunk(b, i, TASK)).for_each(|(a, b)| *a += b);
+        });
         a
     }
 }

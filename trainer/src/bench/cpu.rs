@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use models::flex::norm::{self, Instances, Norm};
+use models::flex::peak::peak;
 use models::flex::{activation, conv};
 use models::kernels::ConvShape;
 use models::layer::Function;
 use models::{Layer, Sequential, dcgan};
-use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
 
 use crate::config::{Config, Objective};
@@ -328,58 +328,4 @@ fn median(span: Duration, mut call: impl FnMut()) -> f64 {
     }
     seconds.sort_by(f64::total_cmp);
     seconds[seconds.len() / 2]
-}
-
-/// Multiply-adds per second of all threads on registers: the best of a few tries.
-fn peak() -> f64 {
-    const STEPS: usize = 4_000_000;
-    let lanes = Arch::new().dispatch(Lanes) as f64;
-    (0..5)
-        .map(|_| {
-            let began = Instant::now();
-            let all = rayon::broadcast(|_| Arch::new().dispatch(Products(STEPS)));
-            black_box(&all);
-            let count = all.len() as f64 * STEPS as f64 * CHAINS as f64 * lanes;
-            count / began.elapsed().as_secs_f64()
-        })
-        .fold(0.0, f64::max)
-}
-
-/// Independent chains of multiply-adds: more than a CPU has in flight.
-const CHAINS: usize = 12;
-
-struct Lanes;
-
-impl WithSimd for Lanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
-    }
-}
-
-struct Products(usize);
-
-impl WithSimd for Products {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let by = simd.splat_f32s(black_box(0.999));
-        let add = simd.splat_f32s(black_box(0.001));
-        let mut sums = [simd.splat_f32s(black_box(1.0)); CHAINS];
-        for _ in 0..self.0 {
-            let mut i = 0;
-            while i < CHAINS {
-                sums[i] = simd.mul_add_e_f32s(sums[i], by, add);
-                i += 1;
-            }
-        }
-        let mut sum = 0.0;
-        for s in sums {
-            sum += simd.reduce_sum_f32s(s);
-        }
-        sum
-    }
 }

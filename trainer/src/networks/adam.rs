@@ -15,10 +15,7 @@ use burn::optim::{
 };
 use burn::tensor::{Device, Tensor};
 use burn_flex::FlexTensor;
-use rayon::prelude::*;
-
-/// Weights per task.
-const TASK: usize = 1 << 15;
+use models::flex::update;
 
 /// Adam (Kingma and Ba 2015, algorithm 1).
 #[derive(Clone)]
@@ -179,31 +176,15 @@ impl Passes for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let [mut weight, gradient, mut first, mut second] =
             [weight, gradient, first, second].map(|t| t.to_contiguous());
-        let g: &[f32] = gradient.storage();
-        let w = weight.storage_mut::<f32>().par_chunks_mut(TASK);
-        let m = first.storage_mut::<f32>().par_chunks_mut(TASK);
-        let v = second.storage_mut::<f32>().par_chunks_mut(TASK);
-        let Rates { step, betas: [beta1, beta2], epsilon } = rates;
-        w.zip(g.par_chunks(TASK)).zip(m.zip(v)).for_each(|((w, g), (m, v))| {
-            for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
-                *m = *m * beta1 + g * (1.0 - beta1);
-                *v = *v * beta2 + g * g * (1.0 - beta2);
-                *w -= step * *m / (v.sqrt() + epsilon);
-            }
-        });
+        let moments = [first.storage_mut(), second.storage_mut()];
+        let Rates { step, betas, epsilon } = rates;
+        update::adam(weight.storage_mut(), gradient.storage(), moments, step, betas, epsilon);
         (weight, first, second)
     }
 
     fn mix(average: FlexTensor, new: FlexTensor, decay: f32) -> FlexTensor {
         let [mut average, new] = [average, new].map(|t| t.to_contiguous());
-        let new: &[f32] = new.storage();
-        average.storage_mut::<f32>().par_chunks_mut(TASK).zip(new.par_chunks(TASK)).for_each(
-            |(average, new)| {
-                for (average, new) in average.iter_mut().zip(new) {
-                    *average = *average * decay + new * (1.0 - decay);
-                }
-            },
-        );
+        update::mix(average.storage_mut(), new.storage(), decay);
         average
     }
 }

@@ -4,7 +4,6 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rand_distr::StandardNormal;
 use runtime::latent::Latent;
 
 /// Independent streams of random numbers.
@@ -60,8 +59,7 @@ pub fn latents(n: usize, nz: usize, rng: &mut StdRng, device: &Device) -> Tensor
 
 /// Numbers from N(0, 1).
 pub fn normal<const D: usize>(shape: [usize; D], rng: &mut StdRng, device: &Device) -> Tensor<D> {
-    let count = shape.iter().product();
-    let values: Vec<f32> = rng.sample_iter(StandardNormal).take(count).collect();
+    let values = models::init::normals(shape.iter().product(), rng);
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

@@ -5,9 +5,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use models::Sequential;
 use models::adjoint::{weights, with_weights};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::StandardNormal;
 
 /// Avoids a division by zero.
 const TINY: f64 = 1e-12;
@@ -26,7 +25,7 @@ impl Spectral {
         let vectors = weights(net)
             .map(|kernel| {
                 let rows = kernel.dims()[0];
-                let values: Vec<f32> = (&mut rng).sample_iter(StandardNormal).take(rows).collect();
+                let values = models::init::normals(rows, &mut rng);
                 let vector = Tensor::from_data(TensorData::new(values, [rows]), device);
                 Param::from_tensor(unit(vector))
             })

@@ -4,10 +4,9 @@
 //! If the kernel covers the whole image, nothing is unrolled: channels last, an image already is
 //! its only window.
 
-use rayon::prelude::*;
-
 use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
+use crate::flex::parallel::{self, chunk};
 use crate::kernels::ConvShape;
 
 /// Rows of the unrolled matrix in one block: enough to be worth a pass over the weight.
@@ -19,31 +18,30 @@ pub fn forward(s: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_feature(s, weight);
     let mut y = vec![0.0; s.images * s.y_len()];
     let images = block(s);
-    y.par_chunks_mut(images * s.y_len()).zip(x.par_chunks(images * s.x_len())).for_each(
-        |(y, x)| {
-            let rows = y.len() / s.features;
-            let mut product = |values| {
-                let left = Left::Rows { values, stride: inner };
-                multiply(rows, inner, s.features, left, &right, y);
-            };
-            if s.covers_image() {
-                product(x);
-            } else {
-                let mut unrolled = Scratch::of(rows * inner);
-                let windows = unrolled.chunks_exact_mut(pixels * inner);
-                for (to, x) in windows.zip(x.chunks_exact(s.x_len())) {
-                    each_tap(s, |pixel, tap, from| {
-                        let to = &mut to[pixel * inner + tap * s.channels..][..s.channels];
-                        match from {
-                            Some(from) => to.copy_from_slice(&x[from..][..s.channels]),
-                            None => to.fill(0.0),
-                        }
-                    });
-                }
-                product(&unrolled);
+    parallel::chunks(&mut y, images * s.y_len(), &|i, y| {
+        let x = chunk(x, i, images * s.x_len());
+        let rows = y.len() / s.features;
+        let mut product = |values| {
+            let left = Left::Rows { values, stride: inner };
+            multiply(rows, inner, s.features, left, &right, y);
+        };
+        if s.covers_image() {
+            product(x);
+        } else {
+            let mut unrolled = Scratch::of(rows * inner);
+            let windows = unrolled.chunks_exact_mut(pixels * inner);
+            for (to, x) in windows.zip(x.chunks_exact(s.x_len())) {
+                each_tap(s, |pixel, tap, from| {
+                    let to = &mut to[pixel * inner + tap * s.channels..][..s.channels];
+                    match from {
+                        Some(from) => to.copy_from_slice(&x[from..][..s.channels]),
+                        None => to.fill(0.0),
+                    }
+                });
             }
-        },
-    );
+            product(&unrolled);
+        }
+    });
     y
 }
 
@@ -53,61 +51,59 @@ pub fn data(s: &ConvShape, y: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_tap(s, weight);
     let mut x = vec![0.0; s.images * s.x_len()];
     let images = block(s);
-    x.par_chunks_mut(images * s.x_len()).zip(y.par_chunks(images * s.y_len())).for_each(
-        |(x, y)| {
-            let rows = y.len() / s.features;
-            let left = Left::Rows { values: y, stride: s.features };
-            if s.covers_image() {
-                return multiply(rows, s.features, outer, left, &right, x);
-            }
-            let mut unrolled = Scratch::of(rows * outer);
-            multiply(rows, s.features, outer, left, &right, &mut unrolled);
-            let windows = unrolled.chunks_exact(pixels * outer);
-            for (from, x) in windows.zip(x.chunks_exact_mut(s.x_len())) {
-                each_tap(s, |pixel, tap, to| {
-                    let Some(to) = to else { return };
-                    let from = &from[pixel * outer + tap * s.channels..][..s.channels];
-                    let to = &mut x[to..][..s.channels];
-                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-                });
-            }
-        },
-    );
+    parallel::chunks(&mut x, images * s.x_len(), &|i, x| {
+        let y = chunk(y, i, images * s.y_len());
+        let rows = y.len() / s.features;
+        let left = Left::Rows { values: y, stride: s.features };
+        if s.covers_image() {
+            return multiply(rows, s.features, outer, left, &right, x);
+        }
+        let mut unrolled = Scratch::of(rows * outer);
+        multiply(rows, s.features, outer, left, &right, &mut unrolled);
+        let windows = unrolled.chunks_exact(pixels * outer);
+        for (from, x) in windows.zip(x.chunks_exact_mut(s.x_len())) {
+            each_tap(s, |pixel, tap, to| {
+                let Some(to) = to else { return };
+                let from = &from[pixel * outer + tap * s.channels..][..s.channels];
+                let to = &mut x[to..][..s.channels];
+                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            });
+        }
+    });
     x
 }
 
 /// The gradient by the weight, from `x` and the gradient by `y`.
 pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
     let (outer, pixels) = (s.taps() * s.channels, s.rows() * s.columns());
-    // One thread unrolls a group of images; a chunk is as many groups as fit the cache.
+    // One thread unrolls a group of images; a batch is as many groups as fit the cache.
     let group = (BLOCK / pixels).clamp(1, s.images.div_ceil(2));
     let groups = (1 << 21) / (group * pixels * (outer + s.features)).max(1);
-    let chunk = group * groups.max(2);
+    let batch = group * groups.max(2);
     let mut sums = vec![0.0; outer * s.features];
     let zeros = vec![0.0; s.channels];
-    for (x, y) in x.chunks(chunk * s.x_len()).zip(y.chunks(chunk * s.y_len())) {
-        let prepared: Vec<(usize, Scratch, Scratch)> = x
-            .par_chunks(group * s.x_len())
-            .zip(y.par_chunks(group * s.y_len()))
-            .map(|(x, y)| {
-                let inner = y.len() / s.features;
-                let mut left = Scratch::of(packed_len(outer, inner, PANEL));
-                let to = Panels::new(inner, PANEL);
-                for (i, x) in x.chunks_exact(s.x_len()).enumerate() {
-                    each_tap(s, |pixel, tap, from| {
-                        let from = from.map_or(&*zeros, |from| &x[from..][..s.channels]);
-                        to.put(&mut left, i * pixels + pixel, tap * s.channels, from);
-                    });
-                }
-                let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS));
-                let to = Panels::new(inner, COLUMNS);
-                for (pixel, y) in y.chunks_exact(s.features).enumerate() {
-                    to.put(&mut right, pixel, 0, y);
-                }
-                (inner, left, right)
-            })
-            .collect();
-        sums.par_chunks_mut(PANEL * s.features).enumerate().for_each(|(panel, to)| {
+    for (x, y) in x.chunks(batch * s.x_len()).zip(y.chunks(batch * s.y_len())) {
+        let count = (y.len() / s.y_len()).div_ceil(group);
+        let prepared: Vec<(usize, Scratch, Scratch)> = parallel::map(count, &|i| {
+            let x = chunk(x, i, group * s.x_len());
+            let y = chunk(y, i, group * s.y_len());
+            let inner = y.len() / s.features;
+            let mut left = Scratch::of(packed_len(outer, inner, PANEL));
+            let to = Panels::new(inner, PANEL);
+            for (i, x) in x.chunks_exact(s.x_len()).enumerate() {
+                each_tap(s, |pixel, tap, from| {
+                    let from = from.map_or(&*zeros, |from| &x[from..][..s.channels]);
+                    to.put(&mut left, i * pixels + pixel, tap * s.channels, from);
+                });
+            }
+            let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS));
+            let to = Panels::new(inner, COLUMNS);
+            for (pixel, y) in y.chunks_exact(s.features).enumerate() {
+                to.put(&mut right, pixel, 0, y);
+            }
+            (inner, left, right)
+        });
+        parallel::chunks(&mut sums, PANEL * s.features, &|panel, to| {
             for (inner, left, right) in &prepared {
                 Gemm {
                     rows: to.len() / s.features,
@@ -126,7 +122,7 @@ pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
     // Sixteen features at a time, so that reads and writes both touch whole cache lines.
     const FEATURES: usize = 16;
     let mut gradient = vec![0.0; s.weight_len()];
-    gradient.par_chunks_mut(FEATURES * outer).enumerate().for_each(|(block, to)| {
+    parallel::chunks(&mut gradient, FEATURES * outer, &|block, to| {
         for c in 0..s.channels {
             for tap in 0..s.taps() {
                 let row = &sums[(tap * s.channels + c) * s.features + block * FEATURES..];
@@ -169,7 +165,7 @@ fn each_tap(s: &ConvShape, mut each: impl FnMut(usize, usize, Option<usize>)) {
 pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
     let inner = s.taps() * s.channels;
     let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS));
-    right.par_chunks_exact_mut(inner * COLUMNS).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut right, inner * COLUMNS, &|panel, to| {
         for (i, o) in (panel * COLUMNS..s.features).take(COLUMNS).enumerate() {
             for (c, taps) in weight[o * inner..][..inner].chunks_exact(s.taps()).enumerate() {
                 for (tap, v) in taps.iter().enumerate() {
@@ -185,7 +181,7 @@ pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
 fn by_tap(s: &ConvShape, weight: &[f32]) -> Scratch {
     let outer = s.taps() * s.channels;
     let mut right = Scratch::of(packed_len(outer, s.features, COLUMNS));
-    right.par_chunks_exact_mut(s.features * COLUMNS).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut right, s.features * COLUMNS, &|panel, to| {
         let places: Vec<usize> = (panel * COLUMNS..outer)
             .take(COLUMNS)
             .map(|at| at % s.channels * s.taps() + at / s.channels)

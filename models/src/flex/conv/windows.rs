@@ -1,11 +1,10 @@
 //! Convolutions of stride 1. Channels last, a row of a window is contiguous, and the next window
 //! begins one pixel further: a matrix product reads them where they lie.
 
-use rayon::prelude::*;
-
 use super::gemm::{COLUMNS, Gemm, Left, ROWS, Right, packed_len};
 use super::im2col;
 use super::scratch::Scratch;
+use crate::flex::parallel::{self, chunk};
 use crate::kernels::ConvShape;
 
 /// Values behind the last image, for the ends of tiles.
@@ -50,7 +49,7 @@ pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
     let row = s.kernel * s.channels;
     let panels = row.div_ceil(COLUMNS);
     let mut sums = vec![0.0; s.kernel * panels * s.features * COLUMNS];
-    sums.par_chunks_mut(s.features * COLUMNS).enumerate().for_each(|(at, to)| {
+    parallel::chunks(&mut sums, s.features * COLUMNS, &|at, to| {
         let (y, from) = (at / panels, at % panels * COLUMNS);
         for (image, first) in each_chunk(s.images, pixels) {
             let errors = &errors.image(image)[first * s.features..];
@@ -100,7 +99,8 @@ impl Padded {
         let (len, image) = (height * width * channels, h * w * channels);
         let images = x.len() / image;
         let mut values = Scratch::of(images * len + SLACK);
-        values[..images * len].par_chunks_mut(len).zip(x.par_chunks(image)).for_each(|(to, x)| {
+        parallel::chunks(&mut values[..images * len], len, &|i, to| {
+            let x = chunk(x, i, image);
             let (above, rest) = to.split_at_mut(rows * width * channels);
             let (inside, below) = rest.split_at_mut(h * width * channels);
             above.fill(0.0);
@@ -132,8 +132,8 @@ fn correlate(map: &Padded, kernel: usize, features: usize, right: &[f32]) -> Vec
     // Lines of a task: few images must keep all threads busy.
     let parts = rayon::current_num_threads().div_ceil(map.images.max(1)).min(rows);
     let lines = rows.div_ceil(parts);
-    y.par_chunks_mut(rows * columns * features).enumerate().for_each(|(image, y)| {
-        y.par_chunks_mut(lines * columns * features).enumerate().for_each(|(part, y)| {
+    parallel::chunks(&mut y, rows * columns * features, &|image, y| {
+        parallel::chunks(y, lines * columns * features, &|part, y| {
             for (i, to) in y.chunks_exact_mut(columns * features).enumerate() {
                 Gemm {
                     rows: columns,
@@ -161,7 +161,7 @@ fn correlate(map: &Padded, kernel: usize, features: usize, right: &[f32]) -> Vec
 fn turned(s: &ConvShape, weight: &[f32]) -> Scratch {
     let inner = s.taps() * s.features;
     let mut right = Scratch::of(packed_len(s.channels, inner, COLUMNS));
-    right.par_chunks_exact_mut(inner * COLUMNS).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut right, inner * COLUMNS, &|panel, to| {
         for (o, weight) in weight.chunks_exact(s.channels * s.taps()).enumerate() {
             let channels = weight.chunks_exact(s.taps()).skip(panel * COLUMNS).take(COLUMNS);
             for (i, taps) in channels.enumerate() {

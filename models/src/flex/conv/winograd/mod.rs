@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
+use crate::flex::parallel::{self, chunk};
 use crate::kernels::ConvShape;
 use transform::{
     Added, Apart, Input, InputAdjoint, Output, OutputAdjoint, PARITIES, POINTS, Packed, Places,
@@ -59,38 +60,37 @@ pub fn forward(s: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let zeros = vec![0.0; s.channels];
     let mut y = vec![0.0; s.images * s.y_len()];
     let images = block(s);
-    y.par_chunks_mut(images * s.y_len()).zip(x.par_chunks(images * s.x_len())).for_each(
-        |(y, x)| {
-            let count = y.len() / s.y_len() * tiles;
-            let mut factors = Scratch::of(POINTS * count * inner);
-            each_input(s, x, &zeros, |tile, parity, from| {
-                let to = &mut factors[tile * inner + parity * s.channels..];
-                transform::<Input, 9, 9>(from, to, Apart(count * inner));
-            });
-            let mut products = Scratch::of(POINTS * count * s.features);
-            for (point, from) in each_panel(s.features) {
-                let at = (from / COLUMNS * POINTS + point) * inner * COLUMNS;
-                Gemm {
-                    rows: count,
-                    inner,
-                    columns: COLUMNS.min(s.features - from),
-                    left: Left::Rows {
-                        values: &factors[point * count * inner..][..count * inner],
-                        stride: inner,
-                    },
-                    right: Right::Panels(&right[at..][..inner * COLUMNS]),
-                    to: &mut products[point * count * s.features + from..],
-                    stride: s.features,
-                    add: false,
-                }
-                .run();
+    parallel::chunks(&mut y, images * s.y_len(), &|i, y| {
+        let x = chunk(x, i, images * s.x_len());
+        let count = y.len() / s.y_len() * tiles;
+        let mut factors = Scratch::of(POINTS * count * inner);
+        each_input(s, x, &zeros, |tile, parity, from| {
+            let to = &mut factors[tile * inner + parity * s.channels..];
+            transform::<Input, 9, 9>(from, to, Apart(count * inner));
+        });
+        let mut products = Scratch::of(POINTS * count * s.features);
+        for (point, from) in each_panel(s.features) {
+            let at = (from / COLUMNS * POINTS + point) * inner * COLUMNS;
+            Gemm {
+                rows: count,
+                inner,
+                columns: COLUMNS.min(s.features - from),
+                left: Left::Rows {
+                    values: &factors[point * count * inner..][..count * inner],
+                    stride: inner,
+                },
+                right: Right::Panels(&right[at..][..inner * COLUMNS]),
+                to: &mut products[point * count * s.features + from..],
+                stride: s.features,
+                add: false,
             }
-            each_output(s, y.len() / s.y_len(), |tile, at| {
-                let from = |p: usize| &products[(p * count + tile) * s.features..][..s.features];
-                transform::<Output, 9, 4>(nine(from), y, Places(at));
-            });
-        },
-    );
+            .run();
+        }
+        each_output(s, y.len() / s.y_len(), |tile, at| {
+            let from = |p: usize| &products[(p * count + tile) * s.features..][..s.features];
+            transform::<Output, 9, 4>(nine(from), y, Places(at));
+        });
+    });
     y
 }
 
@@ -100,44 +100,43 @@ pub fn data(s: &ConvShape, y: &[f32], weight: &[f32]) -> Vec<f32> {
     let right = by_channel(s, weight);
     let mut x = vec![0.0; s.images * s.x_len()];
     let images = block(s);
-    x.par_chunks_mut(images * s.x_len()).zip(y.par_chunks(images * s.y_len())).for_each(
-        |(x, y)| {
-            let images = y.len() / s.y_len();
-            let count = images * tiles;
-            let mut factors = Scratch::of(POINTS * count * s.features);
-            each_output(s, images, |tile, at| {
-                let from = at.map(|at| &y[at..][..s.features]);
-                let to = &mut factors[tile * s.features..];
-                transform::<OutputAdjoint, 4, 9>(from, to, Apart(count * s.features));
-            });
-            let mut products = Scratch::of(POINTS * count * outer);
-            for (point, from) in each_panel(s.channels) {
-                for parity in 0..PARITIES {
-                    let at = ((from / COLUMNS * PARITIES + parity) * POINTS + point) * s.features;
-                    Gemm {
-                        rows: count,
-                        inner: s.features,
-                        columns: COLUMNS.min(s.channels - from),
-                        left: Left::Rows {
-                            values: &factors[point * count * s.features..][..count * s.features],
-                            stride: s.features,
-                        },
-                        right: Right::Panels(&right[at * COLUMNS..][..s.features * COLUMNS]),
-                        to: &mut products[point * count * outer + parity * s.channels + from..],
-                        stride: outer,
-                        add: false,
-                    }
-                    .run();
+    parallel::chunks(&mut x, images * s.x_len(), &|i, x| {
+        let y = chunk(y, i, images * s.y_len());
+        let images = y.len() / s.y_len();
+        let count = images * tiles;
+        let mut factors = Scratch::of(POINTS * count * s.features);
+        each_output(s, images, |tile, at| {
+            let from = at.map(|at| &y[at..][..s.features]);
+            let to = &mut factors[tile * s.features..];
+            transform::<OutputAdjoint, 4, 9>(from, to, Apart(count * s.features));
+        });
+        let mut products = Scratch::of(POINTS * count * outer);
+        for (point, from) in each_panel(s.channels) {
+            for parity in 0..PARITIES {
+                let at = ((from / COLUMNS * PARITIES + parity) * POINTS + point) * s.features;
+                Gemm {
+                    rows: count,
+                    inner: s.features,
+                    columns: COLUMNS.min(s.channels - from),
+                    left: Left::Rows {
+                        values: &factors[point * count * s.features..][..count * s.features],
+                        stride: s.features,
+                    },
+                    right: Right::Panels(&right[at * COLUMNS..][..s.features * COLUMNS]),
+                    to: &mut products[point * count * outer + parity * s.channels + from..],
+                    stride: outer,
+                    add: false,
                 }
+                .run();
             }
-            each_input_index(s, images, |tile, parity, at| {
-                let from = |p: usize| {
-                    &products[(p * count + tile) * outer + parity * s.channels..][..s.channels]
-                };
-                transform::<InputAdjoint, 9, 9>(nine(from), x, Added(at));
-            });
-        },
-    );
+        }
+        each_input_index(s, images, |tile, parity, at| {
+            let from = |p: usize| {
+                &products[(p * count + tile) * outer + parity * s.channels..][..s.channels]
+            };
+            transform::<InputAdjoint, 9, 9>(nine(from), x, Added(at));
+        });
+    });
     x
 }
 
@@ -145,45 +144,44 @@ pub fn data(s: &ConvShape, y: &[f32], weight: &[f32]) -> Vec<f32> {
 pub fn weight(s: &ConvShape, x: &[f32], y: &[f32]) -> Vec<f32> {
     let (outer, tiles) = (PARITIES * s.channels, tiles(s));
     let zeros = vec![0.0; s.channels];
-    // One thread transforms a group of images; a chunk is as many groups as fit the cache.
+    // One thread transforms a group of images; a batch is as many groups as fit the cache.
     let group = (256 / tiles).clamp(1, s.images.div_ceil(2));
     let groups = (1 << 22) / (POINTS * group * tiles * (outer + s.features));
-    let chunk = group * groups.max(2);
+    let batch = group * groups.max(2);
     let mut sums = Scratch::of(POINTS * outer * s.features);
-    for (i, (x, y)) in x.chunks(chunk * s.x_len()).zip(y.chunks(chunk * s.y_len())).enumerate() {
-        let prepared: Vec<(usize, Scratch, Scratch)> = x
-            .par_chunks(group * s.x_len())
-            .zip(y.par_chunks(group * s.y_len()))
-            .map(|(x, y)| {
-                let images = y.len() / s.y_len();
-                let count = images * tiles;
-                let len = packed_len(outer, count, PANEL);
-                let mut left = Scratch::of(POINTS * len);
-                let mut row = Scratch::of(POINTS * s.channels);
-                let panels = Panels::new(count, PANEL);
-                each_input(s, x, &zeros, |tile, parity, from| {
-                    let first = parity * s.channels;
-                    if first.is_multiple_of(PANEL) {
-                        let to = Packed { panels, len, row: tile, first };
-                        return transform::<Input, 9, 9>(from, &mut left, to);
-                    }
-                    transform::<Input, 9, 9>(from, &mut row, Apart(s.channels));
-                    let rows = row.chunks_exact(s.channels);
-                    for (left, row) in left.chunks_exact_mut(len).zip(rows) {
-                        panels.put(left, tile, first, row);
-                    }
-                });
-                let len = packed_len(s.features, count, COLUMNS);
-                let mut right = Scratch::of(POINTS * len);
-                let panels = Panels::new(count, COLUMNS);
-                each_output(s, images, |tile, at| {
-                    let from = at.map(|at| &y[at..][..s.features]);
-                    let to = Packed { panels, len, row: tile, first: 0 };
-                    transform::<OutputAdjoint, 4, 9>(from, &mut right, to);
-                });
-                (count, left, right)
-            })
-            .collect();
+    for (i, (x, y)) in x.chunks(batch * s.x_len()).zip(y.chunks(batch * s.y_len())).enumerate() {
+        let count = (y.len() / s.y_len()).div_ceil(group);
+        let prepared: Vec<(usize, Scratch, Scratch)> = parallel::map(count, &|i| {
+            let x = chunk(x, i, group * s.x_len());
+            let y = chunk(y, i, group * s.y_len());
+            let images = y.len() / s.y_len();
+            let count = images * tiles;
+            let len = packed_len(outer, count, PANEL);
+            let mut left = Scratch::of(POINTS * len);
+            let mut row = Scratch::of(POINTS * s.channels);
+            let panels = Panels::new(count, PANEL);
+            each_input(s, x, &zeros, |tile, parity, from| {
+                let first = parity * s.channels;
+                if first.is_multiple_of(PANEL) {
+                    let to = Packed { panels, len, row: tile, first };
+                    return transform::<Input, 9, 9>(from, &mut left, to);
+                }
+                transform::<Input, 9, 9>(from, &mut row, Apart(s.channels));
+                let rows = row.chunks_exact(s.channels);
+                for (left, row) in left.chunks_exact_mut(len).zip(rows) {
+                    panels.put(left, tile, first, row);
+                }
+            });
+            let len = packed_len(s.features, count, COLUMNS);
+            let mut right = Scratch::of(POINTS * len);
+            let panels = Panels::new(count, COLUMNS);
+            each_output(s, images, |tile, at| {
+                let from = at.map(|at| &y[at..][..s.features]);
+                let to = Packed { panels, len, row: tile, first: 0 };
+                transform::<OutputAdjoint, 4, 9>(from, &mut right, to);
+            });
+            (count, left, right)
+        });
         // A slab is a few panels of rows of one point's product.
         let slab = outer.min(8 * PANEL);
         let slabs = outer.div_ceil(slab);

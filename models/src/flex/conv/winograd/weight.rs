@@ -1,10 +1,9 @@
 //! The weight's taps as factors, and the way back for the gradient.
 
-use rayon::prelude::*;
-
 use super::super::gemm::{COLUMNS, packed_len};
 use super::super::scratch::Scratch;
 use super::transform::{Apart, Output, OutputAdjoint, PARITIES, POINTS, nine, transform};
+use crate::flex::parallel;
 use crate::kernels::ConvShape;
 
 /// The sixteen taps of [`COLUMNS`] pairs of channels, side by side.
@@ -28,7 +27,7 @@ fn parity_taps(parity: usize) -> [usize; 4] {
 pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
     let inner = PARITIES * s.channels;
     let mut right = Scratch::of(packed_len(s.features, inner, COLUMNS) * POINTS);
-    right.par_chunks_exact_mut(POINTS * inner * COLUMNS).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut right, POINTS * inner * COLUMNS, &|panel, to| {
         let mut taps: Taps = [[0.0; COLUMNS]; 16];
         let mut row = [0.0; POINTS * COLUMNS];
         for c in 0..s.channels {
@@ -53,7 +52,7 @@ pub fn by_feature(s: &ConvShape, weight: &[f32]) -> Scratch {
 pub fn by_channel(s: &ConvShape, weight: &[f32]) -> Scratch {
     let len = POINTS * s.features * COLUMNS;
     let mut right = Scratch::of(packed_len(s.channels, s.features, COLUMNS) * POINTS * PARITIES);
-    right.par_chunks_exact_mut(PARITIES * len).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut right, PARITIES * len, &|panel, to| {
         let mut taps: Taps = [[0.0; COLUMNS]; 16];
         let mut row = [0.0; POINTS * COLUMNS];
         for o in 0..s.features {
@@ -78,7 +77,7 @@ pub fn by_channel(s: &ConvShape, weight: &[f32]) -> Scratch {
 pub fn to_weight(s: &ConvShape, sums: &[f32]) -> Vec<f32> {
     let (inner, size) = (PARITIES * s.channels, 16 * s.channels);
     let mut gradient = vec![0.0; s.weight_len()];
-    gradient.par_chunks_mut(COLUMNS * size).enumerate().for_each(|(panel, to)| {
+    parallel::chunks(&mut gradient, COLUMNS * size, &|panel, to| {
         let first = panel * COLUMNS;
         let width = COLUMNS.min(s.features - first);
         let mut row = [0.0; 4 * COLUMNS];
