@@ -22,11 +22,12 @@ pub mod onnx;
 pub mod place;
 #[cfg(feature = "trainer")]
 pub mod run;
+pub mod sketch;
 #[cfg(feature = "trainer")]
 pub mod state;
 pub mod translate;
 
-// The files of the kiosk's program that read a configuration.
+// The files of the kiosk's program that read a configuration or a script.
 #[doc(hidden)]
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/config.rs"]
@@ -35,6 +36,10 @@ pub mod config;
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/options.rs"]
 pub mod options;
+#[doc(hidden)]
+#[allow(missing_docs)]
+#[path = "../../../firmware-demo/src/bin/firmware-demo/strokes.rs"]
+pub mod strokes;
 #[doc(hidden)]
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/values.rs"]
@@ -67,6 +72,7 @@ pub const TARGETS: &[Target] = &[
     target("npy", onnx::npy, false, 10_000),
     target("translate", translate::translate, false, 400),
     target("kiosk", kiosk::kiosk, true, 100),
+    target("sketch", sketch::sketch, true, 100),
     #[cfg(feature = "trainer")]
     target("recipe", run::recipe, true, 500),
     #[cfg(feature = "trainer")]

@@ -52,6 +52,6 @@ macro_rules! tests {
 }
 
 tests! {
-    metadata record lines graph onnx npy translate kiosk recipe checkpoint state safetensors
+    metadata record lines graph onnx npy translate kiosk sketch recipe checkpoint state safetensors
     idx numpy cifar table zip tar nested image pairs
 }
