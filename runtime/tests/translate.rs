@@ -50,18 +50,16 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("invert.bpk"), inverting(3).to_record().unwrap()).unwrap();
-    RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 30, y as u8 * 30, 200]))
-        .save(at("plain.png"))
-        .unwrap();
+    let plain = RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 30, y as u8 * 30, 200]));
+    codecs::save(plain, at("plain.png")).unwrap();
     // The outer quarters are cut off.
-    RgbImage::from_fn(32, 16, |x, _| Rgb(if (8..24).contains(&x) { [10; 3] } else { [250; 3] }))
-        .save(at("wide.bmp"))
-        .unwrap();
+    let wide = |x, _| Rgb(if (8..24).contains(&x) { [10; 3] } else { [250; 3] });
+    codecs::save(RgbImage::from_fn(32, 16, wide), at("wide.bmp")).unwrap();
     folder
 }
 
 fn pixels(folder: &Path, name: &str) -> RgbImage {
-    image::open(folder.join(name)).unwrap().into_rgb8()
+    codecs::open(folder.join(name)).unwrap().into_rgb8()
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn pipes() {
     let png = std::fs::read(folder.path().join("plain.png")).unwrap();
     let (ok, out, said) = run_with(folder.path(), "translate invert.bpk - --out -", &png);
     assert!(ok, "{said}");
-    let after = image::load_from_memory(&out).unwrap().into_rgb8();
+    let after = codecs::decode(&out).unwrap().into_rgb8();
     assert_eq!(after.get_pixel(1, 2).0, [225, 195, 55]);
     let (ok, _, said) = run_with(folder.path(), "translate invert.bpk - --out -", b"no picture");
     assert!(!ok && said.contains("error: cannot decode -:"), "{said}");
@@ -106,8 +104,8 @@ fn folders_and_grids() {
     let at = folder.path();
     std::fs::create_dir(at.join("in")).unwrap();
     // Transparent parts become white; gray pictures are as good as colored ones.
-    RgbaImage::from_pixel(4, 4, Rgba([9, 9, 9, 0])).save(at.join("in/b.png")).unwrap();
-    GrayImage::from_pixel(8, 8, Luma([100])).save(at.join("in/a.png")).unwrap();
+    codecs::save(RgbaImage::from_pixel(4, 4, Rgba([9, 9, 9, 0])), at.join("in/b.png")).unwrap();
+    codecs::save(GrayImage::from_pixel(8, 8, Luma([100])), at.join("in/a.png")).unwrap();
     std::fs::write(at.join("in/notes.txt"), "not a picture").unwrap();
     std::fs::write(at.join("in/.hidden.png"), "not a picture either").unwrap();
     let (ok, _, said) = run(at, "translate invert.bpk in wide.bmp --out out --device cpu");
@@ -198,9 +196,8 @@ fn other_forms_of_the_model() {
     let at = folder.path();
     std::fs::create_dir(at.join("in")).unwrap();
     for i in 0..6u8 {
-        RgbImage::from_fn(8, 8, |x, y| Rgb([i * 50, x as u8 * 36, y as u8 * 36]))
-            .save(at.join(format!("in/{i}.png")))
-            .unwrap();
+        let picture = RgbImage::from_fn(8, 8, |x, y| Rgb([i * 50, x as u8 * 36, y as u8 * 36]));
+        codecs::save(picture, at.join(format!("in/{i}.png"))).unwrap();
     }
     for (convert, name, most) in [
         ("--out m.onnx", "m.onnx", 0),

@@ -74,7 +74,7 @@ fn frames_are_the_same_in_a_folder_and_a_gif() {
     let mut names: Vec<_> =
         fs::read_dir(dir.path().join("frames")).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    let frames: Vec<_> = names.iter().map(|n| image::open(n).unwrap().to_rgba8()).collect();
+    let frames: Vec<_> = names.iter().map(|n| codecs::open(n).unwrap().to_rgba8()).collect();
     assert_eq!(frames.len(), 8);
     assert_eq!(frames[0], frames[1], "the face dwells");
     assert!(frames[1] != frames[2] && frames[5] != frames[6]);
@@ -100,7 +100,7 @@ fn the_memory_of_a_panel_is_the_picture_in_16_bits() {
     }
     let bytes = fs::read(dir.path().join("a.rgb565")).unwrap();
     let words = bytes.chunks(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-    let picture = image::open(dir.path().join("a.png")).unwrap().to_rgb8();
+    let picture = codecs::open(dir.path().join("a.png")).unwrap().to_rgb8();
     let levels =
         |p: &image::Rgb<u8>| (p[0] as u16 >> 3) << 11 | (p[1] as u16 >> 2) << 5 | p[2] as u16 >> 3;
     assert!(words.eq(picture.pixels().map(levels)));
@@ -124,7 +124,7 @@ fn a_configuration_file_and_flags_over_it() {
     ok(dir.path(), &["--config", "kiosk.toml"]);
     ok(dir.path(), &["--config", "kiosk.toml", "--out=b.png", "--size=30x30"]);
     ok(dir.path(), &["--seed=7", "--frames=1", "--size=40x30", "--caption=false", "--out=c.png"]);
-    let open = |name: &str| image::open(dir.path().join(name)).unwrap();
+    let open = |name: &str| codecs::open(dir.path().join(name)).unwrap();
     assert_eq!((open("a.png").width(), open("b.png").width()), (40, 30));
     assert_eq!(open("a.png"), open("c.png"));
 }
@@ -291,7 +291,7 @@ fn the_framebuffer_shows_the_picture_and_sigterm_blanks_it() {
         let got = read();
         let colors = if depth == 16 { "--colors=rgb565" } else { "--colors=rgb888" };
         ok(dir.path(), &[&common[..], &["--out=want.png", "--frames=1", colors]].concat());
-        let want = image::open(dir.path().join("want.png")).unwrap().to_rgb8();
+        let want = codecs::open(dir.path().join("want.png")).unwrap().to_rgb8();
         for (x, y, pixel) in want.enumerate_pixels() {
             let at = &got[y as usize * stride + x as usize * (depth / 8)..][..depth / 8];
             let [r, g, b] = match depth {
@@ -337,7 +337,7 @@ fn the_position_outlives_the_program() {
     let bytes = fs::read(dir.path().join("place")).unwrap();
     assert_eq!(bytes, 8u64.to_le_bytes(), "the last frame that was shown");
     ok(dir.path(), &[&common[..], &["--frames=1", "--out=again.png"]].concat());
-    let open = |name: &str| image::open(dir.path().join(name)).unwrap();
+    let open = |name: &str| codecs::open(dir.path().join(name)).unwrap();
     assert_eq!(open("again.png"), open("first/frame-000008.png"));
 }
 
@@ -431,7 +431,7 @@ fn the_clock_gives_two_kiosks_the_same_face() {
     other("a.png");
     other("b.png");
     ok(dir.path(), &["--size=32x32", "--frames=1", "--caption=false", "--out=start.png"]);
-    let open = |name: &str| image::open(dir.path().join(name)).unwrap();
+    let open = |name: &str| codecs::open(dir.path().join(name)).unwrap();
     // Midnight (UTC) may fall between the two.
     if open("a.png") != open("b.png") {
         other("a.png");
@@ -456,7 +456,7 @@ fn asleep_the_picture_is_black() {
     // At 59 minutes past, the minute would become 23 hours.
     let hours = if minute == "59" { ["--wake=00:00", "--sleep=00:01"] } else { hours };
     ok(dir.path(), &[&hours[..], &["--size=32x32", "--frames=1", "--out=night.png"]].concat());
-    let night = image::open(dir.path().join("night.png")).unwrap().to_rgb8();
+    let night = codecs::open(dir.path().join("night.png")).unwrap().to_rgb8();
     assert!(night.pixels().all(|p| p.0 == [0; 3]));
 }
 

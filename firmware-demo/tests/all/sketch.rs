@@ -72,7 +72,7 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn open(path: impl AsRef<Path>) -> RgbImage {
-    image::open(path).unwrap().to_rgb8()
+    codecs::open(path).unwrap().to_rgb8()
 }
 
 const BLUE: [u8; 3] = [0, 0, 255];

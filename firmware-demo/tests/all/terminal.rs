@@ -126,7 +126,7 @@ fn face(seed: u64, rows: u16, caption: bool) -> RgbImage {
         .stdout(std::process::Stdio::null())
         .status();
     assert!(status.unwrap().success());
-    image::open(dir.path().join("face.png")).unwrap().to_rgb8()
+    codecs::open(dir.path().join("face.png")).unwrap().to_rgb8()
 }
 
 fn shows(seed: u64, rows: u16) -> impl Fn(&vt100::Screen) -> bool {

@@ -99,7 +99,7 @@ fn screenshot(dir: &Path, url: &str, like: &RgbImage, time: &[&str]) -> RgbImage
         .stdout(Stdio::null())
         .status();
     assert!(browser.unwrap().success());
-    let mut got = image::open(dir.join("got.png")).unwrap().to_rgb8();
+    let mut got = codecs::open(dir.join("got.png")).unwrap().to_rgb8();
     image::imageops::crop(&mut got, 0, 0, like.width(), like.height()).to_image()
 }
 
@@ -122,7 +122,7 @@ fn the_page_shows_the_face() {
             .stdout(Stdio::null())
             .status();
         assert!(program.unwrap().success());
-        let want = image::open(dir.path().join("want.png")).unwrap().to_rgb8();
+        let want = codecs::open(dir.path().join("want.png")).unwrap().to_rgb8();
         let url = format!("http://{address}/?seed={seed}&hold");
         let got = screenshot(dir.path(), &url, &want, &["--virtual-time-budget=5000"]);
         assert!(same(&got, &want), "seed {seed}");
@@ -145,7 +145,7 @@ fn a_drawing_on_the_page_is_answered() {
         .stdout(Stdio::null())
         .status();
     assert!(program.unwrap().success());
-    let want = image::open(dir.path().join("want.png")).unwrap().to_rgb8();
+    let want = codecs::open(dir.path().join("want.png")).unwrap().to_rgb8();
     let url = format!("http://{address}/drawing.html?size=320x240");
     let got = screenshot(dir.path(), &url, &want, &[]);
     assert!(same(&got, &want), "the drawing and the answer");

@@ -178,7 +178,7 @@ fn face_of(seed: u64, size: &str, args: &[&str]) -> RgbImage {
         .stdout(Stdio::null())
         .status();
     assert!(status.unwrap().success());
-    image::open(dir.path().join("face.png")).unwrap().to_rgb8()
+    codecs::open(dir.path().join("face.png")).unwrap().to_rgb8()
 }
 
 const RIGHT: u32 = 0xff53;

@@ -2,10 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma, RgbaImage};
 use runtime::stdout;
 use runtime::whole_file::{self, WholeFile};
 
@@ -95,20 +95,17 @@ pub fn encode(
     path: &Path,
 ) -> Result<Vec<u8>, OutputError> {
     let picture = match (channels, format) {
-        (1, _) => DynamicImage::ImageLuma8(DynamicImage::ImageRgba8(picture).to_luma8()),
-        (4, ImageFormat::Jpeg | ImageFormat::Pnm) => {
-            let mut opaque = RgbImage::new(picture.width(), picture.height());
-            for (to, from) in opaque.pixels_mut().zip(picture.pixels()) {
-                *to = Rgb(runtime::image::on_white(from.0));
-            }
-            DynamicImage::ImageRgb8(opaque)
+        // All three colors are the same.
+        (1, _) => {
+            let gray = |x, y| Luma([picture.get_pixel(x, y)[0]]);
+            DynamicImage::ImageLuma8(GrayImage::from_fn(picture.width(), picture.height(), gray))
         }
-        (4, _) => DynamicImage::ImageRgba8(picture),
-        _ => DynamicImage::ImageRgb8(DynamicImage::ImageRgba8(picture).into_rgb8()),
+        (4, format) if !matches!(format, ImageFormat::Jpeg | ImageFormat::Pnm) => {
+            DynamicImage::ImageRgba8(picture)
+        }
+        _ => codecs::over_white(DynamicImage::ImageRgba8(picture)),
     };
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, format).map_err(|e| OutputError::Encode(path.into(), e))?;
-    Ok(bytes.into_inner())
+    codecs::encode(&picture, format).map_err(|e| OutputError::Encode(path.into(), e))
 }
 
 /// Writes a file so that it is whole or absent: under a temporary name next to `path`, synced, then

@@ -35,7 +35,8 @@ pub fn enlarge(picture: RgbaImage, scale: u32, filter: Filter) -> RgbaImage {
         Filter::Nearest => FilterType::Nearest,
         Filter::Smooth => FilterType::CatmullRom,
     };
-    imageops::resize(&picture, picture.width() * scale, picture.height() * scale, filter)
+    let size = [picture.width() * scale, picture.height() * scale];
+    codecs::resize(&picture.into(), size, filter).into_rgba8()
 }
 
 /// Faces in a grid, row by row.

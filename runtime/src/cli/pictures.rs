@@ -2,14 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use codecs::Encoded;
 use image::imageops::FilterType;
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageError, ImageFormat};
 use runtime::limits::Exceeded;
 use runtime::op::Shape;
 use runtime::{Limit, Limits};
@@ -156,21 +156,18 @@ impl Picture {
             Fit::Stretch => image,
             Fit::Crop => {
                 let (width, height) = kept(was, (w, h));
-                image.crop_imm((was.0 - width) / 2, (was.1 - height) / 2, width, height)
+                codecs::crop(&image, [(was.0 - width) / 2, (was.1 - height) / 2], [width, height])
             }
         };
         let kept = (image.width(), image.height());
-        let image = match image.color().has_alpha() {
-            true => over_white(&image),
-            false => image,
-        };
+        let image = codecs::over_white(image);
         let image = match shape.c {
-            1 => DynamicImage::ImageLuma8(image.into_luma8()),
+            1 => DynamicImage::ImageLuma8(codecs::gray(image)),
             _ => DynamicImage::ImageRgb8(image.into_rgb8()),
         };
         let image = match kept == (w, h) {
             true => image,
-            false => image.resize_exact(w, h, FilterType::Triangle),
+            false => codecs::resize(&image, [w, h], FilterType::Triangle),
         };
         Picture { pixels: image.into_bytes(), was, kept }
     }
@@ -199,35 +196,18 @@ fn kept((width, height): (u32, u32), (w, h): (u32, u32)) -> (u32, u32) {
 
 fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<DynamicImage, PictureError> {
     let failed = |e| PictureError::Decode(path.into(), e);
-    let mut reader = ImageReader::new(Cursor::new(bytes));
     // TGA has no magic number.
-    if path.extension().and_then(OsStr::to_str).is_some_and(|e| e.eq_ignore_ascii_case("tga")) {
-        reader.set_format(ImageFormat::Tga);
-    }
-    let reader = reader.with_guessed_format().map_err(|e| PictureError::Read(path.into(), e))?;
-    let mut decoder = reader.into_decoder().map_err(failed)?;
-    let (width, height) = decoder.dimensions();
+    let tga =
+        path.extension().and_then(OsStr::to_str).is_some_and(|e| e.eq_ignore_ascii_case("tga"));
+    let format = match image::guess_format(bytes) {
+        Err(_) if tga => Ok(ImageFormat::Tga),
+        guess => guess,
+    };
+    let encoded = format.and_then(|format| Encoded::new(bytes, format)).map_err(failed)?;
+    let (width, height) = encoded.size();
     let within = limits.check(Limit::Pixels, u64::from(width) * u64::from(height));
     within.map_err(|e| PictureError::Large(path.into(), e))?;
-    let mut most = image::Limits::default();
-    most.reserve(decoder.total_bytes()).map_err(failed)?;
-    decoder.set_limits(most).map_err(failed)?;
-    // A photograph with damaged EXIF data is still a photograph.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    image.apply_orientation(orientation);
-    Ok(image)
-}
-
-/// Before resizing, because the hidden colors of transparent pixels would bleed into visible ones.
-fn over_white(image: &DynamicImage) -> DynamicImage {
-    let mut rgba = image.to_rgba8();
-    for pixel in rgba.pixels_mut() {
-        let [r, g, b, a] = pixel.0.map(u32::from);
-        let over = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
-        pixel.0 = [over(r), over(g), over(b), 255];
-    }
-    DynamicImage::ImageRgb8(DynamicImage::ImageRgba8(rgba).into_rgb8())
+    encoded.decode().map_err(failed)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ fn a_run_that_was_cut_in_two_is_the_same_run_and_shows_scores_and_exports_both_w
         let onnx = format!("whole/export/{way}.onnx");
         let again = ["translate", &onnx, "winter/000001.png", "--out", "again.png"];
         run("runtime", dir, &again).ok();
-        let open = |path: &Path| image::open(dir.join(path)).unwrap().into_rgb8();
+        let open = |path: &Path| codecs::open(dir.join(path)).unwrap().into_rgb8();
         let (a, b) = (open(&Path::new(way).join("000001.png")), open(Path::new("again.png")));
         let furthest = a.iter().zip(b.iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(furthest <= Some(1), "{furthest:?}");
@@ -124,12 +124,12 @@ fn two_folders_need_neither_pairs_nor_one_length_and_bad_ones_are_errors() {
     let text = fit(dir, "--data a --data-b b --images 4 --set held_out=0 --out run").ok();
     assert!(text.contains("9 images from a") && text.contains("5 images from b"), "{text}");
     // Nine images of A and five of B, from one sheet.
-    let sheet = image::open(dir.join("run/translated-000000004.png")).unwrap().into_rgb8();
+    let sheet = codecs::open(dir.join("run/translated-000000004.png")).unwrap().into_rgb8();
     assert_eq!(sheet.dimensions(), (8 * 32, (2 + 1) * 3 * 32));
     let cell = imageops::crop_imm(&sheet, 32, 0, 32, 32).to_image();
-    assert_eq!(cell, image::open(dir.join("a/000001.png")).unwrap().into_rgb8());
+    assert_eq!(cell, codecs::open(dir.join("a/000001.png")).unwrap().into_rgb8());
     // Both in gray, as was asked for.
     fit(dir, "--data a --data-b gray --channels 1 --images 4 --set held_out=0 --out gray-run").ok();
-    let reals = image::open(dir.join("gray-run/reals.png")).unwrap();
+    let reals = codecs::open(dir.join("gray-run/reals.png")).unwrap();
     assert!(!reals.color().has_color());
 }

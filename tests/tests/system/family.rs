@@ -76,7 +76,7 @@ fn a_conditional_run_shows_its_classes_and_its_generator_takes_them() {
     assert!(done.err.contains("label 7"), "{}", done.err);
     generate("rows.png", &["--grid", "10x10"]).ok();
     assert_eq!(size(&dir.join("rows.png")), (280, 280));
-    let read = |path: &str| image::open(dir.join(path)).unwrap().into_luma8();
+    let read = |path: &str| codecs::open(dir.join(path)).unwrap().into_luma8();
     let (seven, rows) = (read("seven.png"), read("rows.png"));
     // Row 7, column 3 is the same face: the seed counts along a row.
     let cell = image::imageops::crop_imm(&rows, 3 * 28, 7 * 28, 28, 28).to_image();
@@ -140,7 +140,7 @@ fn noise_comes_off_files_and_folders() {
     let text = trainer(dir, "restore run --data in --out again -v").ok();
     assert!(text.contains("again/000001.png\n"), "{text}");
     trainer(dir, "restore run --data in/000001.png --out one.png").ok();
-    let [one, of] = ["one.png", "out/000001.png"].map(|p| image::open(dir.join(p)).unwrap());
+    let [one, of] = ["one.png", "out/000001.png"].map(|p| codecs::open(dir.join(p)).unwrap());
     assert_eq!(one, of);
     assert_eq!(one.width(), 28, "brought to the run's size");
 

@@ -300,7 +300,7 @@ mod on_vulkan {
         }
         let args = ["generate", "--device", "vulkan", "--out", "gpu.png"];
         run("runtime", path, &args).ok();
-        let read = |name: &str| image::open(path.join(name)).unwrap().into_rgb8();
+        let read = |name: &str| codecs::open(path.join(name)).unwrap().into_rgb8();
         let (cpu, gpu) = (read("cpu.png"), read("gpu.png"));
         let worst = cpu.iter().zip(gpu.iter()).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(worst <= Some(1), "{worst:?}");

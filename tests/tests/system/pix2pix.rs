@@ -67,11 +67,11 @@ fn a_run_shows_pairs_scores_held_out_ones_and_its_export_translates() {
     let model = "run/export/generator.bpk";
     run("runtime", dir, &["translate", model, "lines", "--out", "faces"]).ok();
     assert_eq!(names(&dir.join("faces")), names(&dir.join("lines")));
-    let face = image::open(dir.join("faces/000001.png")).unwrap();
+    let face = codecs::open(dir.join("faces/000001.png")).unwrap();
     assert_eq!((face.width(), face.height()), (32, 32));
     let onnx = ["translate", "run/export/generator.onnx", "lines/000001.png", "--out", "again.png"];
     run("runtime", dir, &onnx).ok();
-    let again = image::open(dir.join("again.png")).unwrap().into_rgb8();
+    let again = codecs::open(dir.join("again.png")).unwrap().into_rgb8();
     let furthest = face.into_rgb8().iter().zip(again.iter()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(furthest <= Some(1), "{furthest:?}");
     trainer(dir, "export run --out other").ok();
@@ -96,7 +96,7 @@ fn pairs(dir: &Path) {
         fs::create_dir(dir.join(folder)).unwrap();
     }
     for name in names(&dir.join("b")) {
-        let target = image::open(dir.join("b").join(&name)).unwrap().into_rgb8();
+        let target = codecs::open(dir.join("b").join(&name)).unwrap().into_rgb8();
         let input = RgbImage::from_fn(32, 32, |x, y| {
             let [r, g, b] = target.get_pixel(x, y).0;
             image::Rgb([255 - g, 255 - b, 255 - r])
@@ -130,9 +130,9 @@ fn every_form_of_the_same_pairs_trains_the_same_network() {
     assert!(sheet("r1") == sheet("r2"), "folders and halves");
     assert!(sheet("r1") == sheet("r3"), "folders and swapped halves");
     // The first row has inputs, the last targets.
-    let image = image::load_from_memory(&sheet("r1")).unwrap().into_rgb8();
+    let image = codecs::decode(&sheet("r1")).unwrap().into_rgb8();
     let cell = |row: u32| imageops::crop_imm(&image, 0, row * 32, 32, 32).to_image();
-    let saved = |path: &str| image::open(dir.join(path)).unwrap().into_rgb8();
+    let saved = |path: &str| codecs::open(dir.join(path)).unwrap().into_rgb8();
     assert_eq!(cell(0), saved("a/000000.bmp"));
     assert_eq!(cell(2), saved("b/000000.png"));
 }
@@ -151,11 +151,11 @@ fn inputs_can_be_made_from_any_folder() {
         run("runtime", dir, &["translate", &model, &input, "--out", "out.png"]).ok();
         // The run's own sheet has the same input.
         let sheet = dir.join(&out).join("translated-000000008.png");
-        let sheet = image::open(sheet).unwrap().into_rgb8();
+        let sheet = codecs::open(sheet).unwrap().into_rgb8();
         let cell = imageops::crop_imm(&sheet, 3 * 32, 0, 32, 32).to_image();
-        assert_eq!(cell, image::open(dir.join(&input)).unwrap().into_rgb8(), "{pair}");
+        assert_eq!(cell, codecs::open(dir.join(&input)).unwrap().into_rgb8(), "{pair}");
     }
-    let lines = image::open(dir.join("in-edges/000000.png")).unwrap().into_luma8();
+    let lines = codecs::open(dir.join("in-edges/000000.png")).unwrap().into_luma8();
     assert!(lines.iter().all(|v| [0, 255].contains(v)));
 }
 

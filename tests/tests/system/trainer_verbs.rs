@@ -55,7 +55,7 @@ fn walks_and_sums() {
     let dir = tempfile::tempdir().unwrap();
     let tiny = model("faces-tiny.bpk");
     let size =
-        |name: &str| image::open(dir.path().join(name)).map(|i| (i.width(), i.height())).unwrap();
+        |name: &str| codecs::open(dir.path().join(name)).map(|i| (i.width(), i.height())).unwrap();
     let go = |line: &str| trainer(dir.path(), &line.replace("TINY", &tiny));
     go("interpolate TINY --seeds 1,2,3 --steps 4 --out grid.png").ok();
     assert_eq!(size("grid.png"), (5 * 32, 2 * 32));
@@ -139,7 +139,7 @@ fn a_few_images_of_a_folder_are_spread_over_it() {
     let text = trainer(dir.path(), "data show people --out some --count 4 --size 8").ok();
     assert_eq!(text.lines().last(), Some("wrote 4 images to some"));
     let people: Vec<u8> = (0..4)
-        .map(|i| image::open(dir.path().join(format!("some/{i:06}.png"))).unwrap().into_rgb8())
+        .map(|i| codecs::open(dir.path().join(format!("some/{i:06}.png"))).unwrap().into_rgb8())
         .map(|picture| picture.get_pixel(0, 0)[0] / 60)
         .collect();
     assert_eq!(people, [0, 1, 2, 3]);
@@ -191,7 +191,7 @@ fn data_is_used_as_it_is_downloaded() {
     }
     let text = trainer(dir.path(), "data show set --transpose --size 8 --count 1 --out a.png").ok();
     assert!(!text.contains("--transpose"), "{text}");
-    let picture = image::open(dir.path().join("a.png")).unwrap().into_luma8();
+    let picture = codecs::open(dir.path().join("a.png")).unwrap().into_luma8();
     assert_eq!([picture.get_pixel(0, 0)[0], picture.get_pixel(7, 0)[0]], [20, 160]);
     let line = "fit --data set --transpose --recipe cgan-mnist --batch 8 --images 16 --size 16 \
                 --set log_every=16 --out run";

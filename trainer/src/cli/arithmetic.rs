@@ -70,12 +70,9 @@ fn picture(terms: &Terms, noise: f32, target: &Target) -> Result<RgbImage, Box<d
     }
     let three = sheet(&nine, 3);
     // As large as the nine, so that the two can be compared.
-    let pixels = imageops::resize(
-        &latents::pixel_sum(&groups),
-        three.width(),
-        three.height(),
-        imageops::FilterType::Nearest,
-    );
+    let size = [three.width(), three.height()];
+    let pixels = latents::pixel_sum(&groups).into();
+    let pixels = codecs::resize(&pixels, size, imageops::FilterType::Nearest).into_rgb8();
     let gap = three.width() / 24;
     let width = rows.iter().map(RgbImage::width).max().unwrap_or(0).max(2 * three.width() + gap);
     let height: u32 = rows.iter().map(|r| r.height() + gap).sum::<u32>() + three.height();

@@ -1,11 +1,9 @@
 //! `trainer interpolate`.
 
 use std::error::Error;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, DynamicImage, Frame, RgbImage};
+use image::RgbImage;
 use trainer::apply::latents;
 use trainer::data::sheet;
 use trainer::file;
@@ -67,7 +65,7 @@ pub fn run(args: &Args) -> Ended {
     let z = latents::walk(&args.seeds.0, steps, path, gif, space);
     let pictures = latents::pictures(&target, &z)?;
     match gif {
-        true => write_gif(&args.out, pictures, args.fps)?,
+        true => write_gif(&args.out, &pictures, args.fps)?,
         false => {
             // A row shows both of its ends.
             let rows = (0..args.seeds.0.len() - 1)
@@ -85,18 +83,9 @@ fn ending(path: &Path) -> String {
     ending.to_string_lossy().to_ascii_lowercase()
 }
 
-fn write_gif(path: &Path, pictures: Vec<RgbImage>, fps: u16) -> Result<(), Box<dyn Error>> {
-    let failed = |e: image::ImageError| format!("cannot write {}: {e}", path.display());
-    let mut bytes = Cursor::new(Vec::new());
-    {
-        let mut encoder = GifEncoder::new(&mut bytes);
-        encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
-        let delay = Delay::from_numer_denom_ms(1000, fps.into());
-        for picture in pictures {
-            let rgba = DynamicImage::ImageRgb8(picture).into_rgba8();
-            encoder.encode_frame(Frame::from_parts(rgba, 0, 0, delay)).map_err(failed)?;
-        }
-    }
-    file::write(path, bytes.get_ref())?;
+fn write_gif(path: &Path, pictures: &[RgbImage], fps: u16) -> Result<(), Box<dyn Error>> {
+    let bytes =
+        codecs::gif(pictures, fps).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    file::write(path, &bytes)?;
     Ok(())
 }

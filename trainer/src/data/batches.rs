@@ -262,7 +262,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for i in 0..4 {
             let picture = image::RgbImage::from_pixel(4, 4, image::Rgb([i, i, i]));
-            picture.save(dir.path().join(format!("{i}.png"))).unwrap();
+            codecs::save(picture, dir.path().join(format!("{i}.png"))).unwrap();
         }
         let data = Arc::new(Open { budget: 0, ..Open::new(&FORM) }.path(dir.path()).unwrap());
         std::fs::remove_file(dir.path().join("2.png")).unwrap();

@@ -1,14 +1,11 @@
 //! From the bytes of a file to pixels of one form.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use codecs::Encoded;
 use image::imageops::FilterType;
-use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, guess_format,
-};
+use image::{DynamicImage, ImageError, ImageFormat, guess_format};
 
 use super::crop::Crop;
 use super::error::Reason;
@@ -79,7 +76,7 @@ pub(super) fn halves(
         }
         [(left, 0), (right, half)]
             .map(|(form, x)| match form.crop.of(half, height) {
-                Some(_) => Ok(fit(image.crop_imm(x, 0, half, height), form)),
+                Some(_) => Ok(fit(codecs::crop(&image, [x, 0], [half, height]), form)),
                 None => Err(Reason::Small(half, height, form.crop)),
             })
             .into_iter()
@@ -122,59 +119,33 @@ fn format(bytes: &[u8], name: &str) -> Result<ImageFormat, Reason> {
     }
 }
 
-/// Decodes within `image`'s own limit of 512 MiB of pixels and within [`DECODING`]. Readers of
-/// `Cursor<&[u8]>` are compiled with that crate; others would compile every decoder again here.
+/// Decodes within the limit of 512 MiB of pixels of [`Encoded::decode`] and within [`DECODING`].
 fn pixels(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Room<'static>), Reason> {
     let failed = |error: ImageError| match error {
         ImageError::Limits(_) => Reason::Large,
         error => Reason::Broken(error),
     };
-    let mut decoder =
-        ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
-    let mut limits = Limits::default();
-    limits.reserve(decoder.total_bytes()).map_err(failed)?;
-    decoder.set_limits(limits).map_err(failed)?;
-    let most = decoder.total_bytes().saturating_mul(COPIES);
+    let encoded = Encoded::new(bytes, format).map_err(failed)?;
+    let most = encoded.bytes().saturating_mul(COPIES);
     let room = DECODING.take(most.min(COPIES * LARGEST));
-    // A photograph with damaged EXIF is still a photograph.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let image = encoded.decode().map_err(failed)?;
     if format == ImageFormat::Jpeg && jpeg::is_cut(bytes, &image) {
         return Err(Reason::Truncated);
     }
-    image.apply_orientation(orientation);
     Ok((image, room))
 }
 
 /// An image as planes of `form`.
 pub(super) fn fit(image: DynamicImage, form: &Form) -> Box<[u8]> {
-    let image = match image.color().has_alpha() {
-        true => over_white(image),
-        false => image,
-    };
+    let image = codecs::over_white(image);
     let planes = if form.planes() == 1 || !image.color().has_color() {
-        let gray = DynamicImage::ImageLuma8(image.into_luma8());
+        let gray = DynamicImage::ImageLuma8(codecs::gray(image));
         form.planar(square(gray, form).as_bytes(), 1)
     } else {
         let rgb = DynamicImage::ImageRgb8(image.into_rgb8());
         form.planar(square(rgb, form).as_bytes(), 3)
     };
     form.turned(planes)
-}
-
-/// Before resizing, because the hidden colors of transparent pixels would bleed into visible ones.
-fn over_white(image: DynamicImage) -> DynamicImage {
-    let gray = !image.color().has_color();
-    let mut rgba = image.into_rgba8();
-    for pixel in rgba.pixels_mut() {
-        let [r, g, b, a] = pixel.0.map(u32::from);
-        let over = |c: u32| ((c * a + 255 * (255 - a) + 127) / 255) as u8;
-        pixel.0 = [over(r), over(g), over(b), 255];
-    }
-    match gray {
-        true => DynamicImage::ImageLuma8(DynamicImage::ImageRgba8(rgba).into_luma8()),
-        false => DynamicImage::ImageRgba8(rgba),
-    }
 }
 
 /// The square of the form's crop, resized to the form's size. A crop that does not fit is replaced
@@ -193,7 +164,7 @@ fn square(image: DynamicImage, form: &Form) -> DynamicImage {
     let Some([x, y, side]) = form.crop.of(width, height).or_else(whole) else {
         return image;
     };
-    let mut image = image.crop_imm(x, y, side, side);
+    let mut image = codecs::crop(&image, [x, y], [side; 2]);
     if side == size {
         return image;
     }
@@ -201,9 +172,9 @@ fn square(image: DynamicImage, form: &Form) -> DynamicImage {
     // removes.
     let fine = size.saturating_mul(4);
     if side > fine.saturating_mul(2) {
-        image = image.thumbnail_exact(fine, fine);
+        image = codecs::shrink(&image, [fine, fine]);
     }
-    image.resize_exact(size, size, FilterType::CatmullRom)
+    codecs::resize(&image, [size, size], FilterType::CatmullRom)
 }
 
 #[cfg(test)]
@@ -218,9 +189,7 @@ mod tests {
         Form { size: 8, channels: 1, crop: crate::data::Crop::Center, transpose: false };
 
     fn write(image: &D, format: ImageFormat) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, format).unwrap();
-        bytes.into_inner()
+        codecs::encode(image, format).unwrap()
     }
 
     /// The value at the middle of each plane.

@@ -262,7 +262,7 @@ mod tests {
         let save = |name: &str, v: u8, w: u32| {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            RgbImage::from_pixel(w, 8, image::Rgb([v, 0, 0])).save(path).unwrap();
+            codecs::save(RgbImage::from_pixel(w, 8, image::Rgb([v, 0, 0])), path).unwrap();
         };
         save("cat/a.png", 100, 8);
         save("cat/b.png", 100, 8);

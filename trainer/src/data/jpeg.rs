@@ -1,6 +1,7 @@
 //! Whether a JPEG is all there: decoders fill what is missing with gray and say nothing.
 
-use image::{DynamicImage, ImageFormat, load_from_memory_with_format};
+use codecs::Encoded;
+use image::{DynamicImage, ImageFormat, ImageResult};
 
 /// Zeros at the end that are no part of an image: files of interrupted downloads have their full
 /// length.
@@ -23,12 +24,16 @@ pub(super) fn is_cut(bytes: &[u8], image: &DynamicImage) -> bool {
     end -= usize::from(bytes[..end].ends_with(&[0xff]));
     let continued = |with: u8| {
         let bytes = [&bytes[..end], &[with; 64], b"\xff\xd9"].concat();
-        load_from_memory_with_format(&bytes, ImageFormat::Jpeg)
+        decode(&bytes)
     };
     match (continued(0x00), continued(0x5a)) {
         (Ok(one), Ok(other)) => one != other || one.width() != image.width(),
         _ => true,
     }
+}
+
+fn decode(bytes: &[u8]) -> ImageResult<DynamicImage> {
+    Encoded::new(bytes, ImageFormat::Jpeg)?.decode()
 }
 
 /// Whether the marker of the end follows the last scan (ITU-T T.81, annex B).
@@ -66,23 +71,17 @@ fn has_end(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Cursor;
-
-    use image::codecs::jpeg::JpegEncoder;
     use image::{Rgb, RgbImage};
 
     fn jpeg(quality: u8) -> Vec<u8> {
         let image = RgbImage::from_fn(70, 50, |x, y| {
             Rgb([(x * 3) as u8, (y * 5) as u8, ((x * y) % 251) as u8])
         });
-        let mut bytes = Cursor::new(Vec::new());
-        JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&image).unwrap();
-        bytes.into_inner()
+        codecs::jpeg(&image, quality).unwrap()
     }
 
     fn is_cut(bytes: &[u8]) -> bool {
-        let image = load_from_memory_with_format(bytes, ImageFormat::Jpeg);
-        image.is_ok_and(|image| super::is_cut(bytes, &image))
+        decode(bytes).is_ok_and(|image| super::is_cut(bytes, &image))
     }
 
     #[test]
@@ -96,10 +95,10 @@ mod tests {
             assert!(!is_cut(&tail), "bytes behind the end");
             for part in 5..20 {
                 let cut = &whole[..whole.len() * part / 20];
-                let decodes = load_from_memory_with_format(cut, ImageFormat::Jpeg).is_ok();
+                let decodes = decode(cut).is_ok();
                 assert!(!decodes || is_cut(cut), "quality {quality}, {part} of 20");
                 let padded = [cut, &vec![0; whole.len() - cut.len()][..]].concat();
-                let decodes = load_from_memory_with_format(&padded, ImageFormat::Jpeg).is_ok();
+                let decodes = decode(&padded).is_ok();
                 assert!(!decodes || is_cut(&padded), "padded: quality {quality}, {part} of 20");
             }
         }

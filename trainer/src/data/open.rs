@@ -229,16 +229,14 @@ mod tests {
     use super::*;
     use image::{ImageFormat, Rgb, RgbImage};
     use std::fs;
-    use std::io::{Cursor, Write};
+    use std::io::Write;
 
     const FORM: Form =
         Form { size: 8, channels: 3, crop: crate::data::Crop::Center, transpose: false };
 
     fn png(v: u8) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
         let image = RgbImage::from_pixel(10, 8, Rgb([v, 0, 255 - v]));
-        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
-        bytes.into_inner()
+        codecs::encode(&image.into(), ImageFormat::Png).unwrap()
     }
 
     fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {

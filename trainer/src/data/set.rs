@@ -358,7 +358,7 @@ pub(super) fn winter_pixels(seed: u64, form: &Form) -> Box<[u8]> {
 fn colored(face: RgbImage, form: &Form) -> Box<[u8]> {
     let face = image::DynamicImage::ImageRgb8(face);
     match form.planes() {
-        1 => form.planar(face.into_luma8().as_raw(), 1),
+        1 => form.planar(codecs::gray(face).as_raw(), 1),
         _ => form.planar(face.into_rgb8().as_raw(), 3),
     }
 }
@@ -400,7 +400,7 @@ mod tests {
             if i == 4 {
                 image = DynamicImage::ImageRgb16(image.into_rgb16());
             }
-            image.save(dir.path().join(format!("{i}.png"))).unwrap();
+            codecs::save(image, dir.path().join(format!("{i}.png"))).unwrap();
         }
         let data = DataSet::open(dir.path(), &FORM, 1).unwrap();
         assert!(data.is_gray().unwrap());

@@ -1,6 +1,6 @@
 //! Tensors as pictures, pictures side by side, and PNG files.
 
-use std::io::{self, Cursor};
+use std::io;
 use std::path::Path;
 
 use burn::tensor::Tensor;
@@ -77,11 +77,9 @@ pub fn write_png(path: &Path, picture: &DynamicImage) -> Result<(), WriteError> 
         })),
         false => DynamicImage::ImageRgb8(rgb),
     };
-    let mut bytes = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, ImageFormat::Png)
+    let bytes = codecs::encode(&picture, ImageFormat::Png)
         .map_err(|e| WriteError { path: path.into(), error: io::Error::other(e) })?;
-    file::write(path, bytes.get_ref())
+    file::write(path, &bytes)
 }
 
 #[cfg(test)]

@@ -260,10 +260,8 @@ mod tests {
     type Entries<'a> = &'a [(&'a str, Vec<u8>)];
 
     fn png(v: u8) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
         let image = RgbImage::from_pixel(8, 8, Rgb([v, 0, 255 - v]));
-        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
-        bytes.into_inner()
+        codecs::encode(&image.into(), ImageFormat::Png).unwrap()
     }
 
     fn zip(files: Entries) -> Vec<u8> {

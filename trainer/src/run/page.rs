@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Cursor};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use image::codecs::jpeg::JpegEncoder;
 use serde_json::Value;
 
 use super::curves;
@@ -133,11 +132,9 @@ fn grids(run: &Run, cfg: &Config) -> Vec<(String, PathBuf)> {
 /// A picture as a data URL of a JPEG.
 fn jpeg(path: &Path) -> Result<String, WriteError> {
     let name = |error: io::Error| WriteError { path: path.into(), error };
-    let picture = image::open(path).map_err(|e| name(io::Error::other(e)))?;
-    let mut bytes = Cursor::new(Vec::new());
-    let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
-    picture.to_rgb8().write_with_encoder(encoder).map_err(|e| name(io::Error::other(e)))?;
-    let text = STANDARD.encode(bytes.get_ref());
+    let picture = codecs::open(path).map_err(|e| name(io::Error::other(e)))?;
+    let bytes = codecs::jpeg(&picture.into_rgb8(), QUALITY);
+    let text = STANDARD.encode(bytes.map_err(|e| name(io::Error::other(e)))?);
     Ok(format!("data:image/jpeg;base64,{text}"))
 }
 
@@ -251,7 +248,7 @@ mod tests {
         let cfg = Config::default();
         let sheet = RgbImage::from_pixel(8, 8, image::Rgb([200, 100, 50]));
         for name in ["reals", "fakes_init", "fakes-000000100", "fakes-000000200"] {
-            sheet.save(run.picture(name)).unwrap();
+            codecs::save(sheet.clone(), run.picture(name)).unwrap();
         }
         fs::write(
             run.stats(),

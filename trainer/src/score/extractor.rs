@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{ImageBuffer, Luma};
 use quality::Pictures;
 use quality::features::{Features, FeaturesError};
 use rayon::prelude::*;
@@ -297,10 +296,7 @@ fn resized(plane: &[u8], side: u32, size: u32, resize: Resize) -> Vec<f32> {
         Resize::Bicubic => FilterType::CatmullRom,
         Resize::Bilinear => FilterType::Triangle,
     };
-    match ImageBuffer::<Luma<f32>, _>::from_raw(side, side, floats) {
-        Some(image) => image::imageops::resize(&image, size, size, filter).into_raw(),
-        None => vec![0.0; (size * size) as usize],
-    }
+    codecs::resize_plane(floats, side, size, filter)
 }
 
 #[cfg(test)]

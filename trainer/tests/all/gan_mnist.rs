@@ -78,7 +78,7 @@ fn epochs_are_shown_and_a_run_resumes_bit_for_bit() {
     for root in [&whole, &halves] {
         for epoch in 1..=3 {
             let sheet = root.join(format!("fake_images_epoch_{epoch:04}.png"));
-            let sheet = image::open(sheet).unwrap();
+            let sheet = codecs::open(sheet).unwrap();
             assert_eq!(sheet.width(), sheet.height());
             assert!(sheet.width() >= 8 * SIDE);
             let bytes = fs::read(root.join(format!("d_outputs_epoch_{epoch:04}.npy"))).unwrap();

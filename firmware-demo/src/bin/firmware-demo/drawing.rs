@@ -1,6 +1,5 @@
 //! The main loop of a sketch: touches, keys, a script, and files to save to.
 
-use std::io::Cursor;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -207,14 +206,13 @@ impl Drawing<'_, '_> {
         drawn.map_err(|e| e.to_string())?;
         let pixels = canvas.pixels().as_flattened().to_vec();
         let picture = RgbImage::from_raw(SAVED.width, SAVED.height, pixels).unwrap_or_default();
-        let mut bytes = Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, ImageFormat::Png).map_err(|e| e.to_string())?;
+        let bytes = codecs::encode(&picture.into(), ImageFormat::Png).map_err(|e| e.to_string())?;
         let cannot = |verb, error| format!("cannot {verb} {}: {error}", folder.display());
         std::fs::create_dir_all(folder).map_err(|e| cannot("create", e))?;
         let free = (1..=999_999).map(|n| folder.join(format!("sketch-{n:06}.png")));
         let path = free.into_iter().find(|path| !path.exists());
         let path = path.ok_or_else(|| format!("{} has a million sketches", folder.display()))?;
-        replace(&path, bytes.get_ref()).map_err(|e| cannot("write to", e))?;
+        replace(&path, &bytes).map_err(|e| cannot("write to", e))?;
         Ok(Some(path))
     }
 }

@@ -211,10 +211,8 @@ impl Files {
     }
 
     fn png(&self, path: &Path) -> Result<(), Fault> {
-        let mut bytes = io::Cursor::new(Vec::new());
-        let encoded = self.picture().write_to(&mut bytes, ImageFormat::Png);
-        encoded.map_err(|e| cannot("write", path, &e))?;
-        write(path, bytes.get_ref())
+        let bytes = codecs::encode(&self.picture().into(), ImageFormat::Png);
+        write(path, &bytes.map_err(|e| cannot("write", path, &e))?)
     }
 
     fn memory(&self, colors: Colors) -> Result<(), Fault> {

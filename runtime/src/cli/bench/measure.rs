@@ -7,6 +7,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use image::ImageFormat;
 use runtime::op::Shape;
 use runtime::simd::read_speed;
 use runtime::{Cpu, Crew, Input, Isa, Latent, Limit, Limits, Model};
@@ -84,7 +85,8 @@ fn cold(args: &Args, model: &Model<'_>, limits: &Limits) -> Result<f64, Box<dyn 
     if let Input::Picture(shape) = model.input() {
         let (w, h) = (shape.w as u32, shape.h as u32);
         let picture = image::GrayImage::from_raw(w, h, pattern(Shape { c: 1, ..shape }));
-        picture.ok_or("no picture to translate")?.save(&before)?;
+        let picture = picture.ok_or("no picture to translate")?.into();
+        std::fs::write(&before, codecs::encode(&picture, ImageFormat::Png)?)?;
     }
     for _ in 0..9 {
         let mut command = Command::new(&program);
