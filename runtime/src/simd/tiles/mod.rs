@@ -229,16 +229,16 @@ unsafe fn add_tile<D: Dots, const P: usize, const B: usize>(
     (first, last): (bool, bool),
     sums: &mut [D; SUMS],
 ) {
-    const { assert!(P * B <= SUMS && P <= WIDE && B <= DEEP) };
+    // There are functions for all shapes, but calls only of those of [`is_tile`].
     let (Some(tile), Some(start)) =
         (sums.as_chunks_mut::<B>().0.first_chunk_mut::<P>(), blocks.start.first_chunk::<B>())
     else {
-        unreachable!("asserted above")
+        unreachable!("no such tile");
     };
     // A copy, which stays in registers.
     let mut sums = if first { [*start; P] } else { *tile };
     for tap in taps.iter() {
-        let Some(under) = tap.under.first_chunk::<P>() else { unreachable!("asserted above") };
+        let Some(under) = tap.under.first_chunk::<P>() else { unreachable!("no such tile") };
         // SAFETY: as promised by the caller.
         unsafe {
             let weight = (blocks.weight.add(tap.weight), blocks.of_block);
