@@ -6,7 +6,7 @@ use super::part::Part;
 use crate::layout::{LANES, Layout};
 use group::Group;
 use search::Search;
-use taps::{Taps, WIDE};
+use taps::Taps;
 
 mod few;
 mod floats;
@@ -18,7 +18,7 @@ mod taps;
 pub(super) use floats::Floats;
 pub(super) use pixels::Pixels;
 
-/// Most blocks and sums of a tile, of any instruction set of the target; [`WIDE`] are the positions.
+/// Most blocks and sums of a tile, of any instruction set of the target; [`taps::WIDE`] are the positions.
 const DEEP: usize = if cfg!(target_arch = "x86_64") { 4 } else { 2 };
 const SUMS: usize = if cfg!(target_arch = "x86_64") { 24 } else { 8 };
 
