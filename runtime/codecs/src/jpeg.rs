@@ -1,7 +1,7 @@
 //! JPEG files, with the decoder that `image` uses.
 //!
-//! `image` compiles it with its own optimization, which is none (a third of the time to build it
-//! would be kinds of pixels that nothing here has).
+//! It is compiled here because `image` itself is not optimized: most of it converts between kinds of
+//! pixels that nothing here has, and takes longer to build than anything it is used for.
 
 use image::error::{DecodingError, LimitError, LimitErrorKind};
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageResult};
@@ -11,7 +11,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// A type that `image` does not have a decoder for: the compiler would share it.
+/// A reader of its own type, so that the compiler does not share the decoder in `image`.
 struct Bytes<'a>(&'a [u8]);
 
 impl AsRef<[u8]> for Bytes<'_> {
