@@ -9,7 +9,7 @@ use crate::layout::{LANES, QUAD};
 /// Four products and their sum in one instruction, without saturation. `EMULATED`: by instructions of AVX2,
 /// for tests on other CPUs.
 #[derive(Clone, Copy)]
-pub(crate) struct AvxVnni<const EMULATED: bool = false>([__m256i; 2]);
+pub(crate) struct AvxVnni<const EMULATED: bool = false>(Avx2);
 
 impl<const EMULATED: bool> AvxVnni<EMULATED> {
     /// `sums`, each with the products of four bytes `x` and four weights.
@@ -45,8 +45,8 @@ impl<const EMULATED: bool> Dots for AvxVnni<EMULATED> {
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        // SAFETY: the CPU has the instruction, as promised by the caller.
-        AvxVnni([unsafe { _mm256_setzero_si256() }; 2])
+        // SAFETY: as promised by the caller; AVX-VNNI implies AVX2.
+        AvxVnni(unsafe { Avx2::zero() })
     }
 
     #[inline(always)]
@@ -60,14 +60,14 @@ impl<const EMULATED: bool> Dots for AvxVnni<EMULATED> {
         // SAFETY: four bytes are readable, as promised by the caller.
         unsafe {
             let x = _mm256_set1_epi32(x.cast::<i32>().read_unaligned());
-            AvxVnni(each!(i => Self::dots(self.0[i], x, weights[i])))
+            AvxVnni(Avx2(each!(i => Self::dots(self.0.0[i], x, weights[i]))))
         }
     }
 
     #[inline(always)]
     unsafe fn sums(self) -> [i32; LANES] {
-        // SAFETY: both are 16 integers of 32 bits.
-        unsafe { core::mem::transmute::<[__m256i; 2], [i32; LANES]>(self.0) }
+        // SAFETY: as promised by the caller.
+        unsafe { self.0.sums() }
     }
 
     #[inline(always)]
@@ -85,8 +85,8 @@ impl<const EMULATED: bool> Bytes for AvxVnni<EMULATED> {
         shift: u32,
         span: (i64, i64),
     ) -> [i32; LANES] {
-        // SAFETY: the CPU has AVX2, which AVX-VNNI implies.
-        unsafe { Avx2::of(self.sums()).requantized(bias, scale, shift, span) }
+        // SAFETY: as promised by the caller.
+        unsafe { self.0.requantized(bias, scale, shift, span) }
     }
 }
 

@@ -85,7 +85,7 @@ impl Bytes for Vnni {
 /// AVX2: pairs of 16-bit products, of the even bytes of four and of the odd ones. (The instruction
 /// for bytes saturates.)
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2([__m256i; 2]);
+pub(crate) struct Avx2(pub(super) [__m256i; 2]);
 
 /// Inputs whose bytes are widened at a time.
 const WIDENED: usize = 128;
