@@ -36,6 +36,9 @@ pub mod config;
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/options.rs"]
 pub mod options;
+// The panel in memory of the kiosk's own tests.
+#[path = "../../../firmware-demo/src/panel.rs"]
+mod panel;
 #[doc(hidden)]
 #[allow(missing_docs)]
 #[path = "../../../firmware-demo/src/bin/firmware-demo/strokes.rs"]

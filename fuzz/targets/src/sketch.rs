@@ -1,50 +1,18 @@
 //! Drawings: scripts of touches on a panel.
 
-use std::convert::Infallible;
-
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{Dimensions, OriginDimensions, Size};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use embedded_graphics::geometry::Size;
 use firmware_demo::sketch::{Dot, Memory, Sketch, View};
 use firmware_demo::{Scaling, Turn};
 use runtime::record::Buffer;
 use runtime::{Cpu, Input, Model};
 
 use crate::model::written;
+use crate::panel::Panel;
 use crate::place;
 use crate::strokes::{self, Event};
 
 /// Memory for few dots, so that strokes dry.
 const DOTS: usize = 24;
-
-struct Panel {
-    size: Size,
-    pixels: Vec<Rgb888>,
-}
-
-impl OriginDimensions for Panel {
-    fn size(&self) -> Size {
-        self.size
-    }
-}
-
-impl DrawTarget for Panel {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<Rgb888>>,
-    {
-        for Pixel(at, color) in pixels {
-            if self.bounding_box().contains(at) {
-                self.pixels[(at.y as u32 * self.size.width + at.x as u32) as usize] = color;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What a loop of firmware does once.
 fn step(sketch: &mut Sketch<'_>, cpu: &mut Cpu<'_>, pixels: &mut [u8], panel: &mut Panel) {
@@ -78,8 +46,7 @@ pub fn sketch(bytes: &[u8]) {
     let memory = Memory { dots: &mut dots, dry: &mut dry };
     let mut sketch = Sketch::new(&model, view, memory).expect("the memory is as large as stated");
     let size = [Size::new(160, 120), Size::new(97, 203), Size::new(240, 240)][choice % 3];
-    let unknown = || vec![Rgb888::RED; (size.width * size.height) as usize];
-    let mut panel = Panel { size, pixels: unknown() };
+    let mut panel = Panel::new(size.width, size.height);
     let mut pixels = vec![0; picture.values()];
     step(&mut sketch, &mut cpu, &mut pixels, &mut panel);
     for event in events.iter().take(200) {
@@ -89,7 +56,7 @@ pub fn sketch(bytes: &[u8]) {
         }
         step(&mut sketch, &mut cpu, &mut pixels, &mut panel);
     }
-    let shown = std::mem::replace(&mut panel.pixels, unknown());
+    let shown = std::mem::replace(&mut panel, Panel::new(size.width, size.height)).pixels;
     sketch.redraw();
     step(&mut sketch, &mut cpu, &mut pixels, &mut panel);
     assert!(panel.pixels == shown, "a panel of {size:?} shows something else when drawn in full");
