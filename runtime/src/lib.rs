@@ -16,7 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The modules, in the order in which data flows through them:
+//! That core is the crate `runtime_core`, all of which is here; its modules, in the order in which
+//! data flows through them:
 //!
 //! - [`record`]: the bytes of a burn record, read in place.
 //! - [`model`]: a checked, borrowed view of those bytes as a list of layers.
@@ -37,51 +38,18 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(target_endian = "big")]
-compile_error!("records are little-endian and used in place: big-endian targets are not supported");
+#[doc(inline)]
+pub use runtime_core::*;
 
-pub mod backend;
-mod cast;
-#[doc(hidden)]
-pub mod checksum;
-pub mod cpu;
-#[cfg(feature = "std")]
-pub mod crew;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod device;
 #[cfg(feature = "std")]
-pub mod embed;
-#[cfg(feature = "std")]
 pub mod file_kind;
-#[cfg(feature = "gpu")]
-pub mod gpu;
-#[cfg(feature = "alloc")]
-pub mod graph;
-#[doc(hidden)]
-pub mod half;
-pub mod image;
-#[doc(hidden)]
-pub mod int8;
-pub mod latent;
-pub mod layer;
-#[doc(hidden)]
-pub mod layout;
-pub mod limits;
-pub mod model;
 #[cfg(feature = "std")]
 pub mod npy;
 #[cfg(feature = "onnx")]
 pub mod onnx;
-pub mod op;
-#[doc(hidden)]
-pub mod packed;
-#[doc(hidden)]
-pub mod plan;
-pub mod record;
-#[doc(hidden)]
-pub mod simd;
-mod sqrt;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stdout;
@@ -91,17 +59,3 @@ pub mod terminal;
 #[cfg(feature = "files")]
 #[doc(hidden)]
 pub mod whole_file;
-
-pub use backend::Backend;
-pub use cpu::{ArenaTooSmall, Cpu};
-#[cfg(feature = "std")]
-pub use crew::{Crew, CrewError};
-pub use image::{Image, PictureLength};
-pub use latent::{Latent, LatentLength};
-pub use layer::{Input, Precision};
-pub use limits::{Limit, Limits};
-pub use model::{Model, ModelError};
-pub use record::RecordError;
-pub use simd::Isa;
-#[cfg(feature = "std")]
-pub use simd::IsaError;

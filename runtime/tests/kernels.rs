@@ -22,6 +22,46 @@ fn numbers(n: usize, salt: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
+/// The row of the input that row `k` of the kernel joins with row `out` of the output, if any; the same
+/// for columns.
+fn joined(op: &Op, out: usize, k: usize, length: usize) -> Option<usize> {
+    let at = match *op {
+        Op::Conv { window: v, .. } => (out * v.stride + k).checked_sub(v.padding),
+        Op::ConvTranspose { window: v, .. } => {
+            let at = (out + v.padding).checked_sub(k);
+            at.filter(|at| at % v.stride == 0).map(|at| at / v.stride)
+        }
+        _ => unreachable!(),
+    };
+    at.filter(|at| *at < length)
+}
+
+/// The places of the weight and the value of each product that output channel `o` sums at row `r` and
+/// column `c`.
+fn products(op: &Op, [input, output]: [Shape; 2], [o, r, c]: [usize; 3]) -> Vec<(usize, usize)> {
+    let kernel = match *op {
+        Op::Dense { .. } => {
+            let n = input.values();
+            return (0..n).map(|at| (o * n + at, at)).collect();
+        }
+        Op::Conv { window: v, .. } | Op::ConvTranspose { window: v, .. } => v.kernel,
+        _ => unreachable!(),
+    };
+    let mut places = Vec::new();
+    for (row, col) in (0..kernel * kernel).map(|tap| (tap / kernel, tap % kernel)) {
+        let (y, x) = (joined(op, r, row, input.h), joined(op, c, col, input.w));
+        let (Some(y), Some(x)) = (y, x) else { continue };
+        places.extend((0..input.c).map(|i| {
+            let plane = match op {
+                Op::ConvTranspose { .. } => i * output.c + o,
+                _ => o * input.c + i,
+            };
+            ((plane * kernel + row) * kernel + col, (i * input.h + y) * input.w + x)
+        }));
+    }
+    places
+}
+
 /// Every output value from the definition, and the sum of the magnitudes of its terms, which bounds
 /// rounding.
 fn textbook(
@@ -35,45 +75,13 @@ fn textbook(
     let mut sums = Vec::new();
     for o in 0..output.c {
         for (r, c) in (0..output.plane()).map(|at| (at / output.w, at % output.w)) {
-            let mut terms = vec![b.get(o).map_or(0.0, |b| *b as f64)];
-            for i in 0..input.c {
-                for (y, z) in (0..input.plane()).map(|at| (at / input.w, at % input.w)) {
-                    let value = x[(i * input.h + y) * input.w + z] as f64;
-                    // The one tap that joins this input pixel and this output pixel, if any.
-                    let tap = |k: usize, (row, col): (isize, isize)| {
-                        let inside = |n: isize| (0..k as isize).contains(&n);
-                        (inside(row) && inside(col)).then(|| row as usize * k + col as usize)
-                    };
-                    let s = |n: usize| n as isize;
-                    let weight = match *op {
-                        Op::Dense { .. } => {
-                            Some(w[o * input.values() + (i * input.h + y) * input.w + z])
-                        }
-                        Op::Conv { window: v, .. } => {
-                            let row = s(y) + s(v.padding) - s(r * v.stride);
-                            let col = s(z) + s(v.padding) - s(c * v.stride);
-                            tap(v.kernel, (row, col))
-                                .map(|t| w[(o * input.c + i) * v.kernel * v.kernel + t])
-                        }
-                        Op::ConvTranspose { window: v, .. } => {
-                            let row = s(r) + s(v.padding) - s(y * v.stride);
-                            let col = s(c) + s(v.padding) - s(z * v.stride);
-                            tap(v.kernel, (row, col))
-                                .map(|t| w[(i * output.c + o) * v.kernel * v.kernel + t])
-                        }
-                        Op::ReflectConv { .. }
-                        | Op::Affine
-                        | Op::InstanceNorm { .. }
-                        | Op::Add
-                        | Op::Concat { .. }
-                        | Op::Resize { .. }
-                        | Op::Reshape { .. }
-                        | Op::Activate => unreachable!(),
-                    };
-                    terms.extend(weight.map(|w| w as f64 * value));
-                }
+            let bias = b.get(o).map_or(0.0, |b| f64::from(*b));
+            let mut sum = (bias, bias.abs());
+            for (weight, value) in products(op, [input, output], [o, r, c]) {
+                let term = f64::from(w[weight]) * f64::from(x[value]);
+                sum = (sum.0 + term, sum.1 + term.abs());
             }
-            sums.push((terms.iter().sum(), terms.iter().map(|t| t.abs()).sum()));
+            sums.push(sum);
         }
     }
     sums

@@ -41,6 +41,7 @@ pub(crate) fn value(byte: u8) -> f32 {
 /// An image, borrowed from the arena in which it was made.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::Image;
 /// use runtime::op::Shape;
 ///

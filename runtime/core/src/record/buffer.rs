@@ -10,7 +10,8 @@ pub struct Aligned<T: ?Sized>(pub T);
 /// `include_bytes!` at a multiple of 256 bytes: a record in flash, used in place.
 ///
 /// ```
-/// static FACES: &[u8] = runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk");
+/// # use runtime_core as runtime;
+/// static FACES: &[u8] = runtime::include_record!("../../../../models/pretrained/faces-tiny-int8.bpk");
 /// assert_eq!(FACES.as_ptr() as usize % 256, 0);
 /// ```
 #[macro_export]

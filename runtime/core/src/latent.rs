@@ -14,6 +14,7 @@ use crate::sqrt::sqrt;
 /// Where the values of a latent come from.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::Latent;
 ///
 /// let mut z = [0.0; 4];

@@ -15,5 +15,5 @@ mod write;
 
 pub use error::GraphError;
 pub use label::scaled_by_label;
-pub use list::{Facts, Graph, Layer};
+pub use list::{Facts, Flow, Graph, Layer};
 pub use prelu::prelu;

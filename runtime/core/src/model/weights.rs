@@ -13,7 +13,7 @@ use crate::op::{Activation, Op, Shape, ShapeError};
 use crate::record::Record;
 
 /// The name by which a layer reads the model's input.
-pub(crate) const INPUT: &str = "input";
+pub const INPUT: &str = "input";
 
 /// Reads the layers of a record, first to last.
 pub(super) struct Reader<'r, 'a> {

@@ -23,9 +23,10 @@ use shared::{Leader, Shared};
 /// A group of running threads.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::{Crew, Isa, Latent, Model};
 ///
-/// let model = Model::parse(runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// let model = Model::parse(runtime::include_record!("../../../../models/pretrained/faces-tiny-int8.bpk"))?;
 /// let threads = 2;
 /// let mut arena = vec![0.0; model.arena_len_of(threads)];
 /// let pixels = Crew::with(&model, &mut arena, Isa::best(), threads, |crew| {

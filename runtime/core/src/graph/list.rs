@@ -68,10 +68,11 @@ impl Default for Facts {
 /// A generator that can be edited.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::Model;
 /// use runtime::graph::Graph;
 ///
-/// let record = runtime::include_record!("../../../models/pretrained/faces-tiny.bpk");
+/// let record = runtime::include_record!("../../../../models/pretrained/faces-tiny.bpk");
 /// let graph = Graph::from_model(&Model::parse(record)?);
 /// assert!(graph.quantize(0..8)?.len() < record.len() / 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -86,12 +87,16 @@ pub struct Graph {
     pub facts: Facts,
 }
 
-/// What a layer reads, and the shapes of it.
+/// What a layer reads, and its shapes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flow {
+pub struct Flow {
+    /// What the layer reads.
     pub from: Source,
+    /// What it reads besides, to add or concatenate.
     pub other: Option<Source>,
+    /// Shape of `from`.
     pub input: Shape,
+    /// Shape of the result.
     pub output: Shape,
 }
 
@@ -194,7 +199,10 @@ impl Graph {
     }
 
     /// [`Graph::shapes`] with what each layer reads.
-    pub(crate) fn checked(&self) -> Result<Vec<Flow>, GraphError> {
+    ///
+    /// # Errors
+    /// As [`Graph::shapes`].
+    pub fn checked(&self) -> Result<Vec<Flow>, GraphError> {
         let flows = self.flow()?;
         for (i, layer) in self.layers.iter().enumerate() {
             for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {

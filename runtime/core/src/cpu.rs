@@ -18,9 +18,10 @@ use crate::simd::{self, Isa, Part, Places};
 /// A model and the memory to run it in.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::{Cpu, Latent, Model};
 ///
-/// let model = Model::parse(runtime::include_record!("../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// let model = Model::parse(runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk"))?;
 /// let mut arena = vec![0.0; model.arena_len()];
 /// let mut cpu = Cpu::new(&model, &mut arena)?;
 /// let image = cpu.generate(&Latent::from_seed(42))?;
@@ -115,6 +116,7 @@ impl<'a> Cpu<'a> {
     /// the arena until the next one is made.
     ///
     /// ```
+    /// # use runtime_core as runtime;
     /// use runtime::{Cpu, Input, Model};
     ///
     /// fn first_pixel(model: &Model, arena: &mut [f32], pixels: &[u8]) -> Option<[u8; 3]> {

@@ -22,9 +22,10 @@ use format::{HEADER, MAGIC, VERSION};
 /// A record, checked.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::record::Record;
 ///
-/// let bytes = include_bytes!("../../../models/pretrained/faces-tiny-int8.bpk");
+/// let bytes = include_bytes!("../../../../models/pretrained/faces-tiny-int8.bpk");
 /// let record = Record::parse(bytes)?;
 /// assert_eq!(record.get("pocket-gan.precision"), Some("int8"));
 /// # Ok::<(), runtime::record::RecordError>(())

@@ -8,7 +8,7 @@ mod weights;
 pub use error::ModelError;
 pub use line::write_line;
 #[cfg(feature = "alloc")]
-pub(crate) use weights::INPUT;
+pub use weights::INPUT;
 
 pub use crate::layer::{Input, LAYERS, Layer, Precision};
 
@@ -26,9 +26,10 @@ use weights::Reader;
 /// A generator, checked: none of its methods can fail.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::Model;
 ///
-/// let model = Model::parse(runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// let model = Model::parse(runtime::include_record!("../../../../models/pretrained/faces-tiny-int8.bpk"))?;
 /// assert_eq!(model.output().to_string(), "3 x 32 x 32");
 /// println!("{} bytes of RAM for the arena", 4 * model.arena_len());
 /// # Ok::<(), runtime::ModelError<'static>>(())

@@ -6,6 +6,7 @@ use super::set::{Compiled, Job};
 /// An instruction set that this CPU has.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::Isa;
 ///
 /// let names: Vec<&str> = Isa::all().into_iter().flatten().map(Isa::name).collect();

@@ -43,6 +43,7 @@ impl Error for EmbedError {}
 /// tells cargo to run the script again when the record changes:
 ///
 /// ```no_run
+/// # use runtime_core as runtime;
 /// // build.rs
 /// fn main() -> Result<(), runtime::embed::EmbedError> {
 ///     runtime::embed::record("faces.bpk")
@@ -93,7 +94,7 @@ mod tests {
         let out = env::temp_dir().join(format!("runtime-embed-{}", std::process::id()));
         fs::create_dir_all(&out).unwrap();
         let faces =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pretrained/faces-tiny-int8.bpk");
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/pretrained/faces-tiny-int8.bpk");
         record_to(Path::new(faces), &out).unwrap();
         let bytes = fs::read(out.join("model.bpk")).unwrap();
         assert_eq!(bytes, fs::read(faces).unwrap());

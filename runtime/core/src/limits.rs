@@ -92,9 +92,10 @@ impl core::error::Error for Exceeded {}
 /// The most of everything; see [`Limit`] for the units.
 ///
 /// ```
+/// # use runtime_core as runtime;
 /// use runtime::{Limit, Limits, Model, ModelError};
 ///
-/// let record = runtime::include_record!("../../models/pretrained/faces-tiny-int8.bpk");
+/// let record = runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk");
 /// let small = Limits { arena: 4096, ..Limits::DEFAULT };
 /// let error = Model::parse_within(record, &small).unwrap_err();
 /// assert!(matches!(error, ModelError::Limit(e) if e.limit == Limit::Arena));
@@ -120,7 +121,8 @@ pub struct Limits {
 impl Limits {
     /// Bytes that an ONNX file of any size may need: room for what exporters compute from a few
     /// integers.
-    pub(crate) const SMALL: u64 = 1 << 20;
+    #[doc(hidden)]
+    pub const SMALL: u64 = 1 << 20;
 
     /// For files from strangers on a computer with a few GB of memory: a face takes seconds. The
     /// largest published translators of 256 px pictures need 57 billion multiply-adds (CycleGAN, 9
