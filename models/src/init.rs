@@ -6,17 +6,14 @@
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
+use loops::random;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, Normal, StandardNormal};
+
+pub use loops::random::normals;
 
 /// Standard deviation of every weight.
 pub const STD: f32 = 0.02;
-
-/// The next numbers of `rng` from N(0, 1).
-pub fn normals(count: usize, rng: &mut StdRng) -> Vec<f32> {
-    rng.sample_iter(StandardNormal).take(count).collect()
-}
 
 /// A source of initial weights.
 pub struct Init {
@@ -57,17 +54,14 @@ impl Init {
         mean: f32,
         std: f32,
     ) -> Param<Tensor<D>> {
-        let normal = Normal::new(mean, std).expect("a positive deviation");
-        let values: Vec<f32> =
-            (0..shape.iter().product()).map(|_| normal.sample(&mut self.rng)).collect();
+        let count = shape.iter().product();
+        let values = random::scaled_normals(count, [mean, std], &mut self.rng);
         Param::from_data(TensorData::new(values, shape), &self.device)
     }
 
     /// A parameter of `shape` drawn uniformly from [-`bound`, `bound`).
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| (2.0 * self.rng.random::<f32>() - 1.0) * bound)
-            .collect();
+        let values = random::uniforms(shape.iter().product(), bound, &mut self.rng);
         Param::from_data(TensorData::new(values, shape), &self.device)
     }
 

@@ -7,9 +7,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::conv;
-pub use crate::function::Function;
 use crate::init::Init;
 use crate::kernels;
+pub use loops::Function;
 
 /// A network as a list of layers: its forward pass is a fold. A layer may also read the output of
 /// an earlier one.

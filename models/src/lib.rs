@@ -31,7 +31,6 @@ pub mod translate;
 
 // Layers.
 pub mod conv;
-mod function;
 pub mod init;
 pub mod layer;
 

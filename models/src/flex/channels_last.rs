@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use burn::backend::TensorMetadata;
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
+use loops::layout::interleaved;
 
 /// The values of a `[n, c, h, w]` tensor, in channels-last order: borrowed if stored so, else
 /// copied.
@@ -23,26 +24,6 @@ pub fn read(tensor: &FlexTensor) -> Cow<'_, [f32]> {
         }
         (None, None) => Cow::Owned(last.to_contiguous().storage::<f32>().to_vec()),
     }
-}
-
-/// `[n, c, pixels]` as `[n, pixels, c]`.
-fn interleaved(values: &[f32], [n, c, pixels]: [usize; 3]) -> Vec<f32> {
-    let mut last = Vec::with_capacity(values.len());
-    for image in 0..n {
-        let planes = &values[image * c * pixels..][..c * pixels];
-        match c {
-            3 => {
-                let (r, rest) = planes.split_at(pixels);
-                let (g, b) = rest.split_at(pixels);
-                for ((r, g), b) in r.iter().zip(g).zip(b) {
-                    last.extend([*r, *g, *b]);
-                }
-            }
-            _ => last
-                .extend((0..pixels).flat_map(|at| planes.iter().skip(at).step_by(pixels).copied())),
-        }
-    }
-    last
 }
 
 /// The values of a tensor in the order of its shape: borrowed if stored so, else copied.

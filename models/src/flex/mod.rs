@@ -1,26 +1,23 @@
 //! The kernels on a CPU, in burn's `flex` backend.
 //!
-//! Slices in `[n, h, w, c]` order go in and out of [`conv`], [`norm`] and [`activation`]; this file
-//! lends them the memory of burn's tensors.
+//! The loops are in the package `loops`: slices in `[n, h, w, c]` order go in and out of [`conv`],
+//! [`norm`] and [`activation`]; these files lend them the memory of burn's tensors.
 
 use burn::backend::{Flex, TensorMetadata};
 use burn_flex::FlexTensor;
 
-use crate::function::Function;
 use crate::kernels::{Adjoints, ConvShape, Factor, Kernels, NormParts};
+use crate::layer::Function;
 
-pub mod activation;
 mod branches;
 mod channels_last;
-pub mod conv;
-pub mod norm;
-mod parallel;
-pub mod peak;
 mod pixels;
-pub mod update;
+
+pub use loops::{activation, conv, norm, peak, update};
 
 use channels_last as last;
-use norm::Norm;
+use loops::norm::Norm;
+use loops::resize;
 
 fn dims(x: &FlexTensor) -> [usize; 4] {
     x.shape().dims()
@@ -51,11 +48,6 @@ fn with_norm<R>(parts: &NormParts<Flex>, f: impl FnOnce(&Norm<'_>) -> R) -> R {
     })
 }
 
-/// The taps of a kernel of 3 that each tap of the kernel of 4 sums, along one axis.
-const RESIZED: [&[usize]; 4] = [&[2], &[1, 2], &[0, 1], &[0]];
-/// The taps of the kernel of 4 that each tap of the kernel of 3 is a part of.
-const RESIZED_BACKWARD: [&[usize]; 3] = [&[2, 3], &[1, 2], &[0, 1]];
-
 impl Kernels for Flex {
     fn conv(x: FlexTensor, weight: FlexTensor, stride: usize, padding: usize) -> FlexTensor {
         let shape = ConvShape::conv(dims(&x), dims(&weight), stride, padding);
@@ -74,17 +66,7 @@ impl Kernels for Flex {
 
     fn resize_weight(weight: FlexTensor) -> FlexTensor {
         let [out, from, _, _] = dims(&weight);
-        let weight = last::read_as_is(&weight);
-        let mut resized = vec![0.0; from * out * 16];
-        for (pair, to) in resized.chunks_exact_mut(16).enumerate() {
-            let (i, o) = (pair / out, pair % out);
-            let taps = &weight[(o * from + i) * 9..][..9];
-            for (to, at) in to.iter_mut().zip(0..) {
-                let [rows, columns] = [RESIZED[at / 4], RESIZED[at % 4]];
-                let row = |y: &usize| columns.iter().map(|x| taps[y * 3 + x]).sum::<f32>();
-                *to = rows.iter().map(row).sum();
-            }
-        }
+        let resized = resize::forward(&last::read_as_is(&weight), [out, from]);
         last::flat(resized, [from, out, 4, 4])
     }
 
@@ -157,17 +139,7 @@ impl Adjoints for Flex {
 
     fn resize_weight_backward(gradient: FlexTensor) -> FlexTensor {
         let [from, out, _, _] = dims(&gradient);
-        let gradient = last::read_as_is(&gradient);
-        let mut weight = vec![0.0; out * from * 9];
-        for (pair, resized) in gradient.chunks_exact(16).enumerate() {
-            let (i, o) = (pair / out, pair % out);
-            let taps = &mut weight[(o * from + i) * 9..][..9];
-            for (to, at) in taps.iter_mut().zip(0..) {
-                let [rows, columns] = [RESIZED_BACKWARD[at / 3], RESIZED_BACKWARD[at % 3]];
-                let column = |x: &usize| rows.iter().map(|y| resized[y * 4 + x]).sum::<f32>();
-                *to = columns.iter().map(column).sum();
-            }
-        }
+        let weight = resize::backward(&last::read_as_is(&gradient), [out, from]);
         last::flat(weight, [out, from, 3, 3])
     }
 

@@ -8,8 +8,8 @@
 use burn::backend::Cube;
 use burn::backend::wgpu::CubeTensor;
 
-use crate::function::Function;
 use crate::kernels::{Adjoints, ConvShape, Factor, Kernels, NormParts};
+use crate::layer::Function;
 
 mod channels;
 mod column_sums;

@@ -10,8 +10,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata};
 
 use super::ops::{Adjoints, Factor, Kernels, NormParts};
-use super::shape::ConvShape;
-use crate::function::Function;
+use loops::ConvShape;
+
+use crate::layer::Function;
 
 /// The derivative of an operation with `N` differentiable inputs.
 pub(super) trait Derivative<B: Backend, const N: usize>: Debug + Send + 'static {

@@ -10,7 +10,6 @@ mod autodiff;
 mod branches;
 mod ops;
 mod pixels;
-mod shape;
 
 use std::sync::Arc;
 
@@ -18,11 +17,12 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 pub use branches::{BranchAdjoints, Branches};
+pub use loops::ConvShape;
+pub use loops::pixels::Error;
 pub use ops::{Adjoints, Factor, Kernels, NormParts};
-pub use pixels::{Error, PixelAdjoints, Pixels};
-pub use shape::ConvShape;
+pub use pixels::{PixelAdjoints, Pixels};
 
-use crate::function::Function;
+use crate::layer::Function;
 
 /// Whether this crate's kernels take a tensor: 32-bit floats on the `flex` device or (feature
 /// `gpu`) on a GPU.

@@ -3,8 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-use super::shape::ConvShape;
-use crate::function::Function;
+use loops::ConvShape;
+
+use crate::layer::Function;
 
 /// What the layers' forward pass calls.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]

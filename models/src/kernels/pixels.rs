@@ -7,16 +7,9 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, backend_extension};
 
-use super::autodiff::{Derivative, record};
+use loops::pixels::Error;
 
-/// A measure of the difference of two values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// Its absolute value.
-    Absolute,
-    /// Its square.
-    Squared,
-}
+use super::autodiff::{Derivative, record};
 
 /// What losses and augmentations call.
 #[backend_extension(Flex, Autodiff)]

@@ -19,8 +19,12 @@ fn tree(package: &str, features: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_core_depends_on_nothing() {
-    assert_eq!(tree("runtime", &["--no-default-features"]), ["runtime"]);
-    assert_eq!(tree("runtime", &["--no-default-features", "--features", "std"]), ["runtime"]);
+    for features in
+        [&["--no-default-features"][..], &["--no-default-features", "--features", "std"]]
+    {
+        assert_eq!(tree("runtime", features), ["runtime", "runtime-core"]);
+    }
+    assert_eq!(tree("runtime-core", &["--features", "std"]), ["runtime-core"]);
 }
 
 #[test]
@@ -34,6 +38,12 @@ fn neither_the_runtime_nor_the_kiosk_knows_burn() {
         assert!(!all.iter().any(|name| name.starts_with("burn")), "{package}: {all:?}");
         assert!(!all.contains(&"trainer".into()));
     }
+}
+
+#[test]
+fn the_loops_of_training_do_not_know_burn() {
+    let all = tree("loops", &[]);
+    assert!(!all.iter().any(|name| name.starts_with("burn")), "{all:?}");
 }
 
 #[test]

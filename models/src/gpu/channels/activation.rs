@@ -6,10 +6,10 @@ use burn::backend::ops::ActivationOps;
 use burn::backend::wgpu::CubeTensor;
 
 use super::{Extra, Kind, Map};
-use crate::function::Function;
 use crate::gpu::tensor::{
     channels_last, contiguous, dims, empty, empty_channels_last, in_layout_of,
 };
+use crate::layer::Function;
 
 /// See [`Kernels::activation`](crate::kernels::Kernels::activation).
 pub fn forward(x: CubeTensor, function: Function) -> CubeTensor {

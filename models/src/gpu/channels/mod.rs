@@ -10,7 +10,7 @@ use super::column_sums::column_sums;
 use super::launch::{Program, launch};
 use super::tensor::{dims, empty};
 use super::wgsl;
-use crate::function::Function;
+use crate::layer::Function;
 
 /// Which kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

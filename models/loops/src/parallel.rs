@@ -1,7 +1,7 @@
 //! Loops over parts of memory on all threads.
 //!
 //! rayon's loops are 9 KB of code for each closure that they are given, optimized code that took a
-//! quarter of this crate's compile time; these are given references to closures instead.
+//! quarter of the time to compile them; these are given references to closures instead.
 
 use rayon::prelude::*;
 

@@ -23,8 +23,8 @@ use rayon::prelude::*;
 
 use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
-use crate::flex::parallel::{self, chunk};
-use crate::kernels::ConvShape;
+use crate::ConvShape;
+use crate::parallel::{self, chunk};
 use transform::{
     Added, Apart, Input, InputAdjoint, Output, OutputAdjoint, PARITIES, POINTS, Packed, Places,
     nine, transform,

@@ -2,9 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::parallel::{self, chunk};
-
-use crate::function::Function;
+use crate::Function;
+use crate::parallel::{self, chunk};
 
 /// Values in one task of the thread pool.
 const TASK: usize = 1 << 14;

@@ -9,7 +9,6 @@
 //! Either factor may also lie in a feature map as it is: [`Left::Bands`], [`Left::Columns`] and
 //! [`Right::Rows`] are the windows of a convolution of stride 1, which nothing has to unroll.
 
-use std::array;
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -328,7 +327,12 @@ fn block<S: Simd, L: Rows, const R: usize, const N: usize>(
                 let first = range.start;
                 for k in range {
                     let right = S::as_simd_f32s(&right.at(k)[column..column + wide]).0;
-                    let b: [S::f32s; N] = array::from_fn(|n| right[n]);
+                    let mut b = [simd.splat_f32s(0.0); N];
+                    let mut n = 0;
+                    while n < N {
+                        b[n] = right[n];
+                        n += 1;
+                    }
                     let mut r = 0;
                     while r < R {
                         let a = simd.splat_f32s(left.at(row + r, k - first));

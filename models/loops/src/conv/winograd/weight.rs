@@ -3,8 +3,8 @@
 use super::super::gemm::{COLUMNS, packed_len};
 use super::super::scratch::Scratch;
 use super::transform::{Apart, Output, OutputAdjoint, PARITIES, POINTS, nine, transform};
-use crate::flex::parallel;
-use crate::kernels::ConvShape;
+use crate::ConvShape;
+use crate::parallel;
 
 /// The sixteen taps of [`COLUMNS`] pairs of channels, side by side.
 type Taps = [[f32; COLUMNS]; 16];

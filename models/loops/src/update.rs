@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::parallel::{self, chunk};
+use crate::parallel::{self, chunk};
 
 /// Weights per task.
 const TASK: usize = 1 << 15;

@@ -4,8 +4,8 @@
 use super::gemm::{COLUMNS, Gemm, Left, ROWS, Right, packed_len};
 use super::im2col;
 use super::scratch::Scratch;
-use crate::flex::parallel::{self, chunk};
-use crate::kernels::ConvShape;
+use crate::ConvShape;
+use crate::parallel::{self, chunk};
 
 /// Values behind the last image, for the ends of tiles.
 const SLACK: usize = if COLUMNS > ROWS { COLUMNS } else { ROWS };

@@ -6,7 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::parallel::{self, chunk};
+use crate::parallel::{self, chunk};
 
 /// The means, then the biased variances, of the `channels` of `x` `[n, h, w, c]`, whose images have
 /// `image_len` values.

@@ -7,7 +7,7 @@ mod scratch;
 mod windows;
 mod winograd;
 
-use crate::kernels::ConvShape;
+use crate::ConvShape;
 
 /// `y` from `x` and the weight.
 pub fn forward(shape: &ConvShape, x: &[f32], weight: &[f32]) -> Vec<f32> {

@@ -6,8 +6,8 @@
 
 use super::gemm::{COLUMNS, Gemm, Left, PANEL, Panels, Right, packed_len};
 use super::scratch::Scratch;
-use crate::flex::parallel::{self, chunk};
-use crate::kernels::ConvShape;
+use crate::ConvShape;
+use crate::parallel::{self, chunk};
 
 /// Rows of the unrolled matrix in one block: enough to be worth a pass over the weight.
 const BLOCK: usize = 256;
