@@ -11,7 +11,7 @@ use super::args;
 use super::device::{Chosen, Device, choose};
 use super::error::chain;
 use super::faces::{Faces, Request};
-use super::load::Bytes;
+use super::load::Loaded;
 use super::npy;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
@@ -144,8 +144,8 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     if on_cpu && args.half {
         return Err("--half is for a GPU; the CPU uses the precision of the record".into());
     }
-    let mut bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
-    let model = bytes.model(limits)?;
+    let mut loaded = Loaded::load(args.model.as_deref(), &args.reading, limits)?;
+    let model = loaded.model(limits)?;
     if let (Input::Picture(shape), Some(path)) = (model.input(), &args.model) {
         let path = path.display();
         return Err(format!(
@@ -160,9 +160,9 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         return Err("--out - takes one picture; use --grid, or a file name for several".into());
     }
     if on_cpu && faces.count > MANY {
-        bytes = bytes.packed(limits);
+        loaded = loaded.packed(limits);
     }
-    let model = bytes.model(limits)?;
+    let model = loaded.model(limits)?;
     let target = Target { args, limits, format, pipe, channels: model.output().c };
     #[cfg(feature = "gpu")]
     let mut spare = vec![0.0; model.arena_len()];

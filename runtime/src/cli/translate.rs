@@ -13,7 +13,7 @@ use runtime::{Cpu, Crew, Input, Isa, Limits, Model, stdout};
 use super::args;
 use super::device::{Chosen, Device, choose};
 use super::error::chain;
-use super::load::Bytes;
+use super::load::Loaded;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::pictures::{self, Fit, Picture};
@@ -134,17 +134,17 @@ type Pair = (Picture, RgbaImage);
 pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let isa = Isa::from_env()?;
     let chosen = choose(args.device)?;
-    let mut bytes = Bytes::load(Some(&args.model), &args.reading, limits)?;
-    let shape = match bytes.model(limits)?.input() {
+    let mut loaded = Loaded::load(Some(&args.model), &args.reading, limits)?;
+    let shape = match loaded.model(limits)?.input() {
         Input::Picture(shape) => shape,
         Input::Latent(n) => return Err(TranslateError::Latent(args.model.clone(), n).into()),
     };
     let files = pictures::files(&args.inputs)?;
     let target = Target::new(args, &files)?;
     if matches!(chosen, Chosen::Cpu) && files.len() > 1 {
-        bytes = bytes.packed(limits);
+        loaded = loaded.packed(limits);
     }
-    let model = bytes.model(limits)?;
+    let model = loaded.model(limits)?;
     let output = model.output();
     picture::size((1, 1), [output.w, output.h], args.scale, limits)?;
     let job = Job { args, limits, files: &files, shape, model: &model, isa };

@@ -9,6 +9,8 @@ use super::error::GraphError;
 use super::list::Graph;
 use super::record::{Tensor, Values};
 use crate::layer::LAYERS;
+use crate::limits::Limits;
+use crate::model::{Model, ModelError};
 use crate::op::Op;
 use crate::record::Buffer;
 
@@ -27,6 +29,12 @@ impl Graph {
     /// # Errors
     /// As [`Graph::to_record`].
     pub fn to_buffer(&self) -> Result<Buffer, GraphError> {
+        let (lines, tensors) = self.described()?;
+        Ok(self.record(&lines, &tensors, [].into_iter()))
+    }
+
+    /// The list of layers and their tensors, checked.
+    fn described(&self) -> Result<(String, Vec<Tensor<'_>>), GraphError> {
         let flows = self.checked()?;
         if self.layers.len() > LAYERS {
             return Err(GraphError::Layers(self.layers.len()));
@@ -71,7 +79,42 @@ impl Graph {
                 });
             }
         }
-        let more = [];
-        Ok(self.record(&lines, &tensors, more.into_iter()))
+        Ok((lines, tensors))
+    }
+}
+
+/// A graph that runs as it is: its record without the tensors, which stay where they are. Of a
+/// large model, copying them takes longer than a picture.
+pub struct Ready {
+    graph: Graph,
+    head: Buffer,
+}
+
+impl Ready {
+    /// A graph; fold it first.
+    ///
+    /// # Errors
+    /// As [`Graph::to_record`].
+    pub fn new(graph: Graph) -> Result<Ready, GraphError> {
+        let (lines, _) = graph.described()?;
+        let head = graph.record(&lines, &[], [].into_iter());
+        Ok(Ready { graph, head })
+    }
+
+    /// The model: the same as that of the graph's record.
+    ///
+    /// # Errors
+    /// As [`Model::parse_within`].
+    pub fn model(&self, limits: &Limits) -> Result<Model<'_>, ModelError<'_>> {
+        let lend = |i: usize| match self.graph.layers.get(i) {
+            Some(layer) => [&layer.weight[..], &layer.bias],
+            None => [&[][..]; 2],
+        };
+        Model::parse_apart(self.head.bytes(), &lend, limits)
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 }

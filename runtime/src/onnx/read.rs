@@ -3,11 +3,12 @@
 //! They are walked once, tracking the current tensor and its shape. Constants may be initializers or
 //! nodes; what exporters compute from them is evaluated along the way.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use std::fs::File;
 use std::path::Path;
 
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto};
@@ -15,6 +16,7 @@ use protobuf::Message;
 
 use super::budget::Budget;
 use super::chain::Chain;
+use super::cut::{Cut, cut};
 use super::data::Data;
 use super::error::OnnxError;
 use super::external;
@@ -24,6 +26,7 @@ use super::output;
 use super::range::{self, Known};
 use super::refused;
 use super::scan::scan;
+use super::source::{Part, Source};
 use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
 use crate::limits::Limits;
@@ -83,11 +86,45 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
-    scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
-    let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
-        let what = e.to_string();
-        OnnxError::NotOnnx(what)
-    })?;
+    let parsed = parse(&Part::of(bytes), options);
+    parsed.and_then(|parsed| build(parsed, bytes.len(), options))
+}
+
+/// [`import`] of a file of `len` bytes, of which only what is needed is read: its weights take memory
+/// once.
+///
+/// # Errors
+/// As [`read`], and [`OnnxError::Read`] if the file cannot be read.
+pub fn import_file(file: File, len: usize, options: &Options<'_>) -> Result<Import, OnnxError> {
+    let parsed = parse(&Part { source: Source::disk(file), at: 0, len }, options);
+    parsed.and_then(|parsed| build(parsed, len, options))
+}
+
+/// A model, and the data that was cut out of its initializers.
+type Parsed<'a> = (ModelProto, BTreeMap<usize, Part<'a>>);
+
+fn parse<'a>(file: &Part<'a>, options: &Options<'_>) -> Result<Parsed<'a>, OnnxError> {
+    let failed = |e: std::io::Error| OnnxError::Read(e.to_string());
+    let budget = Budget::of_fields(file.len, &options.limits);
+    let (bytes, data) = match cut(&file.source, file.len as u64).map_err(failed)? {
+        Some(Cut { message, data }) => (Cow::Owned(message), data),
+        None => (file.bytes().map_err(failed)?, Vec::new()),
+    };
+    for (_, part) in &data {
+        budget.take(part.len, 1)?;
+    }
+    scan(&bytes, &budget)?;
+    let model = ModelProto::parse_from_bytes(&bytes);
+    let model = model.map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+    Ok((model, data.into_iter().collect()))
+}
+
+/// The generator of a file of `len` bytes.
+fn build(
+    (mut model, mut data): Parsed<'_>,
+    len: usize,
+    options: &Options<'_>,
+) -> Result<Import, OnnxError> {
     let Some(mut graph) = model.graph.take() else {
         return Err(OnnxError::NotOnnx("it has no graph".into()));
     };
@@ -98,11 +135,14 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     let folder = options.folder;
     let values = graph.node.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
     let outside = external::length(graph.initializer.iter().chain(values), folder);
-    let budget = Budget::new(bytes.len().saturating_add(outside as usize), &options.limits);
+    let budget = Budget::new(len.saturating_add(outside as usize), &options.limits);
     let mut constants = BTreeMap::new();
     // Each is freed once it is read, to make room for the next.
-    for mut tensor in core::mem::take(&mut graph.initializer) {
-        let constant = Constant::read(&tensor, folder, &budget)?;
+    for (i, mut tensor) in core::mem::take(&mut graph.initializer).into_iter().enumerate() {
+        let constant = match data.remove(&i) {
+            Some(raw) => Constant::read_from(&tensor, &raw, folder, &budget)?,
+            None => Constant::read(&tensor, folder, &budget)?,
+        };
         budget.take(constant.size(), 1)?;
         let name = core::mem::take(&mut tensor.name);
         constants.insert(name, constant);
