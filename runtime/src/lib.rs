@@ -79,6 +79,8 @@ pub mod packed;
 #[doc(hidden)]
 pub mod plan;
 pub mod record;
+#[cfg(feature = "alloc")]
+mod share;
 #[doc(hidden)]
 pub mod simd;
 mod sqrt;

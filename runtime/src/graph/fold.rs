@@ -10,6 +10,7 @@ use crate::layer::Source;
 use crate::layout::UPSAMPLING;
 use crate::model::INPUT;
 use crate::op::{Activation, Op, Shape, Window};
+use crate::share::{self, PIECE};
 
 impl Graph {
     /// Folds layers that inference does not need separately:
@@ -165,9 +166,20 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
             return;
         }
     };
-    for (o, weights) in linear.weight.chunks_mut(run.max(1)).enumerate() {
-        let factor = affine.weight[o % outs / plane];
-        weights.iter_mut().for_each(|w| *w *= factor);
+    let (run, total) = (run.max(1), linear.weight.len());
+    // Of so many outputs that a piece is neither small nor all of them.
+    let many = (PIECE / run).max(1);
+    let pieces = linear.weight.chunks_mut(run * many).zip((0..).step_by(many));
+    let scaled = share::each(total, pieces, |(piece, first)| {
+        for (o, weights) in (first..).zip(piece.chunks_mut(run)) {
+            let factor = affine.weight[o % outs / plane];
+            weights.iter_mut().for_each(|w| *w *= factor);
+        }
+        Ok::<(), core::convert::Infallible>(())
+    });
+    match scaled {
+        Ok(()) => {}
+        Err(never) => match never {},
     }
 }
 

@@ -11,6 +11,7 @@ use crate::limits::{Limit, Limits};
 use crate::model::{INPUT, Model, key};
 use crate::op::{Activation, Op, Shape, ShapeError};
 use crate::plan;
+use crate::share::{self, PIECE};
 use crate::sqrt::sqrt;
 
 /// One layer with its weights.
@@ -196,10 +197,15 @@ impl Graph {
     /// [`Graph::shapes`] with what each layer reads.
     pub(crate) fn checked(&self) -> Result<Vec<Flow>, GraphError> {
         let flows = self.flow()?;
-        for (i, layer) in self.layers.iter().enumerate() {
+        // Without an early exit, so that it is vectorized.
+        let finite = |values: &[f32]| values.iter().fold(true, |all, v| all & v.is_finite());
+        let total = self.layers.iter().map(|l| l.weight.len() + l.bias.len()).sum();
+        let pieces = self.layers.iter().flat_map(|l| l.weight.chunks(PIECE).chain([&l.bias[..]]));
+        let all = share::each(total, pieces, |piece| finite(piece).then_some(()).ok_or(()));
+        // Which one is not.
+        for (i, layer) in self.layers.iter().enumerate().filter(|_| all.is_err()) {
             for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
-                // Without an early exit, so that it is vectorized.
-                if !values.iter().fold(true, |all, v| all & v.is_finite()) {
+                if !finite(values) {
                     return Err(GraphError::NotFinite(i, layer.name.clone(), tensor));
                 }
             }

@@ -3,19 +3,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use std::io;
-use std::sync::Mutex;
-use std::thread;
 
 use super::source::Part;
 use crate::cast;
+use crate::share::{self, PIECE};
 
-/// Values that are read at once.
-const PIECE: usize = 1 << 18;
-/// Values from which several threads read: what takes longest is that the system has to find memory
-/// for them.
-const MANY: usize = 1 << 19;
-/// Most threads: more do not get memory any faster.
-const THREADS: usize = 4;
 /// Bytes that are converted at once.
 const WINDOW: usize = 1 << 14;
 
@@ -25,11 +17,8 @@ const WINDOW: usize = 1 << 14;
 /// If they cannot be read.
 pub(super) fn floats(part: &Part<'_>) -> io::Result<Vec<f32>> {
     filled(part, 4, |at, to| {
-        part.source.read(at, cast::bytes_mut(to))?;
-        if cfg!(target_endian = "big") {
-            to.iter_mut().for_each(|v| *v = f32::from_bits(v.to_bits().swap_bytes()));
-        }
-        Ok(())
+        // Their bytes are those of this machine, see `lib.rs`.
+        part.source.read(at, cast::bytes_mut(to))
     })
 }
 
@@ -62,31 +51,8 @@ fn filled<T: Clone + Default + Send>(
     fill: impl Fn(u64, &mut [T]) -> io::Result<()> + Sync,
 ) -> io::Result<Vec<T>> {
     let mut values = vec![T::default(); part.len / size];
-    if values.len() < MANY {
-        fill(part.at, &mut values)?;
-        return Ok(values);
-    }
-    let pieces = Mutex::new((part.at, values.chunks_mut(PIECE)));
-    let next = || {
-        let mut pieces = pieces.lock().ok()?;
-        let (at, piece) = (pieces.0, pieces.1.next()?);
-        pieces.0 += (piece.len() * size) as u64;
-        Some((at, piece))
-    };
-    let work = || -> io::Result<()> {
-        while let Some((at, piece)) = next() {
-            fill(at, piece)?;
-        }
-        Ok(())
-    };
-    let threads = thread::available_parallelism().map_or(1, |n| n.get().min(THREADS));
-    thread::scope(|scope| {
-        // A thread that cannot be started leaves its part to the others.
-        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..threads).filter_map(start).collect();
-        let lost = |_| Err(io::Error::other("a thread has ended"));
-        let own = work();
-        others.into_iter().fold(own, |all, other| all.and(other.join().unwrap_or_else(lost)))
-    })?;
+    // What takes longest is that the system has to find memory for them.
+    let pieces = values.chunks_mut(PIECE).zip((part.at..).step_by(PIECE * size));
+    share::each(part.len / size, pieces, |(piece, at)| fill(at, piece))?;
     Ok(values)
 }
