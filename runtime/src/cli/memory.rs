@@ -40,13 +40,23 @@ unsafe extern "C" {
 /// Whether a block is mapped by itself. It depends on nothing but the layout, by which a block is
 /// also freed.
 fn is_mapped(layout: Layout) -> bool {
-    layout.size() >= LARGE && layout.align() <= 4096 && layout.size() <= isize::MAX as usize - LARGE
+    layout.size() >= LARGE
+        && layout.align() <= 4096
+        && layout.size() <= isize::MAX as usize - 2 * LARGE
 }
 
-/// A mapping of zeros that begins with a large page; null if there is no memory. Its end, less than a
-/// large page, stays in small ones, so that no memory is taken that was not asked for.
+/// Length of the mapping of a block: whole large pages, or with an end of less than half of one in
+/// small pages, so that little memory is taken that was not asked for.
+fn length(size: usize) -> usize {
+    match size % LARGE {
+        end if end < LARGE / 2 => size.next_multiple_of(PAGE),
+        _ => size.next_multiple_of(LARGE),
+    }
+}
+
+/// A mapping of zeros that begins with a large page; null if there is no memory.
 fn map(size: usize) -> *mut u8 {
-    let len = size.next_multiple_of(PAGE);
+    let len = length(size);
     // SAFETY: a new mapping is nobody else's. What is unmapped lies in it, before and after the
     // block that is returned.
     unsafe {
@@ -61,7 +71,7 @@ fn map(size: usize) -> *mut u8 {
         }
         munmap(block.byte_add(len), LARGE - before);
         // A hint: without large pages, small ones do.
-        madvise(block, size / LARGE * LARGE, MADV_HUGEPAGE);
+        madvise(block, len / LARGE * LARGE, MADV_HUGEPAGE);
         block.cast()
     }
 }
@@ -89,7 +99,7 @@ unsafe impl GlobalAlloc for Memory {
         match is_mapped(layout) {
             // SAFETY: a mapping of that length, as `map` or `mremap` made it.
             true => unsafe {
-                munmap(block.cast(), layout.size().next_multiple_of(PAGE));
+                munmap(block.cast(), length(layout.size()));
             },
             // SAFETY: the caller's.
             false => unsafe { System.dealloc(block, layout) },
@@ -104,7 +114,7 @@ unsafe impl GlobalAlloc for Memory {
             match (is_mapped(layout), is_mapped(new)) {
                 (false, false) => System.realloc(block, layout, size),
                 (true, true) => {
-                    let [from, to] = [layout.size(), size].map(|n| n.next_multiple_of(PAGE));
+                    let [from, to] = [layout.size(), size].map(length);
                     // Aligned to a small page of the system, which may be less than `PAGE`.
                     let moved = mremap(block.cast(), from, to, MREMAP_MAYMOVE);
                     if moved.addr() == usize::MAX { ptr::null_mut() } else { moved.cast() }
