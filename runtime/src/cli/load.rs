@@ -399,6 +399,34 @@ mod tests {
     }
 
     #[test]
+    fn an_onnx_file_runs_as_its_record_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let onnx = include_bytes!("../../../models/pretrained/faces-tiny.onnx");
+        std::fs::write(&path, onnx).unwrap();
+        let (reading, limits) = (reading::Args::default(), Limits::DEFAULT);
+        let record = Bytes::load(Some(&path), &reading, &limits).unwrap();
+        let loaded = Loaded::load(Some(&path), &reading, &limits).unwrap();
+        assert!(matches!(loaded, Loaded::Ready(..)) && record.is_made());
+        // It was read.
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        let graph = |model: &Model<'_>| Graph::from_model(model);
+        let want = graph(&record.model(&limits).unwrap());
+        assert_eq!(graph(&loaded.model(&limits).unwrap()), want);
+        let packed = loaded.packed(&limits);
+        assert_eq!(packed.model(&limits).unwrap().precision(), Precision::Packed);
+        let Loaded::Record(packed) = packed else { panic!() };
+        assert_eq!(packed.bytes(), record.packed(&limits).bytes());
+        // Cut short, and longer than allowed.
+        std::fs::write(&path, &onnx[..onnx.len() - 9]).unwrap();
+        let error = Loaded::load(Some(&path), &reading, &limits).err().unwrap();
+        assert!(matches!(error, LoadError::Unknown(..)), "{error}");
+        let limits = Limits { file: 9, ..limits };
+        let error = Loaded::load(Some(&path), &reading, &limits).err().unwrap();
+        assert!(matches!(error, LoadError::Limit(..)), "{error}");
+    }
+
+    #[test]
     fn the_length_of_a_file_is_limited() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.bpk");

@@ -118,3 +118,43 @@ impl Ready {
         &self.graph
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::Cpu;
+    use crate::latent::Latent;
+
+    #[test]
+    fn a_graph_that_is_ready_makes_the_faces_of_its_record() {
+        let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
+        let graph = Graph::from_model(&Model::parse(tiny).unwrap());
+        let record = graph.to_buffer().unwrap();
+        let ready = Ready::new(graph).unwrap();
+        let limits = Limits::DEFAULT;
+        let models = [Model::parse(record.bytes()).unwrap(), ready.model(&limits).unwrap()];
+        let faces = models.each_ref().map(|model| {
+            let mut arena = vec![0.0; model.arena_len()];
+            let mut cpu = Cpu::new(model, &mut arena).unwrap();
+            let image = cpu.generate(&Latent::from_seed(7)).unwrap();
+            image.rgba().flatten().collect::<Vec<u8>>()
+        });
+        assert_eq!(faces[0], faces[1]);
+        let [stored, lent] = models;
+        assert_eq!(Graph::from_model(&stored), Graph::from_model(&lent));
+        let none = Limits { multiply_adds: 1, ..limits };
+        assert!(matches!(ready.model(&none), Err(ModelError::Limit(_))));
+    }
+
+    #[test]
+    fn what_is_no_record_is_not_ready() {
+        let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
+        let mut graph = Graph::from_model(&Model::parse(tiny).unwrap());
+        graph.layers[0].weight[5] = f32::NAN;
+        let Err(error) = Ready::new(graph.clone()) else { panic!() };
+        assert!(matches!(error, GraphError::NotFinite(0, _, "weight")), "{error}");
+        assert_eq!(graph.to_record(), Err(error));
+        graph.layers[0].weight.pop();
+        assert!(matches!(Ready::new(graph), Err(GraphError::Tensor { .. })));
+    }
+}

@@ -241,3 +241,150 @@ fn varint(to: &mut Vec<u8>, mut value: u64) {
     }
     to.push(value as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use onnx_protobuf::tensor_proto::{DataLocation, DataType};
+    use onnx_protobuf::{
+        AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
+    };
+    use protobuf::Message;
+
+    use super::*;
+
+    fn tensor(name: &str, kind: DataType, bytes: usize) -> TensorProto {
+        TensorProto {
+            name: name.into(),
+            data_type: kind as i32,
+            dims: vec![bytes as i64],
+            raw_data: (0..bytes).map(|i| (i * 7 + bytes) as u8).collect(),
+            ..TensorProto::default()
+        }
+    }
+
+    /// A model of initializers, with a node whose attribute is a tensor.
+    fn model(initializer: Vec<TensorProto>) -> ModelProto {
+        let attribute = AttributeProto {
+            name: "value".into(),
+            t: Some(tensor("inner", DataType::FLOAT, 5000)).into(),
+            ..AttributeProto::default()
+        };
+        let node = NodeProto { attribute: vec![attribute], ..NodeProto::default() };
+        let graph =
+            GraphProto { name: "g".into(), node: vec![node], initializer, ..GraphProto::default() };
+        ModelProto { graph: Some(graph).into(), ir_version: 8, ..ModelProto::default() }
+    }
+
+    fn cut_of(bytes: &[u8]) -> Option<Cut<'_>> {
+        cut(&Source::Memory(bytes), bytes.len() as u64).unwrap()
+    }
+
+    /// What a cut message and its data are together.
+    fn joined(cut: &Cut<'_>) -> ModelProto {
+        let mut model = ModelProto::parse_from_bytes(&cut.message).unwrap();
+        let graph = model.graph.as_mut().unwrap();
+        for (i, part) in &cut.data {
+            assert!(graph.initializer[*i].raw_data.is_empty());
+            graph.initializer[*i].raw_data = part.bytes().unwrap().into_owned();
+        }
+        model
+    }
+
+    #[test]
+    fn what_is_left_and_what_was_cut_are_the_whole() {
+        // Lengths of one, two, three and four bytes, before and after.
+        let mut outside = tensor("outside", DataType::FLOAT, 5000);
+        outside.data_location = DataLocation::EXTERNAL.into();
+        outside.external_data = vec![StringStringEntryProto {
+            key: "location".into(),
+            value: "x".repeat(100),
+            ..StringStringEntryProto::default()
+        }];
+        let long = LONG as usize;
+        let whole = model(vec![
+            tensor("empty", DataType::FLOAT, 0),
+            tensor("short", DataType::FLOAT, long - 1),
+            tensor("float", DataType::FLOAT, long),
+            tensor(&"n".repeat(200), DataType::FLOAT16, 20_001),
+            tensor("integers", DataType::INT64, 40_000),
+            outside,
+            tensor("large", DataType::DOUBLE, 3 << 20),
+        ]);
+        let bytes = whole.write_to_bytes().unwrap();
+        let cut = cut_of(&bytes).unwrap();
+        let numbers: Vec<usize> = cut.data.iter().map(|(i, _)| *i).collect();
+        assert_eq!(numbers, [2, 3, 4, 5, 6]);
+        assert!(cut.message.len() < 12_000, "{}", cut.message.len());
+        assert_eq!(joined(&cut), whole);
+    }
+
+    #[test]
+    fn fields_behind_the_graph_are_kept() {
+        let whole = model(vec![tensor("w", DataType::FLOAT, 50_000)]);
+        let mut bytes = whole.write_to_bytes().unwrap();
+        // The producer's name, an unknown number, and the same of the graph's own as a number.
+        bytes.extend([2 << 3 | 2, 2, b'm', b'e', 99 << 3 & 127 | 128, 6, 5, 7 << 3, 1]);
+        let want = ModelProto::parse_from_bytes(&bytes).unwrap();
+        assert_eq!(want.producer_name, "me");
+        assert_eq!(joined(&cut_of(&bytes).unwrap()), want);
+    }
+
+    #[test]
+    fn what_protobuf_would_merge_is_not_cut() {
+        let bytes = model(vec![tensor("w", DataType::FLOAT, 50_000)]).write_to_bytes().unwrap();
+        assert!(cut_of(&bytes).is_some());
+        // A second graph, also an empty one: its initializers would be added.
+        assert!(cut_of(&[&bytes[..], &[GRAPH as u8 * 8 + 2, 0]].concat()).is_none());
+        // The last of two data counts, also if it is short.
+        for more in [0, 5000] {
+            let mut twice = Vec::new();
+            for len in [50_000, more] {
+                head(&mut twice, RAW_DATA, len as u64);
+                twice.resize(twice.len() + len, 1);
+            }
+            let (mut graph, mut all) = (Vec::new(), Vec::new());
+            head(&mut graph, INITIALIZER, twice.len() as u64);
+            graph.extend(&twice);
+            head(&mut all, GRAPH, graph.len() as u64);
+            all.extend(&graph);
+            let parsed = ModelProto::parse_from_bytes(&all).unwrap();
+            assert_eq!(parsed.graph.initializer[0].raw_data.len(), more);
+            assert!(cut_of(&all).is_none(), "{more}");
+        }
+    }
+
+    #[test]
+    fn what_is_mostly_something_else_is_not_cut() {
+        let mut listed = tensor("listed", DataType::FLOAT, 0);
+        listed.float_data = vec![1.0; 20_000];
+        let bytes = model(vec![listed, tensor("w", DataType::FLOAT, 50_000)]);
+        assert!(cut_of(&bytes.write_to_bytes().unwrap()).is_none());
+        assert!(cut_of(&[]).is_none());
+    }
+
+    #[test]
+    fn damaged_files_are_not_cut_or_still_the_same() {
+        let bytes = model(vec![
+            tensor("a", DataType::FLOAT, 9000),
+            tensor("b", DataType::INT64, 10_000),
+            tensor("c", DataType::FLOAT, 6000),
+        ]);
+        let bytes = bytes.write_to_bytes().unwrap();
+        let mut cuts = 0;
+        // Every byte that is not within the data, and some that are.
+        for at in (0..bytes.len()).filter(|at| at % 97 == 0 || at % 9000 < 300) {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= change;
+                if let Some(cut) = cut_of(&bytes)
+                    && let Ok(whole) = ModelProto::parse_from_bytes(&bytes)
+                {
+                    cuts += 1;
+                    assert_eq!(joined(&cut), whole, "{at}");
+                }
+            }
+            assert!(cut_of(&bytes[..at]).is_none(), "{at}");
+        }
+        assert!(cuts > 100, "{cuts}");
+    }
+}

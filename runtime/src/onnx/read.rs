@@ -458,6 +458,99 @@ mod tests {
         assert_eq!(shapes.last(), Some(&Shape::new(1, 8, 5)));
     }
 
+    /// A generator of 3 x 2 x 2 values: a matrix, a batch norm and an activation.
+    fn generator(kind: DataType, value: impl Fn(f32) -> Vec<u8>) -> Vec<u8> {
+        let bytes = (0..3600).flat_map(|i| value((i as f32).sin())).collect();
+        let weight = TensorProto {
+            name: "w".into(),
+            dims: vec![300, 12],
+            data_type: kind as i32,
+            raw_data: bytes,
+            ..TensorProto::default()
+        };
+        let shape = TensorProto {
+            name: "shape".into(),
+            dims: vec![4],
+            data_type: DataType::INT64 as i32,
+            int64_data: vec![-1, 3, 2, 2],
+            ..TensorProto::default()
+        };
+        let four = ["gamma", "beta", "mean", "variance"];
+        let mut constants = vec![shape, weight];
+        constants.extend(four.map(|name| tensor(name, &[0.5, 1.5, 2.5])));
+        let nodes = vec![
+            node("MatMul", &["z", "w"], "a"),
+            node("Reshape", &["a", "shape"], "b"),
+            node("BatchNormalization", &["b", "gamma", "beta", "mean", "variance"], "c"),
+            node("Tanh", &["c"], "y"),
+        ];
+        file(300, constants, nodes)
+    }
+
+    /// [`import`] of a message that protobuf parses as a whole.
+    fn import_whole(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
+        scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
+        let model = ModelProto::parse_from_bytes(bytes);
+        let model = model.map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+        build((model, BTreeMap::new()), bytes.len(), options)
+    }
+
+    #[test]
+    fn weights_that_are_cut_out_make_the_same_graph() {
+        let files = [
+            generator(DataType::FLOAT, |v| v.to_le_bytes().into()),
+            generator(DataType::DOUBLE, |v| f64::from(v).to_le_bytes().into()),
+            generator(DataType::FLOAT16, |v| ((v.abs() * 1000.0) as u16).to_le_bytes().into()),
+            generator(DataType::INT64, |v| (v as i64).to_le_bytes().into()),
+            generator(DataType::FLOAT, |v| v.to_le_bytes()[..3].into()),
+            generator(DataType::UINT8, |v| vec![v as u8; 4]),
+        ];
+        let folder = std::env::temp_dir();
+        for (i, bytes) in files.iter().enumerate() {
+            let (options, path) = (Options::default(), folder.join(format!("cut-{i}.onnx")));
+            let cut = cut(&Source::Memory(bytes), bytes.len() as u64).unwrap();
+            assert!(cut.is_some(), "{i}");
+            let want = import_whole(bytes, &options).map(|found| found.graph);
+            assert_eq!(want.is_ok(), i < 3, "{want:?}");
+            assert_eq!(import(bytes, &options).map(|found| found.graph), want);
+            std::fs::write(&path, bytes).unwrap();
+            let file = || File::open(&path).unwrap();
+            let read = import_file(file(), bytes.len(), &options).map(|found| found.graph);
+            assert_eq!(read, want);
+            let error = import_file(file(), bytes.len() + 1, &options).unwrap_err();
+            assert!(matches!(error, OnnxError::Read(_)), "{error}");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn limits_are_the_same_with_and_without_cutting() {
+        let bytes = generator(DataType::FLOAT, |v| v.to_le_bytes().into());
+        for constants in (0..80_000).step_by(151) {
+            let limits = Limits { constants, ..Limits::DEFAULT };
+            let options = Options { limits, ..Options::default() };
+            let graph = |found: Import| found.graph;
+            let (cut, whole) = (import(&bytes, &options), import_whole(&bytes, &options));
+            assert_eq!(cut.map(graph), whole.map(graph), "{constants}");
+        }
+    }
+
+    #[test]
+    fn damage_is_found_with_and_without_cutting() {
+        let bytes = generator(DataType::FLOAT, |v| v.to_le_bytes().into());
+        let options = Options::default();
+        for at in (0..bytes.len()).filter(|at| at % 131 == 0 || at + 400 > bytes.len() || *at < 90)
+        {
+            for change in [0x01, 0x08, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= change;
+                let (cut, whole) = (import(&bytes, &options), import_whole(&bytes, &options));
+                // NaN is not equal to itself.
+                assert_eq!(format!("{cut:?}"), format!("{whole:?}"), "{at}");
+            }
+        }
+    }
+
     #[test]
     fn time_grows_with_the_file_and_not_its_square() {
         // 40,000 inputs that are initializers, and as many nodes that are evaluated.
