@@ -120,7 +120,7 @@ impl Bytes {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
-        match Opened::open(path, reading, limits)? {
+        match Opened::open(path, reading, limits, false)? {
             Opened::Record(bytes) => Ok(bytes),
             Opened::Graph(graph) => {
                 let record = graph.to_buffer();
@@ -217,11 +217,15 @@ impl Loaded {
         let Some(path) = path else {
             return Bytes::load(None, reading, limits).map(Loaded::Record);
         };
-        match Opened::open(path, reading, limits)? {
+        match Opened::open(path, reading, limits, true)? {
             Opened::Record(bytes) => Ok(Loaded::Record(bytes)),
             Opened::Graph(graph) => match Ready::new(graph) {
                 Ok(ready) => Ok(Loaded::Ready(path.into(), ready)),
-                Err(error) => Err(LoadError::Graph(path.into(), error)),
+                // Reading it again names the layer as the file does.
+                Err(error) => Err(match Opened::open(path, reading, limits, false) {
+                    Err(error) => error,
+                    Ok(_) => LoadError::Graph(path.into(), error),
+                }),
             },
         }
     }
@@ -271,7 +275,13 @@ enum Opened {
 }
 
 impl Opened {
-    fn open(path: &Path, reading: &reading::Args, limits: &Limits) -> Result<Opened, LoadError> {
+    /// Whether all weights of an ONNX file are finite is left to the caller if they are `unchecked`.
+    fn open(
+        path: &Path,
+        reading: &reading::Args,
+        limits: &Limits,
+        unchecked: bool,
+    ) -> Result<Opened, LoadError> {
         let failed = |e| LoadError::Read(path.into(), e);
         let file = File::open(path).map_err(failed)?;
         let data = file.metadata().map_err(failed)?;
@@ -297,8 +307,10 @@ impl Opened {
         }
         // The limit may be beyond the address space.
         let len = usize::try_from(data.len()).map_err(|e| failed(io::Error::other(e)))?;
-        from_onnx(path, &start, reading, limits, |o| onnx::import_file(file, len, o))
-            .map(Opened::Graph)
+        from_onnx(path, &start, reading, limits, |options| {
+            onnx::import_file(file, len, &Options { unchecked, ..*options })
+        })
+        .map(Opened::Graph)
     }
 }
 
@@ -307,7 +319,7 @@ impl Opened {
 /// # Errors
 /// [`LoadError`] names the file.
 pub fn graph(path: &Path, reading: &reading::Args, limits: &Limits) -> Result<Graph, LoadError> {
-    let bytes = match Opened::open(path, reading, limits)? {
+    let bytes = match Opened::open(path, reading, limits, false)? {
         Opened::Record(bytes) => bytes,
         Opened::Graph(graph) => return Ok(graph),
     };
@@ -363,7 +375,13 @@ fn from_onnx(
         return Err(LoadError::Unknown(path.into(), Some(kind)));
     }
     let folder = path.parent();
-    let options = Options { limits: *limits, folder, range: reading.range, image: reading.image };
+    let options = Options {
+        limits: *limits,
+        folder,
+        range: reading.range,
+        image: reading.image,
+        ..Options::default()
+    };
     let Import { mut graph, assumed } = import(&options).map_err(|e| match e {
         OnnxError::Read(what) => LoadError::Read(path.into(), io::Error::other(what)),
         OnnxError::NotOnnx(_) => LoadError::Unknown(path.into(), kind),
@@ -417,6 +435,16 @@ mod tests {
         assert_eq!(packed.model(&limits).unwrap().precision(), Precision::Packed);
         let Loaded::Record(packed) = packed else { panic!() };
         assert_eq!(packed.bytes(), record.packed(&limits).bytes());
+        // A weight that is not finite is named as the file does, folded or not.
+        let mut damaged = onnx.to_vec();
+        let middle = onnx.len() / 2;
+        damaged[middle..middle + 8].fill(0xff);
+        std::fs::write(&path, &damaged).unwrap();
+        let error = |error: LoadError| crate::cli::error::chain(&error);
+        let want = Bytes::load(Some(&path), &reading, &limits).map(|_| ()).map_err(error);
+        let got = Loaded::load(Some(&path), &reading, &limits).map(|_| ()).map_err(error);
+        assert!(want.as_ref().is_err_and(|e| e.contains("not finite")), "{want:?}");
+        assert_eq!(got, want);
         // Cut short, and longer than allowed.
         std::fs::write(&path, &onnx[..onnx.len() - 9]).unwrap();
         let error = Loaded::load(Some(&path), &reading, &limits).err().unwrap();

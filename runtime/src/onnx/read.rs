@@ -49,6 +49,9 @@ pub struct Options<'a> {
     /// Dimensions of the image of a generator whose output is a vector: channels, height, width,
     /// or height, width, channels. Without them a square is assumed.
     pub image: Option<[usize; 3]>,
+    /// Leaves it to whatever is made of the graph to look whether all weights are finite, which then
+    /// happens once.
+    pub unchecked: bool,
 }
 
 /// A generator that was read.
@@ -185,7 +188,10 @@ fn build(
     let channels = chain.shape.c;
     let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
     assumed.extend(note);
-    chain.graph.shapes()?;
+    match options.unchecked {
+        true => chain.graph.flow()?,
+        false => chain.graph.checked()?,
+    };
     Ok(Import { graph: chain.graph, assumed })
 }
 
