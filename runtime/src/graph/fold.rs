@@ -167,12 +167,14 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
         }
     };
     let (run, total) = (run.max(1), linear.weight.len());
+    // Without a division for each of them: there are as many as products.
+    let factors: Vec<f32> = (0..outs).map(|o| affine.weight[o / plane]).collect();
     // Of so many outputs that a piece is neither small nor all of them.
     let many = (PIECE / run).max(1);
     let pieces = linear.weight.chunks_mut(run * many).zip((0..).step_by(many));
     let scaled = share::each(total, pieces, |(piece, first)| {
-        for (o, weights) in (first..).zip(piece.chunks_mut(run)) {
-            let factor = affine.weight[o % outs / plane];
+        let factors = factors.iter().cycle().skip(first % outs.max(1));
+        for (weights, factor) in piece.chunks_mut(run).zip(factors) {
             weights.iter_mut().for_each(|w| *w *= factor);
         }
         Ok::<(), core::convert::Infallible>(())

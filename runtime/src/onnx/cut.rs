@@ -90,15 +90,15 @@ impl<'a> Walk<'a> {
             }
         }
         // Last, after fields that came behind it: their order does not matter to protobuf.
-        Ok(graph.map(|(graph, data)| {
-            head(&mut message, GRAPH, graph.len() as u64);
-            message.extend(graph);
-            Cut { message, data }
+        Ok(graph.map(|graph| {
+            head(&mut message, GRAPH, graph.message.len() as u64);
+            message.extend(graph.message);
+            Cut { message, data: graph.data }
         }))
     }
 
-    /// The graph up to `end`, and what was cut out of it.
-    fn graph(&mut self, end: u64) -> Result<(Vec<u8>, Vec<(usize, Part<'a>)>), Stop> {
+    /// The graph up to `end`.
+    fn graph(&mut self, end: u64) -> Result<Cut<'a>, Stop> {
         let (mut graph, mut data, mut number) = (Vec::new(), Vec::new(), 0);
         while self.at < end {
             match self.field(end, &mut graph)? {
@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
                 Field { len: None, .. } => {}
             }
         }
-        Ok((graph, data))
+        Ok(Cut { message: graph, data })
     }
 
     /// The tensor up to `end`, and its data if that is long.
@@ -213,7 +213,7 @@ impl<'a> Walk<'a> {
         let from = match inside(self) {
             Some(from) => from,
             None => {
-                let left = self.len.checked_sub(self.at).unwrap_or(0);
+                let left = self.len.saturating_sub(self.at);
                 let len = usize::try_from(left).unwrap_or(WINDOW).min(WINDOW);
                 if len < least {
                     return Err(Stop::Unusual);
