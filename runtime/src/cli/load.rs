@@ -123,7 +123,7 @@ impl Bytes {
         match Opened::open(path, reading, limits, false)? {
             Opened::Record(bytes) => Ok(bytes),
             Opened::Graph(graph) => {
-                let record = graph.to_buffer();
+                let record = folded(path, graph, limits)?.to_buffer();
                 let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
                 Ok(Bytes::Made(path.into(), record))
             }
@@ -219,8 +219,9 @@ impl Loaded {
         };
         match Opened::open(path, reading, limits, true)? {
             Opened::Record(bytes) => Ok(Loaded::Record(bytes)),
-            Opened::Graph(graph) => match Ready::new(graph) {
+            Opened::Graph(graph) => match Ready::new(graph, limits) {
                 Ok(ready) => Ok(Loaded::Ready(path.into(), ready)),
+                Err(GraphError::Limit(exceeded)) => Err(LoadError::Limit(path.into(), exceeded)),
                 // Reading it again names the layer as the file does.
                 Err(error) => Err(match Opened::open(path, reading, limits, false) {
                     Err(error) => error,
@@ -270,7 +271,7 @@ fn refused(path: &Path, error: ModelError<'_>) -> LoadError {
 /// A file that was opened.
 enum Opened {
     Record(Bytes),
-    /// Of an ONNX file, folded.
+    /// Of an ONNX file.
     Graph(Graph),
 }
 
@@ -321,7 +322,7 @@ impl Opened {
 pub fn graph(path: &Path, reading: &reading::Args, limits: &Limits) -> Result<Graph, LoadError> {
     let bytes = match Opened::open(path, reading, limits, false)? {
         Opened::Record(bytes) => bytes,
-        Opened::Graph(graph) => return Ok(graph),
+        Opened::Graph(graph) => return folded(path, graph, limits),
     };
     let model = bytes.model(limits)?;
     match model.precision() {
@@ -382,7 +383,7 @@ fn from_onnx(
         image: reading.image,
         ..Options::default()
     };
-    let Import { mut graph, assumed } = import(&options).map_err(|e| match e {
+    let Import { graph, assumed } = import(&options).map_err(|e| match e {
         OnnxError::Read(what) => LoadError::Read(path.into(), io::Error::other(what)),
         OnnxError::NotOnnx(_) => LoadError::Unknown(path.into(), kind),
         OnnxError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
@@ -391,6 +392,11 @@ fn from_onnx(
     for sentence in assumed {
         note(format_args!("{}: {sentence}", path.display()));
     }
+    Ok(graph)
+}
+
+/// The graph of a file, folded.
+fn folded(path: &Path, mut graph: Graph, limits: &Limits) -> Result<Graph, LoadError> {
     graph.fold();
     match graph.check(limits) {
         Ok(()) => Ok(graph),

@@ -145,6 +145,11 @@ impl Layer {
     }
 }
 
+/// Whether all values are finite. Without an early exit, so that it is vectorized.
+pub(super) fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, v| all & v.is_finite())
+}
+
 /// Square root; NaN unless `x` is positive and finite.
 fn root(x: f64) -> f64 {
     match x > 0.0 && x.is_finite() {
@@ -196,16 +201,25 @@ impl Graph {
 
     /// [`Graph::shapes`] with what each layer reads.
     pub(crate) fn checked(&self) -> Result<Vec<Flow>, GraphError> {
+        self.checked_but(&[])
+    }
+
+    /// [`Graph::checked`] without the weights of layers that are known to be `finite`.
+    pub(super) fn checked_but(&self, finite: &[bool]) -> Result<Vec<Flow>, GraphError> {
         let flows = self.flow()?;
-        // Without an early exit, so that it is vectorized.
-        let finite = |values: &[f32]| values.iter().fold(true, |all, v| all & v.is_finite());
-        let total = self.layers.iter().map(|l| l.weight.len() + l.bias.len()).sum();
-        let pieces = self.layers.iter().flat_map(|l| l.weight.chunks(PIECE).chain([&l.bias[..]]));
-        let all = share::each(total, pieces, |piece| finite(piece).then_some(()).ok_or(()));
+        let known = finite.iter().copied().chain(core::iter::repeat(false));
+        let weights = self.layers.iter().zip(known).map(|(layer, known)| match known {
+            true => &[][..],
+            false => &layer.weight,
+        });
+        let total = weights.clone().map(<[f32]>::len).sum();
+        let pieces = weights.flat_map(|w| w.chunks(PIECE));
+        let pieces = pieces.chain(self.layers.iter().map(|l| &l.bias[..]));
+        let all = share::each(total, pieces, |piece| all_finite(piece).then_some(()).ok_or(()));
         // Which one is not.
         for (i, layer) in self.layers.iter().enumerate().filter(|_| all.is_err()) {
             for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
-                if !finite(values) {
+                if !all_finite(values) {
                     return Err(GraphError::NotFinite(i, layer.name.clone(), tensor));
                 }
             }

@@ -29,13 +29,13 @@ impl Graph {
     /// # Errors
     /// As [`Graph::to_record`].
     pub fn to_buffer(&self) -> Result<Buffer, GraphError> {
-        let (lines, tensors) = self.described()?;
+        let (lines, tensors) = self.described(&[])?;
         Ok(self.record(&lines, &tensors, [].into_iter()))
     }
 
-    /// The list of layers and their tensors, checked.
-    fn described(&self) -> Result<(String, Vec<Tensor<'_>>), GraphError> {
-        let flows = self.checked()?;
+    /// The list of layers and their tensors, checked except for weights known to be `finite`.
+    fn described(&self, finite: &[bool]) -> Result<(String, Vec<Tensor<'_>>), GraphError> {
+        let flows = self.checked_but(finite)?;
         if self.layers.len() > LAYERS {
             return Err(GraphError::Layers(self.layers.len()));
         }
@@ -91,12 +91,14 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// A graph; fold it first.
+    /// A graph, folded.
     ///
     /// # Errors
-    /// As [`Graph::to_record`].
-    pub fn new(graph: Graph) -> Result<Ready, GraphError> {
-        let (lines, _) = graph.described()?;
+    /// As [`Graph::check`] and [`Graph::to_record`].
+    pub fn new(mut graph: Graph, limits: &Limits) -> Result<Ready, GraphError> {
+        let finite = graph.folded();
+        graph.check(limits)?;
+        let (lines, _) = graph.described(&finite)?;
         let head = graph.record(&lines, &[], [].into_iter());
         Ok(Ready { graph, head })
     }
@@ -123,15 +125,18 @@ impl Ready {
 mod tests {
     use super::*;
     use crate::cpu::Cpu;
+    use crate::graph::{Facts, Layer};
     use crate::latent::Latent;
+    use crate::layer::Input;
+    use crate::op::Shape;
 
     #[test]
     fn a_graph_that_is_ready_makes_the_faces_of_its_record() {
         let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
         let graph = Graph::from_model(&Model::parse(tiny).unwrap());
         let record = graph.to_buffer().unwrap();
-        let ready = Ready::new(graph).unwrap();
         let limits = Limits::DEFAULT;
+        let ready = Ready::new(graph, &limits).unwrap();
         let models = [Model::parse(record.bytes()).unwrap(), ready.model(&limits).unwrap()];
         let faces = models.each_ref().map(|model| {
             let mut arena = vec![0.0; model.arena_len()];
@@ -147,14 +152,38 @@ mod tests {
     }
 
     #[test]
+    fn weights_that_become_infinite_are_found() {
+        let one = |op, scale: f32| Layer { weight: vec![scale; 3], ..Layer::new("", op) };
+        let named = |name: &str, layer: Layer| Layer { name: name.into(), ..layer };
+        for (scale, fits) in [(1e10, true), (1e30, false)] {
+            let graph = Graph {
+                input: Input::Latent(1),
+                layers: vec![
+                    named("dense", one(Op::Dense { out: 3 }, 1e20)),
+                    named("shape", Layer::new("", Op::Reshape { to: Shape::new(3, 1, 1) })),
+                    named("scale", one(Op::Affine, scale)),
+                    named("again", one(Op::Affine, 1e-5)),
+                ],
+                facts: Facts::default(),
+            };
+            graph.checked().unwrap();
+            let mut folded = graph.clone();
+            assert_eq!(folded.folded(), [fits, false]);
+            let ready = Ready::new(graph, &Limits::DEFAULT).map(|_| ());
+            assert_eq!(ready, folded.to_record().map(|_| ()));
+            assert_eq!(ready.is_ok(), fits);
+        }
+    }
+
+    #[test]
     fn what_is_no_record_is_not_ready() {
         let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
         let mut graph = Graph::from_model(&Model::parse(tiny).unwrap());
         graph.layers[0].weight[5] = f32::NAN;
-        let Err(error) = Ready::new(graph.clone()) else { panic!() };
+        let Err(error) = Ready::new(graph.clone(), &Limits::DEFAULT) else { panic!() };
         assert!(matches!(error, GraphError::NotFinite(0, _, "weight")), "{error}");
         assert_eq!(graph.to_record(), Err(error));
         graph.layers[0].weight.pop();
-        assert!(matches!(Ready::new(graph), Err(GraphError::Tensor { .. })));
+        assert!(matches!(Ready::new(graph, &Limits::DEFAULT), Err(GraphError::Tensor { .. })));
     }
 }
