@@ -17,6 +17,8 @@ mod cli {
     pub mod inspect;
     pub mod limits;
     pub mod load;
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub mod memory;
     pub mod npy;
     pub mod output;
     pub mod picture;
@@ -31,6 +33,10 @@ mod cli {
     pub mod threads;
     pub mod translate;
 }
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[global_allocator]
+static MEMORY: cli::memory::Memory = cli::memory::Memory;
 
 #[derive(Parser)]
 #[command(

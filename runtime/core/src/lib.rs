@@ -25,7 +25,8 @@ extern crate std;
 compile_error!("records are little-endian and used in place: big-endian targets are not supported");
 
 pub mod backend;
-mod cast;
+#[doc(hidden)]
+pub mod cast;
 #[doc(hidden)]
 pub mod checksum;
 pub mod cpu;
@@ -54,6 +55,9 @@ pub mod packed;
 #[doc(hidden)]
 pub mod plan;
 pub mod record;
+#[cfg(feature = "alloc")]
+#[doc(hidden)]
+pub mod share;
 #[doc(hidden)]
 pub mod simd;
 mod sqrt;

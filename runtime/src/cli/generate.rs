@@ -11,7 +11,7 @@ use super::args;
 use super::device::{Chosen, Device, choose};
 use super::error::chain;
 use super::faces::{Faces, Request};
-use super::load::Bytes;
+use super::load::Loaded;
 use super::npy;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
@@ -144,8 +144,8 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     if on_cpu && args.half {
         return Err("--half is for a GPU; the CPU uses the precision of the record".into());
     }
-    let mut bytes = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
-    let model = bytes.model(limits)?;
+    let loaded = Loaded::load(args.model.as_deref(), &args.reading, limits)?;
+    let model = loaded.model(limits)?;
     if let (Input::Picture(shape), Some(path)) = (model.input(), &args.model) {
         let path = path.display();
         return Err(format!(
@@ -160,9 +160,23 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         return Err("--out - takes one picture; use --grid, or a file name for several".into());
     }
     if on_cpu && faces.count > MANY {
-        bytes = bytes.packed(limits);
+        let loaded = loaded.packed(limits);
+        let model = loaded.model(limits)?;
+        return make(args, limits, (format, isa), chosen, &model, &faces);
     }
-    let model = bytes.model(limits)?;
+    make(args, limits, (format, isa), chosen, &model, &faces)
+}
+
+/// Makes faces with a model, and writes them.
+fn make(
+    args: &Args,
+    limits: &Limits,
+    (format, isa): (ImageFormat, Isa),
+    chosen: Chosen,
+    model: &Model<'_>,
+    faces: &Faces,
+) -> Result<(), Box<dyn Error>> {
+    let pipe = args.out == Path::new("-");
     let target = Target { args, limits, format, pipe, channels: model.output().c };
     #[cfg(feature = "gpu")]
     let mut spare = vec![0.0; model.arena_len()];
@@ -170,11 +184,10 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         Chosen::Cpu => None,
         #[cfg(feature = "gpu")]
         Chosen::Gpu(adapter, required) => {
-            match runtime::gpu::Gpu::new(&model, &adapter, args.half) {
+            match runtime::gpu::Gpu::new(model, &adapter, args.half) {
                 Ok(gpu) => {
-                    let cpu = Cpu::with(&model, &mut spare, Some(isa))?;
+                    let cpu = Cpu::with(model, &mut spare, Some(isa))?;
                     let mut gpu = super::gpu::GpuFaces::new(gpu, cpu, faces.count);
-                    let faces = &faces;
                     Some(Box::new(move |i| gpu.face(i, |i| faces.latent(i))))
                 }
                 Err(error) if required => return Err(error.into()),
@@ -186,13 +199,13 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
         }
     };
     match args.grid {
-        Some(grid) => target.grid(grid, &model, isa, &faces, gpu.as_deref_mut())?,
-        None if faces.count == 1 => target.single(&model, isa, &faces, gpu.as_deref_mut())?,
-        None => target.files(&model, isa, &faces, gpu.as_deref_mut())?,
+        Some(grid) => target.grid(grid, model, isa, faces, gpu.as_deref_mut())?,
+        None if faces.count == 1 => target.single(model, isa, faces, gpu.as_deref_mut())?,
+        None => target.files(model, isa, faces, gpu.as_deref_mut())?,
     }
     target.settle()?;
     if let Some(path) = &args.save_latent {
-        npy::write(path, &faces.values(&model)?)?;
+        npy::write(path, &faces.values(model)?)?;
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use runtime::file_kind::FileKind;
-use runtime::graph::{Graph, GraphError};
+use runtime::graph::{Graph, GraphError, Ready};
 use runtime::limits::Exceeded;
 use runtime::model::ModelError;
 use runtime::onnx::{self, Import, OnnxError, Options};
@@ -120,36 +120,26 @@ impl Bytes {
             let record = runtime::include_record!("../../../models/pretrained/faces64.bpk");
             return Ok(Bytes::Embedded(record));
         };
-        let bytes = Bytes::open(path, limits)?;
-        if is_record(bytes.bytes()) {
-            return match reading.is_given() {
-                true => Err(LoadError::Known(path.into())),
-                false => Ok(bytes),
-            };
+        match Opened::open(path, reading, limits, false)? {
+            Opened::Record(bytes) => Ok(bytes),
+            Opened::Graph(graph) => {
+                let record = folded(path, graph, limits)?.to_buffer();
+                let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
+                Ok(Bytes::Made(path.into(), record))
+            }
         }
-        let graph = from_onnx(path, bytes.bytes(), reading, limits)?;
-        let record = graph.to_buffer();
-        let record = record.map_err(|e| LoadError::Graph(path.into(), e))?;
-        Ok(Bytes::Made(path.into(), record))
     }
 
-    /// A file, read or mapped.
-    fn open(path: &Path, limits: &Limits) -> Result<Bytes, LoadError> {
-        let failed = |e| LoadError::Read(path.into(), e);
-        let mut file = File::open(path).map_err(failed)?;
-        let data = file.metadata().map_err(failed)?;
-        if !data.is_file() {
-            let bytes = read_all(file, limits).map_err(failed)?;
-            return Ok(Bytes::Read(path.into(), Buffer::from(bytes)));
-        }
-        limits.check(Limit::File, data.len()).map_err(|e| LoadError::Limit(path.into(), e))?;
-        if data.len() >= MAPPED
+    /// A record of `len` bytes, read or mapped.
+    fn record(path: &Path, mut file: File, len: u64) -> Result<Bytes, LoadError> {
+        if len >= MAPPED
             && let Ok(map) = vmap::Map::with_options().map(&file)
         {
             return Ok(Bytes::Mapped(path.into(), map));
         }
+        let failed = |e| LoadError::Read(path.into(), e);
         // The limit may be beyond the address space.
-        let len = usize::try_from(data.len()).map_err(|e| failed(io::Error::other(e)))?;
+        let len = usize::try_from(len).map_err(|e| failed(io::Error::other(e)))?;
         let buffer = Buffer::filled(len, |to| file.read_exact(to)).map_err(failed)?;
         Ok(Bytes::Read(path.into(), buffer))
     }
@@ -166,10 +156,7 @@ impl Bytes {
                 (buffer.bytes(), path.as_path())
             }
         };
-        Model::parse_within(bytes, limits).map_err(|e| match e {
-            ModelError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
-            error => LoadError::Record(path.into(), error.to_string()),
-        })
+        Model::parse_within(bytes, limits).map_err(|e| refused(path, e))
     }
 
     /// Whether they were converted from another format.
@@ -181,11 +168,9 @@ impl Bytes {
     /// a few faces.
     pub fn packed(self, limits: &Limits) -> Bytes {
         let packed = self.model(limits).ok().and_then(|model| match model.precision() {
-            Precision::F32 => Graph::from_model(&model).pack().ok(),
+            Precision::F32 => packed(&Graph::from_model(&model), limits),
             Precision::Packed | Precision::F16 | Precision::Int8 => None,
         });
-        let packed = packed.map(Buffer::from);
-        let packed = packed.filter(|p| Model::parse_within(p.bytes(), limits).is_ok());
         match (packed, self) {
             (
                 Some(record),
@@ -211,18 +196,134 @@ impl Bytes {
     }
 }
 
+/// A model to run once or more.
+pub enum Loaded {
+    /// A record.
+    Record(Bytes),
+    /// What an ONNX file became: its weights are not copied into a record.
+    Ready(PathBuf, Ready),
+}
+
+impl Loaded {
+    /// The model in a file, or the built-in one.
+    ///
+    /// # Errors
+    /// [`LoadError`] names the file.
+    pub fn load(
+        path: Option<&Path>,
+        reading: &reading::Args,
+        limits: &Limits,
+    ) -> Result<Loaded, LoadError> {
+        let Some(path) = path else {
+            return Bytes::load(None, reading, limits).map(Loaded::Record);
+        };
+        match Opened::open(path, reading, limits, true)? {
+            Opened::Record(bytes) => Ok(Loaded::Record(bytes)),
+            Opened::Graph(graph) => match Ready::new(graph, limits) {
+                Ok(ready) => Ok(Loaded::Ready(path.into(), ready)),
+                Err(GraphError::Limit(exceeded)) => Err(LoadError::Limit(path.into(), exceeded)),
+                // Reading it again names the layer as the file does.
+                Err(error) => Err(match Opened::open(path, reading, limits, false) {
+                    Err(error) => error,
+                    Ok(_) => LoadError::Graph(path.into(), error),
+                }),
+            },
+        }
+    }
+
+    /// Parses the model.
+    ///
+    /// # Errors
+    /// As [`Bytes::model`].
+    pub fn model(&self, limits: &Limits) -> Result<Model<'_>, LoadError> {
+        match self {
+            Loaded::Record(bytes) => bytes.model(limits),
+            Loaded::Ready(path, ready) => ready.model(limits).map_err(|e| refused(path, e)),
+        }
+    }
+
+    /// As [`Bytes::packed`].
+    pub fn packed(self, limits: &Limits) -> Loaded {
+        match self {
+            Loaded::Record(bytes) => Loaded::Record(bytes.packed(limits)),
+            Loaded::Ready(path, ready) => match packed(ready.graph(), limits) {
+                Some(record) => Loaded::Record(Bytes::Made(path, record)),
+                None => Loaded::Ready(path, ready),
+            },
+        }
+    }
+}
+
+/// A graph as a packed record, if it can be one within the limits.
+fn packed(graph: &Graph, limits: &Limits) -> Option<Buffer> {
+    let record = Buffer::from(graph.pack().ok()?);
+    Model::parse_within(record.bytes(), limits).is_ok().then_some(record)
+}
+
+/// Why the model of a file was refused.
+fn refused(path: &Path, error: ModelError<'_>) -> LoadError {
+    match error {
+        ModelError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
+        error => LoadError::Record(path.into(), error.to_string()),
+    }
+}
+
+/// A file that was opened.
+enum Opened {
+    Record(Bytes),
+    /// Of an ONNX file.
+    Graph(Graph),
+}
+
+impl Opened {
+    /// Whether all weights of an ONNX file are finite is left to the caller if they are `unchecked`.
+    fn open(
+        path: &Path,
+        reading: &reading::Args,
+        limits: &Limits,
+        unchecked: bool,
+    ) -> Result<Opened, LoadError> {
+        let failed = |e| LoadError::Read(path.into(), e);
+        let file = File::open(path).map_err(failed)?;
+        let data = file.metadata().map_err(failed)?;
+        let record = |bytes: Bytes| match reading.is_given() {
+            true => Err(LoadError::Known(path.into())),
+            false => Ok(Opened::Record(bytes)),
+        };
+        if !data.is_file() {
+            let bytes = read_all(file, limits).map_err(failed)?;
+            if is_record(&bytes) {
+                return record(Bytes::Read(path.into(), Buffer::from(bytes)));
+            }
+            let start = &bytes[..bytes.len().min(KIND)];
+            return from_onnx(path, start, reading, limits, |o| onnx::import(&bytes, o))
+                .map(Opened::Graph);
+        }
+        limits.check(Limit::File, data.len()).map_err(|e| LoadError::Limit(path.into(), e))?;
+        let mut start = Vec::new();
+        (&file).take(KIND as u64).read_to_end(&mut start).map_err(failed)?;
+        if is_record(&start) {
+            (&file).rewind().map_err(failed)?;
+            return record(Bytes::record(path, file, data.len())?);
+        }
+        // The limit may be beyond the address space.
+        let len = usize::try_from(data.len()).map_err(|e| failed(io::Error::other(e)))?;
+        from_onnx(path, &start, reading, limits, |options| {
+            onnx::import_file(file, len, &Options { unchecked, ..*options })
+        })
+        .map(Opened::Graph)
+    }
+}
+
 /// The graph of a record or ONNX file, folded.
 ///
 /// # Errors
 /// [`LoadError`] names the file.
 pub fn graph(path: &Path, reading: &reading::Args, limits: &Limits) -> Result<Graph, LoadError> {
-    let bytes = Bytes::open(path, limits)?;
-    if !is_record(bytes.bytes()) {
-        return from_onnx(path, bytes.bytes(), reading, limits);
-    }
-    if reading.is_given() {
-        return Err(LoadError::Known(path.into()));
-    }
+    let bytes = match Opened::open(path, reading, limits, false)? {
+        Opened::Record(bytes) => bytes,
+        Opened::Graph(graph) => return folded(path, graph, limits),
+    };
     let model = bytes.model(limits)?;
     match model.precision() {
         Precision::F32 => {
@@ -261,20 +362,29 @@ fn is_record(bytes: &[u8]) -> bool {
     bytes.starts_with(b"NRUB")
 }
 
+/// The graph that `import` makes of an ONNX file that begins with `start`.
 fn from_onnx(
     path: &Path,
-    bytes: &[u8],
+    start: &[u8],
     reading: &reading::Args,
     limits: &Limits,
+    import: impl FnOnce(&Options<'_>) -> Result<Import, OnnxError>,
 ) -> Result<Graph, LoadError> {
     // Files of other kinds may pass for a model without anything in it.
-    let kind = FileKind::of(&bytes[..bytes.len().min(KIND)]);
+    let kind = FileKind::of(start);
     if let Some(kind) = kind.filter(|kind| *kind != FileKind::Onnx) {
         return Err(LoadError::Unknown(path.into(), Some(kind)));
     }
     let folder = path.parent();
-    let options = Options { limits: *limits, folder, range: reading.range, image: reading.image };
-    let Import { mut graph, assumed } = onnx::import(bytes, &options).map_err(|e| match e {
+    let options = Options {
+        limits: *limits,
+        folder,
+        range: reading.range,
+        image: reading.image,
+        ..Options::default()
+    };
+    let Import { graph, assumed } = import(&options).map_err(|e| match e {
+        OnnxError::Read(what) => LoadError::Read(path.into(), io::Error::other(what)),
         OnnxError::NotOnnx(_) => LoadError::Unknown(path.into(), kind),
         OnnxError::Limit(exceeded) => LoadError::Limit(path.into(), exceeded),
         error => LoadError::Onnx(path.into(), error),
@@ -282,6 +392,11 @@ fn from_onnx(
     for sentence in assumed {
         note(format_args!("{}: {sentence}", path.display()));
     }
+    Ok(graph)
+}
+
+/// The graph of a file, folded.
+fn folded(path: &Path, mut graph: Graph, limits: &Limits) -> Result<Graph, LoadError> {
     graph.fold();
     match graph.check(limits) {
         Ok(()) => Ok(graph),
@@ -305,6 +420,44 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
         assert_eq!(bytes.bytes(), RECORD);
         assert!(bytes.model(&Limits::DEFAULT).is_ok());
+    }
+
+    #[test]
+    fn an_onnx_file_runs_as_its_record_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let onnx = include_bytes!("../../../models/pretrained/faces-tiny.onnx");
+        std::fs::write(&path, onnx).unwrap();
+        let (reading, limits) = (reading::Args::default(), Limits::DEFAULT);
+        let record = Bytes::load(Some(&path), &reading, &limits).unwrap();
+        let loaded = Loaded::load(Some(&path), &reading, &limits).unwrap();
+        assert!(matches!(loaded, Loaded::Ready(..)) && record.is_made());
+        // It was read.
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        let graph = |model: &Model<'_>| Graph::from_model(model);
+        let want = graph(&record.model(&limits).unwrap());
+        assert_eq!(graph(&loaded.model(&limits).unwrap()), want);
+        let packed = loaded.packed(&limits);
+        assert_eq!(packed.model(&limits).unwrap().precision(), Precision::Packed);
+        let Loaded::Record(packed) = packed else { panic!() };
+        assert_eq!(packed.bytes(), record.packed(&limits).bytes());
+        // A weight that is not finite is named as the file does, folded or not.
+        let mut damaged = onnx.to_vec();
+        let middle = onnx.len() / 2;
+        damaged[middle..middle + 8].fill(0xff);
+        std::fs::write(&path, &damaged).unwrap();
+        let error = |error: LoadError| crate::cli::error::chain(&error);
+        let want = Bytes::load(Some(&path), &reading, &limits).map(|_| ()).map_err(error);
+        let got = Loaded::load(Some(&path), &reading, &limits).map(|_| ()).map_err(error);
+        assert!(want.as_ref().is_err_and(|e| e.contains("not finite")), "{want:?}");
+        assert_eq!(got, want);
+        // Cut short, and longer than allowed.
+        std::fs::write(&path, &onnx[..onnx.len() - 9]).unwrap();
+        let error = Loaded::load(Some(&path), &reading, &limits).err().unwrap();
+        assert!(matches!(error, LoadError::Unknown(..)), "{error}");
+        let limits = Limits { file: 9, ..limits };
+        let error = Loaded::load(Some(&path), &reading, &limits).err().unwrap();
+        assert!(matches!(error, LoadError::Limit(..)), "{error}");
     }
 
     #[test]

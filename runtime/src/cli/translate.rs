@@ -13,7 +13,7 @@ use runtime::{Cpu, Crew, Input, Isa, Limits, Model, stdout};
 use super::args;
 use super::device::{Chosen, Device, choose};
 use super::error::chain;
-use super::load::Bytes;
+use super::load::Loaded;
 use super::output::{self, OutputError};
 use super::picture::{self, Filter, Sheet, enlarge, picture};
 use super::pictures::{self, Fit, Picture};
@@ -134,45 +134,22 @@ type Pair = (Picture, RgbaImage);
 pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     let isa = Isa::from_env()?;
     let chosen = choose(args.device)?;
-    let mut bytes = Bytes::load(Some(&args.model), &args.reading, limits)?;
-    let shape = match bytes.model(limits)?.input() {
+    let loaded = Loaded::load(Some(&args.model), &args.reading, limits)?;
+    let model = loaded.model(limits)?;
+    let shape = match model.input() {
         Input::Picture(shape) => shape,
         Input::Latent(n) => return Err(TranslateError::Latent(args.model.clone(), n).into()),
     };
     let files = pictures::files(&args.inputs)?;
     let target = Target::new(args, &files)?;
     if matches!(chosen, Chosen::Cpu) && files.len() > 1 {
-        bytes = bytes.packed(limits);
+        let loaded = loaded.packed(limits);
+        let model = loaded.model(limits)?;
+        let job = Job { args, limits, files: &files, shape, model: &model, isa };
+        return job.run(chosen, &target);
     }
-    let model = bytes.model(limits)?;
-    let output = model.output();
-    picture::size((1, 1), [output.w, output.h], args.scale, limits)?;
     let job = Job { args, limits, files: &files, shape, model: &model, isa };
-    #[cfg(feature = "gpu")]
-    let mut spare = vec![0.0; model.arena_len()];
-    let mut gpu: Option<Box<OneByOne<'_>>> = match chosen {
-        Chosen::Cpu => None,
-        #[cfg(feature = "gpu")]
-        Chosen::Gpu(adapter, required) => match runtime::gpu::Gpu::new(&model, &adapter, false) {
-            Ok(gpu) => {
-                let cpu = Cpu::with(&model, &mut spare, Some(isa))?;
-                let mut made = GpuPictures { gpu: Some(gpu), cpu, ready: Vec::new() };
-                let job = &job;
-                Some(Box::new(move |i| made.pair(job, i)))
-            }
-            Err(error) if required => return Err(error.into()),
-            Err(error) => {
-                note(format_args!("device: CPU ({error})"));
-                None
-            }
-        },
-    };
-    match &target {
-        Target::Grid(format) => job.grid(*format, gpu.as_deref_mut())?,
-        Target::File(format) => job.single(*format, gpu.as_deref_mut())?,
-        Target::Folder(paths) => job.folder(paths, gpu.as_deref_mut())?,
-    }
-    Ok(())
+    job.run(chosen, &target)
 }
 
 /// Where pictures go.
@@ -244,6 +221,40 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Makes all pictures, and writes them.
+    fn run(&self, chosen: Chosen, target: &Target) -> Result<(), Box<dyn Error>> {
+        let Job { args, limits, model, .. } = *self;
+        let output = model.output();
+        picture::size((1, 1), [output.w, output.h], args.scale, limits)?;
+        #[cfg(feature = "gpu")]
+        let mut spare = vec![0.0; model.arena_len()];
+        let mut gpu: Option<Box<OneByOne<'_>>> = match chosen {
+            Chosen::Cpu => None,
+            #[cfg(feature = "gpu")]
+            Chosen::Gpu(adapter, required) => {
+                match runtime::gpu::Gpu::new(model, &adapter, false) {
+                    Ok(gpu) => {
+                        let cpu = Cpu::with(model, &mut spare, Some(self.isa))?;
+                        let mut made = GpuPictures { gpu: Some(gpu), cpu, ready: Vec::new() };
+                        let job = self;
+                        Some(Box::new(move |i| made.pair(job, i)))
+                    }
+                    Err(error) if required => return Err(error.into()),
+                    Err(error) => {
+                        note(format_args!("device: CPU ({error})"));
+                        None
+                    }
+                }
+            }
+        };
+        match target {
+            Target::Grid(format) => self.grid(*format, gpu.as_deref_mut())?,
+            Target::File(format) => self.single(*format, gpu.as_deref_mut())?,
+            Target::Folder(paths) => self.folder(paths, gpu.as_deref_mut())?,
+        }
+        Ok(())
+    }
+
     fn read(&self, i: usize) -> Result<Picture, Box<dyn Error>> {
         Ok(Picture::read(&self.files[i], self.shape, self.args.fit, self.limits)?)
     }

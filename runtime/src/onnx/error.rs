@@ -9,6 +9,8 @@ use crate::limits::Exceeded;
 /// Why an ONNX file cannot be read as a generator, or a generator not be written as one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OnnxError {
+    /// The file cannot be read.
+    Read(String),
     /// The bytes are not an ONNX model: the message of the decoder.
     NotOnnx(String),
     /// Something about the model as a whole is not supported.
@@ -33,6 +35,7 @@ pub enum OnnxError {
 impl fmt::Display for OnnxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            OnnxError::Read(what) => write!(f, "the file cannot be read: {what}"),
             OnnxError::NotOnnx(what) => write!(f, "not an ONNX model: {what}"),
             OnnxError::Model(what) => write!(f, "{what}"),
             OnnxError::Node { node, op, what } => write!(f, "node {node:?} ({op}): {what}"),

@@ -3,16 +3,14 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
-use alloc::vec::Vec;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use onnx_protobuf::TensorProto;
 
 use super::budget::Budget;
 use super::error::OnnxError;
+use super::source::{Part, Source};
 
 fn get<'a>(tensor: &'a TensorProto, key: &str) -> Option<&'a str> {
     tensor.external_data.iter().find(|e| e.key == key).map(|e| &e.value[..])
@@ -50,15 +48,15 @@ fn path(tensor: &TensorProto, folder: Option<&Path>) -> Result<PathBuf, String> 
     }
 }
 
-/// The bytes of a tensor in a file of `folder`.
+/// Where the bytes of a tensor lie in a file of `folder`.
 ///
 /// # Errors
 /// [`OnnxError`] names the tensor, and the file.
-pub(super) fn read(
+pub(super) fn part(
     tensor: &TensorProto,
     folder: Option<&Path>,
     budget: &Budget,
-) -> Result<Vec<u8>, OnnxError> {
+) -> Result<Part<'static>, OnnxError> {
     let fail = |what| OnnxError::Tensor(tensor.name.clone(), what);
     let path = path(tensor, folder).map_err(fail)?;
     let number = |key: &str| -> Result<Option<u64>, OnnxError> {
@@ -66,7 +64,7 @@ pub(super) fn read(
         text.parse().map(Some).map_err(|_| fail(format!("its {key} {text:?} is not a number")))
     };
     let failed = |e: std::io::Error| fail(format!("{} cannot be read: {e}", path.display()));
-    let mut file = File::open(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(failed)?;
     let offset = number("offset")?.unwrap_or(0);
     let rest = file.metadata().map_err(failed)?.len().checked_sub(offset);
     let count = match number("length")? {
@@ -77,10 +75,7 @@ pub(super) fn read(
         fail(format!("{} ends before its values do; copy the whole file", path.display()))
     })?;
     budget.take(count, 1)?;
-    let mut bytes = vec![0; count];
-    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    file.read_exact(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    Ok(Part { source: Source::disk(file), at: offset, len: count })
 }
 
 /// Bytes of the files beside the model that its tensors name; those that cannot be read count as

@@ -21,7 +21,7 @@ impl Chain<'_> {
             return Err(node.fail("the data must be the first operand, not transposed"));
         }
         self.repeat(node)?;
-        let weight = self.matrix(node, node.int("transB", 0) != 0)?;
+        let mut weight = self.matrix(node, node.int("transB", 0) != 0)?;
         let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
         let out = weight.len() / self.shape.values();
         let bias = match node.input(2) {
@@ -34,7 +34,9 @@ impl Chain<'_> {
                 all => all.iter().map(|b| b * beta).collect(),
             },
         };
-        let weight = weight.iter().map(|w| w * alpha).collect();
+        if alpha != 1.0 {
+            weight.iter_mut().for_each(|w| *w *= alpha);
+        }
         self.dense(node, out, weight, bias)
     }
 
@@ -66,7 +68,7 @@ impl Chain<'_> {
 
     /// The second input as `[out, in]`, its columns in the order of the last layer's output; it is
     /// stored as `[out, in]` if `transposed`, otherwise as `[in, out]`.
-    fn matrix(&self, node: &Node<'_>, transposed: bool) -> Result<Vec<f32>, OnnxError> {
+    fn matrix(&mut self, node: &Node<'_>, transposed: bool) -> Result<Vec<f32>, OnnxError> {
         let n = self.shape.values();
         if self.view.dims.last() != Some(&n) {
             return Err(node.fail(format!(
@@ -74,27 +76,36 @@ impl Chain<'_> {
                 self.view.dims
             )));
         }
-        let values = self.floats(node, 1)?;
-        let dims = &self.input(node, 1)?.dims;
+        let count = self.floats(node, 1)?.len();
+        let dims = self.input(node, 1)?.dims.clone();
         let [rows, columns] = dims[..] else {
             return Err(node.fail(format!("the weight has dimensions {dims:?}, not two")));
         };
         let (inputs, out) = if transposed { (columns, rows) } else { (rows, columns) };
-        if inputs != n || values.is_empty() {
+        if inputs != n || count == 0 {
             return Err(
                 node.fail(format!("the weight has dimensions {dims:?}, the data {n} values"))
             );
         }
-        self.budget.floats(values.len())?;
+        let alone = node.input(1).and_then(|name| self.uses.get(name)) == Some(&1);
         if transposed && self.view.is_plain() {
-            return Ok(values.to_vec());
+            if alone {
+                self.budget.floats(count)?;
+            }
+            return self.take(node, 1);
         }
-        let mut weight = vec![0.0; values.len()];
+        self.budget.floats(count)?;
+        let values = self.floats(node, 1)?;
+        let mut weight = vec![0.0; count];
         for (i, place) in self.order()?.into_iter().enumerate() {
             for o in 0..out {
                 let from = if transposed { o * n + i } else { i * out + o };
                 weight[o * n + place] = values[from];
             }
+        }
+        // Freed early, for the next.
+        if alone && let Some(name) = node.input(1) {
+            self.constants.remove(name);
         }
         Ok(weight)
     }

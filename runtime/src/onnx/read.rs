@@ -3,11 +3,12 @@
 //! They are walked once, tracking the current tensor and its shape. Constants may be initializers or
 //! nodes; what exporters compute from them is evaluated along the way.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use std::fs::File;
 use std::path::Path;
 
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto};
@@ -15,6 +16,7 @@ use protobuf::Message;
 
 use super::budget::Budget;
 use super::chain::Chain;
+use super::cut::{Cut, cut};
 use super::data::Data;
 use super::error::OnnxError;
 use super::external;
@@ -24,6 +26,7 @@ use super::output;
 use super::range::{self, Known};
 use super::refused;
 use super::scan::scan;
+use super::source::{Part, Source};
 use super::tensor::Constant;
 use crate::graph::{Facts, Graph};
 use crate::limits::Limits;
@@ -46,6 +49,9 @@ pub struct Options<'a> {
     /// Dimensions of the image of a generator whose output is a vector: channels, height, width,
     /// or height, width, channels. Without them a square is assumed.
     pub image: Option<[usize; 3]>,
+    /// Leaves it to whatever is made of the graph to look whether all weights are finite, which then
+    /// happens once.
+    pub unchecked: bool,
 }
 
 /// A generator that was read.
@@ -83,11 +89,45 @@ pub fn read_within(bytes: &[u8], limits: &Limits) -> Result<Graph, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
-    scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
-    let mut model = ModelProto::parse_from_bytes(bytes).map_err(|e| {
-        let what = e.to_string();
-        OnnxError::NotOnnx(what)
-    })?;
+    let parsed = parse(&Part::of(bytes), options);
+    parsed.and_then(|parsed| build(parsed, bytes.len(), options))
+}
+
+/// [`import`] of a file of `len` bytes, of which only what is needed is read: its weights take memory
+/// once.
+///
+/// # Errors
+/// As [`read`], and [`OnnxError::Read`] if the file cannot be read.
+pub fn import_file(file: File, len: usize, options: &Options<'_>) -> Result<Import, OnnxError> {
+    let parsed = parse(&Part { source: Source::disk(file), at: 0, len }, options);
+    parsed.and_then(|parsed| build(parsed, len, options))
+}
+
+/// A model, and the data that was cut out of its initializers.
+type Parsed<'a> = (ModelProto, BTreeMap<usize, Part<'a>>);
+
+fn parse<'a>(file: &Part<'a>, options: &Options<'_>) -> Result<Parsed<'a>, OnnxError> {
+    let failed = |e: std::io::Error| OnnxError::Read(e.to_string());
+    let budget = Budget::of_fields(file.len, &options.limits);
+    let (bytes, data) = match cut(&file.source, file.len as u64).map_err(failed)? {
+        Some(Cut { message, data }) => (Cow::Owned(message), data),
+        None => (file.bytes().map_err(failed)?, Vec::new()),
+    };
+    for (_, part) in &data {
+        budget.take(part.len, 1)?;
+    }
+    scan(&bytes, &budget)?;
+    let model = ModelProto::parse_from_bytes(&bytes);
+    let model = model.map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+    Ok((model, data.into_iter().collect()))
+}
+
+/// The generator of a file of `len` bytes.
+fn build(
+    (mut model, mut data): Parsed<'_>,
+    len: usize,
+    options: &Options<'_>,
+) -> Result<Import, OnnxError> {
     let Some(mut graph) = model.graph.take() else {
         return Err(OnnxError::NotOnnx("it has no graph".into()));
     };
@@ -98,11 +138,14 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     let folder = options.folder;
     let values = graph.node.iter().flat_map(|n| n.attribute.iter().filter_map(|a| a.t.as_ref()));
     let outside = external::length(graph.initializer.iter().chain(values), folder);
-    let budget = Budget::new(bytes.len().saturating_add(outside as usize), &options.limits);
+    let budget = Budget::new(len.saturating_add(outside as usize), &options.limits);
     let mut constants = BTreeMap::new();
     // Each is freed once it is read, to make room for the next.
-    for mut tensor in core::mem::take(&mut graph.initializer) {
-        let constant = Constant::read(&tensor, folder, &budget)?;
+    for (i, mut tensor) in core::mem::take(&mut graph.initializer).into_iter().enumerate() {
+        let constant = match data.remove(&i) {
+            Some(raw) => Constant::read_from(&tensor, &raw, folder, &budget)?,
+            None => Constant::read(&tensor, folder, &budget)?,
+        };
         budget.take(constant.size(), 1)?;
         let name = core::mem::take(&mut tensor.name);
         constants.insert(name, constant);
@@ -145,7 +188,10 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     let channels = chain.shape.c;
     let note = range::settle(&mut chain.graph, channels, &known).map_err(OnnxError::Model)?;
     assumed.extend(note);
-    chain.graph.shapes()?;
+    match options.unchecked {
+        true => chain.graph.flow()?,
+        false => chain.graph.checked()?,
+    };
     Ok(Import { graph: chain.graph, assumed })
 }
 
@@ -416,6 +462,99 @@ mod tests {
         rows[3].attribute[0].i = 1;
         let shapes = read(rows).unwrap().shapes().unwrap();
         assert_eq!(shapes.last(), Some(&Shape::new(1, 8, 5)));
+    }
+
+    /// A generator of 3 x 2 x 2 values: a matrix, a batch norm and an activation.
+    fn generator(kind: DataType, value: impl Fn(f32) -> Vec<u8>) -> Vec<u8> {
+        let bytes = (0..3600).flat_map(|i| value((i as f32).sin())).collect();
+        let weight = TensorProto {
+            name: "w".into(),
+            dims: vec![300, 12],
+            data_type: kind as i32,
+            raw_data: bytes,
+            ..TensorProto::default()
+        };
+        let shape = TensorProto {
+            name: "shape".into(),
+            dims: vec![4],
+            data_type: DataType::INT64 as i32,
+            int64_data: vec![-1, 3, 2, 2],
+            ..TensorProto::default()
+        };
+        let four = ["gamma", "beta", "mean", "variance"];
+        let mut constants = vec![shape, weight];
+        constants.extend(four.map(|name| tensor(name, &[0.5, 1.5, 2.5])));
+        let nodes = vec![
+            node("MatMul", &["z", "w"], "a"),
+            node("Reshape", &["a", "shape"], "b"),
+            node("BatchNormalization", &["b", "gamma", "beta", "mean", "variance"], "c"),
+            node("Tanh", &["c"], "y"),
+        ];
+        file(300, constants, nodes)
+    }
+
+    /// [`import`] of a message that protobuf parses as a whole.
+    fn import_whole(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> {
+        scan(bytes, &Budget::of_fields(bytes.len(), &options.limits))?;
+        let model = ModelProto::parse_from_bytes(bytes);
+        let model = model.map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+        build((model, BTreeMap::new()), bytes.len(), options)
+    }
+
+    #[test]
+    fn weights_that_are_cut_out_make_the_same_graph() {
+        let files = [
+            generator(DataType::FLOAT, |v| v.to_le_bytes().into()),
+            generator(DataType::DOUBLE, |v| f64::from(v).to_le_bytes().into()),
+            generator(DataType::FLOAT16, |v| ((v.abs() * 1000.0) as u16).to_le_bytes().into()),
+            generator(DataType::INT64, |v| (v as i64).to_le_bytes().into()),
+            generator(DataType::FLOAT, |v| v.to_le_bytes()[..3].into()),
+            generator(DataType::UINT8, |v| vec![v as u8; 4]),
+        ];
+        let folder = std::env::temp_dir();
+        for (i, bytes) in files.iter().enumerate() {
+            let (options, path) = (Options::default(), folder.join(format!("cut-{i}.onnx")));
+            let cut = cut(&Source::Memory(bytes), bytes.len() as u64).unwrap();
+            assert!(cut.is_some(), "{i}");
+            let want = import_whole(bytes, &options).map(|found| found.graph);
+            assert_eq!(want.is_ok(), i < 3, "{want:?}");
+            assert_eq!(import(bytes, &options).map(|found| found.graph), want);
+            std::fs::write(&path, bytes).unwrap();
+            let file = || File::open(&path).unwrap();
+            let read = import_file(file(), bytes.len(), &options).map(|found| found.graph);
+            assert_eq!(read, want);
+            let error = import_file(file(), bytes.len() + 1, &options).unwrap_err();
+            assert!(matches!(error, OnnxError::Read(_)), "{error}");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn limits_are_the_same_with_and_without_cutting() {
+        let bytes = generator(DataType::FLOAT, |v| v.to_le_bytes().into());
+        for constants in (0..80_000).step_by(151) {
+            let limits = Limits { constants, ..Limits::DEFAULT };
+            let options = Options { limits, ..Options::default() };
+            let graph = |found: Import| found.graph;
+            let (cut, whole) = (import(&bytes, &options), import_whole(&bytes, &options));
+            assert_eq!(cut.map(graph), whole.map(graph), "{constants}");
+        }
+    }
+
+    #[test]
+    fn damage_is_found_with_and_without_cutting() {
+        let bytes = generator(DataType::FLOAT, |v| v.to_le_bytes().into());
+        let options = Options::default();
+        for at in (0..bytes.len()).filter(|at| at % 131 == 0 || at + 400 > bytes.len() || *at < 90)
+        {
+            for change in [0x01, 0x08, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= change;
+                let (cut, whole) = (import(&bytes, &options), import_whole(&bytes, &options));
+                // NaN is not equal to itself.
+                assert_eq!(format!("{cut:?}"), format!("{whole:?}"), "{at}");
+            }
+        }
     }
 
     #[test]

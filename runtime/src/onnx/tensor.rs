@@ -12,6 +12,8 @@ use onnx_protobuf::tensor_proto::{DataLocation, DataType};
 use super::budget::Budget;
 use super::error::OnnxError;
 use super::external;
+use super::fill;
+use super::source::Part;
 use crate::op::LARGEST;
 
 /// A constant.
@@ -57,6 +59,16 @@ impl Constant {
         folder: Option<&Path>,
         budget: &Budget,
     ) -> Result<Constant, OnnxError> {
+        Constant::read_from(tensor, &Part::of(&tensor.raw_data), folder, budget)
+    }
+
+    /// [`Constant::read`] of a tensor whose raw data are `raw`.
+    pub fn read_from(
+        tensor: &TensorProto,
+        raw: &Part<'_>,
+        folder: Option<&Path>,
+        budget: &Budget,
+    ) -> Result<Constant, OnnxError> {
         let fail = |what: String| Err(OnnxError::Tensor(tensor.name.clone(), what));
         let mut dims = Vec::new();
         let mut count = 1usize;
@@ -72,8 +84,8 @@ impl Constant {
         }
         let outside = tensor.data_location.enum_value_or_default() == DataLocation::EXTERNAL;
         let values = match outside {
-            true => self::values(tensor, &external::read(tensor, folder, budget)?),
-            false => self::values(tensor, &tensor.raw_data),
+            true => self::values(tensor, &external::part(tensor, folder, budget)?),
+            false => self::values(tensor, raw),
         };
         let values = match values {
             Ok(values) => values,
@@ -112,51 +124,66 @@ impl Constant {
 }
 
 /// The values in `raw`, or, if that is empty, in a list.
-fn values(tensor: &TensorProto, raw: &[u8]) -> Result<Values, String> {
+fn values(tensor: &TensorProto, raw: &Part<'_>) -> Result<Values, String> {
     use protobuf::Enum;
     let kind = DataType::from_i32(tensor.data_type);
-    match kind {
-        Some(DataType::FLOAT) => Ok(Values::Floats(match raw {
-            [] => tensor.float_data.clone(),
-            raw => whole(raw, f32::from_le_bytes)?,
-        })),
-        Some(DataType::DOUBLE) => Ok(Values::Floats(match raw {
-            [] => tensor.double_data.iter().map(|v| *v as f32).collect(),
-            raw => whole(raw, |b| f64::from_le_bytes(b) as f32)?,
-        })),
-        Some(DataType::FLOAT16) => Ok(Values::Floats(match raw {
-            [] => tensor.int32_data.iter().map(|v| half(*v as u16)).collect(),
-            raw => whole(raw, |b| half(u16::from_le_bytes(b)))?,
-        })),
-        Some(DataType::INT64) => Ok(Values::Ints(match raw {
-            [] => tensor.int64_data.clone(),
-            raw => whole(raw, i64::from_le_bytes)?,
-        })),
-        Some(DataType::INT32) => Ok(Values::Ints(match raw {
-            [] => tensor.int32_data.iter().map(|v| *v as i64).collect(),
-            raw => whole(raw, |b| i32::from_le_bytes(b) as i64)?,
-        })),
-        Some(DataType::BOOL) => Ok(Values::Ints(match raw {
-            [] => tensor.int32_data.iter().map(|v| *v as i64).collect(),
-            raw => raw.iter().map(|b| i64::from(*b)).collect(),
-        })),
-        Some(DataType::BFLOAT16) => Ok(Values::Floats(match raw {
-            [] => tensor.int32_data.iter().map(|v| f32::from_bits((*v as u32) << 16)).collect(),
-            raw => whole(raw, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))?,
-        })),
+    let listed = raw.len == 0;
+    Ok(match kind {
+        Some(DataType::FLOAT) if listed => Values::Floats(tensor.float_data.clone()),
+        Some(DataType::FLOAT) => {
+            whole(raw, 4)?;
+            Values::Floats(fill::floats(raw).map_err(unread)?)
+        }
+        Some(DataType::DOUBLE) => Values::Floats(match listed {
+            true => tensor.double_data.iter().map(|v| *v as f32).collect(),
+            false => each(raw, |b| f64::from_le_bytes(b) as f32)?,
+        }),
+        Some(DataType::FLOAT16) => Values::Floats(match listed {
+            true => tensor.int32_data.iter().map(|v| half(*v as u16)).collect(),
+            false => each(raw, |b| half(u16::from_le_bytes(b)))?,
+        }),
+        Some(DataType::INT64) => Values::Ints(match listed {
+            true => tensor.int64_data.clone(),
+            false => each(raw, i64::from_le_bytes)?,
+        }),
+        Some(DataType::INT32) => Values::Ints(match listed {
+            true => tensor.int32_data.iter().map(|v| *v as i64).collect(),
+            false => each(raw, |b| i32::from_le_bytes(b) as i64)?,
+        }),
+        Some(DataType::BOOL) => Values::Ints(match listed {
+            true => tensor.int32_data.iter().map(|v| *v as i64).collect(),
+            false => each(raw, |[b]| i64::from(b))?,
+        }),
+        Some(DataType::BFLOAT16) => Values::Floats(match listed {
+            true => tensor.int32_data.iter().map(|v| f32::from_bits((*v as u32) << 16)).collect(),
+            false => each(raw, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))?,
+        }),
         kind => {
             let name = kind.map_or_else(|| tensor.data_type.to_string(), |k| format!("{k:?}"));
-            Err(format!("values of type {name} are not supported; export the model in float32"))
+            return Err(format!(
+                "values of type {name} are not supported; export the model in float32"
+            ));
         }
+    })
+}
+
+fn each<const N: usize, T: Clone + Default + Send>(
+    raw: &Part<'_>,
+    from: impl Fn([u8; N]) -> T + Sync,
+) -> Result<Vec<T>, String> {
+    whole(raw, N)?;
+    fill::values(raw, from).map_err(unread)
+}
+
+fn whole(raw: &Part<'_>, size: usize) -> Result<(), String> {
+    match raw.len.is_multiple_of(size) {
+        true => Ok(()),
+        false => Err("its raw data ends within a value".to_owned()),
     }
 }
 
-fn whole<const N: usize, T>(raw: &[u8], from: impl Fn([u8; N]) -> T) -> Result<Vec<T>, String> {
-    let (chunks, rest) = raw.as_chunks::<N>();
-    match rest {
-        [] => Ok(chunks.iter().map(|chunk| from(*chunk)).collect()),
-        _ => Err("its raw data ends within a value".to_owned()),
-    }
+fn unread(error: std::io::Error) -> String {
+    format!("its values cannot be read: {error}")
 }
 
 /// IEEE 754 binary16 to binary32.

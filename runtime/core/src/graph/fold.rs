@@ -4,12 +4,15 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::list::{Graph, Layer};
+use super::list::{Graph, Layer, all_finite};
 use crate::layer::Source;
 use crate::layout::UPSAMPLING;
 use crate::model::INPUT;
 use crate::op::{Activation, Op, Shape, Window};
+use crate::share::{self, PIECE};
 
 impl Graph {
     /// Folds layers that inference does not need separately:
@@ -24,7 +27,12 @@ impl Graph {
     /// Nothing is folded across an output that several layers read. A graph whose layers do not fit
     /// each other stays as it is; [`Graph::shapes`] reports why.
     pub fn fold(&mut self) {
-        let Ok(flows) = self.flow() else { return };
+        self.folded();
+    }
+
+    /// [`Graph::fold`]; for each layer, whether all weights were seen to be finite on the way.
+    pub(super) fn folded(&mut self) -> Vec<bool> {
+        let Ok(flows) = self.flow() else { return vec![false; self.layers.len()] };
         let mut readers = vec![0; flows.len()];
         for source in flows.iter().flat_map(|flow| [Some(flow.from), flow.other]).flatten() {
             if let Source::Layer(of) = source {
@@ -44,7 +52,7 @@ impl Graph {
                 layer.from = None;
             }
             let name = layer.name.clone();
-            push(&mut done, Done { layer, input: flow.input, readers: readers[i] });
+            push(&mut done, Done { layer, input: flow.input, readers: readers[i], finite: false });
             // What stands for the layer's output.
             match done.last() {
                 Some(last) if last.layer.name != name => {
@@ -57,15 +65,19 @@ impl Graph {
                 Some(_) => {}
             }
         }
+        let finite = done.iter().map(|done| done.finite).collect();
         self.layers = done.into_iter().map(|done| done.layer).collect();
+        finite
     }
 }
 
-/// A folded layer, the shape of its input, and the number of layers that read its output.
+/// A folded layer, the shape of its input, the number of layers that read its output, and whether
+/// its weights are known to be finite.
 struct Done {
     layer: Layer,
     input: Shape,
     readers: usize,
+    finite: bool,
 }
 
 impl Done {
@@ -77,10 +89,10 @@ impl Done {
 
 /// Appends a layer to the folded ones, or folds it into the last of them.
 fn push(done: &mut Vec<Done>, next: Done) {
-    let Done { layer, input, readers } = next;
+    let Done { layer, input, readers, finite } = next;
     let plain = layer.activation == Activation::None;
     if layer.from.is_some() || layer.op.joins() {
-        return done.push(Done { layer, input, readers });
+        return done.push(Done { layer, input, readers, finite });
     }
     match (layer.op, &mut done[..]) {
         (Op::Reshape { to }, before) if to == input && plain => pass(before, readers),
@@ -90,7 +102,7 @@ fn push(done: &mut Vec<Done>, next: Done) {
             last.readers = readers;
         }
         (Op::Affine, [.., last]) if last.is_open() && is_linear(&last.layer) => {
-            scale(&mut last.layer, last.input, 1, &layer);
+            last.finite = scale(&mut last.layer, last.input, 1, &layer);
             last.layer.activation = layer.activation;
             last.readers = readers;
         }
@@ -102,7 +114,7 @@ fn push(done: &mut Vec<Done>, next: Done) {
                 && dense.is_open()
                 && reshape.is_open() =>
         {
-            scale(&mut dense.layer, dense.input, input.plane(), &layer);
+            dense.finite = scale(&mut dense.layer, dense.input, input.plane(), &layer);
             reshape.layer.activation = layer.activation;
             reshape.readers = readers;
         }
@@ -114,8 +126,9 @@ fn push(done: &mut Vec<Done>, next: Done) {
             let op = Op::ConvTranspose { out, window: UPSAMPLING };
             last.layer = Layer { op, weight, from, ..layer };
             last.readers = readers;
+            last.finite = false;
         }
-        _ => done.push(Done { layer, input, readers }),
+        _ => done.push(Done { layer, input, readers, finite }),
     }
 }
 
@@ -145,8 +158,8 @@ fn is_linear(layer: &Layer) -> bool {
 }
 
 /// Folds a scale and shift into the linear layer before it, which has `plane` outputs per channel
-/// of the scale.
-fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
+/// of the scale. Whether all weights are finite then.
+fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) -> bool {
     let shift = |c: usize| affine.bias.get(c).copied().unwrap_or(0.0);
     let outs = affine.weight.len() * plane;
     linear.bias.resize(outs, 0.0);
@@ -162,12 +175,30 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) {
         Op::ConvTranspose { window, .. } => (window.kernel * window.kernel, outs),
         Op::Affine | Op::InstanceNorm { .. } => (1, outs),
         Op::Add | Op::Concat { .. } | Op::Resize { .. } | Op::Reshape { .. } | Op::Activate => {
-            return;
+            return false;
         }
     };
-    for (o, weights) in linear.weight.chunks_mut(run.max(1)).enumerate() {
-        let factor = affine.weight[o % outs / plane];
-        weights.iter_mut().for_each(|w| *w *= factor);
+    let (run, total) = (run.max(1), linear.weight.len());
+    // Without a division for each of them: there are as many as products.
+    let factors: Vec<f32> = (0..outs).map(|o| affine.weight[o / plane]).collect();
+    // Of so many outputs that a piece is neither small nor all of them.
+    let many = (PIECE / run).max(1);
+    let pieces = linear.weight.chunks_mut(run * many).zip((0..).step_by(many));
+    let finite = AtomicBool::new(true);
+    let scaled = share::each(total, pieces, |(piece, first)| {
+        let factors = factors.iter().cycle().skip(first % outs.max(1));
+        for (weights, factor) in piece.chunks_mut(run).zip(factors) {
+            weights.iter_mut().for_each(|w| *w *= factor);
+        }
+        // While it is in the cache.
+        if !all_finite(piece) {
+            finite.store(false, Ordering::Relaxed);
+        }
+        Ok::<(), Infallible>(())
+    });
+    match scaled {
+        Ok(()) => finite.into_inner(),
+        Err(never) => match never {},
     }
 }
 

@@ -11,6 +11,7 @@ use crate::limits::{Limit, Limits};
 use crate::model::{INPUT, Model, key};
 use crate::op::{Activation, Op, Shape, ShapeError};
 use crate::plan;
+use crate::share::{self, PIECE};
 use crate::sqrt::sqrt;
 
 /// One layer with its weights.
@@ -149,6 +150,11 @@ impl Layer {
     }
 }
 
+/// Whether all values are finite. Without an early exit, so that it is vectorized.
+pub(super) fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, v| all & v.is_finite())
+}
+
 /// Square root; NaN unless `x` is positive and finite.
 fn root(x: f64) -> f64 {
     match x > 0.0 && x.is_finite() {
@@ -203,11 +209,25 @@ impl Graph {
     /// # Errors
     /// As [`Graph::shapes`].
     pub fn checked(&self) -> Result<Vec<Flow>, GraphError> {
+        self.checked_but(&[])
+    }
+
+    /// [`Graph::checked`] without the weights of layers that are known to be `finite`.
+    pub(super) fn checked_but(&self, finite: &[bool]) -> Result<Vec<Flow>, GraphError> {
         let flows = self.flow()?;
-        for (i, layer) in self.layers.iter().enumerate() {
+        let known = finite.iter().copied().chain(core::iter::repeat(false));
+        let weights = self.layers.iter().zip(known).map(|(layer, known)| match known {
+            true => &[][..],
+            false => &layer.weight,
+        });
+        let total = weights.clone().map(<[f32]>::len).sum();
+        let pieces = weights.flat_map(|w| w.chunks(PIECE));
+        let pieces = pieces.chain(self.layers.iter().map(|l| &l.bias[..]));
+        let all = share::each(total, pieces, |piece| all_finite(piece).then_some(()).ok_or(()));
+        // Which one is not.
+        for (i, layer) in self.layers.iter().enumerate().filter(|_| all.is_err()) {
             for (tensor, values) in [("weight", &layer.weight), ("bias", &layer.bias)] {
-                // Without an early exit, so that it is vectorized.
-                if !values.iter().fold(true, |all, v| all & v.is_finite()) {
+                if !all_finite(values) {
                     return Err(GraphError::NotFinite(i, layer.name.clone(), tensor));
                 }
             }
@@ -216,7 +236,10 @@ impl Graph {
     }
 
     /// What each layer reads, checked like [`Graph::checked`] but without looking at every weight.
-    pub(crate) fn flow(&self) -> Result<Vec<Flow>, GraphError> {
+    ///
+    /// # Errors
+    /// As [`Graph::shapes`], except those about weights that are not finite.
+    pub fn flow(&self) -> Result<Vec<Flow>, GraphError> {
         let input = match self.input {
             Input::Picture(shape)
                 if !matches!(shape.c, 1 | 3)

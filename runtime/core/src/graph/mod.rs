@@ -17,3 +17,4 @@ pub use error::GraphError;
 pub use label::scaled_by_label;
 pub use list::{Facts, Flow, Graph, Layer};
 pub use prelu::prelu;
+pub use write::Ready;

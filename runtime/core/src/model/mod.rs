@@ -21,7 +21,7 @@ use crate::plan;
 use crate::record::Record;
 
 use line::{parse_picture, parse_range, parse_scale};
-use weights::Reader;
+use weights::{Lend, Reader};
 
 /// A generator, checked: none of its methods can fail.
 ///
@@ -73,7 +73,7 @@ impl<'a> Model<'a> {
     pub fn parse_within(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, ModelError<'a>> {
         // One variable for the result: a model is kilobytes, and every move of it would be a copy
         // on the stack of a microcontroller.
-        let mut result = Model::open(bytes, limits);
+        let mut result = Model::open(bytes, None, limits);
         let fault = result.as_ref().ok().and_then(|model| model.verify().err());
         if let Some(fault) = fault {
             result = Err(fault);
@@ -87,14 +87,29 @@ impl<'a> Model<'a> {
     /// # Errors
     /// As [`Model::parse`].
     pub fn parse_unverified(bytes: &'a [u8]) -> Result<Model<'a>, ModelError<'a>> {
-        Model::open(bytes, &Limits::DEFAULT)
+        Model::open(bytes, None, &Limits::DEFAULT)
+    }
+
+    /// [`Model::parse_within`] of a record of precision f32 without its tensors, which lie elsewhere:
+    /// `lend` has the weight and the bias of a layer by its number, in which all values are finite.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn parse_apart(
+        bytes: &'a [u8],
+        lend: &Lend<'_, 'a>,
+        limits: &Limits,
+    ) -> Result<Model<'a>, ModelError<'a>> {
+        Model::open(bytes, Some(lend), limits)
     }
 
     #[inline(always)]
-    fn open(bytes: &'a [u8], limits: &Limits) -> Result<Model<'a>, ModelError<'a>> {
+    fn open(
+        bytes: &'a [u8],
+        lend: Option<&Lend<'_, 'a>>,
+        limits: &Limits,
+    ) -> Result<Model<'a>, ModelError<'a>> {
         let record = Record::parse(bytes);
         let mut result = record.map(Model::empty).map_err(ModelError::Record);
-        let fault = result.as_mut().ok().and_then(|model| model.read(limits).err());
+        let fault = result.as_mut().ok().and_then(|model| model.read(lend, limits).err());
         if let Some(fault) = fault {
             result = Err(fault);
         }
@@ -116,7 +131,7 @@ impl<'a> Model<'a> {
 
     /// Fills an empty model from its record.
     #[inline(never)]
-    fn read(&mut self, limits: &Limits) -> Result<(), ModelError<'a>> {
+    fn read(&mut self, lend: Option<&Lend<'_, 'a>>, limits: &Limits) -> Result<(), ModelError<'a>> {
         let version = self.required(key::FORMAT)?;
         if !key::VERSIONS.contains(&version) {
             return Err(ModelError::Value(key::FORMAT, version));
@@ -153,12 +168,13 @@ impl<'a> Model<'a> {
             }
             Some(other) => return Err(ModelError::Value(key::PRECISION, other)),
         };
-        self.read_layers(integers, limits)
+        self.read_layers(integers, lend, limits)
     }
 
     fn read_layers(
         &mut self,
         mut integers: core::str::Lines<'a>,
+        lend: Option<&Lend<'_, 'a>>,
         limits: &Limits,
     ) -> Result<(), ModelError<'a>> {
         let lines = self.required(key::LAYERS)?;
@@ -167,6 +183,7 @@ impl<'a> Model<'a> {
         Limits { layers, ..*limits }.check(Limit::Layers, count as u64)?;
         let mut reader = Reader {
             record: &self.record,
+            lend,
             precision: self.precision(),
             i: 0,
             input: self.input,

@@ -15,9 +15,13 @@ use crate::record::Record;
 /// The name by which a layer reads the model's input.
 pub const INPUT: &str = "input";
 
+/// The weight and the bias of a layer that lie elsewhere than in the record.
+pub(super) type Lend<'l, 'a> = dyn Fn(usize) -> [&'a [f32]; 2] + 'l;
+
 /// Reads the layers of a record, first to last.
 pub(super) struct Reader<'r, 'a> {
     pub record: &'r Record<'a>,
+    pub lend: Option<&'r Lend<'r, 'a>>,
     pub precision: Precision,
     /// Number of the next layer.
     pub i: usize,
@@ -100,22 +104,45 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn float(&self, layer: &Layer<'a>) -> Result<Weights<'a>, ModelError<'a>> {
+        let [lent_weight, lent_bias] = self.lend.map_or([&[][..]; 2], |lend| lend(self.i));
         let weight = match layer.op.weight(layer.input) {
             None => &[],
             Some(dims) => {
                 let need = dims.into_iter().try_fold(1usize, usize::checked_mul);
                 let need = need.ok_or(self.too_large(layer))?;
-                self.required(layer, "weight", need).and_then(floats)?
+                match self.lend {
+                    Some(_) => self.lent(layer, "weight", need, lent_weight)?,
+                    None => self.required(layer, "weight", need).and_then(floats)?,
+                }
             }
         };
         let bias = match layer.op.bias(layer.input) {
             None => &[],
+            Some(_) if self.lend.is_some() && lent_bias.is_empty() => &[],
+            Some(need) if self.lend.is_some() => self.lent(layer, "bias", need, lent_bias)?,
             Some(need) => match self.tensor(layer, "bias", "F32", need, 4)? {
                 None => &[],
                 Some(bytes) => floats(bytes)?,
             },
         };
         Ok(Weights::Float { weight, bias })
+    }
+
+    /// Values that lie elsewhere, of which there must be `need`.
+    fn lent(
+        &self,
+        layer: &Layer<'a>,
+        tensor: &'static str,
+        need: usize,
+        values: &'a [f32],
+    ) -> Result<&'a [f32], ModelError<'a>> {
+        match values.len() == need {
+            true => Ok(values),
+            false => {
+                let (name, got) = (layer.name, values.len());
+                Err(ModelError::Tensor { layer: self.i, name, tensor, need, got })
+            }
+        }
     }
 
     fn packed(&self, mut layer: Layer<'a>, half: bool) -> Result<Weights<'a>, ModelError<'a>> {
