@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_graph_that_is_ready_makes_the_faces_of_its_record() {
-        let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
+        let tiny = crate::include_record!("../../../../models/pretrained/faces-tiny.bpk");
         let graph = Graph::from_model(&Model::parse(tiny).unwrap());
         let record = graph.to_buffer().unwrap();
         let limits = Limits::DEFAULT;
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_not_ready() {
-        let tiny = crate::include_record!("../../../models/pretrained/faces-tiny.bpk");
+        let tiny = crate::include_record!("../../../../models/pretrained/faces-tiny.bpk");
         let mut graph = Graph::from_model(&Model::parse(tiny).unwrap());
         graph.layers[0].weight[5] = f32::NAN;
         let Err(error) = Ready::new(graph.clone(), &Limits::DEFAULT) else { panic!() };
