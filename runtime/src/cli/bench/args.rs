@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use crate::cli::args;
 use crate::cli::device::Device;
 use crate::cli::precision::Precision;
@@ -46,7 +48,24 @@ pub struct Args {
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Seconds to measure each instruction set for, 0.01 to 600
+    /// Measure another engine on the same model, in turns with the CPU
+    ///
+    /// The model is written as an ONNX file into a temporary folder, which Python runs with as many
+    /// threads and as large batches, on the same latents or picture. Printed are the times of both,
+    /// their ratio, and how far their pixels are apart; f32 pixels that differ are an error.
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub compare: Option<Engine>,
+    /// Python that has the packages of the other engine
+    #[arg(long, value_name = "PROGRAM", default_value = "python3", requires = "compare")]
+    pub python: PathBuf,
+    /// Seconds to measure each instruction set for, or each turn of --compare, 0.01 to 600
     #[arg(long, default_value_t = 1.0, value_parser = args::seconds, allow_negative_numbers = true)]
     pub seconds: f64,
+}
+
+/// An engine to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// onnxruntime on the CPU, f32: `pip install onnxruntime numpy`
+    Onnxruntime,
 }

@@ -25,6 +25,9 @@ struct Row {
 /// # Errors
 /// One that names the file or what the GPU lacks.
 pub fn bench(args: &Args, adapter: &Adapter, limits: &Limits) -> Result<(), Box<dyn Error>> {
+    if args.compare.is_some() {
+        return Err("--compare measures the CPU only: --device cpu".into());
+    }
     let graph = load::graph_or_built_in(args.model.as_deref(), &args.reading, limits)?;
     let record = Buffer::from(&graph.to_record()?);
     let model = Model::parse_within(record.bytes(), limits).map_err(|e| e.to_string())?;

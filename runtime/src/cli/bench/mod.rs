@@ -2,9 +2,11 @@
 //! what the machine could do.
 
 mod args;
+mod compare;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod measure;
+mod python;
 mod text;
 
 use std::error::Error;
@@ -35,11 +37,13 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     }
     let converted;
     let loaded;
+    let plain;
     let bytes = match args.precision {
         None => {
             let stored = Bytes::load(args.model.as_deref(), &args.reading, limits)?;
             // An error here names the file.
-            stored.model(limits)?;
+            let model = stored.model(limits)?;
+            plain = args.compare.map(|_| compare::graph(&model)).transpose()?;
             loaded = match stored.is_made() {
                 true => stored.packed(limits),
                 false => stored,
@@ -54,12 +58,16 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
                 Input::Picture(shape) => vec![pattern(shape)],
             };
             converted = Buffer::from(precision.record(&graph, &pictures)?);
+            plain = args.compare.map(|_| graph);
             converted.bytes()
         }
     };
     let model = Model::parse_within(bytes, limits).map_err(|e| e.to_string())?;
     let arenas = 4 * model.arena_len() as u64 * args.threads as u64;
     limits.check(Limit::Arena, arenas).map_err(|e| Hint(&e).to_string())?;
+    if let Some(graph) = &plain {
+        return compare::run(args, graph, &model, isa, limits);
+    }
     let isas: Vec<Isa> = match args.best || Isa::is_forced() {
         true => vec![isa],
         false => Isa::all().into_iter().flatten().collect(),
