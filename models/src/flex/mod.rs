@@ -5,9 +5,10 @@
 
 use burn::backend::{Flex, TensorMetadata};
 use burn_flex::FlexTensor;
+use loops::norm::Norm;
+use loops::{Function, resize};
 
 use crate::kernels::{Adjoints, ConvShape, Factor, Kernels, NormParts};
-use crate::layer::Function;
 
 mod branches;
 mod channels_last;
@@ -16,8 +17,6 @@ mod pixels;
 pub use loops::{activation, conv, norm, peak, update};
 
 use channels_last as last;
-use loops::norm::Norm;
-use loops::resize;
 
 fn dims(x: &FlexTensor) -> [usize; 4] {
     x.shape().dims()

@@ -7,9 +7,9 @@
 
 use burn::backend::Cube;
 use burn::backend::wgpu::CubeTensor;
+use loops::Function;
 
 use crate::kernels::{Adjoints, ConvShape, Factor, Kernels, NormParts};
-use crate::layer::Function;
 
 mod channels;
 mod column_sums;

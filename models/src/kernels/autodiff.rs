@@ -8,11 +8,9 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, TensorMetadata};
+use loops::{ConvShape, Function};
 
 use super::ops::{Adjoints, Factor, Kernels, NormParts};
-use loops::ConvShape;
-
-use crate::layer::Function;
 
 /// The derivative of an operation with `N` differentiable inputs.
 pub(super) trait Derivative<B: Backend, const N: usize>: Debug + Send + 'static {

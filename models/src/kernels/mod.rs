@@ -15,14 +15,13 @@ use std::sync::Arc;
 
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
+use loops::Function;
 
 pub use branches::{BranchAdjoints, Branches};
 pub use loops::ConvShape;
 pub use loops::pixels::Error;
 pub use ops::{Adjoints, Factor, Kernels, NormParts};
 pub use pixels::{PixelAdjoints, Pixels};
-
-use crate::layer::Function;
 
 /// Whether this crate's kernels take a tensor: 32-bit floats on the `flex` device or (feature
 /// `gpu`) on a GPU.

@@ -2,10 +2,7 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
-
-use loops::ConvShape;
-
-use crate::layer::Function;
+use loops::{ConvShape, Function};
 
 /// What the layers' forward pass calls.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, backend_extension};
-
 use loops::pixels::Error;
 
 use super::autodiff::{Derivative, record};

@@ -4,12 +4,12 @@
 use burn::backend::Cube;
 use burn::backend::ops::ActivationOps;
 use burn::backend::wgpu::CubeTensor;
+use loops::Function;
 
 use super::{Extra, Kind, Map};
 use crate::gpu::tensor::{
     channels_last, contiguous, dims, empty, empty_channels_last, in_layout_of,
 };
-use crate::layer::Function;
 
 /// See [`Kernels::activation`](crate::kernels::Kernels::activation).
 pub fn forward(x: CubeTensor, function: Function) -> CubeTensor {

@@ -5,12 +5,12 @@ pub mod activation;
 pub mod norm;
 
 use burn::backend::wgpu::CubeTensor;
+use loops::Function;
 
 use super::column_sums::column_sums;
 use super::launch::{Program, launch};
 use super::tensor::{dims, empty};
 use super::wgsl;
-use crate::layer::Function;
 
 /// Which kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
