@@ -2,12 +2,12 @@
 #![cfg(feature = "std")]
 
 use burn_pack::{Bytes, DType, Reader, Tensor, Writer};
-use runtime::Input;
 use runtime::checksum::checksum;
-use runtime::graph::{Facts, Graph, Layer};
+use runtime::graph::{Facts, Graph, GraphError, Layer, Ready};
 use runtime::model::{Model, ModelError, key};
 use runtime::op::{Activation, Op};
 use runtime::record::{ALIGNMENT, Buffer};
+use runtime::{Cpu, Input, Latent, Limits};
 
 fn graph(facts: Facts) -> Graph {
     let layer = Layer {
@@ -182,4 +182,61 @@ fn burn_records_that_are_not_generators() {
         let buffer = Buffer::from(&bytes);
         assert_eq!(Model::parse(buffer.bytes()).unwrap_err().to_string(), want);
     }
+}
+
+#[test]
+fn a_graph_that_is_ready_makes_the_faces_of_its_record() {
+    let tiny = runtime::include_record!("../../models/pretrained/faces-tiny.bpk");
+    let graph = Graph::from_model(&Model::parse(tiny).unwrap());
+    let record = graph.to_buffer().unwrap();
+    let limits = Limits::DEFAULT;
+    let ready = Ready::new(graph, &limits).unwrap();
+    let models = [Model::parse(record.bytes()).unwrap(), ready.model(&limits).unwrap()];
+    let faces = models.each_ref().map(|model| {
+        let mut arena = vec![0.0; model.arena_len()];
+        let mut cpu = Cpu::new(model, &mut arena).unwrap();
+        let image = cpu.generate(&Latent::from_seed(7)).unwrap();
+        image.rgba().flatten().collect::<Vec<u8>>()
+    });
+    assert_eq!(faces[0], faces[1]);
+    let [stored, lent] = models;
+    assert_eq!(Graph::from_model(&stored), Graph::from_model(&lent));
+    let none = Limits { multiply_adds: 1, ..limits };
+    assert!(matches!(ready.model(&none), Err(ModelError::Limit(_))));
+}
+
+#[test]
+fn weights_that_become_infinite_are_found() {
+    let one = |op, scale: f32| Layer { weight: vec![scale; 3], ..Layer::new("", op) };
+    let named = |name: &str, layer: Layer| Layer { name: name.into(), ..layer };
+    for (scale, fits) in [(1e10, true), (1e30, false)] {
+        let graph = Graph {
+            input: Input::Latent(1),
+            layers: vec![
+                named("dense", one(Op::Dense { out: 3 }, 1e20)),
+                named("scale", one(Op::Affine, scale)),
+                named("again", one(Op::Affine, 1e-5)),
+            ],
+            facts: Facts::default(),
+        };
+        graph.checked().unwrap();
+        let mut folded = graph.clone();
+        folded.fold();
+        assert_eq!(folded.layers.len(), 1);
+        let ready = Ready::new(graph, &Limits::DEFAULT).map(|_| ());
+        assert_eq!(ready, folded.to_record().map(|_| ()));
+        assert_eq!(ready.is_ok(), fits);
+    }
+}
+
+#[test]
+fn what_is_no_record_is_not_ready() {
+    let tiny = runtime::include_record!("../../models/pretrained/faces-tiny.bpk");
+    let mut graph = Graph::from_model(&Model::parse(tiny).unwrap());
+    graph.layers[0].weight[5] = f32::NAN;
+    let Err(error) = Ready::new(graph.clone(), &Limits::DEFAULT) else { panic!() };
+    assert!(matches!(error, GraphError::NotFinite(0, _, "weight")), "{error}");
+    assert_eq!(graph.to_record(), Err(error));
+    graph.layers[0].weight.pop();
+    assert!(matches!(Ready::new(graph, &Limits::DEFAULT), Err(GraphError::Tensor { .. })));
 }
