@@ -93,7 +93,7 @@ pub fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, OnnxError> 
     parsed.and_then(|parsed| build(parsed, bytes.len(), options))
 }
 
-/// [`import`] of a file of `len` bytes, of which only what is needed is read: its weights take memory
+/// [`import`] of a file of `len` bytes that reads only what it needs: its weights take memory
 /// once.
 ///
 /// # Errors

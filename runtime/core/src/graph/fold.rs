@@ -181,7 +181,7 @@ fn scale(linear: &mut Layer, input: Shape, plane: usize, affine: &Layer) -> bool
     let (run, total) = (run.max(1), linear.weight.len());
     // Without a division for each of them: there are as many as products.
     let factors: Vec<f32> = (0..outs).map(|o| affine.weight[o / plane]).collect();
-    // Of so many outputs that a piece is neither small nor all of them.
+    // Enough outputs for a piece to be neither small nor all of them.
     let many = (PIECE / run).max(1);
     let pieces = linear.weight.chunks_mut(run * many).zip((0..).step_by(many));
     let finite = AtomicBool::new(true);

@@ -128,7 +128,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(Weights::Float { weight, bias })
     }
 
-    /// Values that lie elsewhere, of which there must be `need`.
+    /// Exactly `need` values that lie elsewhere.
     fn lent(
         &self,
         layer: &Layer<'a>,
