@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tests::{Ran, names, program, root, trainer};
 
 const SMALL: &str =
-    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=50 --set log_every=160";
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=34 --set log_every=160";
 
 fn fit(dir: &Path, more: &str) -> Ran {
     trainer(dir, &format!("fit {SMALL} {more}"))
