@@ -1,6 +1,7 @@
 //! Normalized channels in bytes with AVX2, 16 channels at a time.
 
 use core::arch::x86_64::*;
+use core::ops::Range;
 
 use super::norm::lanes_of;
 use super::part::{Part, Places};
@@ -30,41 +31,79 @@ impl Bytes<'_> {
     /// The CPU has AVX2.
     #[target_feature(enable = "avx2,fma,f16c")]
     pub unsafe fn run(&self) {
-        let Bytes { layer, epsilon, int8, part, x, y } = *self;
-        let (c, n) = (padded(layer.input.c), layer.input.plane());
-        for block in part.share(layer.input.c.div_ceil(LANES)) {
-            let first = block * LANES;
-            let channels = first..layer.input.c.min(first + LANES);
-            // SAFETY: as promised by the caller; likewise below.
-            let moments = unsafe { moments(x, c, first) };
-            let mut norms = [Norm::NONE; LANES];
-            for ((norm, moments), channel) in norms.iter_mut().zip(moments).zip(channels.clone()) {
-                *norm = Norm::new(n as u64, moments, epsilon, int8, channel);
-            }
-            match unsafe { Factors::new(&norms, int8) } {
-                Some(factors) => {
-                    for (pixel, x) in x.chunks_exact(c).enumerate() {
-                        let values = unsafe { factors.values(&lanes_of(&x[first..])) };
-                        let bytes = int8::bytes(&values, int8.table);
-                        // SAFETY: the channels are the part's own.
-                        let to = unsafe { y.cut(pixel * c + first, channels.len()) };
-                        match to.first_chunk_mut() {
-                            Some(to) => *to = bytes,
-                            None => to.copy_from_slice(&bytes[..channels.len()]),
-                        }
-                    }
-                }
-                // A channel that hardly varies.
-                None => {
-                    for (norm, channel) in norms.iter().zip(channels) {
-                        for (pixel, x) in x[channel..].iter().step_by(c).enumerate() {
-                            // SAFETY: as above.
-                            unsafe { y.put(pixel * c + channel, norm.byte(*x, int8)) };
-                        }
-                    }
-                }
+        let (c, blocks) = (padded(self.layer.input.c), self.layer.input.c.div_ceil(LANES));
+        for block in self.part.share(blocks) {
+            // SAFETY: as promised by the caller.
+            unsafe {
+                let moments = moments(self.x, c, block * LANES);
+                self.apply(block, &self.norms(block, moments));
             }
         }
+    }
+
+    /// The channels of a block.
+    #[inline(always)]
+    pub fn channels(&self, block: usize) -> Range<usize> {
+        block * LANES..self.layer.input.c.min((block + 1) * LANES)
+    }
+
+    /// How the channels of a block are normalized, from their sums and those of their squares.
+    #[inline(always)]
+    pub fn norms(&self, block: usize, moments: [(u64, u64); LANES]) -> [Norm; LANES] {
+        let n = self.layer.input.plane() as u64;
+        let mut norms = [Norm::NONE; LANES];
+        for ((norm, moments), channel) in norms.iter_mut().zip(moments).zip(self.channels(block)) {
+            *norm = Norm::with(n, moments, self.epsilon, (self.int8, channel), root);
+        }
+        norms
+    }
+
+    /// Normalizes the channels of a block.
+    ///
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    pub unsafe fn apply(&self, block: usize, norms: &[Norm; LANES]) {
+        let Bytes { layer, int8, x, y, .. } = *self;
+        let (c, channels) = (padded(layer.input.c), self.channels(block));
+        let first = channels.start;
+        // SAFETY: as promised by the caller; likewise below.
+        let Some(factors) = (unsafe { Factors::new(norms, int8) }) else {
+            // A channel that hardly varies.
+            for (norm, channel) in norms.iter().zip(channels) {
+                for (pixel, x) in x[channel..].iter().step_by(c).enumerate() {
+                    // SAFETY: the channels are the part's own; so below.
+                    unsafe { y.put(pixel * c + channel, norm.byte(*x, int8)) };
+                }
+            }
+            return;
+        };
+        for (pixel, x) in x.chunks_exact(c).enumerate() {
+            let values = unsafe { factors.values(&lanes_of(&x[first..])) };
+            let bytes = int8::bytes(&values, int8.table);
+            let to = unsafe { y.cut(pixel * c + first, channels.len()) };
+            match to.first_chunk_mut() {
+                Some(to) => *to = bytes,
+                None => to.copy_from_slice(&bytes[..channels.len()]),
+            }
+        }
+    }
+}
+
+/// What [`crate::sqrt::integer`] is, from the root of the number rounded to a float, which is off by less than 1.
+#[inline(always)]
+fn root(n: u64) -> u64 {
+    // SAFETY: each CPU of this architecture has SSE2.
+    let root = unsafe {
+        let n = _mm_set_sd(n as f64);
+        _mm_cvtsd_f64(_mm_sqrt_sd(n, n)) as u64
+    };
+    // The square of a root above the largest one has more than 64 bits.
+    let off = |root: u64| root.checked_mul(root).is_none_or(|square| square > n);
+    match (off(root), off(root + 1)) {
+        (true, _) => root - 1,
+        (false, true) => root,
+        (false, false) => root + 1,
     }
 }
 
@@ -205,5 +244,23 @@ impl Factors {
             let v = _mm256_blendv_epi8(v, self.top, _mm256_cmpgt_epi64(v, self.top));
             _mm256_srli_epi64::<{ FRACTION }>(v)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root;
+    use crate::sqrt::integer;
+
+    #[test]
+    fn roots() {
+        for bits in 0..64 {
+            let edge = u64::MAX >> bits;
+            let square = integer(edge).pow(2);
+            for n in [edge - 1, edge, square - 1, square, square + 1, edge / 3 * 2] {
+                assert_eq!(root(n), integer(n), "{n}");
+            }
+        }
+        assert_eq!(root(0), 0);
     }
 }
