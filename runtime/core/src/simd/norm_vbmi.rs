@@ -4,8 +4,8 @@ use core::arch::x86_64::*;
 
 use super::dots::TOGETHER;
 use super::lookup;
-use super::norm_bytes::Bytes;
-use crate::int8::{FRACTION, Norm};
+use super::norm_bytes::{Bytes, Line};
+use crate::int8::Norm;
 use crate::layer::Int8;
 use crate::layout::{LANES, padded};
 
@@ -178,9 +178,7 @@ const ORDER: [u8; TOGETHER * LANES] = {
     order
 };
 
-/// What turns a byte `x` of each of 16 channels into a value: `(x factor + start) >> shift`, which is the same
-/// as [`Norm::byte`] before the table: of a sum of which one part is an integer, the other one may be rounded
-/// down first.
+/// [`Line`]s of 16 channels.
 struct Lines {
     factor: [__m512i; 2],
     start: [__m512i; 2],
@@ -188,32 +186,19 @@ struct Lines {
 }
 
 impl Lines {
-    /// `None` if products do not fit into 52 bits, sums not into 64 or values not into 32, or if a factor is
-    /// negative.
+    /// `None` if there are none, or products do not fit into 52 bits.
     ///
     /// # Safety
     /// As [`Bytes::run_vbmi`].
     #[inline(always)]
     unsafe fn new(norms: &[Norm; LANES], int8: &Int8<'_>) -> Option<Lines> {
-        let offset = int8.span().0;
         let (mut factors, mut starts, mut shifts) = ([0i64; LANES], [0i64; LANES], [0i64; LANES]);
         for (lane, norm) in norms.iter().enumerate() {
-            let factor = norm.n.checked_mul(norm.factor)?;
-            let bias = norm.bias + (offset << FRACTION);
-            let shift = u32::try_from(norm.shift).ok().filter(|shift| *shift < 40)?;
-            let start = (bias << shift).checked_sub(norm.sum.checked_mul(norm.factor)?)?;
-            if (bias << shift) >> shift != bias {
+            let Line { factor, start, shift } = Line::new(norm, int8)?;
+            if factor * 255 >= 1 << 52 {
                 return None;
             }
-            // Factors of the square roots of most pictures are odd, but the number of pixels is a power of 2.
-            let shift = shift + FRACTION as u32;
-            let even = factor.trailing_zeros().min(shift);
-            let (factor, start, shift) = (factor >> even, start >> even, shift - even);
-            let last = factor.checked_mul(255).filter(|last| (0..1 << 52).contains(last))?;
-            for value in [start, start.checked_add(last)?] {
-                i32::try_from(value >> shift).ok()?;
-            }
-            (factors[lane], starts[lane], shifts[lane]) = (factor, start, i64::from(shift));
+            (factors[lane], starts[lane], shifts[lane]) = (factor, start, shift);
         }
         // SAFETY: as promised by the caller; the arrays have two registers.
         unsafe {
@@ -253,11 +238,9 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::norm_bytes::tests::each;
     use super::*;
     use crate::Isa;
-
-    const NONE: Int8<'static> =
-        Int8 { weight: &[], bias: &[], scale: &[], shift: 1, table: &[], padding: 0, zero: 131 };
 
     /// The bytes of all bytes in each of 16 channels.
     #[target_feature(
@@ -282,35 +265,16 @@ mod tests {
         if !Isa::best().has_vbmi() {
             return;
         }
-        let table: [u8; 1024] = core::array::from_fn(|i| (i * i / 5 % 256) as u8);
         let mut computed = 0;
-        for case in 0..2000u64 {
-            let random = |salt: u64| (case * 16 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-            let n = [1, 4, 63, 1024, 1000, 16_384, 1 << 20][case as usize % 7];
-            let int8 = Int8 {
-                bias: &core::array::from_fn::<i32, LANES, _>(|c| {
-                    random(c as u64) as i32 % (1 << 18)
-                }),
-                scale: &core::array::from_fn::<i32, LANES, _>(|c| {
-                    (random(c as u64) % (1 << 30)) as i32
-                }),
-                shift: 2 + (case % 29) as u32,
-                table: if case % 2 == 0 { &table } else { &[] },
-                ..NONE
-            };
-            let norms: [Norm; LANES] = core::array::from_fn(|c| {
-                let middle = random(100 + c as u64) % 256;
-                let square = middle * middle + random(200 + c as u64) % (1 << (case % 13));
-                Norm::new(n, (n * middle, n * square.min(255 * middle)), 0.3, &int8, c)
-            });
+        each(|norms, int8| {
             // SAFETY: the CPU has the instructions.
-            let Some(all) = (unsafe { all(&norms, &int8) }) else { continue };
+            let Some(all) = (unsafe { all(norms, int8) }) else { return };
             computed += 1;
             for (x, bytes) in all.iter().enumerate() {
-                let want: [u8; LANES] = core::array::from_fn(|c| norms[c].byte(x as u8, &int8));
-                assert_eq!(*bytes, want, "case {case}, {x}");
+                let want: [u8; LANES] = core::array::from_fn(|c| norms[c].byte(x as u8, int8));
+                assert_eq!(*bytes, want, "{x}, {int8:?}");
             }
-        }
+        });
         assert!(computed > 500, "{computed}");
     }
 }
