@@ -12,6 +12,14 @@ use crate::layout::{LANES, Layout, padded};
 use crate::op::{self, Op};
 use crate::sqrt;
 
+/// Shifts of [`requantize`] for which the upper half of a product is enough, and for which a product plus the
+/// shifted offset has 64 bits: at most 2^62, and 2^61 for an offset of at most 2^9.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const HALVES: core::ops::RangeInclusive<u32> = 32..=52;
+
+/// Most times 16 sums that are turned into bytes together.
+pub(crate) const TOGETHER: usize = 4;
+
 /// How the input of an int8 model becomes bytes: `round(v * factor) + zero`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputScale {

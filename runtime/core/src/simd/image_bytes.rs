@@ -1,10 +1,11 @@
 //! [`super::image`] in bytes. With AVX2 sums of pairs of 16-bit products: pixels of four channels are two
 //! pairs, of the even ones and of the odd ones, each in planes of its own. With VNNI four channels are in one.
 
-use super::dots::{Avx2, AvxVnni, Bytes, TOGETHER, Vnni};
+use super::dots::{Avx2, AvxVnni, Bytes, Vnni};
 use super::image::{Line, ROWS, RUN, row_len, slot};
 use super::lanes::{self, Fours, Lanes, Sums, WideFours};
 use super::part::{Part, Places};
+use crate::int8::TOGETHER;
 use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, QUAD, is_pixelwise, padded};
 use crate::op::Shape;

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::dots::{HALVES, TOGETHER};
+use crate::int8::{HALVES, TOGETHER};
 use crate::layer::TABLE;
 use crate::layout::LANES;
 

@@ -2,10 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use super::dots::TOGETHER;
 use super::lookup;
 use super::norm_bytes::{Bytes, Line};
-use crate::int8::Norm;
+use crate::int8::{Norm, TOGETHER};
 use crate::layer::Int8;
 use crate::layout::{LANES, padded};
 

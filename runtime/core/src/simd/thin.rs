@@ -1,9 +1,10 @@
 //! Int8 convolutions of one channel. Of the four bytes of such a pixel three are padding: instead of them, four
 //! taps of a row, which lie side by side, are multiplied at a time.
 
-use super::dots::{Bytes as _, Dots as _, TOGETHER};
+use super::dots::{Bytes as _, Dots as _};
 use super::part::{Part, Places};
 use super::set::{Job, Set};
+use crate::int8::TOGETHER;
 use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, Layout, QUAD, View};
 use crate::op::Op;

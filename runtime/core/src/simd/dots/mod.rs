@@ -15,15 +15,13 @@ pub(crate) use arm::{Mmla, Neon, Sdot};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx_vnni::AvxVnni;
 #[cfg(target_arch = "x86_64")]
-pub(in crate::simd) use x86::HALVES;
-#[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Vnni};
 
 use core::ops::Range;
 
 use super::lanes::{Lanes, Stored};
 use super::prefetch::prefetch;
-use crate::int8::{self, requantize};
+use crate::int8::{self, TOGETHER, requantize};
 use crate::layer::Int8;
 use crate::layout::{LANES, QUAD};
 
@@ -115,9 +113,6 @@ pub(crate) trait Dots: Copy {
     /// Whether an input adds nothing to a sum.
     fn is_zero(x: Self::X) -> bool;
 }
-
-/// Most sums that are turned into bytes together.
-pub(crate) const TOGETHER: usize = 4;
 
 /// Sums of byte products.
 pub(crate) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {

@@ -2,17 +2,12 @@
 
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
-use core::ops::RangeInclusive;
 
-use super::{Bytes, Dots, TOGETHER, ahead};
-use crate::int8;
+use super::{Bytes, Dots, ahead};
+use crate::int8::{self, HALVES, TOGETHER};
 use crate::layer::Int8;
 use crate::layout::{LANES, QUAD};
 use crate::simd::lookup;
-
-/// Shifts of [`requantize`](int8::requantize) for which the upper half of a product is enough, and for which a
-/// product plus the shifted offset has 64 bits: at most 2^62, and 2^61 for an offset of at most 2^9.
-pub(in crate::simd) const HALVES: RangeInclusive<u32> = 32..=52;
 
 /// AVX-512 VNNI: four products and their sum in one instruction, without saturation. `VBMI`: with the
 /// instructions that [`crate::simd::lookup`] needs.

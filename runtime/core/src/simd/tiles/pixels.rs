@@ -2,10 +2,10 @@
 
 use super::group::Group;
 use super::{Finish, run};
-use crate::int8;
+use crate::int8::{self, TOGETHER};
 use crate::layer::Int8;
 use crate::layout::Layout;
-use crate::simd::dots::{Bytes, TOGETHER};
+use crate::simd::dots::Bytes;
 use crate::simd::part::{Part, Places};
 use crate::simd::set::{Job, Set};
 
