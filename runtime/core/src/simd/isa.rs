@@ -26,6 +26,8 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vbmi,
     #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(target_arch = "aarch64")]
@@ -89,13 +91,16 @@ impl Isa {
 
     /// All that are available, slowest first.
     #[cfg(target_arch = "x86_64")]
-    pub fn all() -> [Option<Isa>; 4] {
+    pub fn all() -> [Option<Isa>; 5] {
         let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
+        let vbmi =
+            has!("avx512vbmi", "avx512ifma", "avx512vnni", "avx512bw", "avx512dq", "avx512vl");
         [
             Some(Isa(Kind::Portable)),
             has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
             has!("avx2", "fma", "f16c", "avxvnni").then_some(Isa(Kind::AvxVnni)),
             has!("avx512f").then_some(Isa(avx512)),
+            vbmi.then_some(Isa(Kind::Avx512Vbmi)),
         ]
     }
 
@@ -117,8 +122,9 @@ impl Isa {
         [Some(Isa(Kind::Portable)), None, None, None]
     }
 
-    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `neon`, `dotprod`
-    /// (Armv8.2 with dot products and 16-bit floats) or `i8mm` (the same with matrix products of bytes).
+    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `avx512vbmi` (with tables in
+    /// registers: Ice Lake, Zen 4), `neon`, `dotprod` (Armv8.2 with dot products and 16-bit floats) or `i8mm`
+    /// (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "scalar",
@@ -128,6 +134,8 @@ impl Isa {
             Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vbmi => "avx512vbmi",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
@@ -143,7 +151,9 @@ impl Isa {
         match self.0 {
             Kind::Portable => false,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 | Kind::Avx512Vnni => false,
+            Kind::Avx2 | Kind::AvxVnni => false,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => false,
             #[cfg(target_arch = "aarch64")]
@@ -167,6 +177,24 @@ impl Isa {
         matches!(self.0, Kind::Avx2 | Kind::Avx512)
     }
 
+    /// Whether there is AVX2.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_avx2(self) -> bool {
+        self.0 != Kind::Portable
+    }
+
+    /// Whether there is AVX-VNNI without AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_avx_vnni(self) -> bool {
+        self.0 == Kind::AvxVnni
+    }
+
+    /// Whether there are tables in registers of AVX-512, with all that `Kind::Avx512Vbmi` stands for.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_vbmi(self) -> bool {
+        self.0 == Kind::Avx512Vbmi
+    }
+
     /// What multiplies bytes.
     #[cfg(feature = "std")]
     pub(super) fn byte_products(self) -> &'static str {
@@ -175,7 +203,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni | Kind::Avx512Vnni => "vpdpbusd",
+            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Avx512Vbmi => "vpdpbusd",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "smlal",
             #[cfg(target_arch = "aarch64")]
@@ -214,7 +242,7 @@ impl Isa {
             Kind::Avx2 | Kind::AvxVnni => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
-            Kind::Avx512 | Kind::Avx512Vnni => unsafe { job.avx512() },
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi => unsafe { job.avx512() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
@@ -238,6 +266,10 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
             Kind::Avx512Vnni => unsafe { job.avx512_vnni() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found these, and byte permutations, products of 52 bits, and registers and
+            // arithmetic of all lengths.
+            Kind::Avx512Vbmi => unsafe { job.avx512_vbmi() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },

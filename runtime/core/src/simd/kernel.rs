@@ -5,7 +5,7 @@ use super::lanes::Stored;
 use super::part::{Part, Places, Work};
 use super::{dense, image, join, norm, planes, tiles, winograd};
 #[cfg(target_arch = "x86_64")]
-use super::{image_bytes, norm_bytes};
+use super::{image_bytes, norm_bytes, thin};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
@@ -103,7 +103,7 @@ fn packed_kernel(isa: Isa, layer: &Layer<'_>) -> PackedKernel {
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// `winograd`, `tiles`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files of
+    /// `winograd`, `tiles`, `thin`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files of
     /// this folder. `loop` is the obvious one.
     pub name: &'static str,
     /// `f32`, `f16`, or what multiplies bytes; empty if there are no products.
@@ -136,13 +136,15 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
             FloatKernel::Norm(_) | FloatKernel::Join | FloatKernel::Reference => of("loop", "f32"),
         },
         #[cfg(target_arch = "x86_64")]
-        (Weights::Int8(_), _) if isa.has_pairs() && image_bytes::suits(layer) => {
+        (Weights::Int8(_), _) if isa.has_avx2() && image_bytes::suits(layer) => {
             of("planes", isa.byte_products())
         }
         #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             of("winograd", isa.byte_products())
         }
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if thin::suits(layer) => of("thin", isa.byte_products()),
         (Weights::Int8(_), _) => match layer.layout() {
             Some(_) => of("tiles", isa.byte_products()),
             None => of("loop", ""),
@@ -268,9 +270,18 @@ pub(crate) fn bytes(
     y: Places<'_, u8>,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if isa.has_pairs() && image_bytes::suits(layer) {
-        // SAFETY: so the CPU has AVX2.
-        return unsafe { image_bytes::Image { layer, int8, part, x, y }.run() };
+    if isa.has_avx2() && image_bytes::suits(layer) {
+        let image = image_bytes::Image { layer, int8, part, x, y };
+        // SAFETY: so the CPU has AVX2, and AVX-512 with VNNI if it multiplies bytes neither with that nor with
+        // AVX-VNNI.
+        return unsafe {
+            match isa {
+                _ if isa.has_pairs() => image.avx2(),
+                _ if isa.has_avx_vnni() => image.avx_vnni(),
+                _ if isa.has_vbmi() => image.avx512_vbmi(),
+                _ => image.avx512_vnni(),
+            }
+        };
     }
     match (layer.layout(), layer.op) {
         #[cfg(target_arch = "x86_64")]
@@ -279,6 +290,10 @@ pub(crate) fn bytes(
             // SAFETY: so the CPU has AVX2.
             unsafe { winograd::bytes::Upsampling { layer, int8, layout, part, x, y }.run() }
         }
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if thin::suits(layer) => {
+            isa.bytes(thin::Bytes { int8, layout: &layout, part, x, y });
+        }
         (Some(layout), _) => {
             isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
         }
@@ -286,9 +301,14 @@ pub(crate) fn bytes(
             isa.bytes(join::Bytes { layer, int8, part, x, other, y });
         }
         #[cfg(target_arch = "x86_64")]
-        (None, Op::InstanceNorm { epsilon }) if isa.has_pairs() => {
-            // SAFETY: so the CPU has AVX2.
-            unsafe { norm_bytes::Bytes { layer, epsilon, int8, part, x, y }.run() }
+        (None, Op::InstanceNorm { epsilon }) if isa.has_avx2() => {
+            let norm = norm_bytes::Bytes { layer, epsilon, int8, part, x, y };
+            match isa.has_vbmi() {
+                // SAFETY: so the CPU has AVX-512 with VBMI.
+                true => unsafe { norm.run_vbmi() },
+                // SAFETY: so the CPU has AVX2.
+                false => unsafe { norm.run() },
+            }
         }
         (None, Op::InstanceNorm { epsilon }) => {
             isa.bytes(norm::Bytes { layer, epsilon, int8, part, x, y });
