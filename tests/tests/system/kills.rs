@@ -27,7 +27,7 @@ const PAIRS: &str = "fit --recipe pix2pix --size 32 --ngf 2 --ndf 2 --workers 1 
     --set log_every=20 --set grid_every=40 --set checkpoint_every=20 --set keep=100 --images 80";
 
 /// How often, from the environment.
-fn times(name: &str, short: u32) -> u32 {
+pub fn times(name: &str, short: u32) -> u32 {
     std::env::var(name).map_or(short, |n| n.parse().expect("a number"))
 }
 
