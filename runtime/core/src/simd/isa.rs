@@ -26,6 +26,8 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Amx,
     #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(target_arch = "aarch64")]
@@ -81,6 +83,16 @@ macro_rules! has {
     }};
 }
 
+/// Whether there is AMX, and AVX-512 with what the kernels use beside it.
+#[cfg(target_arch = "x86_64")]
+fn has_tiles() -> bool {
+    #[cfg(feature = "std")]
+    return has!("avx512f", "avx512bw", "avx512vnni") && super::amx::granted();
+    // The system must be asked.
+    #[cfg(not(feature = "std"))]
+    false
+}
+
 impl Isa {
     /// The fastest one available.
     pub fn best() -> Isa {
@@ -89,35 +101,38 @@ impl Isa {
 
     /// All that are available, slowest first.
     #[cfg(target_arch = "x86_64")]
-    pub fn all() -> [Option<Isa>; 4] {
+    pub fn all() -> [Option<Isa>; 5] {
         let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
         [
             Some(Isa(Kind::Portable)),
             has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
             has!("avx2", "fma", "f16c", "avxvnni").then_some(Isa(Kind::AvxVnni)),
             has!("avx512f").then_some(Isa(avx512)),
+            has_tiles().then_some(Isa(Kind::Amx)),
         ]
     }
 
     /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON, and those with dot
     /// products have arithmetic of 16-bit floats.)
     #[cfg(target_arch = "aarch64")]
-    pub fn all() -> [Option<Isa>; 4] {
+    pub fn all() -> [Option<Isa>; 5] {
         [
             Some(Isa(Kind::Portable)),
             Some(Isa(Kind::Neon)),
             has!("dotprod", "fp16").then_some(Isa(Kind::Dotprod)),
             has!("dotprod", "fp16", "i8mm").then_some(Isa(Kind::I8mm)),
+            None,
         ]
     }
 
     /// All that are available, slowest first.
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub fn all() -> [Option<Isa>; 4] {
-        [Some(Isa(Kind::Portable)), None, None, None]
+    pub fn all() -> [Option<Isa>; 5] {
+        [Some(Isa(Kind::Portable)), None, None, None, None]
     }
 
-    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `neon`, `dotprod`
+    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `amx` (the same with
+    /// products of matrices), `neon`, `dotprod`
     /// (Armv8.2 with dot products and 16-bit floats) or `i8mm` (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -128,6 +143,8 @@ impl Isa {
             Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => "amx",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
@@ -143,7 +160,7 @@ impl Isa {
         match self.0 {
             Kind::Portable => false,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 | Kind::Avx512Vnni => false,
+            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 | Kind::Avx512Vnni | Kind::Amx => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => false,
             #[cfg(target_arch = "aarch64")]
@@ -161,6 +178,12 @@ impl Isa {
         }
     }
 
+    /// Whether there are products of matrices.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_tiles(self) -> bool {
+        self.0 == Kind::Amx
+    }
+
     /// Whether bytes are multiplied by AVX2.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn has_pairs(self) -> bool {
@@ -175,7 +198,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni | Kind::Avx512Vnni => "vpdpbusd",
+            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Amx => "vpdpbusd",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "smlal",
             #[cfg(target_arch = "aarch64")]
@@ -214,7 +237,7 @@ impl Isa {
             Kind::Avx2 | Kind::AvxVnni => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
-            Kind::Avx512 | Kind::Avx512Vnni => unsafe { job.avx512() },
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Amx => unsafe { job.avx512() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
@@ -237,7 +260,7 @@ impl Isa {
             Kind::AvxVnni => unsafe { job.avx_vnni() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
-            Kind::Avx512Vnni => unsafe { job.avx512_vnni() },
+            Kind::Avx512Vnni | Kind::Amx => unsafe { job.avx512_vnni() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },

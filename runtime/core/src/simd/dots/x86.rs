@@ -10,6 +10,18 @@ use crate::layout::{LANES, QUAD};
 #[derive(Clone, Copy)]
 pub(crate) struct Vnni(__m512i);
 
+impl Vnni {
+    /// Sums.
+    ///
+    /// # Safety
+    /// The CPU has AVX-512.
+    #[inline(always)]
+    pub unsafe fn of(sums: [i32; LANES]) -> Self {
+        // SAFETY: both are 16 integers of 32 bits.
+        unsafe { core::mem::transmute::<[i32; LANES], Vnni>(sums) }
+    }
+}
+
 impl Dots for Vnni {
     const WIDE: usize = 12;
     const DEEP: usize = 4;

@@ -6,7 +6,7 @@ use crate::layout::{LANES, Layout, View};
 use crate::simd::part::{Part, Places};
 
 /// What all tiles of a group share.
-pub(super) struct Group<'a> {
+pub(in crate::simd) struct Group<'a> {
     pub layout: &'a Layout,
     pub index: usize,
     pub view: View,

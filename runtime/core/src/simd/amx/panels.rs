@@ -1,0 +1,131 @@
+//! The input, copied so that what positions need that follow each other lies side by side.
+//!
+//! A line of a panel has the pixels under a tap of a row of positions. There is a panel for each column of taps
+//! (and of each residue of rows, if positions are more than a row apart), with the lines of one row of positions
+//! after another: taps of the same column are whole lines apart. Of each pixel, 64 bytes lie in one place; the next 64
+//! lie in panels of their own, so that a tile of positions is contiguous.
+
+use super::tile::ROWS;
+use crate::layout::{Layout, View};
+
+/// 64 bytes of a pixel, or of weights.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub [u8; 64]);
+
+/// Where things lie in panels.
+#[derive(Clone, Copy)]
+pub(super) struct Panels {
+    /// Any view of the layer, to find pixels with.
+    view: View,
+    /// First row and column of taps, from the position; rows that taps span, and columns.
+    from: (isize, isize),
+    span: (usize, usize),
+    /// Rows and columns of positions.
+    pub grid: (usize, usize),
+    /// Lines of a pixel.
+    pub lines: usize,
+}
+
+impl Panels {
+    /// Of pixels of `lines` lines. `None` if not all groups have the same positions.
+    pub fn new(layout: &Layout, lines: usize) -> Option<Panels> {
+        let grid = layout.grid(0);
+        let (mut from, mut to) = ((isize::MAX, isize::MAX), (isize::MIN, isize::MIN));
+        for group in 0..layout.groups() {
+            let view = layout.view(group);
+            if layout.grid(group) != grid || view.rows == 0 || view.columns == 0 {
+                return None;
+            }
+            for (row, column) in [(0, 0), (view.rows - 1, view.columns - 1)] {
+                let (y, x) = offset(&view, (row, column));
+                from = (from.0.min(y), from.1.min(x));
+                to = (to.0.max(y), to.1.max(x));
+            }
+        }
+        let span = (to.0.checked_sub(from.0)?, to.1.checked_sub(from.1)?);
+        let span = (span.0 as usize, span.1 as usize + 1);
+        let panels = Panels { view: layout.view(0), from, span, grid, lines };
+        (span.1 <= MOST).then_some(panels)
+    }
+
+    /// Lines of positions of a panel with `rows` rows of them.
+    fn height(&self, rows: usize) -> usize {
+        rows + self.span.0 / self.view.step
+    }
+
+    /// Lines from one of a pixel to its next one.
+    pub fn apart(&self, rows: usize) -> usize {
+        self.span.1 * self.view.step * self.height(rows) * self.grid.1
+    }
+
+    /// Rows of positions for which there is room in so many lines.
+    pub fn rows(&self, room: usize) -> usize {
+        let one = self.lines * self.span.1 * self.view.step * self.grid.1;
+        // The last tile may read beyond its positions.
+        let all = room.saturating_sub(ROWS) / one.max(1);
+        all.saturating_sub(self.span.0 / self.view.step)
+    }
+
+    /// Where the pixels of the first position are, under a tap of a group with this view.
+    pub fn tap(&self, view: &View, tap: (usize, usize), rows: usize) -> usize {
+        let (y, x) = offset(view, tap);
+        let (y, x) = ((y - self.from.0) as usize, (x - self.from.1) as usize);
+        self.line((y, x), rows) * self.grid.1
+    }
+
+    /// The line of an input row, from the first, in the panel of a column of taps.
+    fn line(&self, (y, x): (usize, usize), rows: usize) -> usize {
+        let step = self.view.step;
+        (x * step + y % step) * self.height(rows) + y / step
+    }
+
+    /// Rows and columns of pixels under some rows of positions.
+    pub fn covered(&self, rows: usize) -> (usize, usize) {
+        let (step, width) = (self.view.step, self.grid.1);
+        ((rows - 1) * step + self.span.0 + 1, (width - 1) * step + self.span.1)
+    }
+
+    /// The places in panels of one of these pixels.
+    #[inline(always)]
+    pub fn places<'p>(
+        &self,
+        (y, x): (usize, usize),
+        rows: usize,
+        places: &'p mut [usize; MOST],
+    ) -> &'p [usize] {
+        let (step, width) = (self.view.step, self.grid.1);
+        let mut len = 0;
+        for tap in 0..self.span.1.min(x + 1) {
+            let at = x - tap;
+            if at.is_multiple_of(step) && at / step < width {
+                places[len] = self.line((y, tap), rows) * width + at / step;
+                len += 1;
+            }
+        }
+        &places[..len]
+    }
+
+    /// Its number in the input, if it is not beyond it, for rows of positions from `first` on.
+    #[inline(always)]
+    pub fn pixel(&self, (y, x): (usize, usize), first: usize) -> Option<usize> {
+        let down = (first * self.view.step + y).wrapping_add_signed(self.from.0);
+        let right = x.wrapping_add_signed(self.from.1);
+        let row = self.view.row((down, 0), 0);
+        let column = self.view.column((0, right), 0);
+        let outside = row == View::OUTSIDE || column == View::OUTSIDE;
+        (!outside).then(|| row + column)
+    }
+}
+
+/// Most columns of taps.
+pub(super) const MOST: usize = crate::layout::LARGEST_WINDOW + 1;
+
+/// Row and column of a tap, from the first position.
+fn offset(view: &View, (row, column): (usize, usize)) -> (isize, isize) {
+    let along = |from: usize, tap: usize| match view.back {
+        true => from as isize - tap as isize,
+        false => from as isize + tap as isize,
+    };
+    (along(view.from.0, row), along(view.from.1, column))
+}
