@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::panels::{Line, Panels};
-use super::tile::{self, OfBytes, Tile};
+use super::tile::{self, Tile};
 use super::walk::{self, At, Kernel};
 use super::{STACK, lines as lines_of};
 use crate::int8;
@@ -76,14 +76,14 @@ impl Kernel for Bytes<'_> {
 
     #[inline(always)]
     unsafe fn multiply<const M: usize, const N: usize>(&mut self, at: &At<'_>) {
-        let (depth, taps) = (self.layout.depth(), at.view.rows * at.view.columns);
+        let (depth, taps) = (self.layout.depth(), at.taps.len());
         let (lines, apart) = (at.panels.lines, at.panels.apart(at.rows));
         let of_block = taps * depth * LANES;
         let weight = &self.int8.weight[self.layout.weights(at.group) + at.block * of_block..];
         assert!(weight.len() >= N * of_block);
         let mut short = tile::ZERO;
         for tap in 0..taps {
-            let inputs = at.tap((tap / at.view.columns, tap % at.view.columns));
+            let inputs = at.tap(tap);
             for line in 0..lines {
                 let from = (tap * depth + line * CHANNELS) * LANES;
                 let mut weights =
@@ -106,7 +106,7 @@ impl Kernel for Bytes<'_> {
                 }
                 // SAFETY: as promised by the caller. Tiles of inputs are within the panels, those of weights within
                 // the slice.
-                unsafe { tile::add::<OfBytes, M, N>(inputs.wrapping_add(line * apart), weights) };
+                unsafe { tile::add_bytes::<M, N>(inputs.wrapping_add(line * apart), weights) };
             }
         }
     }

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::panels::{Line, Panels};
-use super::tile::{self, OfHalves, Tile};
+use super::tile::{self, Tile};
 use super::walk::{self, At, Kernel};
 use super::{STACK, lines as lines_of};
 use crate::layout::{LANES, Layout};
@@ -87,59 +87,121 @@ impl<W: Stored> Floats<'_, W> {
 }
 
 /// Splits the floats of two registers in two 16-bit floats each, and stores the first and the second of each, in
-/// the order of `words`.
+/// the order of `words`. A float that has been a 16-bit one (`SHORT`) is their sum without rounding.
 ///
 /// # Safety
 /// The CPU has AVX-512 with BW; both lines are writable.
 #[inline(always)]
-unsafe fn split(x: [__m512; 2], words: __m512i, to: [*mut Line; 2]) {
+unsafe fn split<const SHORT: bool>(x: [__m512; 2], words: __m512i, to: [*mut Line; 2]) {
     // SAFETY: as promised by the caller.
     unsafe {
-        let half = _mm512_set1_epi32(0x8000);
-        let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-        let rounded = [
-            _mm512_add_epi32(_mm512_castps_si512(x[0]), half),
-            _mm512_add_epi32(_mm512_castps_si512(x[1]), half),
-        ];
+        let rounded = [round::<SHORT>(x[0]), round::<SHORT>(x[1])];
         let first = _mm512_permutex2var_epi16(rounded[0], words, rounded[1]);
         _mm512_store_si512(to[0].cast(), first);
-        let cut = [_mm512_and_si512(rounded[0], high), _mm512_and_si512(rounded[1], high)];
+        let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+        let first = [_mm512_and_si512(rounded[0], high), _mm512_and_si512(rounded[1], high)];
         let rest = [
-            _mm512_sub_ps(x[0], _mm512_castsi512_ps(cut[0])),
-            _mm512_sub_ps(x[1], _mm512_castsi512_ps(cut[1])),
+            round::<SHORT>(_mm512_sub_ps(x[0], _mm512_castsi512_ps(first[0]))),
+            round::<SHORT>(_mm512_sub_ps(x[1], _mm512_castsi512_ps(first[1]))),
         ];
-        let rounded = [
-            _mm512_add_epi32(_mm512_castps_si512(rest[0]), half),
-            _mm512_add_epi32(_mm512_castps_si512(rest[1]), half),
-        ];
-        let second = _mm512_permutex2var_epi16(rounded[0], words, rounded[1]);
+        let second = _mm512_permutex2var_epi16(rest[0], words, rest[1]);
         _mm512_store_si512(to[1].cast(), second);
     }
 }
 
+/// Floats whose first 16 bits are rounded, or cut off if `SHORT`.
+///
+/// # Safety
+/// The CPU has AVX-512.
+#[inline(always)]
+unsafe fn round<const SHORT: bool>(x: __m512) -> __m512i {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match SHORT {
+            true => _mm512_castps_si512(x),
+            false => _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000)),
+        }
+    }
+}
+
 impl<W: Stored> Job<'_, W> {
-    /// Makes tiles of the weights of up to 32 of `n` channels.
+    /// Whether weights are 16-bit floats.
+    const SHORT: bool = size_of::<W>() == 2;
+
+    /// Makes `P` rows, from `row` on, of tiles of the weights of up to 32 of `n` channels.
     ///
     /// # Safety
     /// The CPU has AVX-512 with BW; `n` rows of 16 weights are readable.
     #[inline(always)]
-    unsafe fn make(&self, weight: *const W, n: usize, to: *mut [Tile; 2]) {
+    unsafe fn make<const P: usize>(
+        &self,
+        (weight, n): (*const W, usize),
+        row: usize,
+        to: *mut [Tile; 2],
+    ) {
         let to = to.cast::<Line>();
-        // SAFETY: as promised by the caller; `to` has 16 lines, and 16 more.
-        unsafe {
-            for pair in 0..tile::ROWS {
-                let at = |i: usize| weight.wrapping_add((2 * pair + i) * LANES);
+        for row in row..(row + P).min(tile::ROWS) {
+            let at = [2 * row, 2 * row + 1].map(|channel| weight.wrapping_add(channel * LANES));
+            // SAFETY: as promised by the caller; `to` has 16 lines, and 16 more.
+            unsafe {
                 let mut x = [_mm512_setzero_ps(); 2];
-                for (i, x) in x.iter_mut().enumerate() {
-                    prefetch(at(i).wrapping_byte_add(AHEAD));
-                    if 2 * pair + i < n {
-                        *x = W::load::<Avx512>(at(i)).0;
-                    }
+                prefetch(at[0].wrapping_byte_add(AHEAD));
+                if !Self::SHORT {
+                    prefetch(at[1].wrapping_byte_add(AHEAD));
                 }
-                split(x, self.pairwise, [to.add(pair), to.add(tile::ROWS + pair)]);
+                if 2 * row < n {
+                    x[0] = W::load::<Avx512>(at[0]).0;
+                }
+                if 2 * row + 1 < n {
+                    x[1] = W::load::<Avx512>(at[1]).0;
+                }
+                let to = [to.add(row), to.add(tile::ROWS + row)];
+                match Self::SHORT {
+                    true => split::<true>(x, self.pairwise, to),
+                    false => split::<false>(x, self.pairwise, to),
+                }
             }
         }
     }
+
+    /// Adds the products of sum `C`, and makes a share of the weights of the next step.
+    ///
+    /// # Safety
+    /// As [`tile::add_floats`] and [`Job::make`].
+    #[inline(always)]
+    unsafe fn cell<const C: u8, const M: usize, const N: usize>(
+        &self,
+        inputs: (*const Line, usize),
+        pairs: [*mut [Tile; 2]; N],
+        next: Option<&Next<W, N>>,
+    ) {
+        if usize::from(C) >= M * N {
+            return;
+        }
+        let (m, n) = (usize::from(C) / N, usize::from(C) % N);
+        // SAFETY: as promised by the caller.
+        unsafe {
+            tile::add_floats::<C, M, N>(inputs, pairs[n]);
+            let Some(Next { weight, channels, to }) = next else { return };
+            let (weight, to) = (weight[n], to[n]);
+            match (M, *channels >= CHANNELS) {
+                (1, true) => self.make::<16>((weight, CHANNELS), 0, to),
+                (2, true) => self.make::<8>((weight, CHANNELS), 8 * m, to),
+                (3, true) => self.make::<6>((weight, CHANNELS), 6 * m, to),
+                (_, true) => self.make::<4>((weight, CHANNELS), 4 * m, to),
+                (_, false) if m == 0 => self.make::<16>((weight, *channels), 0, to),
+                (_, false) => {}
+            }
+        }
+    }
+}
+
+/// The weights of a step.
+struct Next<W, const N: usize> {
+    weight: [*const W; N],
+    /// Channels that are left.
+    channels: usize,
+    to: [*mut [Tile; 2]; N],
 }
 
 impl<W: Stored> Kernel for Job<'_, W> {
@@ -159,7 +221,7 @@ impl<W: Stored> Kernel for Job<'_, W> {
                         _mm512_maskz_loadu_ps((mask >> LANES) as u16, x.wrapping_add(LANES)),
                     ];
                     let [first, second] = &mut both;
-                    split(x, self.onward, [first, second]);
+                    split::<false>(x, self.onward, [first, second]);
                 }
                 for place in places {
                     to.add(place + 2 * line * apart).write(both[0]);
@@ -171,45 +233,45 @@ impl<W: Stored> Kernel for Job<'_, W> {
 
     #[inline(always)]
     unsafe fn multiply<const M: usize, const N: usize>(&mut self, at: &At<'_>) {
-        let (depth, taps) = (self.layout.depth(), at.view.rows * at.view.columns);
+        let (depth, taps) = (self.layout.depth(), at.taps.len());
         let (lines, apart) = (at.panels.lines / 2, at.panels.apart(at.rows));
         let of_block = taps * depth * LANES;
         let weight = &self.work.weight[self.layout.weights(at.group) + at.block * of_block..];
         let weight = &weight[..N * of_block];
         let steps = taps * lines;
-        let made = at.again() && N * steps <= PAIRS;
+        // A power of two. Weights that are used once stay in the first cache.
+        let kept = if at.once() { 2 * N } else { PAIRS };
+        let made = at.again() && N * steps <= kept;
         let pairs = self.pairs.as_mut_ptr().cast::<[Tile; 2]>();
-        for step in 0..steps + 1 {
-            // A step ahead, since what has just been stored is slow to load.
-            if !made && step < steps {
-                let (tap, line) = (step / lines, step % lines);
-                for n in 0..N {
-                    let from = n * of_block + (tap * depth + line * CHANNELS) * LANES;
-                    let left = depth - line * CHANNELS;
-                    // SAFETY: as promised by the caller; the weights of what is left of a pixel are readable.
-                    unsafe {
-                        let to = pairs.add((step * N + n) % PAIRS);
-                        let weight = weight.as_ptr().add(from);
-                        match left >= CHANNELS {
-                            true => self.make(weight, CHANNELS, to),
-                            false => self.make(weight, left, to),
-                        }
-                    }
-                }
-            }
-            let Some(step) = step.checked_sub(1) else { continue };
+        let next = |step: usize| -> Next<W, N> {
             let (tap, line) = (step / lines, step % lines);
-            let inputs = at.tap((tap / at.view.columns, tap % at.view.columns));
-            let first = inputs.wrapping_add(2 * line * apart);
-            let second = first.wrapping_add(apart);
-            // SAFETY: as promised by the caller. Tiles of inputs are within the panels; those of weights were made.
+            let from = (tap * depth + line * CHANNELS) * LANES;
+            Next {
+                weight: each!(n => weight.as_ptr().wrapping_add(n * of_block + from)),
+                channels: depth - line * CHANNELS,
+                to: each!(n => pairs.wrapping_add((step * N + n) & (kept - 1))),
+            }
+        };
+        let mut ahead = next(0);
+        if !made {
+            for n in 0..N {
+                // SAFETY: as promised by the caller; the weights of what is left of a pixel are readable.
+                unsafe { self.make::<16>((ahead.weight[n], ahead.channels), 0, ahead.to[n]) };
+            }
+        }
+        for step in 0..steps {
+            let (tap, line) = (step / lines, step % lines);
+            let inputs = (at.tap(tap).wrapping_add(2 * line * apart), apart);
+            let pairs = ahead.to;
+            ahead = next(step + 1);
+            // A step ahead, since what has just been stored is slow to load.
+            let next = (!made && step + 1 < steps).then_some(&ahead);
+            // SAFETY: as above. Tiles of inputs are within the panels; those of weights were made.
             unsafe {
-                let pairs: [*const Line; N] =
-                    each!(n => pairs.add((step * N + n) % PAIRS).cast::<Line>().cast_const());
-                let rest: [*const Line; N] = each!(n => pairs[n].add(tile::ROWS));
-                tile::add::<OfHalves, M, N>(first, pairs);
-                tile::add::<OfHalves, M, N>(second, pairs);
-                tile::add::<OfHalves, M, N>(first, rest);
+                self.cell::<0, M, N>(inputs, pairs, next);
+                self.cell::<1, M, N>(inputs, pairs, next);
+                self.cell::<2, M, N>(inputs, pairs, next);
+                self.cell::<3, M, N>(inputs, pairs, next);
             }
         }
     }

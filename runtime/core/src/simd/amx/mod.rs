@@ -38,7 +38,8 @@ const CHANNELS: usize = 16;
 pub(super) fn suits(layer: &Layer<'_>) -> bool {
     let Some(layout) = layer.layout().filter(Layout::has_border) else { return false };
     let (rows, columns) = layout.grid(0);
-    rows * columns >= POSITIONS
+    (0..layout.groups()).all(|group| layout.taps(group) <= panels::TAPS)
+        && rows * columns >= POSITIONS
         && layer.input.c >= CHANNELS
         && Panels::new(&layout, lines(layer)).is_some_and(|panels| panels.rows(STACK) > 0)
 }

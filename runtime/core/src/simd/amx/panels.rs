@@ -6,7 +6,7 @@
 //! lie in panels of their own, so that a tile of positions is contiguous.
 
 use super::tile::ROWS;
-use crate::layout::{Layout, View};
+use crate::layout::{LARGEST_WINDOW, Layout, View};
 
 /// 64 bytes of a pixel, or of weights.
 #[derive(Clone, Copy)]
@@ -67,11 +67,15 @@ impl Panels {
         all.saturating_sub(self.span.0 / self.view.step)
     }
 
-    /// Where the pixels of the first position are, under a tap of a group with this view.
-    pub fn tap(&self, view: &View, tap: (usize, usize), rows: usize) -> usize {
-        let (y, x) = offset(view, tap);
-        let (y, x) = ((y - self.from.0) as usize, (x - self.from.1) as usize);
-        self.line((y, x), rows) * self.grid.1
+    /// Where the pixels of the first position are, under each tap of a group with this view.
+    pub fn taps<'t>(&self, view: &View, rows: usize, taps: &'t mut [usize; TAPS]) -> &'t [usize] {
+        let taps = &mut taps[..view.rows * view.columns];
+        for (tap, at) in taps.iter_mut().enumerate() {
+            let (y, x) = offset(view, (tap / view.columns, tap % view.columns));
+            let (y, x) = ((y - self.from.0) as usize, (x - self.from.1) as usize);
+            *at = self.line((y, x), rows) * self.grid.1;
+        }
+        taps
     }
 
     /// The line of an input row, from the first, in the panel of a column of taps.
@@ -118,8 +122,9 @@ impl Panels {
     }
 }
 
-/// Most columns of taps.
-pub(super) const MOST: usize = crate::layout::LARGEST_WINDOW + 1;
+/// Most columns of taps, and most taps.
+pub(super) const MOST: usize = LARGEST_WINDOW + 1;
+pub(super) const TAPS: usize = LARGEST_WINDOW * LARGEST_WINDOW;
 
 /// Row and column of a tap, from the first position.
 fn offset(view: &View, (row, column): (usize, usize)) -> (isize, isize) {

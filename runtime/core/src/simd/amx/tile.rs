@@ -100,36 +100,22 @@ unsafe fn store<const T: u8>(to: *mut Tile) {
     }
 }
 
-/// Products.
-pub(super) trait Products {
-    /// Adds those of tiles A and B to tile C.
-    ///
-    /// # Safety
-    /// There is a [`Tiles`].
-    unsafe fn add<const C: u8, const A: u8, const B: u8>();
+/// Adds the products of unsigned and signed bytes of tiles A and B to tile C.
+///
+/// # Safety
+/// There is a [`Tiles`].
+#[inline(always)]
+unsafe fn dot_bytes<const C: u8, const A: u8, const B: u8>() {
+    unsafe { tiles!("tdpbusd tmm{c}, tmm{a}, tmm{b}"; c = const C, a = const A, b = const B,) };
 }
 
-/// Products of unsigned and signed bytes.
-pub(super) struct OfBytes;
-
-impl Products for OfBytes {
-    #[inline(always)]
-    unsafe fn add<const C: u8, const A: u8, const B: u8>() {
-        // SAFETY: as promised by the caller; so below.
-        unsafe { tiles!("tdpbusd tmm{c}, tmm{a}, tmm{b}"; c = const C, a = const A, b = const B,) };
-    }
-}
-
-/// Products of 16-bit floats.
-pub(super) struct OfHalves;
-
-impl Products for OfHalves {
-    #[inline(always)]
-    unsafe fn add<const C: u8, const A: u8, const B: u8>() {
-        unsafe {
-            tiles!("tdpbf16ps tmm{c}, tmm{a}, tmm{b}"; c = const C, a = const A, b = const B,)
-        };
-    }
+/// Adds the products of 16-bit floats of tiles A and B to tile C.
+///
+/// # Safety
+/// There is a [`Tiles`].
+#[inline(always)]
+unsafe fn dot_halves<const C: u8, const A: u8, const B: u8>() {
+    unsafe { tiles!("tdpbf16ps tmm{c}, tmm{a}, tmm{b}"; c = const C, a = const A, b = const B,) };
 }
 
 /// Clears the sums.
@@ -162,59 +148,83 @@ pub(super) unsafe fn sums(to: &mut [Tile; SUMS]) {
     }
 }
 
-/// Adds the products of `M` tiles of inputs, one after another in memory, and `N` tiles of weights to as many sums,
-/// those of the first inputs first. There are at most four, and at most two of weights if of inputs there is more
-/// than one.
+/// Adds the products of `M` tiles of bytes, one after another in memory, and `N` tiles of weights to as many sums,
+/// those of the first inputs first.
 ///
 /// # Safety
 /// There is a [`Tiles`], and the tiles are readable.
 #[inline(always)]
-pub(super) unsafe fn add<P: Products, const M: usize, const N: usize>(
+pub(super) unsafe fn add_bytes<const M: usize, const N: usize>(
     inputs: *const Line,
     weights: [*const Line; N],
 ) {
-    const { assert!(M * N <= SUMS && (N <= 2 || M == 1)) };
     // SAFETY: as promised by the caller.
     unsafe {
-        cell::<P, 0, M, N>(inputs, weights);
-        cell::<P, 1, M, N>(inputs, weights);
-        cell::<P, 2, M, N>(inputs, weights);
-        cell::<P, 3, M, N>(inputs, weights);
+        bytes_cell::<0, M, N>(inputs, weights);
+        bytes_cell::<1, M, N>(inputs, weights);
+        bytes_cell::<2, M, N>(inputs, weights);
+        bytes_cell::<3, M, N>(inputs, weights);
     }
 }
 
-/// One of them.
+/// Those of one sum.
 ///
 /// # Safety
-/// As [`add`].
+/// As [`add_bytes`].
 #[inline(always)]
-unsafe fn cell<P: Products, const C: u8, const M: usize, const N: usize>(
+unsafe fn bytes_cell<const C: u8, const M: usize, const N: usize>(
     inputs: *const Line,
     weights: [*const Line; N],
 ) {
+    const { assert!(M * N <= SUMS) };
     let (m, n) = (usize::from(C) / N, usize::from(C) % N);
     if m >= M {
         return;
     }
     // SAFETY: as promised by the caller.
     unsafe {
-        let from = inputs.add(m * ROWS);
-        match m % 2 {
-            _ if n > 0 => {}
-            0 => load::<4>(from),
-            _ => load::<5>(from),
+        if n == 0 {
+            load::<4>(inputs.add(m * ROWS));
         }
+        // Two tiles of weights stay.
         match n % 2 {
-            _ if m > 0 => {}
+            _ if m > 0 && N <= 2 => {}
             0 => load::<6>(weights[n]),
             _ => load::<7>(weights[n]),
         }
-        match (m % 2, n % 2) {
-            (0, 0) => P::add::<C, 4, 6>(),
-            (0, _) => P::add::<C, 4, 7>(),
-            (_, 0) => P::add::<C, 5, 6>(),
-            (_, _) => P::add::<C, 5, 7>(),
+        match n % 2 {
+            0 => dot_bytes::<C, 4, 6>(),
+            _ => dot_bytes::<C, 4, 7>(),
         }
+    }
+}
+
+/// Adds to sum `C` of `M` times `N` the products of floats: inputs are tiles of 16-bit floats and `apart` lines further
+/// of what they leave, weights are pairs of such tiles.
+///
+/// # Safety
+/// There is a [`Tiles`], the tiles are readable, and the sums before it were added to with the same tiles.
+#[inline(always)]
+pub(super) unsafe fn add_floats<const C: u8, const M: usize, const N: usize>(
+    (inputs, apart): (*const Line, usize),
+    weights: *const [Tile; 2],
+) {
+    const { assert!(M * N <= SUMS) };
+    let (m, n) = (usize::from(C) / N, usize::from(C) % N);
+    // SAFETY: as promised by the caller.
+    unsafe {
+        if n == 0 {
+            load::<4>(inputs.add(m * ROWS));
+            load::<5>(inputs.add(m * ROWS + apart));
+        }
+        if m == 0 || N > 1 {
+            let weights = weights.cast::<Line>();
+            load::<6>(weights);
+            load::<7>(weights.add(ROWS));
+        }
+        dot_halves::<C, 4, 6>();
+        dot_halves::<C, 5, 6>();
+        dot_halves::<C, 4, 7>();
     }
 }
 

@@ -3,9 +3,9 @@
 
 use core::ops::Range;
 
-use super::panels::{Line, Panels};
+use super::panels::{Line, MOST, Panels, TAPS};
 use super::tile::{self, ROWS, SUMS, Tile, Tiles};
-use crate::layout::{Layout, View};
+use crate::layout::Layout;
 use crate::simd::part::Part;
 use crate::simd::tiles::Group;
 
@@ -43,10 +43,13 @@ pub(super) struct At<'a> {
     pub inputs: *const Line,
     pub rows: usize,
     pub group: usize,
-    pub view: &'a View,
+    /// Lines from the first one of the panels to that of each tap.
+    pub taps: &'a [usize],
     /// The first block, and the first position in the panels.
     pub block: usize,
     pub position: usize,
+    /// Most tiles of positions at a time.
+    pub wide: usize,
 }
 
 impl At<'_> {
@@ -55,10 +58,15 @@ impl At<'_> {
         self.position > 0
     }
 
+    /// Whether all positions are multiplied at once.
+    pub fn once(&self) -> bool {
+        self.wide * ROWS >= self.rows * self.panels.grid.1
+    }
+
     /// The first tile of inputs under a tap.
     #[inline(always)]
-    pub fn tap(&self, tap: (usize, usize)) -> *const Line {
-        self.inputs.wrapping_add(self.panels.tap(self.view, tap, self.rows) + self.position)
+    pub fn tap(&self, tap: usize) -> *const Line {
+        self.inputs.wrapping_add(self.taps[tap] + self.position)
     }
 }
 
@@ -102,7 +110,7 @@ pub(super) unsafe fn run<K: Kernel>(
 /// As [`run`].
 #[inline(always)]
 unsafe fn fill<K: Kernel>(kernel: &K, panels: &Panels, rows: Range<usize>, to: *mut Line) {
-    let (apart, mut places) = (panels.apart(rows.len()), [0; super::panels::MOST]);
+    let (apart, mut places) = (panels.apart(rows.len()), [0; MOST]);
     let (height, width) = panels.covered(rows.len());
     for y in 0..height {
         for x in 0..width {
@@ -129,6 +137,7 @@ unsafe fn multiply<K: Kernel>(
     let tiles = positions.div_ceil(ROWS);
     let wide = tiles.div_ceil(tiles.div_ceil(SUMS));
     let mut sums = [tile::ZERO; SUMS];
+    let mut taps = [0; TAPS];
     let mut unit = units.start;
     while unit < units.end {
         let (group, block) = (unit / blocks, unit % blocks);
@@ -136,12 +145,12 @@ unsafe fn multiply<K: Kernel>(
             3 => 2,
             deep => deep,
         };
-        let (group, view) =
-            (Group::new(layout, group, (Part::WHOLE, 1), false), layout.view(group));
+        let group = Group::new(layout, group, (Part::WHOLE, 1), false);
+        let taps = panels.taps(&group.view, rows, &mut taps);
         for first in (0..tiles).step_by(wide) {
-            let wide = wide.min(tiles - first);
             let position = first * ROWS;
-            let at = At { panels, inputs, rows, group: group.index, view: &view, block, position };
+            let at = At { panels, inputs, rows, group: group.index, taps, block, position, wide };
+            let wide = wide.min(tiles - first);
             // SAFETY: as promised by the caller.
             unsafe {
                 tile::clear();
