@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 
 use super::panels::{Line, Panels};
 use super::tile::{self, Tile};
-use super::walk::{self, At, Kernel};
+use super::walk::{self, At, Kernel, Rows};
 use super::{STACK, lines as lines_of};
 use crate::layout::{LANES, Layout};
 use crate::simd::activate::activated;
@@ -277,21 +277,18 @@ impl<W: Stored> Kernel for Job<'_, W> {
     }
 
     #[inline(always)]
-    unsafe fn finish(
-        &self,
-        group: &Group<'_>,
-        block: usize,
-        position: (usize, usize),
-        (sums, row): (&Tile, usize),
-    ) {
+    unsafe fn finish(&self, group: &Group<'_>, block: usize, rows: Rows<'_>) {
         let Some(bias) = group.lanes(block, self.work.bias) else { return };
-        let sums: [f32; LANES] = sums.row(row);
-        let mut values = [0.0; LANES];
-        for (lane, value) in values.iter_mut().enumerate() {
-            *value = sums[lane] + bias[lane];
+        for (position, sums) in rows {
+            let mut values = [0.0; LANES];
+            // SAFETY: as promised by the caller; a line has 16 floats.
+            unsafe {
+                let sums = _mm512_load_ps(sums.0.as_ptr().cast());
+                let sums = _mm512_add_ps(sums, _mm512_loadu_ps(bias.as_ptr()));
+                _mm512_storeu_ps(values.as_mut_ptr(), sums);
+                let values = activated(self.set, self.work.layer.activation, values);
+                group.place(block, position, &values, self.work.y);
+            }
         }
-        let values = activated(self.set, self.work.layer.activation, values);
-        // SAFETY: as promised by the caller.
-        unsafe { group.place(block, position, &values, self.work.y) };
     }
 }

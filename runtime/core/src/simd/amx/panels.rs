@@ -21,6 +21,8 @@ pub(super) struct Panels {
     /// First row and column of taps, from the position; rows that taps span, and columns.
     from: (isize, isize),
     span: (usize, usize),
+    /// Lines of a panel beyond those of the positions.
+    more: usize,
     /// Rows and columns of positions.
     pub grid: (usize, usize),
     /// Lines of a pixel.
@@ -45,13 +47,15 @@ impl Panels {
         }
         let span = (to.0.checked_sub(from.0)?, to.1.checked_sub(from.1)?);
         let span = (span.0 as usize, span.1 as usize + 1);
-        let panels = Panels { view: layout.view(0), from, span, grid, lines };
+        let view = layout.view(0);
+        let more = span.0 / view.step;
+        let panels = Panels { view, from, span, more, grid, lines };
         (span.1 <= MOST).then_some(panels)
     }
 
     /// Lines of positions of a panel with `rows` rows of them.
     fn height(&self, rows: usize) -> usize {
-        rows + self.span.0 / self.view.step
+        rows + self.more
     }
 
     /// Lines from one of a pixel to its next one.
@@ -64,7 +68,7 @@ impl Panels {
         let one = self.lines * self.span.1 * self.view.step * self.grid.1;
         // The last tile may read beyond its positions.
         let all = room.saturating_sub(ROWS) / one.max(1);
-        all.saturating_sub(self.span.0 / self.view.step)
+        all.saturating_sub(self.more)
     }
 
     /// Where the pixels of the first position are, under each tap of a group with this view.
@@ -90,35 +94,78 @@ impl Panels {
         ((rows - 1) * step + self.span.0 + 1, (width - 1) * step + self.span.1)
     }
 
+    /// Input rows from one row of positions to the next.
+    pub fn step(&self) -> usize {
+        self.view.step
+    }
+
     /// The places in panels of one of these pixels.
     #[inline(always)]
     pub fn places<'p>(
         &self,
-        (y, x): (usize, usize),
+        (y, x): (Steps, Steps),
         rows: usize,
         places: &'p mut [usize; MOST],
     ) -> &'p [usize] {
         let (step, width) = (self.view.step, self.grid.1);
-        let mut len = 0;
-        for tap in 0..self.span.1.min(x + 1) {
-            let at = x - tap;
-            if at.is_multiple_of(step) && at / step < width {
-                places[len] = self.line((y, tap), rows) * width + at / step;
+        let (mut len, mut column) = (0, x.whole);
+        for tap in (x.rest..self.span.1).step_by(step) {
+            if column < width {
+                let line = (tap * step + y.rest) * self.height(rows) + y.whole;
+                places[len] = line * width + column;
                 len += 1;
+            }
+            match column.checked_sub(1) {
+                Some(before) => column = before,
+                None => break,
             }
         }
         &places[..len]
     }
 
-    /// Its number in the input, if it is not beyond it, for rows of positions from `first` on.
-    #[inline(always)]
-    pub fn pixel(&self, (y, x): (usize, usize), first: usize) -> Option<usize> {
+    /// The first pixel of a row of these, if it is not beyond the input, for rows of positions from `first` on.
+    pub fn row(&self, y: usize, first: usize) -> usize {
         let down = (first * self.view.step + y).wrapping_add_signed(self.from.0);
-        let right = x.wrapping_add_signed(self.from.1);
-        let row = self.view.row((down, 0), 0);
-        let column = self.view.column((0, right), 0);
+        self.view.row((down, 0), 0)
+    }
+
+    /// The number of a pixel of that row in the input, if it is not beyond it.
+    #[inline(always)]
+    pub fn pixel(&self, row: usize, x: usize) -> Option<usize> {
+        let column = self.view.column((0, x.wrapping_add_signed(self.from.1)), 0);
         let outside = row == View::OUTSIDE || column == View::OUTSIDE;
         (!outside).then(|| row + column)
+    }
+}
+
+/// Numbers with their quotient and remainder by a step.
+#[derive(Clone, Copy)]
+pub(super) struct Steps {
+    pub at: usize,
+    whole: usize,
+    rest: usize,
+    step: usize,
+}
+
+impl Steps {
+    /// From 0 on.
+    pub fn new(step: usize) -> Steps {
+        Steps { at: 0, whole: 0, rest: 0, step }
+    }
+}
+
+impl Iterator for Steps {
+    type Item = Steps;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Steps> {
+        let now = *self;
+        self.at += 1;
+        self.rest += 1;
+        if self.rest == self.step {
+            (self.whole, self.rest) = (self.whole + 1, 0);
+        }
+        Some(now)
     }
 }
 

@@ -5,7 +5,6 @@ use core::arch::asm;
 use core::marker::PhantomData;
 
 use super::panels::Line;
-use crate::layout::LANES;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
@@ -225,14 +224,5 @@ pub(super) unsafe fn add_floats<const C: u8, const M: usize, const N: usize>(
         dot_halves::<C, 4, 6>();
         dot_halves::<C, 5, 6>();
         dot_halves::<C, 4, 7>();
-    }
-}
-
-impl Tile {
-    /// A row of sums.
-    pub fn row<T: Copy>(&self, row: usize) -> [T; LANES] {
-        const { assert!(size_of::<T>() == 4) };
-        // SAFETY: a line is 16 floats or integers, of which all patterns are valid.
-        unsafe { (&raw const self.0[row]).cast::<[T; LANES]>().read() }
     }
 }

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::panels::{Line, MOST, Panels, TAPS};
+use super::panels::{Line, MOST, Panels, Steps, TAPS};
 use super::tile::{self, ROWS, SUMS, Tile, Tiles};
 use crate::layout::Layout;
 use crate::simd::part::Part;
@@ -23,17 +23,42 @@ pub(super) trait Kernel {
     /// There is a [`Tiles`].
     unsafe fn multiply<const M: usize, const N: usize>(&mut self, at: &At<'_>);
 
-    /// Takes a row of sums.
+    /// Takes the sums of a block.
     ///
     /// # Safety
     /// The CPU has AVX-512; nothing else writes the outputs.
-    unsafe fn finish(
-        &self,
-        group: &Group<'_>,
-        block: usize,
-        position: (usize, usize),
-        sums: (&Tile, usize),
-    );
+    unsafe fn finish(&self, group: &Group<'_>, block: usize, rows: Rows<'_>);
+}
+
+/// The sums of a block of lanes: of each position its row and column, and a row of a tile.
+pub(super) struct Rows<'a> {
+    sums: &'a [Tile; SUMS],
+    /// The first tile, and from one to the next.
+    first: usize,
+    deep: usize,
+    /// The next position, and how many there are.
+    next: usize,
+    left: usize,
+    place: (usize, usize),
+    columns: usize,
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = ((usize, usize), &'a Line);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == self.left {
+            return None;
+        }
+        let (place, at) = (self.place, self.next);
+        self.next += 1;
+        self.place = match place.1 + 1 == self.columns {
+            true => (place.0 + 1, 0),
+            false => (place.0, place.1 + 1),
+        };
+        Some((place, &self.sums[at / ROWS * self.deep + self.first].0[at % ROWS]))
+    }
 }
 
 /// What is multiplied.
@@ -112,11 +137,13 @@ pub(super) unsafe fn run<K: Kernel>(
 unsafe fn fill<K: Kernel>(kernel: &K, panels: &Panels, rows: Range<usize>, to: *mut Line) {
     let (apart, mut places) = (panels.apart(rows.len()), [0; MOST]);
     let (height, width) = panels.covered(rows.len());
-    for y in 0..height {
-        for x in 0..width {
+    // Quotients and remainders by the step, which takes longer to divide by.
+    for y in Steps::new(panels.step()).take(height) {
+        let row = panels.row(y.at, rows.start);
+        for x in Steps::new(panels.step()).take(width) {
             let places = panels.places((y, x), rows.len(), &mut places);
             // SAFETY: as promised by the caller.
-            unsafe { kernel.put(panels.pixel((y, x), rows.start), to, places, apart) };
+            unsafe { kernel.put(panels.pixel(row, x.at), to, places, apart) };
         }
     }
 }
@@ -165,18 +192,13 @@ unsafe fn multiply<K: Kernel>(
                 }
                 tile::sums(&mut sums);
             }
-            let count = (wide * ROWS).min(positions - position);
+            let columns = panels.grid.1;
+            let place = (strip.start + position / columns, position % columns);
+            let left = (wide * ROWS).min(positions - position);
             for n in 0..deep {
-                let mut place = (strip.start + position / panels.grid.1, position % panels.grid.1);
-                for at in 0..count {
-                    let sums = (&sums[at / ROWS * deep + n], at % ROWS);
-                    // SAFETY: as promised by the caller.
-                    unsafe { kernel.finish(&group, block + n, place, sums) };
-                    place = match place.1 + 1 == panels.grid.1 {
-                        true => (place.0 + 1, 0),
-                        false => (place.0, place.1 + 1),
-                    };
-                }
+                let rows = Rows { sums: &sums, first: n, deep, next: 0, left, place, columns };
+                // SAFETY: as promised by the caller.
+                unsafe { kernel.finish(&group, block + n, rows) };
             }
         }
         unit += deep;

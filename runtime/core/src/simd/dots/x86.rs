@@ -12,13 +12,8 @@ pub(crate) struct Vnni(__m512i);
 
 impl Vnni {
     /// Sums.
-    ///
-    /// # Safety
-    /// The CPU has AVX-512.
-    #[inline(always)]
-    pub unsafe fn of(sums: [i32; LANES]) -> Self {
-        // SAFETY: both are 16 integers of 32 bits.
-        unsafe { core::mem::transmute::<[i32; LANES], Vnni>(sums) }
+    pub fn of(sums: __m512i) -> Self {
+        Vnni(sums)
     }
 }
 
