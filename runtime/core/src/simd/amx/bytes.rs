@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use super::panels::{Line, Panels};
 use super::tile::{self, Tile};
 use super::walk::{self, At, Kernel, Rows};
-use super::{STACK, lines as lines_of};
+use super::{STACK, ahead, lines as lines_of};
 use crate::int8;
 use crate::layer::{Int8, Layer};
 use crate::layout::{LANES, Layout};
@@ -18,7 +18,7 @@ use crate::simd::tiles::Group;
 /// Channels of a line.
 const CHANNELS: usize = 64;
 /// Weights that are fetched before they are used: those of a few tiles.
-const AHEAD: usize = 4 << 10;
+const AHEAD: usize = 8 << 10;
 
 /// Lines of a pixel of so many channels.
 pub(super) fn lines(channels: usize) -> usize {
@@ -89,9 +89,10 @@ impl Kernel for Bytes<'_> {
                 let mut weights =
                     each!(n => weight.as_ptr().wrapping_add(n * of_block + from).cast::<Line>());
                 if !at.again() {
+                    let ahead = ahead(from, AHEAD, (of_block, N));
                     for weights in weights {
                         for line in 0..tile::ROWS {
-                            prefetch(weights.wrapping_byte_add(AHEAD + line * size_of::<Line>()));
+                            prefetch(weights.wrapping_byte_add(ahead + line * size_of::<Line>()));
                         }
                     }
                 }

@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use super::panels::{Line, Panels};
 use super::tile::{self, Tile};
 use super::walk::{self, At, Kernel, Rows};
-use super::{STACK, lines as lines_of};
+use super::{STACK, ahead, lines as lines_of};
 use crate::layout::{LANES, Layout};
 use crate::simd::activate::activated;
 use crate::simd::lanes::{Avx512, Stored};
@@ -135,7 +135,7 @@ impl<W: Stored> Job<'_, W> {
     #[inline(always)]
     unsafe fn make<const P: usize>(
         &self,
-        (weight, n): (*const W, usize),
+        (weight, n, ahead): (*const W, usize, usize),
         row: usize,
         to: *mut [Tile; 2],
     ) {
@@ -145,9 +145,9 @@ impl<W: Stored> Job<'_, W> {
             // SAFETY: as promised by the caller; `to` has 16 lines, and 16 more.
             unsafe {
                 let mut x = [_mm512_setzero_ps(); 2];
-                prefetch(at[0].wrapping_byte_add(AHEAD));
+                prefetch(at[0].wrapping_add(ahead));
                 if !Self::SHORT {
-                    prefetch(at[1].wrapping_byte_add(AHEAD));
+                    prefetch(at[1].wrapping_add(ahead));
                 }
                 if 2 * row < n {
                     x[0] = W::load::<Avx512>(at[0]).0;
@@ -182,14 +182,14 @@ impl<W: Stored> Job<'_, W> {
         // SAFETY: as promised by the caller.
         unsafe {
             tile::add_floats::<C, M, N>(inputs, pairs[n]);
-            let Some(Next { weight, channels, to }) = next else { return };
-            let (weight, to) = (weight[n], to[n]);
+            let Some(Next { weight, channels, ahead, to }) = next else { return };
+            let (weight, to, ahead) = (weight[n], to[n], *ahead);
             match (M, *channels >= CHANNELS) {
-                (1, true) => self.make::<16>((weight, CHANNELS), 0, to),
-                (2, true) => self.make::<8>((weight, CHANNELS), 8 * m, to),
-                (3, true) => self.make::<6>((weight, CHANNELS), 6 * m, to),
-                (_, true) => self.make::<4>((weight, CHANNELS), 4 * m, to),
-                (_, false) if m == 0 => self.make::<16>((weight, *channels), 0, to),
+                (1, true) => self.make::<16>((weight, CHANNELS, ahead), 0, to),
+                (2, true) => self.make::<8>((weight, CHANNELS, ahead), 8 * m, to),
+                (3, true) => self.make::<6>((weight, CHANNELS, ahead), 6 * m, to),
+                (_, true) => self.make::<4>((weight, CHANNELS, ahead), 4 * m, to),
+                (_, false) if m == 0 => self.make::<16>((weight, *channels, ahead), 0, to),
                 (_, false) => {}
             }
         }
@@ -201,6 +201,8 @@ struct Next<W, const N: usize> {
     weight: [*const W; N],
     /// Channels that are left.
     channels: usize,
+    /// From these weights to those to fetch.
+    ahead: usize,
     to: [*mut [Tile; 2]; N],
 }
 
@@ -243,29 +245,32 @@ impl<W: Stored> Kernel for Job<'_, W> {
         let kept = if at.once() { 2 * N } else { PAIRS };
         let made = at.again() && N * steps <= kept;
         let pairs = self.pairs.as_mut_ptr().cast::<[Tile; 2]>();
-        let next = |step: usize| -> Next<W, N> {
+        let step_of = |step: usize| -> Next<W, N> {
             let (tap, line) = (step / lines, step % lines);
             let from = (tap * depth + line * CHANNELS) * LANES;
             Next {
                 weight: each!(n => weight.as_ptr().wrapping_add(n * of_block + from)),
                 channels: depth - line * CHANNELS,
+                ahead: ahead(from, AHEAD / size_of::<W>(), (of_block, N)),
                 to: each!(n => pairs.wrapping_add((step * N + n) & (kept - 1))),
             }
         };
-        let mut ahead = next(0);
+        let mut next = step_of(0);
         if !made {
             for n in 0..N {
                 // SAFETY: as promised by the caller; the weights of what is left of a pixel are readable.
-                unsafe { self.make::<16>((ahead.weight[n], ahead.channels), 0, ahead.to[n]) };
+                unsafe {
+                    self.make::<16>((next.weight[n], next.channels, next.ahead), 0, next.to[n])
+                };
             }
         }
         for step in 0..steps {
             let (tap, line) = (step / lines, step % lines);
             let inputs = (at.tap(tap).wrapping_add(2 * line * apart), apart);
-            let pairs = ahead.to;
-            ahead = next(step + 1);
+            let pairs = next.to;
+            next = step_of(step + 1);
             // A step ahead, since what has just been stored is slow to load.
-            let next = (!made && step + 1 < steps).then_some(&ahead);
+            let next = (!made && step + 1 < steps).then_some(&next);
             // SAFETY: as above. Tiles of inputs are within the panels; those of weights were made.
             unsafe {
                 self.cell::<0, M, N>(inputs, pairs, next);
@@ -273,6 +278,13 @@ impl<W: Stored> Kernel for Job<'_, W> {
                 self.cell::<2, M, N>(inputs, pairs, next);
                 self.cell::<3, M, N>(inputs, pairs, next);
             }
+        }
+    }
+
+    #[inline(always)]
+    fn expect(&self, group: &Group<'_>, block: usize, rows: Rows<'_>) {
+        for (position, _) in rows {
+            group.expect(block, position, self.work.y);
         }
     }
 

@@ -44,6 +44,16 @@ pub(super) fn suits(layer: &Layer<'_>) -> bool {
         && Panels::new(&layout, lines(layer)).is_some_and(|panels| panels.rows(STACK) > 0)
 }
 
+/// How far weights lie from those at `from` in a block that are used a while later: those of the blocks that are
+/// computed now, or, from the end of a block on, of the next ones. All in the same unit.
+#[inline(always)]
+fn ahead(from: usize, by: usize, (of_block, blocks): (usize, usize)) -> usize {
+    match from + by < of_block {
+        true => by,
+        false => by + (blocks - 1) * of_block,
+    }
+}
+
 /// Lines of a pixel of a layer.
 fn lines(layer: &Layer<'_>) -> usize {
     match layer.weights {
