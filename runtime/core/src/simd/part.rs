@@ -77,12 +77,6 @@ impl<'a, T> Places<'a, T> {
         Places { start, len, of: PhantomData }
     }
 
-    /// The address of a place, wherever it is.
-    #[cfg(target_arch = "x86_64")]
-    pub fn at(self, at: usize) -> *const T {
-        self.start.wrapping_add(at)
-    }
-
     /// `n` places from `at`.
     ///
     /// # Safety

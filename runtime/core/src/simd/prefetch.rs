@@ -12,14 +12,3 @@ pub(super) fn prefetch<T>(at: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
 }
-
-/// Tells the CPU that the memory at an address will be written soon. Any address will do.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn prefetch_write<T>(at: *const T) {
-    // SAFETY: other x86-64 CPUs do nothing; a prefetch never faults.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_ET0>(at.cast());
-    }
-}

@@ -282,13 +282,6 @@ impl<W: Stored> Kernel for Job<'_, W> {
     }
 
     #[inline(always)]
-    fn expect(&self, group: &Group<'_>, block: usize, rows: Rows<'_>) {
-        for (position, _) in rows {
-            group.expect(block, position, self.work.y);
-        }
-    }
-
-    #[inline(always)]
     unsafe fn finish(&self, group: &Group<'_>, block: usize, rows: Rows<'_>) {
         let Some(bias) = group.lanes(block, self.work.bias) else { return };
         for (position, sums) in rows {

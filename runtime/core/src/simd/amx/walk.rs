@@ -23,9 +23,6 @@ pub(super) trait Kernel {
     /// There is a [`Tiles`].
     unsafe fn multiply<const M: usize, const N: usize>(&mut self, at: &At<'_>);
 
-    /// Tells where the sums of a block will be written.
-    fn expect(&self, _group: &Group<'_>, _block: usize, _rows: Rows<'_>) {}
-
     /// Takes the sums of a block.
     ///
     /// # Safety
@@ -184,10 +181,6 @@ unsafe fn multiply<K: Kernel>(
             let columns = panels.grid.1;
             let place = (strip.start + position / columns, position % columns);
             let left = (wide * ROWS).min(positions - position);
-            for n in 0..deep {
-                let rows = Rows { sums: &sums, first: n, deep, next: 0, left, place, columns };
-                kernel.expect(&group, block + n, rows);
-            }
             // SAFETY: as promised by the caller.
             unsafe {
                 tile::clear();

@@ -4,8 +4,6 @@ use core::ops::Range;
 
 use crate::layout::{LANES, Layout, View};
 use crate::simd::part::{Part, Places};
-#[cfg(target_arch = "x86_64")]
-use crate::simd::prefetch::prefetch_write;
 
 /// What all tiles of a group share.
 pub(in crate::simd) struct Group<'a> {
@@ -55,16 +53,6 @@ impl<'a> Group<'a> {
             positions: if by_blocks { 0..positions } else { part.share(positions) },
             of_part: if by_blocks { part.share(blocks) } else { 0..blocks },
             clear,
-        }
-    }
-
-    /// Tells the CPU that the lanes of a block will be written soon, if they lie side by side.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    pub fn expect<T>(&self, block: usize, position: (usize, usize), y: Places<'_, T>) {
-        if self.layout.is_row() {
-            let (down, across, first) = self.stride;
-            prefetch_write(y.at(first + position.0 * down + position.1 * across + block * LANES));
         }
     }
 
