@@ -38,7 +38,7 @@ pub struct Args {
     pub half: bool,
     /// Measure only the fastest instruction set, not all
     ///
-    /// The environment variable POCKET_GAN_ISA selects another one: scalar, avx2, avxvnni or avx512; on
+    /// The environment variable POCKET_GAN_ISA selects another one: scalar, avx2, avxvnni, avx512 or amx; on
     /// 64-bit Arm scalar, neon, dotprod or i8mm.
     #[arg(long)]
     pub best: bool,

@@ -8,7 +8,7 @@
 //! `panels` copies the input so that the positions of a tile lie side by side whatever the tap. Bytes are
 //! multiplied as they are (`bytes`). A float is the sum of two of 16 bits, which have the exponent of the float and 8
 //! bits of its fraction: of the four products of two such sums, the three largest are added (`floats`), in 32 bits.
-//! What is left out is below 2^-17 of the product. (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16
+//! What is left out is at most 3 x 2^-16 of the product. (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16
 //! Artificial Intelligence Datatype For Higher-Precision Computations", section 3)
 
 mod bytes;
