@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
-use super::panels::{Line, Panels};
-use super::tile::{self, Tile};
+use super::panels::Panels;
+use super::tile::{self, Line, Tile};
 use super::walk::{self, At, Kernel, Rows};
 use super::{STACK, ahead, lines as lines_of};
 use crate::int8;

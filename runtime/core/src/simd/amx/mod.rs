@@ -23,6 +23,8 @@ pub(super) use bytes::Bytes;
 pub(super) use floats::Floats;
 #[cfg(feature = "std")]
 pub(super) use permission::granted;
+#[cfg(feature = "std")]
+pub(super) use tile::products;
 
 use crate::layer::{Layer, Weights};
 use crate::layout::Layout;
@@ -30,9 +32,10 @@ use panels::Panels;
 
 /// Lines of the panels that are kept on the stack.
 const STACK: usize = 2048;
-/// Fewest positions and channels for which it pays: below, most of a tile is empty.
+/// Fewest positions and channels for which it pays: below, most of a tile is empty, and copying the input takes
+/// longer than what is saved.
 const POSITIONS: usize = 12;
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 32;
 
 /// Whether a layer is computed like this.
 pub(super) fn suits(layer: &Layer<'_>) -> bool {

@@ -8,11 +8,6 @@
 use super::tile::ROWS;
 use crate::layout::{LARGEST_WINDOW, Layout, View};
 
-/// 64 bytes of a pixel, or of weights.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Line(pub [u8; 64]);
-
 /// Where things lie in panels.
 #[derive(Clone, Copy)]
 pub(super) struct Panels {

@@ -4,12 +4,18 @@
 use core::arch::asm;
 use core::marker::PhantomData;
 
-use super::panels::Line;
+#[cfg(feature = "std")]
+use crate::layout::LANES;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
 /// Tiles of sums.
 pub(super) const SUMS: usize = 4;
+
+/// 64 bytes of a pixel, or of weights.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub [u8; 64]);
 
 /// A tile in memory.
 #[derive(Clone, Copy)]
@@ -225,4 +231,36 @@ pub(super) unsafe fn add_floats<const C: u8, const M: usize, const N: usize>(
         dot_halves::<C, 5, 6>();
         dot_halves::<C, 4, 7>();
     }
+}
+
+/// Products and nothing else; returns how many multiply-adds of bytes or of floats they are.
+///
+/// # Safety
+/// As [`Tiles::new`].
+#[cfg(feature = "std")]
+pub(in crate::simd) unsafe fn products(int8: bool, rounds: usize) -> usize {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let _tiles = Tiles::new();
+        for _ in 0..rounds {
+            match int8 {
+                true => {
+                    dot_bytes::<0, 4, 6>();
+                    dot_bytes::<1, 5, 6>();
+                    dot_bytes::<2, 4, 7>();
+                    dot_bytes::<3, 5, 7>();
+                }
+                false => {
+                    dot_halves::<0, 4, 6>();
+                    dot_halves::<1, 5, 6>();
+                    dot_halves::<2, 4, 7>();
+                    dot_halves::<3, 5, 7>();
+                }
+            }
+        }
+    }
+    // A product of floats is three of 16-bit ones.
+    let of_row = if int8 { size_of::<Line>() } else { size_of::<Line>() / 2 };
+    let all = rounds * SUMS * ROWS * LANES * of_row;
+    if int8 { all } else { all / 3 }
 }

@@ -3,8 +3,8 @@
 
 use core::ops::Range;
 
-use super::panels::{Line, MOST, Panels, Steps, TAPS};
-use super::tile::{self, ROWS, SUMS, Tile, Tiles};
+use super::panels::{MOST, Panels, Steps, TAPS};
+use super::tile::{self, Line, ROWS, SUMS, Tile, Tiles};
 use crate::layout::Layout;
 use crate::simd::part::Part;
 use crate::simd::tiles::Group;
