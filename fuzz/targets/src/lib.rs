@@ -67,39 +67,39 @@ const fn target(name: &'static str, run: fn(&[u8]), text: bool, short: u32) -> T
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    target("metadata", model::metadata, false, 1_500),
-    target("record", model::record, false, 1_000),
-    target("lines", lines::lines, false, 1_000),
-    target("graph", model::graph, false, 300),
-    target("onnx", onnx::onnx, false, 1_500),
-    target("npy", onnx::npy, false, 10_000),
-    target("translate", translate::translate, false, 400),
-    target("kiosk", kiosk::kiosk, true, 100),
-    target("sketch", sketch::sketch, true, 100),
+    target("metadata", model::metadata, false, 750),
+    target("record", model::record, false, 500),
+    target("lines", lines::lines, false, 500),
+    target("graph", model::graph, false, 150),
+    target("onnx", onnx::onnx, false, 750),
+    target("npy", onnx::npy, false, 5_000),
+    target("translate", translate::translate, false, 200),
+    target("kiosk", kiosk::kiosk, true, 50),
+    target("sketch", sketch::sketch, true, 50),
     #[cfg(feature = "trainer")]
-    target("recipe", run::recipe, true, 500),
+    target("recipe", run::recipe, true, 100),
     #[cfg(feature = "trainer")]
-    target("checkpoint", run::checkpoint, false, 80),
+    target("checkpoint", run::checkpoint, false, 40),
     #[cfg(feature = "trainer")]
-    target("state", state::state, false, 400),
+    target("state", state::state, false, 200),
     #[cfg(feature = "trainer")]
-    target("safetensors", state::safetensors, false, 800),
+    target("safetensors", state::safetensors, false, 400),
     #[cfg(feature = "trainer")]
-    target("idx", arrays::idx, false, 400),
+    target("idx", arrays::idx, false, 200),
     #[cfg(feature = "trainer")]
-    target("numpy", arrays::numpy, false, 400),
+    target("numpy", arrays::numpy, false, 200),
     #[cfg(feature = "trainer")]
-    target("cifar", arrays::cifar, false, 60),
+    target("cifar", arrays::cifar, false, 30),
     #[cfg(feature = "trainer")]
-    target("table", arrays::table, true, 150),
+    target("table", arrays::table, true, 75),
     #[cfg(feature = "trainer")]
-    target("zip", archives::zip, false, 300),
+    target("zip", archives::zip, false, 150),
     #[cfg(feature = "trainer")]
-    target("tar", archives::tar, false, 200),
+    target("tar", archives::tar, false, 100),
     #[cfg(feature = "trainer")]
-    target("nested", archives::nested, false, 200),
+    target("nested", archives::nested, false, 100),
     #[cfg(feature = "trainer")]
-    target("image", data::image, false, 400),
+    target("image", data::image, false, 200),
     #[cfg(feature = "trainer")]
-    target("pairs", data::pairs, false, 200),
+    target("pairs", data::pairs, false, 100),
 ];

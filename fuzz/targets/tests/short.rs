@@ -1,5 +1,5 @@
 //! Every reader with the same damaged inputs each time, a few seconds in all: what CI can do without
-//! a fuzzer. `POCKET_GAN_FUZZ=5` tries five times as many. See `fuzz/README.md` for more.
+//! a fuzzer. `POCKET_GAN_FUZZ=10` tries ten times as many. See `fuzz/README.md` for more.
 
 use std::time::{Duration, Instant};
 

@@ -239,10 +239,11 @@ pub(crate) fn begin_picture(
     };
     match (model.input_scale(), model.precision()) {
         (Some(scale), _) => {
+            let table: [u8; 256] = core::array::from_fn(|byte| scale.of(image::value(byte as u8)));
             let to = cast::bytes_mut(arena).chunks_exact_mut(padded(shape.c));
             for (to, pixel) in to.zip(pixels.chunks_exact(shape.c)) {
                 for (to, byte) in to.iter_mut().zip(pixel) {
-                    *to = scale.of(image::value(*byte));
+                    *to = table[usize::from(*byte)];
                 }
             }
         }

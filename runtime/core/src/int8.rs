@@ -12,6 +12,14 @@ use crate::layout::{LANES, Layout, padded};
 use crate::op::{self, Op};
 use crate::sqrt;
 
+/// Shifts of [`requantize`] for which the upper half of a product is enough, and for which a product plus the
+/// shifted offset has 64 bits: at most 2^62, and 2^61 for an offset of at most 2^9.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const HALVES: core::ops::RangeInclusive<u32> = 32..=52;
+
+/// Most times 16 sums that are turned into bytes together.
+pub(crate) const TOGETHER: usize = 4;
+
 /// How the input of an int8 model becomes bytes: `round(v * factor) + zero`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InputScale {
@@ -126,7 +134,10 @@ pub(crate) fn unblocked(layer: &Layer<'_>, int8: &Int8<'_>, [x, other]: [&[u8]; 
         Op::Concat { .. } => {
             let pixels = x.chunks_exact(first).zip(other.chunks_exact(second));
             for ((x, other), y) in pixels.zip(y.chunks_exact_mut(after)) {
-                joined(x, other, channels, int8.table, y);
+                let (to, rest) = y.split_at_mut(layer.input.c);
+                let (of_x, of_other) = int8.table.split_at(JOINED / 2);
+                mapped(x, of_x, to);
+                mapped(other, of_other, rest);
             }
         }
         Op::Dense { .. }
@@ -176,22 +187,11 @@ pub(crate) fn added(x: u8, other: u8, int8: &Int8<'_>) -> u8 {
     }
 }
 
-/// The bytes of one pixel after those of another, each as the table has them.
+/// Bytes as a table of all bytes has them.
 #[inline(always)]
-pub(crate) fn joined(
-    x: &[u8],
-    other: &[u8],
-    [first, _, _]: [usize; 3],
-    table: &[u8],
-    y: &mut [u8],
-) {
-    let (to, rest) = y.split_at_mut(first);
-    let (of_x, of_other) = table.split_at(JOINED / 2);
-    for (y, x) in to.iter_mut().zip(x) {
-        *y = of_x[*x as usize];
-    }
-    for (y, x) in rest.iter_mut().zip(other) {
-        *y = of_other[*x as usize];
+pub(crate) fn mapped(x: &[u8], table: &[u8], y: &mut [u8]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = table[*x as usize];
     }
 }
 
@@ -218,18 +218,24 @@ impl Norm {
     pub const NONE: Norm = Norm { n: 0, sum: 0, factor: 0, shift: 1, bias: 0 };
 
     /// From the number of pixels of channel `c`, their sum and that of their squares.
-    pub fn new(
+    pub fn new(n: u64, moments: (u64, u64), epsilon: f32, int8: &Int8<'_>, c: usize) -> Norm {
+        Norm::with(n, moments, epsilon, (int8, c), sqrt::integer)
+    }
+
+    /// [`Norm::new`] with a function that does what [`sqrt::integer`] does.
+    #[inline(always)]
+    pub fn with(
         n: u64,
         (sum, squares): (u64, u64),
         epsilon: f32,
-        int8: &Int8<'_>,
-        c: usize,
+        (int8, c): (&Int8<'_>, usize),
+        root: impl Fn(u64) -> u64,
     ) -> Norm {
         // One product of each size, rounded: the same on every device.
         let extra = ((n * n) as f64 * epsilon as f64) as u64;
         let spread = (n * squares - sum * sum).saturating_add(extra).max(1);
         let double = spread.leading_zeros().saturating_sub(2) / 2;
-        let root = sqrt::integer(spread << (2 * double)) as i64;
+        let root = root(spread << (2 * double)) as i64;
         Norm {
             n: n as i64,
             sum: sum as i64,

@@ -55,7 +55,7 @@ pub struct Options<'a> {
 }
 
 /// A generator that was read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Import {
     /// The generator.
     pub graph: Graph,
@@ -551,8 +551,9 @@ mod tests {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= change;
                 let (cut, whole) = (import(&bytes, &options), import_whole(&bytes, &options));
-                // NaN is not equal to itself.
-                assert_eq!(format!("{cut:?}"), format!("{whole:?}"), "{at}");
+                // NaN is not equal to itself; to print all weights takes long.
+                let same = matches!((&cut, &whole), (Ok(a), Ok(b)) if a == b);
+                assert!(same || format!("{cut:?}") == format!("{whole:?}"), "{at}: {whole:?}");
             }
         }
     }

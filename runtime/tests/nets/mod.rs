@@ -77,7 +77,7 @@ pub fn graph(input: Input, lines: &[Line]) -> Graph {
 
 /// Networks with branches of every kind.
 pub fn cases() -> Vec<(&'static str, Graph)> {
-    [usual(), unusual()].concat()
+    [usual(), unusual(), vec![widths()]].concat()
 }
 
 fn picture(c: usize, side: usize) -> Input {
@@ -147,6 +147,26 @@ fn usual() -> Vec<(&'static str, Graph)> {
             ),
         ),
     ]
+}
+
+/// Convolutions of one channel, and norms and concatenations of channels around the lengths of registers.
+fn widths() -> (&'static str, Graph) {
+    let lines = [
+        ("gray", conv(19, 4, 2, 1), LEAKY, "", ""),
+        ("n1", NORM, LEAKY, "", ""),
+        ("one", conv(1, 1, 1, 0), NONE, "", ""),
+        ("odd", conv(33, 3, 1, 1), NONE, "", ""),
+        ("n2", NORM, RELU, "", ""),
+        ("eight", reflect(65, 7, 3), NONE, "one", ""),
+        ("n3", NORM, Activation::Tanh, "", ""),
+        ("both", Op::Concat { channels: 33 }, NONE, "", "n2"),
+        ("five", reflect(20, 5, 2), RELU, "one", ""),
+        ("three", Op::Concat { channels: 98 }, NONE, "", "both"),
+        ("last", conv(16, 3, 1, 1), NONE, "", ""),
+        ("n4", NORM, NONE, "", ""),
+        ("out", up(1), Activation::Tanh, "", ""),
+    ];
+    ("widths", graph(picture(1, 22), &lines))
 }
 
 /// What no network has, and a plan must hold all the same.

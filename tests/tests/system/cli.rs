@@ -62,13 +62,14 @@ fn mistakes_in_training() {
 fn a_run_is_not_gone_on_with_under_other_options() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
-    trainer(at, "data draw --out photos --count 64 --size 16").ok();
-    trainer(at, "fit --out run --data photos --size 16 --ngf 2 --ndf 2 --images 64").ok();
+    trainer(at, "data draw --out photos --count 20 --size 16").ok();
+    trainer(at, "fit --out run --data photos --size 16 --ngf 2 --ndf 2 --batch 16 --images 64")
+        .ok();
     let error = trainer(at, "fit --out run --ngf 3").error();
     assert!(error.contains("the run was started with ngf = 2, not 3"), "{error}");
     // Other data under the same name.
     fs::rename(at.join("photos"), at.join("first")).unwrap();
-    trainer(at, "data draw --out photos --count 64 --size 16 --seed 9").ok();
+    trainer(at, "data draw --out photos --count 20 --size 16 --seed 9").ok();
     let error = trainer(at, "fit --out run --images 128").error();
     assert!(error.contains("other images"), "{error}");
     fs::remove_dir_all(at.join("photos")).unwrap();

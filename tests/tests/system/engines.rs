@@ -157,13 +157,18 @@ fn networks_with_branches_that_take_pictures() {
     }
 }
 
+/// One byte in so many is damaged: each of them if `POCKET_GAN_FUZZ` asks for more than the usual.
+fn stride() -> usize {
+    if std::env::var("POCKET_GAN_FUZZ").is_ok() { 1 } else { 5 }
+}
+
 /// Damaged files with branches are errors or generators whose layers fit, and never a panic.
 #[test]
 fn damaged_branches() {
     let path = tests::root().join("tests/fixtures/branches/resnet.onnx");
     let model = std::fs::read(path).unwrap();
     let whole = onnx::read(&model).unwrap();
-    // Weights are all alike to the reader: one byte in 16 of theirs, and every other byte.
+    // Weights are all alike to the reader: fewer of their bytes.
     let weights: Vec<Range<usize>> = whole
         .layers
         .iter()
@@ -174,7 +179,7 @@ fn damaged_branches() {
         })
         .collect();
     assert!(weights.iter().map(Range::len).sum::<usize>() > model.len() / 2);
-    for at in 0..model.len() {
+    for at in (0..model.len()).step_by(stride()) {
         if at % 16 != 0 && weights.iter().any(|weights| weights.contains(&at)) {
             continue;
         }
@@ -202,7 +207,7 @@ fn damaged_onnx_is_an_error_and_never_a_panic() {
         }
     }
     assert!(onnx::read(&model[..model.len() / 2]).is_err());
-    for at in 0..model.len() {
+    for at in (0..model.len()).step_by(stride()) {
         for bit in [0, 3, 6] {
             let mut model = model.clone();
             model[at] ^= 1 << bit;

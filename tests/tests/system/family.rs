@@ -9,7 +9,7 @@ use tests::{names, run, trainer};
 
 /// The smallest run of a recipe on drawn digits, to `out`.
 fn fit(dir: &Path, recipe: &str, out: &str, more: &str) -> String {
-    let small = "--batch 8 --ngf 4 --ndf 4 --set drawn=40 --set log_every=40 \
+    let small = "--batch 8 --ngf 4 --ndf 4 --set drawn=24 --set log_every=40 \
                  --set checkpoint_every=40 --workers 1";
     trainer(dir, &format!("fit --recipe {recipe} --out {out} {small} {more}")).ok()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tests::{Ran, names, trainer};
 
 const SMALL: &str =
-    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=50 --set log_every=160";
+    "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --set drawn=34 --set log_every=160";
 
 fn fit(dir: &Path, more: &str) -> Ran {
     trainer(dir, &format!("fit {SMALL} {more}"))
@@ -67,7 +67,7 @@ fn what_happens_is_printed_from_the_first_second_in_lines_that_fit() {
     let more = "--images 320 --out run --recipe faces --set score_every=160 --set held_out=0.2";
     let text = fit(dir.path(), more).ok();
     let first: Vec<&str> = text.lines().take(3).collect();
-    assert_eq!(first[0], "drawing 50 faces");
+    assert_eq!(first[0], "drawing 34 faces");
     assert!(first[2].starts_with("run run: 320 images, a line every 160"), "{first:?}");
     for line in text.lines().filter(|line| line.contains("images  ")) {
         assert!(line.len() < 120, "{} columns: {line}", line.len());

@@ -2,7 +2,6 @@
 
 mod cli;
 mod cyclegan;
-mod dependencies;
 mod engines;
 mod family;
 mod faults;

@@ -7,7 +7,7 @@ use std::path::Path;
 use image::{GrayImage, Luma, RgbImage, imageops};
 use tests::{Ran, names, run, trainer};
 
-const SMALL: &str = "--recipe pix2pix --size 32 --ngf 2 --ndf 2 --workers 1 --set drawn=40 \
+const SMALL: &str = "--recipe pix2pix --size 32 --ngf 2 --ndf 2 --workers 1 --set drawn=24 \
                      --set log_every=40 --set grid_every=40 --set checkpoint_every=40";
 
 fn fit(dir: &Path, more: &str) -> Ran {

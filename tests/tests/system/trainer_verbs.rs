@@ -228,7 +228,7 @@ fn somebody_elses_weights_are_imported() {
 #[test]
 fn a_run_scores_itself() {
     let dir = tempfile::tempdir().unwrap();
-    let small = "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --images 64 --set drawn=60";
+    let small = "--size 16 --ngf 4 --ndf 4 --nz 8 --batch 16 --images 64 --set drawn=40";
     let scores = "--set log_every=32 --set score_every=32 --set held_out=0.2";
     let text = trainer(dir.path(), &format!("fit {small} {scores} --out r")).ok();
     assert!(text.contains("held out") && text.contains("overfitting"), "{text}");

@@ -388,7 +388,7 @@ mod tests {
             let more = format!(
                 "penalty = 'r1r2'\nd_norm = false\nloss = 'rpgan'\nlr = 2e-3\ngamma = {gamma}"
             );
-            steps(&setting(&more), 30).1[29][7]
+            steps(&setting(&more), 20).1[19][7]
         };
         let (free, held) = (long(0.0), long(10.0));
         assert!(held * 2.0 < free, "{held} with the penalty, {free} without");

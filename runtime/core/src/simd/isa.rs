@@ -27,6 +27,8 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
+    Avx512Vbmi,
+    #[cfg(target_arch = "x86_64")]
     Amx,
     #[cfg(target_arch = "aarch64")]
     Neon,
@@ -83,11 +85,11 @@ macro_rules! has {
     }};
 }
 
-/// Whether there is AMX, and AVX-512 with what the kernels use beside it.
+/// Whether there is AMX and may be used.
 #[cfg(target_arch = "x86_64")]
-fn has_tiles() -> bool {
+fn granted() -> bool {
     #[cfg(feature = "std")]
-    return has!("avx512f", "avx512bw", "avx512vnni") && super::amx::granted();
+    return super::amx::granted();
     // The system must be asked.
     #[cfg(not(feature = "std"))]
     false
@@ -101,38 +103,42 @@ impl Isa {
 
     /// All that are available, slowest first.
     #[cfg(target_arch = "x86_64")]
-    pub fn all() -> [Option<Isa>; 5] {
+    pub fn all() -> [Option<Isa>; 6] {
         let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
+        let vbmi =
+            has!("avx512vbmi", "avx512ifma", "avx512vnni", "avx512bw", "avx512dq", "avx512vl");
         [
             Some(Isa(Kind::Portable)),
             has!("avx2", "fma", "f16c").then_some(Isa(Kind::Avx2)),
             has!("avx2", "fma", "f16c", "avxvnni").then_some(Isa(Kind::AvxVnni)),
             has!("avx512f").then_some(Isa(avx512)),
-            has_tiles().then_some(Isa(Kind::Amx)),
+            vbmi.then_some(Isa(Kind::Avx512Vbmi)),
+            (vbmi && granted()).then_some(Isa(Kind::Amx)),
         ]
     }
 
     /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON, and those with dot
     /// products have arithmetic of 16-bit floats.)
     #[cfg(target_arch = "aarch64")]
-    pub fn all() -> [Option<Isa>; 5] {
+    pub fn all() -> [Option<Isa>; 6] {
         [
             Some(Isa(Kind::Portable)),
             Some(Isa(Kind::Neon)),
             has!("dotprod", "fp16").then_some(Isa(Kind::Dotprod)),
             has!("dotprod", "fp16", "i8mm").then_some(Isa(Kind::I8mm)),
             None,
+            None,
         ]
     }
 
     /// All that are available, slowest first.
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub fn all() -> [Option<Isa>; 5] {
-        [Some(Isa(Kind::Portable)), None, None, None, None]
+    pub fn all() -> [Option<Isa>; 6] {
+        [Some(Isa(Kind::Portable)), None, None, None, None, None]
     }
 
-    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `amx` (the same with
-    /// products of matrices), `neon`, `dotprod`
+    /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `avx512vbmi` (with tables in
+    /// registers: Ice Lake, Zen 4), `amx` (the same with products of matrices: Sapphire Rapids), `neon`, `dotprod`
     /// (Armv8.2 with dot products and 16-bit floats) or `i8mm` (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -143,6 +149,8 @@ impl Isa {
             Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vbmi => "avx512vbmi",
             #[cfg(target_arch = "x86_64")]
             Kind::Amx => "amx",
             #[cfg(target_arch = "aarch64")]
@@ -160,7 +168,9 @@ impl Isa {
         match self.0 {
             Kind::Portable => false,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 | Kind::Avx512Vnni | Kind::Amx => false,
+            Kind::Avx2 | Kind::AvxVnni => false,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => false,
             #[cfg(target_arch = "aarch64")]
@@ -190,6 +200,24 @@ impl Isa {
         matches!(self.0, Kind::Avx2 | Kind::Avx512)
     }
 
+    /// Whether there is AVX2.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_avx2(self) -> bool {
+        self.0 != Kind::Portable
+    }
+
+    /// Whether there is AVX-VNNI without AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_avx_vnni(self) -> bool {
+        self.0 == Kind::AvxVnni
+    }
+
+    /// Whether there are tables in registers of AVX-512, with all that `Kind::Avx512Vbmi` stands for.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_vbmi(self) -> bool {
+        matches!(self.0, Kind::Avx512Vbmi | Kind::Amx)
+    }
+
     /// What multiplies bytes.
     #[cfg(feature = "std")]
     pub(super) fn byte_products(self) -> &'static str {
@@ -198,7 +226,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Amx => "vpdpbusd",
+            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => "vpdpbusd",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "smlal",
             #[cfg(target_arch = "aarch64")]
@@ -237,7 +265,9 @@ impl Isa {
             Kind::Avx2 | Kind::AvxVnni => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
-            Kind::Avx512 | Kind::Avx512Vnni | Kind::Amx => unsafe { job.avx512() },
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => unsafe {
+                job.avx512()
+            },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
@@ -260,7 +290,11 @@ impl Isa {
             Kind::AvxVnni => unsafe { job.avx_vnni() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others, and VNNI.
-            Kind::Avx512Vnni | Kind::Amx => unsafe { job.avx512_vnni() },
+            Kind::Avx512Vnni => unsafe { job.avx512_vnni() },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa::all` found these, and byte permutations, products of 52 bits, and registers and
+            // arithmetic of all lengths.
+            Kind::Avx512Vbmi | Kind::Amx => unsafe { job.avx512_vbmi() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },

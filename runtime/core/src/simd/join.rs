@@ -1,10 +1,11 @@
 //! Two inputs as one.
 
 use super::activate::{Activate, activated};
+use super::dots::Bytes as _;
 use super::part::{Part, Places};
 use super::set::{Job, Set};
-use crate::int8::{added, joined};
-use crate::layer::{Int8, Layer};
+use crate::int8::added;
+use crate::layer::{Int8, JOINED, Layer};
 use crate::layout::{LANES, padded};
 use crate::op::{self, Activation, Op};
 
@@ -96,8 +97,14 @@ impl Job for Bytes<'_> {
             }
             _ => {
                 let pixels = x.chunks_exact(first).zip(other.chunks_exact(second));
+                let (of_x, of_other) = int8.table.split_at(JOINED / 2);
                 for ((x, other), y) in pixels.zip(y.chunks_exact_mut(after)) {
-                    joined(x, other, channels, int8.table, y);
+                    let (to, rest) = y.split_at_mut(layer.input.c);
+                    // SAFETY: the set proves that the CPU has the instructions.
+                    unsafe {
+                        S::Bytes::map(x, of_x, to);
+                        S::Bytes::map(other, of_other, rest);
+                    }
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
 #[cfg(target_arch = "x86_64")]
-use super::{amx, image_bytes, norm_bytes};
+use super::{amx, image_bytes, norm_bytes, thin};
 use super::{dense, image, join, norm, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
@@ -103,8 +103,8 @@ fn packed_kernel(isa: Isa, layer: &Layer<'_>) -> PackedKernel {
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// `amx`, `winograd`, `tiles`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files of
-    /// this folder. `loop` is the obvious one.
+    /// `amx`, `winograd`, `tiles`, `thin`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files
+    /// of this folder. `loop` is the obvious one.
     pub name: &'static str,
     /// `f32`, `f16`, or what multiplies bytes; empty if there are no products.
     pub arithmetic: &'static str,
@@ -138,13 +138,15 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
         #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_tiles() && amx::suits(layer) => of("amx", "tdpbusd"),
         #[cfg(target_arch = "x86_64")]
-        (Weights::Int8(_), _) if isa.has_pairs() && image_bytes::suits(layer) => {
+        (Weights::Int8(_), _) if isa.has_avx2() && image_bytes::suits(layer) => {
             of("planes", isa.byte_products())
         }
         #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             of("winograd", isa.byte_products())
         }
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if thin::suits(layer) => of("thin", isa.byte_products()),
         (Weights::Int8(_), _) => match layer.layout() {
             Some(_) => of("tiles", isa.byte_products()),
             None => of("loop", ""),
@@ -282,9 +284,18 @@ pub(crate) fn bytes(
         return unsafe { amx::Bytes { layer, int8, layout: &layout, part, x, y }.run() };
     }
     #[cfg(target_arch = "x86_64")]
-    if isa.has_pairs() && image_bytes::suits(layer) {
-        // SAFETY: so the CPU has AVX2.
-        return unsafe { image_bytes::Image { layer, int8, part, x, y }.run() };
+    if isa.has_avx2() && image_bytes::suits(layer) {
+        let image = image_bytes::Image { layer, int8, part, x, y };
+        // SAFETY: so the CPU has AVX2, and AVX-512 with VNNI if it multiplies bytes neither with that nor with
+        // AVX-VNNI.
+        return unsafe {
+            match isa {
+                _ if isa.has_pairs() => image.avx2(),
+                _ if isa.has_avx_vnni() => image.avx_vnni(),
+                _ if isa.has_vbmi() => image.avx512_vbmi(),
+                _ => image.avx512_vnni(),
+            }
+        };
     }
     match (layer.layout(), layer.op) {
         #[cfg(target_arch = "x86_64")]
@@ -293,6 +304,10 @@ pub(crate) fn bytes(
             // SAFETY: so the CPU has AVX2.
             unsafe { winograd::bytes::Upsampling { layer, int8, layout, part, x, y }.run() }
         }
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if thin::suits(layer) => {
+            isa.bytes(thin::Bytes { int8, layout: &layout, part, x, y });
+        }
         (Some(layout), _) => {
             isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
         }
@@ -300,9 +315,14 @@ pub(crate) fn bytes(
             isa.bytes(join::Bytes { layer, int8, part, x, other, y });
         }
         #[cfg(target_arch = "x86_64")]
-        (None, Op::InstanceNorm { epsilon }) if isa.has_pairs() => {
-            // SAFETY: so the CPU has AVX2.
-            unsafe { norm_bytes::Bytes { layer, epsilon, int8, part, x, y }.run() }
+        (None, Op::InstanceNorm { epsilon }) if isa.has_avx2() => {
+            let norm = norm_bytes::Bytes { layer, epsilon, int8, part, x, y };
+            match isa.has_vbmi() {
+                // SAFETY: so the CPU has AVX-512 with VBMI.
+                true => unsafe { norm.run_vbmi() },
+                // SAFETY: so the CPU has AVX2.
+                false => unsafe { norm.run() },
+            }
         }
         (None, Op::InstanceNorm { epsilon }) => {
             isa.bytes(norm::Bytes { layer, epsilon, int8, part, x, y });

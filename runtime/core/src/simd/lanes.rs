@@ -296,34 +296,37 @@ lanes!(
     }
 );
 
-/// Implements [`Lanes`] for integers in place of floats, whose bits they are: sums of pairs of 16-bit
-/// products, and the pairs that are multiplied. `add` and `sub` are of what the type is named after.
+/// Implements [`Lanes`] for integers in place of floats, whose bits they are: sums of products, and what is
+/// multiplied. `add` and `sub` are of what the type is named after.
 #[cfg(target_arch = "x86_64")]
 macro_rules! integers {
-    ($(#[$meta:meta])* $name:ident, $add:ident, $sub:ident) => {
+    (
+        $(#[$meta:meta])* $name:ident: $of:ident, $register:ident, $splat:ident, $load:ident, $store:ident,
+        $add:ident, $sub:ident, |$sum:ident, $a:ident, $b:ident| $product:expr
+    ) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         #[repr(transparent)]
-        pub(crate) struct $name(pub(in crate::simd) __m256i);
+        pub(crate) struct $name(pub(in crate::simd) $register);
 
         impl Lanes for $name {
-            const N: usize = Avx2::N;
-            const WIDE: usize = Avx2::WIDE;
-            const POSITIONS: usize = Avx2::POSITIONS;
-            const BLOCKS: usize = Avx2::BLOCKS;
-            const SIDE: usize = Avx2::SIDE;
-            const TILES: usize = Avx2::TILES;
+            const N: usize = $of::N;
+            const WIDE: usize = $of::WIDE;
+            const POSITIONS: usize = $of::POSITIONS;
+            const BLOCKS: usize = $of::BLOCKS;
+            const SIDE: usize = $of::SIDE;
+            const TILES: usize = $of::TILES;
 
             #[inline(always)]
             unsafe fn splat(v: f32) -> Self {
-                // SAFETY: the CPU has AVX2, as promised by the caller; likewise below.
-                $name(unsafe { _mm256_set1_epi32(v.to_bits() as i32) })
+                // SAFETY: the CPU has the instructions, as promised by the caller; likewise below.
+                $name(unsafe { $splat(v.to_bits() as i32) })
             }
 
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
-                // SAFETY: eight are readable, as promised by the caller.
-                $name(unsafe { _mm256_loadu_si256(from.cast()) })
+                // SAFETY: a register of them is readable, as promised by the caller.
+                $name(unsafe { $load(from.cast()) })
             }
 
             #[inline(always)]
@@ -333,14 +336,15 @@ macro_rules! integers {
 
             #[inline(always)]
             unsafe fn store(self, to: *mut f32) {
-                // SAFETY: eight are writable, as promised by the caller.
-                unsafe { _mm256_storeu_si256(to.cast(), self.0) }
+                // SAFETY: a register of them is writable, as promised by the caller.
+                unsafe { $store(to.cast(), self.0) }
             }
 
             #[inline(always)]
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                let ($sum, $a, $b) = (self.0, a.0, b.0);
                 // SAFETY: as for `splat`.
-                $name(unsafe { _mm256_add_epi32(self.0, _mm256_madd_epi16(a.0, b.0)) })
+                $name(unsafe { $product })
             }
 
             #[inline(always)]
@@ -356,17 +360,36 @@ macro_rules! integers {
             }
         }
     };
+    ($(#[$meta:meta])* $name:ident, $add:ident, $sub:ident, |$sum:ident, $a:ident, $b:ident| $product:expr) => {
+        integers!(
+            $(#[$meta])* $name: Avx2, __m256i, _mm256_set1_epi32, _mm256_loadu_si256, _mm256_storeu_si256,
+            $add, $sub, |$sum, $a, $b| $product
+        );
+    };
 }
 
 #[cfg(target_arch = "x86_64")]
 integers!(
-    /// Eight integers of 32 bits.
-    Sums, _mm256_add_epi32, _mm256_sub_epi32
+    /// Eight integers of 32 bits; products are of pairs of 16.
+    Sums, _mm256_add_epi32, _mm256_sub_epi32,
+    |sum, a, b| _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
 );
 #[cfg(target_arch = "x86_64")]
 integers!(
     /// Eight pairs of integers of 16 bits.
-    Pairs, _mm256_add_epi16, _mm256_sub_epi16
+    Pairs, _mm256_add_epi16, _mm256_sub_epi16,
+    |sum, a, b| _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
+);
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// Eight integers of 32 bits with AVX-VNNI; products are of four bytes and four signed ones.
+    Fours, _mm256_add_epi32, _mm256_sub_epi32, |sum, a, b| _mm256_dpbusd_avx_epi32(sum, a, b)
+);
+#[cfg(target_arch = "x86_64")]
+integers!(
+    /// 16 of them with AVX-512 VNNI.
+    WideFours: Avx512, __m512i, _mm512_set1_epi32, _mm512_loadu_si512, _mm512_storeu_si512,
+    _mm512_add_epi32, _mm512_sub_epi32, |sum, a, b| _mm512_dpbusd_epi32(sum, a, b)
 );
 
 #[cfg(target_arch = "aarch64")]

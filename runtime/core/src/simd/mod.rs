@@ -18,6 +18,7 @@
 //! - `tiles` over `dots`: other packed layers and all int8 layers are sums over taps, 16 lanes at a
 //!   time. Int8 gives the same bytes with every instruction set. f16 models are multiplied in 16-bit
 //!   floats if the CPU can; [`Isa::has_halves`] says whether.
+//! - `thin`: int8 convolutions of one channel on x86.
 //! - `amx` computes layers of several positions on CPUs with matrix products, instead of both.
 //! - `norm` normalizes channels and `join` adds or concatenates two inputs.
 //! - The rest is done by the obvious loops.
@@ -54,15 +55,21 @@ mod isa;
 mod join;
 mod kernel;
 mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod lookup;
 mod norm;
 #[cfg(target_arch = "x86_64")]
 mod norm_bytes;
+#[cfg(target_arch = "x86_64")]
+mod norm_vbmi;
 mod part;
 #[cfg(feature = "std")]
 mod peak;
 mod planes;
 mod prefetch;
 mod set;
+#[cfg(target_arch = "x86_64")]
+mod thin;
 mod tiles;
 mod winograd;
 

@@ -58,6 +58,15 @@ pub(super) trait Compiled: Job {
         self.run(unsafe { Avx512Vnni::new() })
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512ifma,avx2,fma,f16c"
+    )]
+    unsafe fn avx512_vbmi(self) -> Self::Output {
+        self.run(unsafe { Avx512Vbmi::new() })
+    }
+
     #[cfg(target_arch = "aarch64")]
     #[inline(never)]
     unsafe fn neon(self) -> Self::Output {
@@ -172,6 +181,11 @@ set!(
     /// AVX-512 F with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni, avx512_vnni: lanes::Avx512, 1, dots::Vnni, false
+);
+set!(
+    /// The same with bytes and words, registers of all lengths, and byte permutations.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vbmi, avx512_vbmi: lanes::Avx512, 1, dots::Vnni<true>, false
 );
 set!(
     /// NEON.

@@ -126,7 +126,7 @@ impl Kernel for Bytes<'_> {
                 let bytes = match &quick {
                     Some(quick) => quick.bytes(sums, int8.table),
                     None => {
-                        let sums = Vnni::of(_mm512_load_si512(sums.0.as_ptr().cast()));
+                        let sums = Vnni::<false>::of(_mm512_load_si512(sums.0.as_ptr().cast()));
                         let values = sums.requantized(bias, scale, int8.shift, int8.span());
                         int8::bytes(&values, int8.table)
                     }

@@ -21,7 +21,8 @@ use core::ops::Range;
 
 use super::lanes::{Lanes, Stored};
 use super::prefetch::prefetch;
-use crate::int8::requantize;
+use crate::int8::{self, TOGETHER, requantize};
+use crate::layer::Int8;
 use crate::layout::{LANES, QUAD};
 
 /// 16 sums.
@@ -115,6 +116,38 @@ pub(crate) trait Dots: Copy {
 
 /// Sums of byte products.
 pub(crate) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
+    /// Sums that are best turned into bytes together, 1 or [`TOGETHER`].
+    const TOGETHER: usize = 1;
+
+    /// The bytes of [`TOGETHER`] sums of the same lanes.
+    ///
+    /// # Safety
+    /// As [`Dots::zero`].
+    #[inline(always)]
+    unsafe fn together(
+        sums: [Self; TOGETHER],
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        int8: &Int8<'_>,
+    ) -> [[u8; LANES]; TOGETHER] {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            each!(i => {
+                let values = sums[i].requantized(bias, scale, int8.shift, int8.span());
+                int8::bytes(&values, int8.table)
+            })
+        }
+    }
+
+    /// Bytes as a table of all bytes has them.
+    ///
+    /// # Safety
+    /// As [`Dots::zero`].
+    #[inline(always)]
+    unsafe fn map(x: &[u8], table: &[u8], y: &mut [u8]) {
+        int8::mapped(x, table, y);
+    }
+
     /// The sums with the bias, [`requantize`]d.
     ///
     /// # Safety

@@ -4,20 +4,24 @@ use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
 use super::{Bytes, Dots, ahead};
+use crate::int8::{self, HALVES, TOGETHER};
+use crate::layer::Int8;
 use crate::layout::{LANES, QUAD};
+use crate::simd::lookup;
 
-/// AVX-512 VNNI: four products and their sum in one instruction, without saturation.
+/// AVX-512 VNNI: four products and their sum in one instruction, without saturation. `VBMI`: with the
+/// instructions that [`crate::simd::lookup`] needs.
 #[derive(Clone, Copy)]
-pub(crate) struct Vnni(__m512i);
+pub(crate) struct Vnni<const VBMI: bool = false>(__m512i);
 
-impl Vnni {
+impl<const VBMI: bool> Vnni<VBMI> {
     /// Sums.
     pub fn of(sums: __m512i) -> Self {
         Vnni(sums)
     }
 }
 
-impl Dots for Vnni {
+impl<const VBMI: bool> Dots for Vnni<VBMI> {
     const WIDE: usize = 12;
     const DEEP: usize = 4;
     const QUAD: usize = QUAD;
@@ -59,7 +63,41 @@ impl Dots for Vnni {
     }
 }
 
-impl Bytes for Vnni {
+impl<const VBMI: bool> Bytes for Vnni<VBMI> {
+    const TOGETHER: usize = if VBMI { TOGETHER } else { 1 };
+
+    #[inline(always)]
+    unsafe fn together(
+        sums: [Self; TOGETHER],
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        int8: &Int8<'_>,
+    ) -> [[u8; LANES]; TOGETHER] {
+        // SAFETY: as promised by the caller.
+        unsafe {
+            match lookup::Scaling::new(bias, scale, int8.shift, int8.span().0) {
+                Some(scaling) if VBMI => {
+                    let values = each!(i => scaling.of(sums[i].0));
+                    let bytes = lookup::bytes(values, int8.table);
+                    core::mem::transmute::<__m512i, [[u8; LANES]; TOGETHER]>(bytes)
+                }
+                _ => each!(i => {
+                    let values = sums[i].requantized(bias, scale, int8.shift, int8.span());
+                    int8::bytes(&values, int8.table)
+                }),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn map(x: &[u8], table: &[u8], y: &mut [u8]) {
+        match table.first_chunk() {
+            // SAFETY: as promised by the caller.
+            Some(table) if VBMI => unsafe { lookup::map(x, table, y) },
+            _ => int8::mapped(x, table, y),
+        }
+    }
+
     #[inline(always)]
     unsafe fn requantized(
         self,
@@ -68,6 +106,15 @@ impl Bytes for Vnni {
         shift: u32,
         (offset, top): (i64, i64),
     ) -> [i32; LANES] {
+        // SAFETY: as promised by the caller.
+        if let Some(scaling) = unsafe { lookup::Scaling::new(bias, scale, shift, offset) } {
+            // SAFETY: likewise; the result is a register long.
+            unsafe {
+                let v = _mm512_max_epi32(scaling.of(self.0), _mm512_setzero_si512());
+                let v = _mm512_min_epi32(v, _mm512_set1_epi32(top as i32));
+                return core::mem::transmute::<__m512i, [i32; LANES]>(v);
+            }
+        }
         // SAFETY: the arrays are a register long each, as is the result.
         unsafe {
             let sum = _mm512_add_epi32(self.0, _mm512_loadu_si512(bias.as_ptr().cast()));
@@ -296,6 +343,28 @@ impl Bytes for Avx2 {
         (offset, top): (i64, i64),
     ) -> [i32; LANES] {
         let mut values = [0; LANES];
+        if HALVES.contains(&shift) {
+            // SAFETY: each array has two registers; the CPU has the instructions.
+            unsafe {
+                let before = _mm256_set1_epi64x((1 << (shift - 1)) + (offset << shift));
+                let shift = _mm_cvtsi32_si128(shift as i32 - 32);
+                let top = _mm256_set1_epi32(top as i32);
+                for (i, sum) in self.0.into_iter().enumerate() {
+                    let bias = _mm256_loadu_si256(bias.as_ptr().add(8 * i).cast());
+                    let scale = _mm256_loadu_si256(scale.as_ptr().add(8 * i).cast());
+                    let sum = _mm256_add_epi32(sum, bias);
+                    let (high_sum, high_scale) =
+                        (_mm256_srli_epi64::<32>(sum), _mm256_srli_epi64::<32>(scale));
+                    let even = _mm256_add_epi64(_mm256_mul_epi32(sum, scale), before);
+                    let odd = _mm256_add_epi64(_mm256_mul_epi32(high_sum, high_scale), before);
+                    let upper = _mm256_blend_epi32::<0xaa>(_mm256_srli_epi64::<32>(even), odd);
+                    let v = _mm256_sra_epi32(upper, shift);
+                    let v = _mm256_min_epi32(_mm256_max_epi32(v, _mm256_setzero_si256()), top);
+                    _mm256_storeu_si256(values.as_mut_ptr().add(8 * i).cast(), v);
+                }
+            }
+            return values;
+        }
         // There is no arithmetic shift of 64 bits: products are made positive by adding 2^63, and
         // what that adds to the result is subtracted. SAFETY: each array has two registers; the CPU
         // has the instructions.

@@ -92,14 +92,13 @@ fn fill<T: Copy>(view: &View, row: usize, depth: usize, (x, border): (&[T], &[T]
             }
             continue;
         }
-        let inside = view.inside(first, line / depth);
-        for (column, to) in to.chunks_exact_mut(depth).enumerate() {
-            if !inside.contains(&column) {
-                to.copy_from_slice(match view.column(first, column) {
-                    View::OUTSIDE => &border[..depth],
-                    column => &x[(from + column) * depth..][..depth],
-                });
-            }
+        let columns = line / depth;
+        let inside = view.inside(first, columns);
+        for column in (0..inside.start).chain(inside.end..columns) {
+            to[column * depth..][..depth].copy_from_slice(match view.column(first, column) {
+                View::OUTSIDE => &border[..depth],
+                column => &x[(from + column) * depth..][..depth],
+            });
         }
         if !inside.is_empty() {
             let from = (from + view.column(first, inside.start)) * depth;

@@ -52,15 +52,23 @@ struct Values<'a, S> {
 
 impl<S: Set, D: Dots<Sum = f32>> Finish<D> for Values<'_, S> {
     #[inline(always)]
-    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
+    unsafe fn finish(
+        &mut self,
+        group: &Group<'_>,
+        block: usize,
+        positions: &[(usize, usize)],
+        (sums, apart): (&[D], usize),
+    ) {
         let Some(bias) = group.lanes(block, self.bias) else {
             return;
         };
-        // SAFETY: as promised by the caller.
-        let sums = unsafe { sums.sums() };
-        let values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
-        let values = activated(self.set, self.layer.activation, values);
-        // SAFETY: no other thread computes the block at this position.
-        unsafe { group.place(block, at, &values, self.y) };
+        for (at, sums) in positions.iter().zip(sums.iter().step_by(apart)) {
+            // SAFETY: as promised by the caller.
+            let sums = unsafe { sums.sums() };
+            let values: [f32; LANES] = core::array::from_fn(|lane| sums[lane] + bias[lane]);
+            let values = activated(self.set, self.layer.activation, values);
+            // SAFETY: no other thread computes the block at this position.
+            unsafe { group.place(block, *at, &values, self.y) };
+        }
     }
 }

@@ -32,11 +32,17 @@ const CACHED: usize = 128 << 10;
 
 /// What is done with sums.
 trait Finish<D> {
-    /// Takes the sums of a block of lanes of a position.
+    /// Takes the sums of a block of lanes of some positions, `apart` of each other.
     ///
     /// # Safety
     /// The CPU has the instructions of `D`.
-    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D);
+    unsafe fn finish(
+        &mut self,
+        group: &Group<'_>,
+        block: usize,
+        positions: &[(usize, usize)],
+        sums: (&[D], usize),
+    );
 }
 
 /// `scale`: see [`Dots::start`].
@@ -90,12 +96,10 @@ unsafe fn run<D: Dots, F: Finish<D>>(
                     // SAFETY: as promised by the caller. `x` and `border` were compared with the layout above, and
                     // the weights are those of the group.
                     unsafe { sum(&mut search, blocks, wide, &mut sums) };
-                    for (p, position) in search.positions().iter().enumerate() {
-                        for b in 0..deep {
-                            let (block, sums) = (blocks.first + b, sums[p * deep + b]);
-                            // SAFETY: as promised by the caller.
-                            unsafe { finish.finish(&group, block, *position, sums) };
-                        }
+                    for b in 0..deep {
+                        let (block, sums) = (blocks.first + b, (&sums[b..], deep));
+                        // SAFETY: as promised by the caller.
+                        unsafe { finish.finish(&group, block, search.positions(), sums) };
                     }
                 }
                 left -= wide;

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::{Finish, run};
-use crate::int8;
+use crate::int8::{self, TOGETHER};
 use crate::layer::Int8;
 use crate::layout::Layout;
 use crate::simd::dots::Bytes;
@@ -43,16 +43,39 @@ struct Requantize<'a> {
 
 impl<D: Bytes> Finish<D> for Requantize<'_> {
     #[inline(always)]
-    unsafe fn finish(&mut self, group: &Group<'_>, block: usize, at: (usize, usize), sums: D) {
+    unsafe fn finish(
+        &mut self,
+        group: &Group<'_>,
+        block: usize,
+        positions: &[(usize, usize)],
+        (sums, apart): (&[D], usize),
+    ) {
         let int8 = self.int8;
         let lanes = |values| group.lanes(block, values);
         let (Some(bias), Some(scale)) = (lanes(int8.bias), lanes(int8.scale)) else {
             return;
         };
-        // SAFETY: as promised by the caller.
-        let values = unsafe { sums.requantized(bias, scale, int8.shift, int8.span()) };
-        let bytes = int8::bytes(&values, int8.table);
-        // SAFETY: no other thread computes the block at this position.
-        unsafe { group.place(block, at, &bytes, self.y) };
+        if D::TOGETHER == TOGETHER {
+            for (some, at) in positions.chunks(TOGETHER).enumerate() {
+                let sums = &sums[some * TOGETHER * apart..];
+                // SAFETY: as promised by the caller; the last sums may be there several times.
+                let bytes = unsafe {
+                    let sums = each!(i => sums[i.min(at.len() - 1) * apart]);
+                    D::together(sums, bias, scale, int8)
+                };
+                for (at, bytes) in at.iter().zip(&bytes) {
+                    // SAFETY: no other thread computes the block at this position.
+                    unsafe { group.place(block, *at, bytes, self.y) };
+                }
+            }
+            return;
+        }
+        for (at, sums) in positions.iter().zip(sums.iter().step_by(apart)) {
+            // SAFETY: as promised by the caller.
+            let values = unsafe { sums.requantized(bias, scale, int8.shift, int8.span()) };
+            let bytes = int8::bytes(&values, int8.table);
+            // SAFETY: as above.
+            unsafe { group.place(block, *at, &bytes, self.y) };
+        }
     }
 }
