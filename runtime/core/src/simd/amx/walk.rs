@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::panels::{MOST, Panels, Steps, TAPS};
 use super::tile::{self, Line, ROWS, SUMS, Tile, Tiles};
+use crate::int8::TOGETHER;
 use crate::layout::Layout;
 use crate::simd::part::Part;
 use crate::simd::tiles::Group;
@@ -43,21 +44,34 @@ pub(super) struct Rows<'a> {
     columns: usize,
 }
 
+impl<'a> Rows<'a> {
+    /// The sums of the next positions, if there are any; of the last ones some may be of none.
+    #[inline(always)]
+    pub fn together(&self) -> Option<&'a [Line; TOGETHER]> {
+        let (at, lines) = (self.next, &self.tile(self.next)?.0);
+        lines[at % ROWS..].first_chunk()
+    }
+
+    /// The tile of the position at a place, if there is one.
+    #[inline(always)]
+    fn tile(&self, at: usize) -> Option<&'a Tile> {
+        (at < self.left).then(|| &self.sums[at / ROWS * self.deep + self.first])
+    }
+}
+
 impl<'a> Iterator for Rows<'a> {
     type Item = ((usize, usize), &'a Line);
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next == self.left {
-            return None;
-        }
         let (place, at) = (self.place, self.next);
+        let tile = self.tile(at)?;
         self.next += 1;
         self.place = match place.1 + 1 == self.columns {
             true => (place.0 + 1, 0),
             false => (place.0, place.1 + 1),
         };
-        Some((place, &self.sums[at / ROWS * self.deep + self.first].0[at % ROWS]))
+        Some((place, &tile.0[at % ROWS]))
     }
 }
 
