@@ -136,11 +136,11 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
             FloatKernel::Norm(_) | FloatKernel::Join | FloatKernel::Reference => of("loop", "f32"),
         },
         #[cfg(target_arch = "x86_64")]
-        (Weights::Int8(_), _) if isa.has_tiles() && amx::suits(layer) => of("amx", "tdpbusd"),
-        #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_avx2() && image_bytes::suits(layer) => {
             of("planes", isa.byte_products())
         }
+        #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_tiles() && amx::suits(layer) => of("amx", "tdpbusd"),
         #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             of("winograd", isa.byte_products())
@@ -279,11 +279,6 @@ pub(crate) fn bytes(
     y: Places<'_, u8>,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(layout) = layer.layout().filter(|_| isa.has_tiles() && amx::suits(layer)) {
-        // SAFETY: so there is AMX.
-        return unsafe { amx::Bytes { layer, int8, layout: &layout, part, x, y }.run() };
-    }
-    #[cfg(target_arch = "x86_64")]
     if isa.has_avx2() && image_bytes::suits(layer) {
         let image = image_bytes::Image { layer, int8, part, x, y };
         // SAFETY: so the CPU has AVX2, and AVX-512 with VNNI if it multiplies bytes neither with that nor with
@@ -298,6 +293,11 @@ pub(crate) fn bytes(
         };
     }
     match (layer.layout(), layer.op) {
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if isa.has_tiles() && amx::suits(layer) => {
+            // SAFETY: so there is AMX.
+            unsafe { amx::Bytes { layer, int8, layout: &layout, part, x, y }.run() }
+        }
         #[cfg(target_arch = "x86_64")]
         (Some(layout), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             let layout = &layout;
