@@ -33,17 +33,22 @@ use panels::Panels;
 /// Lines of the panels that are kept on the stack.
 const STACK: usize = 2048;
 /// Fewest positions and channels for which it pays: below, most of a tile is empty, and copying the input takes
-/// longer than what is saved.
+/// longer than what is saved. A line has 64 bytes: with 32 channels, AVX-512 takes as long.
 const POSITIONS: usize = 12;
 const CHANNELS: usize = 32;
+const INT8_CHANNELS: usize = 48;
 
 /// Whether a layer is computed like this.
 pub(super) fn suits(layer: &Layer<'_>) -> bool {
     let Some(layout) = layer.layout().filter(Layout::has_border) else { return false };
     let (rows, columns) = layout.grid(0);
+    let channels = match layer.weights {
+        Weights::Int8(_) => INT8_CHANNELS,
+        Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => CHANNELS,
+    };
     (0..layout.groups()).all(|group| layout.taps(group) <= panels::TAPS)
         && rows * columns >= POSITIONS
-        && layer.input.c >= CHANNELS
+        && layer.input.c >= channels
         && Panels::new(&layout, lines(layer)).is_some_and(|panels| panels.rows(STACK) > 0)
 }
 
