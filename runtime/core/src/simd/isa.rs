@@ -28,6 +28,8 @@ enum Kind {
     Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx512Vbmi,
+    #[cfg(target_arch = "x86_64")]
+    Amx,
     #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(target_arch = "aarch64")]
@@ -83,6 +85,16 @@ macro_rules! has {
     }};
 }
 
+/// Whether there is AMX and may be used.
+#[cfg(target_arch = "x86_64")]
+fn granted() -> bool {
+    #[cfg(feature = "std")]
+    return super::amx::granted();
+    // The system must be asked.
+    #[cfg(not(feature = "std"))]
+    false
+}
+
 impl Isa {
     /// The fastest one available.
     pub fn best() -> Isa {
@@ -91,7 +103,7 @@ impl Isa {
 
     /// All that are available, slowest first.
     #[cfg(target_arch = "x86_64")]
-    pub fn all() -> [Option<Isa>; 5] {
+    pub fn all() -> [Option<Isa>; 6] {
         let avx512 = if has!("avx512vnni") { Kind::Avx512Vnni } else { Kind::Avx512 };
         let vbmi =
             has!("avx512vbmi", "avx512ifma", "avx512vnni", "avx512bw", "avx512dq", "avx512vl");
@@ -101,30 +113,33 @@ impl Isa {
             has!("avx2", "fma", "f16c", "avxvnni").then_some(Isa(Kind::AvxVnni)),
             has!("avx512f").then_some(Isa(avx512)),
             vbmi.then_some(Isa(Kind::Avx512Vbmi)),
+            (vbmi && granted()).then_some(Isa(Kind::Amx)),
         ]
     }
 
     /// All that are available, slowest first. (Every 64-bit Arm CPU has NEON, and those with dot
     /// products have arithmetic of 16-bit floats.)
     #[cfg(target_arch = "aarch64")]
-    pub fn all() -> [Option<Isa>; 4] {
+    pub fn all() -> [Option<Isa>; 6] {
         [
             Some(Isa(Kind::Portable)),
             Some(Isa(Kind::Neon)),
             has!("dotprod", "fp16").then_some(Isa(Kind::Dotprod)),
             has!("dotprod", "fp16", "i8mm").then_some(Isa(Kind::I8mm)),
+            None,
+            None,
         ]
     }
 
     /// All that are available, slowest first.
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub fn all() -> [Option<Isa>; 4] {
-        [Some(Isa(Kind::Portable)), None, None, None]
+    pub fn all() -> [Option<Isa>; 6] {
+        [Some(Isa(Kind::Portable)), None, None, None, None, None]
     }
 
     /// `scalar`, `avx2`, `avxvnni` (AVX2 with dot products of bytes), `avx512`, `avx512vbmi` (with tables in
-    /// registers: Ice Lake, Zen 4), `neon`, `dotprod` (Armv8.2 with dot products and 16-bit floats) or `i8mm`
-    /// (the same with matrix products of bytes).
+    /// registers: Ice Lake, Zen 4), `amx` (the same with products of matrices: Sapphire Rapids), `neon`, `dotprod`
+    /// (Armv8.2 with dot products and 16-bit floats) or `i8mm` (the same with matrix products of bytes).
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "scalar",
@@ -136,6 +151,8 @@ impl Isa {
             Kind::Avx512 | Kind::Avx512Vnni => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vbmi => "avx512vbmi",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => "amx",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
@@ -153,7 +170,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::AvxVnni => false,
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi => false,
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => false,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => false,
             #[cfg(target_arch = "aarch64")]
@@ -169,6 +186,12 @@ impl Isa {
             Kind::Avx2 | Kind::AvxVnni => 17,
             _ => 2,
         }
+    }
+
+    /// Whether there are products of matrices.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn has_tiles(self) -> bool {
+        self.0 == Kind::Amx
     }
 
     /// Whether bytes are multiplied by AVX2.
@@ -192,7 +215,7 @@ impl Isa {
     /// Whether there are tables in registers of AVX-512, with all that `Kind::Avx512Vbmi` stands for.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn has_vbmi(self) -> bool {
-        self.0 == Kind::Avx512Vbmi
+        matches!(self.0, Kind::Avx512Vbmi | Kind::Amx)
     }
 
     /// What multiplies bytes.
@@ -203,7 +226,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => "vpmaddwd",
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Avx512Vbmi => "vpdpbusd",
+            Kind::AvxVnni | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => "vpdpbusd",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "smlal",
             #[cfg(target_arch = "aarch64")]
@@ -242,7 +265,9 @@ impl Isa {
             Kind::Avx2 | Kind::AvxVnni => unsafe { job.avx2() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found AVX-512 F, which implies the others.
-            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi => unsafe { job.avx512() },
+            Kind::Avx512 | Kind::Avx512Vnni | Kind::Avx512Vbmi | Kind::Amx => unsafe {
+                job.avx512()
+            },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },
@@ -269,7 +294,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Isa::all` found these, and byte permutations, products of 52 bits, and registers and
             // arithmetic of all lengths.
-            Kind::Avx512Vbmi => unsafe { job.avx512_vbmi() },
+            Kind::Avx512Vbmi | Kind::Amx => unsafe { job.avx512_vbmi() },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: NEON is part of every aarch64 CPU that Rust targets.
             Kind::Neon => unsafe { job.neon() },

@@ -3,9 +3,9 @@
 use super::isa::Isa;
 use super::lanes::Stored;
 use super::part::{Part, Places, Work};
-use super::{dense, image, join, norm, planes, tiles, winograd};
 #[cfg(target_arch = "x86_64")]
-use super::{image_bytes, norm_bytes, thin};
+use super::{amx, image_bytes, norm_bytes, thin};
+use super::{dense, image, join, norm, planes, tiles, winograd};
 use crate::int8;
 use crate::layer::{Int8, Layer, Weights};
 use crate::layout::{Layout, UPSAMPLING, is_pixelwise};
@@ -103,8 +103,8 @@ fn packed_kernel(isa: Isa, layer: &Layer<'_>) -> PackedKernel {
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// `winograd`, `tiles`, `thin`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files of
-    /// this folder. `loop` is the obvious one.
+    /// `amx`, `winograd`, `tiles`, `thin`, `planes`, `rows`, `dots`, `norm`, `join`, `loop` or `move`; see the files
+    /// of this folder. `loop` is the obvious one.
     pub name: &'static str,
     /// `f32`, `f16`, or what multiplies bytes; empty if there are no products.
     pub arithmetic: &'static str,
@@ -140,6 +140,8 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
             of("planes", isa.byte_products())
         }
         #[cfg(target_arch = "x86_64")]
+        (Weights::Int8(_), _) if isa.has_tiles() && amx::suits(layer) => of("amx", "tdpbusd"),
+        #[cfg(target_arch = "x86_64")]
         (Weights::Int8(_), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             of("winograd", isa.byte_products())
         }
@@ -152,6 +154,8 @@ pub fn kernel(isa: Isa, layer: &Layer<'_>) -> Kernel {
         (Weights::Packed { .. } | Weights::Half { .. }, _) => match packed_kernel(isa, layer) {
             _ if layer.layout().is_none() => of("loop", "f32"),
             PackedKernel::Planes => of("planes", "f32"),
+            #[cfg(target_arch = "x86_64")]
+            _ if isa.has_tiles() && amx::suits(layer) => of("amx", "tdpbf16ps"),
             PackedKernel::Winograd if narrow(isa, layer) => of("winograd", "f16"),
             PackedKernel::Winograd => of("winograd", "f32"),
             PackedKernel::Tiles if narrow(isa, layer) => of("tiles", "f16"),
@@ -252,6 +256,11 @@ fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
     let Some(layout) = layer.layout() else {
         return work.part.alone(work.y, |y| packed::unblocked(layer, [work.x, &[]], y));
     };
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_tiles() && amx::suits(layer) {
+        // SAFETY: so there is AMX.
+        return unsafe { amx::Floats { layout: &layout, work }.run() };
+    }
     match packed_kernel(isa, layer) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
         PackedKernel::Planes => unreachable!("pixelwise layers are not packed in blocks"),
@@ -284,6 +293,11 @@ pub(crate) fn bytes(
         };
     }
     match (layer.layout(), layer.op) {
+        #[cfg(target_arch = "x86_64")]
+        (Some(layout), _) if isa.has_tiles() && amx::suits(layer) => {
+            // SAFETY: so there is AMX.
+            unsafe { amx::Bytes { layer, int8, layout: &layout, part, x, y }.run() }
+        }
         #[cfg(target_arch = "x86_64")]
         (Some(layout), _) if isa.has_pairs() && winograd::bytes::suits(layer) => {
             let layout = &layout;

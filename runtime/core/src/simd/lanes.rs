@@ -191,7 +191,7 @@ macro_rules! lanes {
         $(#[$meta])*
         #[derive(Clone, Copy)]
         #[repr(transparent)]
-        pub(crate) struct $name($register);
+        pub(crate) struct $name(pub(in crate::simd) $register);
 
         $(#[$meta])*
         impl Lanes for $name {

@@ -19,6 +19,7 @@
 //!   time. Int8 gives the same bytes with every instruction set. f16 models are multiplied in 16-bit
 //!   floats if the CPU can; [`Isa::has_halves`] says whether.
 //! - `thin`: int8 convolutions of one channel on x86.
+//! - `amx` computes layers of several positions on CPUs with matrix products, instead of both.
 //! - `norm` normalizes channels and `join` adds or concatenates two inputs.
 //! - The rest is done by the obvious loops.
 //!
@@ -39,6 +40,8 @@ macro_rules! each {
 }
 
 mod activate;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod dense;
 mod dots;
 #[cfg(all(feature = "dsp", target_arch = "arm"))]

@@ -67,6 +67,13 @@ unsafe fn sums<D: Dots>(x: &[D::X; 4], weights: &[D::Weight; 64], plain: bool) -
 
 /// Multiply-adds per second of one thread, of floats or of bytes: the best of several tries.
 pub fn peak(isa: Isa, int8: bool) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_tiles() {
+        let mut all = 0;
+        // SAFETY: so there is AMX.
+        let seconds = least_seconds(|| all = unsafe { super::amx::products(int8, ROUNDS) });
+        return all as f64 / seconds;
+    }
     let inputs = if int8 { 4 } else { 1 };
     let mut sums = 0;
     let seconds = least_seconds(|| {

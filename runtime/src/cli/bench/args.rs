@@ -38,8 +38,8 @@ pub struct Args {
     pub half: bool,
     /// Measure only the fastest instruction set, not all
     ///
-    /// The environment variable POCKET_GAN_ISA selects another one: scalar, avx2, avxvnni, avx512 or
-    /// avx512vbmi; on 64-bit Arm scalar, neon, dotprod or i8mm.
+    /// The environment variable POCKET_GAN_ISA selects another one: scalar, avx2, avxvnni, avx512,
+    /// avx512vbmi or amx; on 64-bit Arm scalar, neon, dotprod or i8mm.
     #[arg(long)]
     pub best: bool,
     /// Time every kernel that could run each layer on a GPU

@@ -14,6 +14,13 @@ use crate::simd::lookup;
 #[derive(Clone, Copy)]
 pub(crate) struct Vnni<const VBMI: bool = false>(__m512i);
 
+impl<const VBMI: bool> Vnni<VBMI> {
+    /// Sums.
+    pub fn of(sums: __m512i) -> Self {
+        Vnni(sums)
+    }
+}
+
 impl<const VBMI: bool> Dots for Vnni<VBMI> {
     const WIDE: usize = 12;
     const DEEP: usize = 4;

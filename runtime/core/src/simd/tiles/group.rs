@@ -6,7 +6,7 @@ use crate::layout::{LANES, Layout, View};
 use crate::simd::part::{Part, Places};
 
 /// What all tiles of a group share.
-pub(super) struct Group<'a> {
+pub(in crate::simd) struct Group<'a> {
     pub layout: &'a Layout,
     pub index: usize,
     pub view: View,
@@ -76,7 +76,7 @@ impl<'a> Group<'a> {
             let to = unsafe { y.cut(first + position.0 * down + position.1 * across + of, lanes) };
             match to.first_chunk_mut::<LANES>() {
                 Some(to) => *to = *values,
-                None => to.copy_from_slice(&values[..lanes]),
+                None => copy(to, values),
             }
             return;
         }
@@ -105,4 +105,11 @@ impl<'a> Group<'a> {
         let of = (self.index * self.blocks + block) * LANES;
         values.get(of..)?.first_chunk()
     }
+}
+
+/// Copies some lanes: in a function of its own, because the compiler would make one copy of any length, which is a
+/// call, of this one and that of all lanes.
+#[inline(never)]
+fn copy<T: Copy>(to: &mut [T], values: &[T; LANES]) {
+    to.copy_from_slice(&values[..to.len()]);
 }

@@ -4,6 +4,7 @@
 use super::dots::Dots;
 use super::part::Part;
 use crate::layout::{LANES, Layout};
+#[cfg(not(target_arch = "x86_64"))]
 use group::Group;
 use search::Search;
 use taps::Taps;
@@ -16,6 +17,8 @@ mod search;
 mod taps;
 
 pub(super) use floats::Floats;
+#[cfg(target_arch = "x86_64")]
+pub(super) use group::Group;
 pub(super) use pixels::Pixels;
 
 /// Most blocks and sums of a tile, of any instruction set of the target; [`taps::WIDE`] are the positions.
