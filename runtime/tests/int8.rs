@@ -520,7 +520,7 @@ fn any_number_of_threads_makes_the_same_face() {
                     let image = cpu.generate(&Latent::from_seed(seed)).unwrap();
                     (image.values().to_vec(), image.bytes().to_vec())
                 });
-                for threads in [0, 1, 2, 5] {
+                for threads in [0, 1, 5] {
                     let mut arena = vec![f32::NAN; model.arena_len_of(threads.max(1))];
                     Crew::with(&model, &mut arena, isa, threads, |crew| {
                         for turn in 0..4 {

@@ -277,36 +277,41 @@ fn packed_layers_of_many_channels() {
     // A float as the sum of two with 8 bits each: what is left of it is below 2^-16, as is the product of
     // the second ones, which is left out. At least 16 terms are summed, and most of it cancels out.
     let of_pairs = |isa: &str| if isa == "amx" { 1.0 / 65536.0 } else { 2e-6 };
-    let sizes = [(4, 4), (3, 5), (8, 8), (1, 17), (7, 9), (13, 16), (2, 33)];
-    let channels = [(16, 5), (17, 20), (31, 70), (32, 33), (33, 16), (64, 64), (70, 49)];
-    for (h, w) in sizes {
-        for (c, out) in channels {
-            let input = Shape::new(c, h, w);
-            let mut ops = vec![
-                Op::ConvTranspose { out, window: window(4, 2, 1) },
-                Op::ConvTranspose { out, window: window(3, 1, 1) },
-                Op::Conv { out, window: window(3, 1, 1) },
-                Op::Conv { out, window: window(4, 2, 1) },
-            ];
-            if c == 33 {
-                let more = [(2, 1, 0), (1, 1, 0), (5, 3, 2), (3, 2, 3)];
-                ops.extend(more.map(|(k, s, p)| Op::Conv { out, window: window(k, s, p) }));
-                ops.push(Op::ConvTranspose { out, window: window(5, 3, 2) });
-            }
-            for op in ops.into_iter().filter(|op| op.output(input).is_ok()) {
-                let bias = out % 2 == 1;
-                let runs = run_as(op, input, bias, |graph| graph.pack().unwrap());
-                compare(op, input, runs, of_pairs);
-            }
-            let op = Op::ReflectConv { out, window: window(3, 1, 1) };
-            let Ok(output) = op.output(input) else { continue };
-            let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
-            let (padded, shape) = reflected(&numbers(input.values(), 7), input, 1);
-            let plain = Op::Conv { out, window: window(3, 1, 0) };
-            let want = textbook(&plain, shape, output, &padded, &weight, &[]);
-            let (_, got) = run_as(op, input, false, |graph| graph.pack().unwrap());
-            compare(op, input, (want, got), of_pairs);
+    let cases = [
+        ((4, 4), (64, 33)),
+        ((3, 5), (33, 70)),
+        ((8, 8), (32, 16)),
+        ((1, 17), (70, 49)),
+        ((7, 9), (17, 20)),
+        ((13, 16), (33, 5)),
+        ((2, 33), (31, 17)),
+    ];
+    for ((h, w), (c, out)) in cases {
+        let input = Shape::new(c, h, w);
+        let mut ops = vec![
+            Op::ConvTranspose { out, window: window(4, 2, 1) },
+            Op::ConvTranspose { out, window: window(3, 1, 1) },
+            Op::Conv { out, window: window(3, 1, 1) },
+            Op::Conv { out, window: window(4, 2, 1) },
+        ];
+        if c == 33 {
+            let more = [(2, 1, 0), (1, 1, 0), (5, 3, 2), (3, 2, 3)];
+            ops.extend(more.map(|(k, s, p)| Op::Conv { out, window: window(k, s, p) }));
+            ops.push(Op::ConvTranspose { out, window: window(5, 3, 2) });
         }
+        for op in ops.into_iter().filter(|op| op.output(input).is_ok()) {
+            let bias = out % 2 == 1;
+            let runs = run_as(op, input, bias, |graph| graph.pack().unwrap());
+            compare(op, input, runs, of_pairs);
+        }
+        let op = Op::ReflectConv { out, window: window(3, 1, 1) };
+        let Ok(output) = op.output(input) else { continue };
+        let weight = numbers(op.weight(input).unwrap().iter().product(), 3);
+        let (padded, shape) = reflected(&numbers(input.values(), 7), input, 1);
+        let plain = Op::Conv { out, window: window(3, 1, 0) };
+        let want = textbook(&plain, shape, output, &padded, &weight, &[]);
+        let (_, got) = run_as(op, input, false, |graph| graph.pack().unwrap());
+        compare(op, input, (want, got), of_pairs);
     }
 }
 
