@@ -20,7 +20,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import onnxruntime
-import torch
 
 program, path = sys.argv[1:3]
 numbers = [int(a) for a in sys.argv[3:6]]
@@ -95,9 +94,10 @@ def ncnn_face():
 
 
 def torch_face():
-    if not find_spec("onnx"):
+    if not (find_spec("onnx") and find_spec("torch")):
         return None
     import onnx
+    import torch
     from onnx import numpy_helper
 
     torch.set_num_threads(threads)
@@ -141,7 +141,7 @@ others = {
     "onnxruntime " + onnxruntime.__version__: onnxruntime_face(),
     "OpenVINO": openvino_face(),
     "ncnn": ncnn_face(),
-    "PyTorch " + torch.__version__: torch_face(),
+    "PyTorch": torch_face(),
 }
 results = defaultdict(list)
 for _ in range(rounds):
