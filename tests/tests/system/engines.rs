@@ -157,7 +157,7 @@ fn networks_with_branches_that_take_pictures() {
     }
 }
 
-/// One byte in so many is damaged: each of them if `POCKET_GAN_FUZZ` asks for more than the usual.
+/// One byte in five is damaged, and every byte if `POCKET_GAN_FUZZ` is set.
 fn stride() -> usize {
     if std::env::var("POCKET_GAN_FUZZ").is_ok() { 1 } else { 5 }
 }

@@ -105,8 +105,8 @@ impl Bytes<'_> {
     }
 }
 
-/// What turns a byte `x` of a channel into a value: `(x factor + start) >> shift`, which is the same as
-/// [`Norm::byte`] before the table: of a sum of which one part is an integer, the other one may be rounded down
+/// What turns a byte `x` of a channel into a value: `(x factor + start) >> shift`, which is what
+/// [`Norm::byte`] has before the table: where one part of a sum is an integer, the other one may be rounded down
 /// first.
 #[derive(Clone, Copy)]
 pub(super) struct Line {

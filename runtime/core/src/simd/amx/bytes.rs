@@ -21,7 +21,7 @@ type Sums = Vnni<true>;
 /// Weights that are fetched before they are used: those of a few tiles.
 const AHEAD: usize = 8 << 10;
 
-/// Lines of a pixel of so many channels.
+/// Lines that a pixel takes.
 pub(super) fn lines(channels: usize) -> usize {
     channels.div_ceil(CHANNELS)
 }

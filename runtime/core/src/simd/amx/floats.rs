@@ -23,7 +23,7 @@ const PAIRS: usize = 32;
 /// Bytes of weights that are fetched before they are used.
 const AHEAD: usize = 4 << 10;
 
-/// Lines of a pixel of so many channels.
+/// Lines that a pixel takes.
 pub(super) fn lines(channels: usize) -> usize {
     2 * channels.div_ceil(CHANNELS)
 }

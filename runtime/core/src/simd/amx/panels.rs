@@ -58,7 +58,7 @@ impl Panels {
         self.span.1 * self.view.step * self.height(rows) * self.grid.1
     }
 
-    /// Rows of positions for which there is room in so many lines.
+    /// Rows of positions that fit into `room` lines.
     pub fn rows(&self, room: usize) -> usize {
         let one = self.lines * self.span.1 * self.view.step * self.grid.1;
         // The last tile may read beyond its positions.

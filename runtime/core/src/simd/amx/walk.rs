@@ -113,7 +113,7 @@ impl At<'_> {
 ///
 /// # Safety
 /// The CPU has AVX-512 and AMX, which the system lets this process use; nothing else writes the places of the part.
-/// So many lines are writable.
+/// `room` lines are writable at `to`.
 #[inline(always)]
 pub(super) unsafe fn run<K: Kernel>(
     kernel: &mut K,
