@@ -320,7 +320,7 @@ fn a_lost_display_is_reopened_after_a_growing_pause() {
     let mut child = kiosk(dir.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
-    let [first, second] = [(); 2].map(|()| lines.next().expect("it is said"));
+    let [first, second] = [(); 2].map(|()| lines.next().expect("another line"));
     assert!(first.starts_with("/dev/full failed: No space left"), "{first}");
     assert!(first.ends_with("again in 1 s") && second.ends_with("again in 2 s"), "{second}");
     assert!(began.elapsed() >= Duration::from_secs(1));

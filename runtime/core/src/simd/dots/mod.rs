@@ -131,6 +131,21 @@ pub(crate) trait Bytes: Dots<X = u8, Weight = i8, Sum = i32> {
         int8: &Int8<'_>,
     ) -> [[u8; LANES]; TOGETHER] {
         // SAFETY: as promised by the caller.
+        unsafe { Self::one_by_one(sums, bias, scale, int8) }
+    }
+
+    /// What [`Bytes::together`] does.
+    ///
+    /// # Safety
+    /// As [`Dots::zero`].
+    #[inline(always)]
+    unsafe fn one_by_one(
+        sums: [Self; TOGETHER],
+        bias: &[i32; LANES],
+        scale: &[i32; LANES],
+        int8: &Int8<'_>,
+    ) -> [[u8; LANES]; TOGETHER] {
+        // SAFETY: as promised by the caller.
         unsafe {
             each!(i => {
                 let values = sums[i].requantized(bias, scale, int8.shift, int8.span());

@@ -81,10 +81,7 @@ impl<const VBMI: bool> Bytes for Vnni<VBMI> {
                     let bytes = lookup::bytes(values, int8.table);
                     core::mem::transmute::<__m512i, [[u8; LANES]; TOGETHER]>(bytes)
                 }
-                _ => each!(i => {
-                    let values = sums[i].requantized(bias, scale, int8.shift, int8.span());
-                    int8::bytes(&values, int8.table)
-                }),
+                _ => Self::one_by_one(sums, bias, scale, int8),
             }
         }
     }
