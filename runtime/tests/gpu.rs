@@ -2,6 +2,7 @@
 //! layer, on every adapter. Without an adapter the tests print a line and pass, unless the variable
 //! `POCKET_GAN_GPU` is `required`.
 
+#[path = "branches/nets.rs"]
 mod nets;
 
 use runtime::Input;

@@ -186,6 +186,27 @@ pub(crate) const DIAGONAL: usize = 64;
 /// Most products in a sum: that many of 255 * 127 fit into 31 bits.
 pub const TERMS: usize = 65_536;
 
+impl Weights<'_> {
+    /// Bytes of the weights.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Weights::Float { weight, .. } | Weights::Packed { weight, .. } => size_of_val(*weight),
+            Weights::Half { weight, .. } => size_of_val(*weight),
+            Weights::Int8(int8) => size_of_val(int8.weight),
+        }
+    }
+
+    /// Bytes of a value of an activation.
+    pub(crate) fn value(&self) -> usize {
+        match self {
+            Weights::Int8(_) => size_of::<u8>(),
+            Weights::Float { .. } | Weights::Packed { .. } | Weights::Half { .. } => {
+                size_of::<f32>()
+            }
+        }
+    }
+}
+
 impl Int8<'_> {
     /// What is added to a requantized sum, and the largest result.
     #[inline(always)]

@@ -54,6 +54,8 @@ pub struct Layout {
     planes: bool,
     /// Whether it is a dense layer, whose depth is the whole input.
     dense: bool,
+    /// Images that are computed together.
+    images: usize,
 }
 
 /// Bytes of a pixel of `c` channels between int8 layers.
@@ -107,6 +109,7 @@ impl Layout {
             step: output.c,
             planes: false,
             dense: matches!(op, Op::Dense { .. }),
+            images: 1,
         })
     }
 
@@ -142,10 +145,24 @@ impl Layout {
             step,
             planes: false,
             dense: matches!(op, Op::Dense { .. }),
+            images: 1,
         })
     }
 
-    /// Positions of the input: pixels, or one for the whole input of a matrix product.
+    /// The layout for some images, whose inputs lie one after another, as do their outputs. Rows of
+    /// positions go on from one image to the next. `None` if it is the layout of planes, or if the
+    /// rows of a group's outputs are not as far apart from one image to the next as within one.
+    pub(crate) fn of_images(self, images: usize) -> Option<Layout> {
+        let even = self.output.h.is_multiple_of(self.by());
+        (images == 1 || even && !self.planes).then_some(Layout { images, ..self })
+    }
+
+    /// Images that are computed together.
+    pub(crate) fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Positions of the input of an image: pixels, or one for the whole input of a matrix product.
     pub fn pixels(&self) -> usize {
         match self.kind {
             Kind::Matrix => 1,
@@ -184,7 +201,7 @@ impl Layout {
         }
     }
 
-    /// Rows and columns of positions of a group.
+    /// Rows and columns of positions of a group in an image.
     pub fn grid(&self, group: usize) -> (usize, usize) {
         match self.kind {
             Kind::Matrix => (1, 1),
@@ -259,7 +276,11 @@ impl Layout {
     pub fn stride(&self, group: usize) -> (usize, usize, usize) {
         let by = self.by();
         let step = if self.planes { by } else { by * self.step };
-        (self.output.w * step, step, self.place(group, (0, 0), 0))
+        let row = match self.kind {
+            Kind::Matrix => self.output.plane(),
+            Kind::Conv(_) | Kind::Phases(_) | Kind::Upsampling => self.output.w,
+        };
+        (row * step, step, self.place(group, (0, 0), 0))
     }
 
     /// Output channel of a lane.
@@ -271,7 +292,7 @@ impl Layout {
     #[inline(always)]
     pub fn place(&self, group: usize, (r, c): (usize, usize), lane: usize) -> usize {
         let (pixel, channel) = match self.kind {
-            Kind::Matrix => (lane / self.output.c, lane % self.output.c),
+            Kind::Matrix => (r * self.output.plane() + lane / self.output.c, lane % self.output.c),
             Kind::Conv(_) => (r * self.output.w + c, lane),
             Kind::Phases(Window { stride, .. }) => {
                 let (y, x) = (r * stride + group / stride, c * stride + group % stride);

@@ -63,7 +63,7 @@ pub mod simd;
 mod sqrt;
 
 pub use backend::Backend;
-pub use cpu::{ArenaTooSmall, Cpu};
+pub use cpu::{ArenaTooSmall, Batch, Cpu};
 #[cfg(feature = "std")]
 pub use crew::{Crew, CrewError};
 pub use image::{Image, PictureLength};

@@ -16,7 +16,7 @@ use crate::simd;
 /// Length of a layer's scratch in values (`f32`), or in bytes for an int8 layer. The kernels call
 /// the same function.
 pub fn scratch_len(layer: &Layer<'_>) -> usize {
-    simd::scratch_len(layer)
+    simd::scratch_len(layer, 1)
 }
 
 /// Plans where the outputs of all layers lie, at most 65,536 of them. Every layer reads earlier ones.
@@ -113,6 +113,57 @@ pub fn arena_len(layers: &[Layer<'_>], input: Input, threads: usize) -> usize {
     layers.max().unwrap_or(0).max(latent)
 }
 
+/// Layers from the first one on that are computed for several images at a time: those that read more weights than
+/// what they compute with, and what lies between them. Layers that follow read nothing from before but the output of
+/// the last one, unless there are none.
+pub(crate) fn shared(layers: &[Layer<'_>]) -> usize {
+    let heavy = |layer: &Layer<'_>| {
+        let [input, _, output] = layer.ends();
+        layer.weights.bytes() >= HEAVY * (input + output) * layer.weights.value()
+    };
+    let mut shared = layers.iter().rposition(heavy).map_or(0, |last| last + 1);
+    let from_before = |shared: usize, source: Source| match source {
+        Source::Input => true,
+        Source::Layer(of) => usize::from(of) + 1 < shared,
+    };
+    while shared > 0 {
+        let last = layers[shared..].iter().rposition(|layer| {
+            let sources = [Some(layer.from), layer.other];
+            sources.into_iter().flatten().any(|source| from_before(shared, source))
+        });
+        match last {
+            Some(last) => shared += last + 1,
+            None => break,
+        }
+    }
+    shared
+}
+
+/// Length of an arena in values (`f32`) for the first `shared` layers and some images at a time.
+pub(crate) fn shared_len(layers: &[Layer<'_>], shared: usize, images: usize) -> usize {
+    let len = |layer: &Layer<'_>| {
+        let [front, back] = layer.place.used;
+        let tensors = front.saturating_add(back).saturating_mul(images);
+        let len = tensors.saturating_add(simd::scratch_len(layer, images));
+        (len.saturating_mul(layer.weights.value())).div_ceil(size_of::<f32>())
+    };
+    layers[..shared].iter().map(len).max().unwrap_or(0)
+}
+
+/// Where the input lies in an arena, for some images at a time.
+pub(crate) fn input(images: usize, layers: &[Layer<'_>]) -> Range<usize> {
+    let read = |layer: &Layer<'_>| match (layer.from, layer.other) {
+        (Source::Input, _) => Some(layer.ends()[0]),
+        (_, Some(Source::Input)) => Some(layer.ends()[1]),
+        _ => None,
+    };
+    0..images * layers.iter().find_map(read).unwrap_or(0)
+}
+
+/// How many times as many bytes of weights as of input and output a layer has that is computed for several images at a
+/// time: so reading weights once is worth that the output is no longer in the cache when it is read.
+const HEAVY: usize = 4;
+
 /// Multiply-adds that writing one value counts as: about as long as an activation takes.
 const WRITE: u64 = 32;
 /// Convolutions compute that many channels at a time: fewer take as long.
@@ -153,11 +204,20 @@ pub(crate) struct Places {
 
 /// Where layer `i` reads and writes in an arena of `len` values or bytes.
 pub(crate) fn places(len: usize, layers: &[Layer<'_>], i: usize) -> Places {
+    places_of(1, len, layers, i)
+}
+
+/// Where layer `i` reads and writes for some images at a time, in an arena of `len` values or bytes: a tensor
+/// has those of the images one after another.
+pub(crate) fn places_of(images: usize, len: usize, layers: &[Layer<'_>], i: usize) -> Places {
     let layer = &layers[i];
     let [input, other, output] = layer.ends();
-    let at = |place: &Place, n: usize| match place.back {
-        false => place.offset..place.offset + n,
-        true => len - place.offset - n..len - place.offset,
+    let at = |place: &Place, n: usize| {
+        let (offset, n) = (images * place.offset, images * n);
+        match place.back {
+            false => offset..offset + n,
+            true => len - offset - n..len - offset,
+        }
     };
     let read = |source: Source, n: usize| match source {
         Source::Input => at(&Place::FRONT, n),
@@ -168,7 +228,7 @@ pub(crate) fn places(len: usize, layers: &[Layer<'_>], i: usize) -> Places {
     Places {
         other: layer.other.map_or(x.clone(), |source| read(source, other)),
         x,
-        scratch: front..len - back,
+        scratch: images * front..len - images * back,
         y: at(&layer.place, output),
     }
 }
@@ -182,9 +242,14 @@ pub(crate) struct Split<'m, T> {
     pub y: &'m mut [T],
 }
 
-/// Splits the arena for layer `i`.
-pub(crate) fn split<'m, T>(arena: &'m mut [T], layers: &[Layer<'_>], i: usize) -> Split<'m, T> {
-    let Places { x, other, scratch, y } = places(arena.len(), layers, i);
+/// Splits the arena for layer `i` and some images at a time.
+pub(crate) fn split<'m, T>(
+    images: usize,
+    arena: &'m mut [T],
+    layers: &[Layer<'_>],
+    i: usize,
+) -> Split<'m, T> {
+    let Places { x, other, scratch, y } = places_of(images, arena.len(), layers, i);
     // Output and scratch in the order in which they lie, and what surrounds them.
     let front = y.start < scratch.start;
     let (first, second) = if front { (y, scratch) } else { (scratch, y) };

@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, RgbaImage};
-use runtime::{Cpu, Crew, Input, Isa, Limits, Model, stdout};
+use runtime::{Batch, Crew, Image, Input, Isa, Latent, Limits, Model, stdout};
 
 use super::args;
 use super::device::{Chosen, Device, choose};
@@ -186,7 +187,7 @@ fn make(
         Chosen::Gpu(adapter, required) => {
             match runtime::gpu::Gpu::new(model, &adapter, args.half) {
                 Ok(gpu) => {
-                    let cpu = Cpu::with(model, &mut spare, Some(isa))?;
+                    let cpu = runtime::Cpu::with(model, &mut spare, Some(isa))?;
                     let mut gpu = super::gpu::GpuFaces::new(gpu, cpu, faces.count);
                     Some(Box::new(move |i| gpu.face(i, |i| faces.latent(i))))
                 }
@@ -294,12 +295,13 @@ impl Target<'_> {
                 }
             }
             None => {
-                let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<RgbaImage, String> {
-                    let image = cpu.generate(&faces.latent(i)).map_err(|e| e.to_string())?;
-                    Ok(picture(&image))
+                let some = |batch: &mut Batch<'_>,
+                            range: Range<usize>,
+                            made: &mut dyn FnMut(RgbaImage)| {
+                    generate(batch, faces, range, |_, image| made(picture(&image)))
                 };
-                let threads = args.threads(model, self.limits);
-                many(model, isa, (faces.count, threads), &one, &mut put)?;
+                let count = (faces.count, args.threads(model, self.limits));
+                many(model, (isa, self.limits), count, &some, &mut put)?;
             }
         }
         self.write(sheet.picture, &args.out)?;
@@ -358,13 +360,22 @@ impl Target<'_> {
                 }
             }
             None => {
-                let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<(), String> {
-                    let image = cpu.generate(&faces.latent(i)).map_err(|e| e.to_string())?;
-                    let written = self.write(args.enlarge(picture(&image)), &path(i));
-                    written.map_err(|e| chain(e.as_ref()))
-                };
-                let threads = args.threads(model, self.limits);
-                many(model, isa, (faces.count, threads), &one, &mut |i, ()| step(i))?;
+                let some =
+                    |batch: &mut Batch<'_>, range: Range<usize>, made: &mut dyn FnMut(())| {
+                        let mut written = Ok(());
+                        generate(batch, faces, range, |i, image| {
+                            if written.is_ok() {
+                                let face = args.enlarge(picture(&image));
+                                written = self.write(face, &path(i)).map_err(|e| chain(e.as_ref()));
+                                if written.is_ok() {
+                                    made(());
+                                }
+                            }
+                        })?;
+                        written
+                    };
+                let count = (faces.count, args.threads(model, self.limits));
+                many(model, (isa, self.limits), count, &some, &mut |i, ()| step(i))?;
             }
         }
         let last = faces.count - 1;
@@ -378,6 +389,18 @@ impl Target<'_> {
         ));
         Ok(())
     }
+}
+
+/// Makes some faces, and calls `each` with their numbers.
+fn generate(
+    batch: &mut Batch<'_>,
+    faces: &Faces,
+    range: Range<usize>,
+    mut each: impl FnMut(usize, Image<'_>),
+) -> Result<(), String> {
+    let latents: Vec<Latent<'_>> = range.clone().map(|i| faces.latent(i)).collect();
+    let made = batch.generate(&latents, |i, image| each(range.start + i, image));
+    made.map_err(|e| e.to_string())
 }
 
 /// `face.png` as `face-007.png`.

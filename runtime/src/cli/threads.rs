@@ -1,39 +1,66 @@
-//! Many faces, one thread each.
+//! Many faces, by threads that make some at a time each.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use runtime::{Cpu, Isa, Model};
+use runtime::{Batch, Isa, Limits, Model};
 
-/// Makes faces 0 to `count` on several threads with `one`, and passes the results to `done` in
-/// order. Errors cross threads as strings: `Box<dyn Error>` is not `Send`.
+/// Images that a thread makes at a time.
+pub const TOGETHER: usize = 8;
+
+/// Images that each of some threads makes at a time, of so many: fewer if all arenas would exceed a limit.
+pub fn together(model: &Model<'_>, limits: &Limits, (count, threads): (usize, usize)) -> usize {
+    let arenas = |images: usize| {
+        let len = model.arena_len_of_batch(images).saturating_mul(threads);
+        4u64.saturating_mul(len as u64)
+    };
+    let most = count.div_ceil(threads.max(1)).min(TOGETHER);
+    (1..=most).rev().find(|images| arenas(*images) <= limits.arena).unwrap_or(1)
+}
+
+/// Makes faces 0 to `count` on several threads with `some`, which hands on those of a range in order, and passes them
+/// to `done` in order. Errors cross threads as strings: `Box<dyn Error>` is not `Send`.
 ///
 /// # Errors
-/// The first error of `one`.
+/// The first error of `some`.
 pub fn many<T: Send>(
     model: &Model<'_>,
-    isa: Isa,
+    (isa, limits): (Isa, &Limits),
     (count, threads): (usize, usize),
-    one: &(impl Fn(&mut Cpu<'_>, usize) -> Result<T, String> + Sync),
+    some: &(impl Fn(&mut Batch<'_>, Range<usize>, &mut dyn FnMut(T)) -> Result<(), String> + Sync),
     done: &mut impl FnMut(usize, T),
 ) -> Result<(), Box<dyn Error>> {
-    let mut arenas = vec![vec![0.0; model.arena_len()]; threads.min(count)];
-    let mut cpus = Vec::new();
+    let threads = threads.min(count);
+    let together = together(model, limits, (count, threads));
+    let mut arenas = vec![vec![0.0; model.arena_len_of_batch(together)]; threads];
+    let mut batches = Vec::new();
     for arena in &mut arenas {
-        cpus.push(Cpu::with(model, arena, Some(isa))?);
+        batches.push(Batch::new(model, arena, isa, together)?);
     }
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {
-        for mut cpu in cpus {
+        for mut batch in batches {
             let (next, sender) = (&next, sender.clone());
             scope.spawn(move || {
                 loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let mut i = next.fetch_add(together, Ordering::Relaxed);
+                    if i >= count {
+                        break;
+                    }
+                    let mut gone = false;
+                    let end = some(&mut batch, i..count.min(i + together), &mut |made| {
+                        gone |= sender.send((i, Ok(made))).is_err();
+                        i += 1;
+                    });
+                    if let Err(error) = end {
+                        gone |= sender.send((i, Err(error))).is_err();
+                    }
                     // After an error the receiver is gone.
-                    if i >= count || sender.send((i, one(&mut cpu, i))).is_err() {
+                    if gone {
                         break;
                     }
                 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use image::{ImageFormat, Rgba, RgbaImage};
 use runtime::op::Shape;
-use runtime::{Cpu, Crew, Input, Isa, Limits, Model, stdout};
+use runtime::{Batch, Crew, Input, Isa, Limits, Model, stdout};
 
 use super::args;
 use super::device::{Chosen, Device, choose};
@@ -234,7 +235,7 @@ impl Job<'_> {
             Chosen::Gpu(adapter, required) => {
                 match runtime::gpu::Gpu::new(model, &adapter, false) {
                     Ok(gpu) => {
-                        let cpu = Cpu::with(model, &mut spare, Some(self.isa))?;
+                        let cpu = runtime::Cpu::with(model, &mut spare, Some(self.isa))?;
                         let mut made = GpuPictures { gpu: Some(gpu), cpu, ready: Vec::new() };
                         let job = self;
                         Some(Box::new(move |i| made.pair(job, i)))
@@ -290,11 +291,25 @@ impl Job<'_> {
         if let Some(gpu) = gpu {
             return (0..self.files.len()).try_for_each(|i| done(i, gpu(i)?));
         }
-        let one = |cpu: &mut Cpu<'_>, i: usize| -> Result<Pair, String> {
-            let before = self.read(i).map_err(|e| chain(e.as_ref()))?;
-            let after = cpu.translate(&before.pixels).map_err(|e| e.to_string())?;
-            let after = picture(&after);
-            Ok((before, after))
+        let some = |batch: &mut Batch<'_>, range: Range<usize>, made: &mut dyn FnMut(Pair)| {
+            // Those before one that cannot be read are translated.
+            let (mut before, mut read) = (Vec::new(), Ok(()));
+            for picture in range.map(|i| self.read(i)) {
+                match picture {
+                    Ok(picture) => before.push(picture),
+                    Err(error) => {
+                        read = Err(chain(error.as_ref()));
+                        break;
+                    }
+                }
+            }
+            let mut after = Vec::new();
+            let pixels: Vec<&[u8]> = before.iter().map(|picture| &picture.pixels[..]).collect();
+            batch
+                .translate(&pixels, |_, image| after.push(picture(&image)))
+                .map_err(|e| e.to_string())?;
+            before.into_iter().zip(after).for_each(made);
+            read
         };
         let mut failed = Ok(());
         let mut put = |i: usize, pair: Pair| {
@@ -303,7 +318,7 @@ impl Job<'_> {
             }
         };
         let count = (self.files.len(), self.threads());
-        many(self.model, self.isa, count, &one, &mut put)?;
+        many(self.model, (self.isa, self.limits), count, &some, &mut put)?;
         failed
     }
 
@@ -408,7 +423,7 @@ fn as_image(picture: &Picture, shape: Shape) -> RgbaImage {
 #[cfg(feature = "gpu")]
 struct GpuPictures<'a> {
     gpu: Option<runtime::gpu::Gpu>,
-    cpu: Cpu<'a>,
+    cpu: runtime::Cpu<'a>,
     /// The pictures that are ready, last to first.
     ready: Vec<Pair>,
 }

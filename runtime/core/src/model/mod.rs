@@ -13,6 +13,7 @@ pub use weights::INPUT;
 pub use crate::layer::{Input, LAYERS, Layer, Precision};
 
 use crate::checksum::checksum;
+use crate::cpu::Batch;
 use crate::int8::InputScale;
 use crate::layer::Source;
 use crate::limits::{Exceeded, Limit, Limits};
@@ -327,6 +328,11 @@ impl<'a> Model<'a> {
     /// scratch area per thread.
     pub fn arena_len_of(&self, threads: usize) -> usize {
         plan::arena_len(self.layers(), self.input, threads)
+    }
+
+    /// Exact arena length in `f32`s of a [`crate::Batch`] of this many images at a time.
+    pub fn arena_len_of_batch(&self, images: usize) -> usize {
+        Batch::arena_len(self, images)
     }
 
     /// A fact of the record by its [`key`], such as [`key::NAME`] or [`key::LICENSE`]; empty if

@@ -172,9 +172,9 @@ fn narrow(isa: Isa, layer: &Layer<'_>) -> bool {
     half && isa.has_halves() && layer.layout().is_some_and(|layout| layout.has_border())
 }
 
-/// Length of the scratch of a layer, whatever the instruction set: in values (`f32`), or in bytes
-/// for an int8 layer.
-pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
+/// Length of the scratch of a layer for some images at a time, whatever the instruction set: in values (`f32`),
+/// or in bytes for an int8 layer.
+pub(crate) fn scratch_len(layer: &Layer<'_>, images: usize) -> usize {
     // Zeros to read instead of the input, for taps outside of it.
     let border = |layout: Option<Layout>| match layout {
         Some(layout) if layout.has_border() => layout.depth(),
@@ -191,7 +191,7 @@ pub(crate) fn scratch_len(layer: &Layer<'_>) -> usize {
         },
         Weights::Packed { .. } | Weights::Half { .. } => match PackedKernel::of(layer) {
             PackedKernel::Winograd => {
-                winograd::scratch_len(layer.input).max(border(layer.layout()))
+                winograd::scratch_len(layer.input, images).max(border(layer.layout()))
             }
             PackedKernel::Planes => image::scratch_len(layer.input),
             PackedKernel::Tiles => border(layer.layout()),
@@ -225,14 +225,51 @@ pub(crate) fn floats(
             match (PackedKernel::of(layer), layer.op) {
                 (_, Op::InstanceNorm { epsilon }) => isa.floats(norm::Pixels { epsilon, work }),
                 (PackedKernel::Planes, _) => image::image(isa, work),
-                (PackedKernel::Winograd | PackedKernel::Tiles, _) => packed(isa, work),
+                (PackedKernel::Winograd | PackedKernel::Tiles, _) => {
+                    packed(isa, layer.layout(), work);
+                }
             }
         }
         // A pixelwise layer is never stored as halves.
         Weights::Half { weight, bias } => {
-            packed(isa, Work { layer, weight, bias, part, x, scratch, y })
+            packed(isa, layer.layout(), Work { layer, weight, bias, part, x, scratch, y })
         }
         Weights::Int8(_) => unreachable!("int8 layers run on bytes"),
+    }
+}
+
+/// Computes a layer of floats for some images: inputs and outputs lie one after another, and so do those of a second
+/// input. `scratch` has [`scratch_len`] values.
+pub(crate) fn floats_of(
+    isa: Isa,
+    images: usize,
+    layer: &Layer<'_>,
+    [x, other]: [&[f32]; 2],
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    let (part, layout) = (Part::WHOLE, layer.layout().and_then(|layout| layout.of_images(images)));
+    match (layer.weights, PackedKernel::of(layer), layout) {
+        (
+            Weights::Packed { weight, bias },
+            PackedKernel::Winograd | PackedKernel::Tiles,
+            Some(_),
+        ) => {
+            let y = Places::new(y);
+            packed(isa, layout, Work { layer, weight, bias, part, x, scratch, y });
+        }
+        // In 16-bit arithmetic, the scale depends on the whole input.
+        (Weights::Half { weight, bias }, _, Some(_)) if !isa.has_halves() => {
+            let y = Places::new(y);
+            packed(isa, layout, Work { layer, weight, bias, part, x, scratch, y });
+        }
+        _ => {
+            let [x_len, other_len, y_len] = [x.len(), other.len(), y.len()].map(|n| n / images);
+            for (image, y) in y.chunks_exact_mut(y_len).enumerate() {
+                let read = [&x[image * x_len..][..x_len], &other[image * other_len..][..other_len]];
+                floats(isa, layer, part, read, scratch, Places::new(y));
+            }
+        }
     }
 }
 
@@ -251,9 +288,9 @@ fn float(isa: Isa, work: Work<'_, f32>) {
     }
 }
 
-fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
+fn packed<W: Stored>(isa: Isa, layout: Option<Layout>, work: Work<'_, W>) {
     let layer = work.layer;
-    let Some(layout) = layer.layout() else {
+    let Some(layout) = layout else {
         return work.part.alone(work.y, |y| packed::unblocked(layer, [work.x, &[]], y));
     };
     #[cfg(target_arch = "x86_64")]
@@ -265,6 +302,39 @@ fn packed<W: Stored>(isa: Isa, work: Work<'_, W>) {
         PackedKernel::Winograd => isa.floats(winograd::Upsampling { layout: &layout, work }),
         PackedKernel::Planes => unreachable!("pixelwise layers are not packed in blocks"),
         PackedKernel::Tiles => isa.floats(tiles::Floats { layout: &layout, work }),
+    }
+}
+
+/// [`floats_of`] for an int8 layer.
+pub(crate) fn bytes_of(
+    isa: Isa,
+    images: usize,
+    (layer, int8): (&Layer<'_>, &Int8<'_>),
+    [x, other]: [&[u8]; 2],
+    scratch: &mut [u8],
+    y: &mut [u8],
+) {
+    let part = Part::WHOLE;
+    #[cfg(target_arch = "x86_64")]
+    let alone = isa.has_avx2() && image_bytes::suits(layer)
+        || isa.has_pairs() && winograd::bytes::suits(layer)
+        || thin::suits(layer);
+    #[cfg(not(target_arch = "x86_64"))]
+    let alone = false;
+    let layout = layer.layout().and_then(|layout| layout.of_images(images));
+    if let Some(layout) = layout.filter(|_| !alone) {
+        let y = Places::new(y);
+        #[cfg(target_arch = "x86_64")]
+        if isa.has_tiles() && amx::suits(layer) {
+            // SAFETY: so there is AMX.
+            return unsafe { amx::Bytes { layer, int8, layout: &layout, part, x, y }.run() };
+        }
+        return isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
+    }
+    let [x_len, other_len, y_len] = [x.len(), other.len(), y.len()].map(|n| n / images);
+    for (image, y) in y.chunks_exact_mut(y_len).enumerate() {
+        let read = [&x[image * x_len..][..x_len], &other[image * other_len..][..other_len]];
+        bytes(isa, (layer, int8), part, read, scratch, Places::new(y));
     }
 }
 

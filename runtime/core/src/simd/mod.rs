@@ -78,7 +78,7 @@ pub use isa::Isa;
 pub use isa::IsaError;
 #[cfg(feature = "std")]
 pub use kernel::{Kernel, kernel};
-pub(crate) use kernel::{bytes, floats, scratch_len};
+pub(crate) use kernel::{bytes, bytes_of, floats, floats_of, scratch_len};
 pub(crate) use part::{Part, Places};
 #[cfg(feature = "std")]
 pub use peak::{peak, read_speed};

@@ -106,7 +106,7 @@ pub fn run(
     }
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let ours = batches(model, isa, args)?;
+        let ours = batches(model, isa, args, limits)?;
         python.ask();
         let within = patience + Duration::from_secs_f64(args.seconds + 400.0 * ours.ms(0.5) / 1e3);
         let words = python.answer("times", within)?;

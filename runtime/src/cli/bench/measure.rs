@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use image::ImageFormat;
 use runtime::op::Shape;
 use runtime::simd::read_speed;
-use runtime::{Cpu, Crew, Input, Isa, Latent, Limit, Limits, Model};
+use runtime::{Batch, Cpu, Crew, Image, Input, Isa, Latent, Limit, Limits, Model};
 
 use super::super::pictures::pattern;
+use super::super::threads::together;
 
 use super::args::Args;
 
@@ -47,6 +48,8 @@ pub struct Row {
 pub struct Frame {
     /// Bytes of the record.
     pub size: usize,
+    /// Bytes of a thread's arena.
+    pub arena: usize,
     /// Bytes per second when one thread reads that many bytes over and over.
     pub read: f64,
     /// Median milliseconds from the start of a process to the PNG of one face.
@@ -66,8 +69,13 @@ impl Frame {
     ) -> Result<Frame, Box<dyn Error>> {
         // First, because the other measurements take memory.
         let beside = memory("RssAnon:");
+        let images = match args.batch < args.threads {
+            true => 1,
+            false => together(model, limits, (args.batch, args.threads)),
+        };
         Ok(Frame {
             size,
+            arena: size_of::<f32>() * model.arena_len_of_batch(images),
             read: read_speed(size),
             cold: cold(args, model, limits)?,
             most: memory("VmHWM:"),
@@ -118,10 +126,15 @@ fn memory(name: &str) -> Option<u64> {
 }
 
 /// Times of batches.
-pub fn batches(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+pub fn batches(
+    model: &Model<'_>,
+    isa: Isa,
+    args: &Args,
+    limits: &Limits,
+) -> Result<Times, Box<dyn Error>> {
     match args.batch < args.threads {
-        true => together(model, isa, args),
-        false => apart(model, isa, args),
+        true => by_all(model, isa, args),
+        false => apart(model, isa, args, limits),
     }
 }
 
@@ -142,7 +155,7 @@ fn timed(args: &Args, mut batch: impl FnMut()) -> Times {
 }
 
 /// Fewer faces than threads: each face is split across all.
-fn together(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+fn by_all(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
     let mut arena = vec![0.0; model.arena_len_of(args.threads)];
     let pixels = pattern(model.input().shape());
     let times = Crew::with(model, &mut arena, isa, args.threads, |crew| {
@@ -163,39 +176,47 @@ fn together(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn E
     Ok(times?)
 }
 
-/// Threads make their own faces, each in its own arena.
-fn apart(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Error>> {
+/// Threads make their own faces, some at a time, each in its own arena.
+fn apart(
+    model: &Model<'_>,
+    isa: Isa,
+    args: &Args,
+    limits: &Limits,
+) -> Result<Times, Box<dyn Error>> {
     let (threads, batch) = (args.threads, args.batch);
-    let mut arenas = vec![vec![0.0; model.arena_len()]; threads];
-    let mut cpus = Vec::new();
+    let together = together(model, limits, (batch, threads));
+    let mut arenas = vec![vec![0.0; model.arena_len_of_batch(together)]; threads];
+    let mut batches = Vec::new();
     for arena in &mut arenas {
-        cpus.push(Cpu::with(model, arena, Some(isa))?);
+        batches.push(Batch::new(model, arena, isa, together)?);
     }
-    // A thread takes the next face when it is free, so that a delayed one delays only its own.
+    // A thread takes the next faces when it is free, so that a delayed one delays only its own.
     let next = AtomicUsize::new(0);
+    let latents: Vec<Latent<'_>> = (0..batch as u64).map(Latent::from_seed).collect();
     let pixels = pattern(model.input().shape());
-    let faces = |cpu: &mut Cpu<'_>| {
+    let pictures = vec![&pixels[..]; batch];
+    let faces = |own: &mut Batch<'_>| {
         loop {
-            let face = next.fetch_add(1, Ordering::Relaxed);
-            if face >= batch {
+            let first = next.fetch_add(together, Ordering::Relaxed);
+            if first >= batch {
                 break;
             }
+            let some = first..batch.min(first + together);
+            let see = |_: usize, image: Image<'_>| {
+                black_box(image);
+            };
             // Both fit the model.
-            match model.input() {
-                Input::Latent(_) => {
-                    let _ = black_box(cpu.generate(&Latent::from_seed(face as u64)));
-                }
-                Input::Picture(_) => {
-                    let _ = black_box(cpu.translate(&pixels));
-                }
-            }
+            let _ = match model.input() {
+                Input::Latent(_) => own.generate(&latents[some], see).is_ok(),
+                Input::Picture(_) => own.translate(&pictures[some], see).is_ok(),
+            };
         }
     };
     let (barrier, over) = (Barrier::new(threads), AtomicBool::new(false));
-    let mut cpus = cpus.into_iter();
-    let mut own = cpus.next().ok_or("no threads")?;
+    let mut batches = batches.into_iter();
+    let mut own = batches.next().ok_or("no threads")?;
     let times = std::thread::scope(|scope| {
-        for mut cpu in cpus {
+        for mut batch in batches {
             let (barrier, over, faces) = (&barrier, &over, &faces);
             scope.spawn(move || {
                 loop {
@@ -203,7 +224,7 @@ fn apart(model: &Model<'_>, isa: Isa, args: &Args) -> Result<Times, Box<dyn Erro
                     if over.load(Ordering::SeqCst) {
                         break;
                     }
-                    faces(&mut cpu);
+                    faces(&mut batch);
                     barrier.wait();
                 }
             });

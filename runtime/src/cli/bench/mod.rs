@@ -76,7 +76,7 @@ pub fn run(args: &Args, limits: &Limits) -> Result<(), Box<dyn Error>> {
     for isa in isas {
         rows.push(Row {
             isa,
-            times: batches(&model, isa, args)?,
+            times: batches(&model, isa, args, limits)?,
             peak: peak(isa, model.precision() == Precision::Int8),
             layers: layers(&model, isa)?,
         });

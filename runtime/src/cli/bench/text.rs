@@ -45,7 +45,7 @@ pub fn table(
     if let Some(row) = rows.last() {
         layers(&mut text, model, row)?;
     }
-    limits(&mut text, model, frame, rows.last())?;
+    limits(&mut text, frame, rows.last())?;
     Ok(text)
 }
 
@@ -68,7 +68,7 @@ fn layers(text: &mut String, model: &Model<'_>, row: &Row) -> fmt::Result {
 }
 
 /// The limits of the machine, and what the process takes.
-fn limits(text: &mut String, model: &Model<'_>, frame: &Frame, row: Option<&Row>) -> fmt::Result {
+fn limits(text: &mut String, frame: &Frame, row: Option<&Row>) -> fmt::Result {
     let megabytes = |bytes: f64| bytes / 1e6;
     writeln!(text)?;
     if let Some(row) = row {
@@ -79,7 +79,7 @@ fn limits(text: &mut String, model: &Model<'_>, frame: &Frame, row: Option<&Row>
         ("memory read", format!("{:.1} GB/s, over the size of the record", frame.read / 1e9)),
         ("start to PNG", format!("{:.1} ms, one face of the file", frame.cold)),
         ("record", format!("{:.2} MB", megabytes(frame.size as f64))),
-        ("arena", format!("{:.2} MB per thread", megabytes(4.0 * model.arena_len() as f64))),
+        ("arena", format!("{:.2} MB per thread", megabytes(frame.arena as f64))),
     ];
     for (what, how_much) in facts {
         let (number, unit) = how_much.split_once(' ').unwrap_or((&how_much, ""));
@@ -136,7 +136,7 @@ pub fn json(
         args.batch,
         model.multiply_adds(),
         frame.size,
-        4 * model.arena_len(),
+        frame.arena,
         frame.read,
         frame.cold,
         number(frame.most),

@@ -48,7 +48,7 @@ impl Bytes<'_> {
     pub unsafe fn run(mut self) {
         let (layout, part) = (self.layout, self.part);
         let Some(panels) = Panels::new(layout, lines_of(self.layer)) else { return };
-        assert!(self.x.len() >= layout.pixels() * layout.depth());
+        assert!(self.x.len() >= layout.images() * layout.pixels() * layout.depth());
         let mut room = MaybeUninit::<[Line; STACK]>::uninit();
         let room = (room.as_mut_ptr().cast::<Line>(), STACK);
         // SAFETY: as promised by the caller.
@@ -91,7 +91,7 @@ impl Kernel for Bytes<'_> {
                 let from = (tap * depth + line * CHANNELS) * LANES;
                 let mut weights =
                     each!(n => weight.as_ptr().wrapping_add(n * of_block + from).cast::<Line>());
-                if !at.again() {
+                if !at.again {
                     let ahead = ahead(from, AHEAD, (of_block, N));
                     for weights in weights {
                         for line in 0..tile::ROWS {
@@ -110,7 +110,10 @@ impl Kernel for Bytes<'_> {
                 }
                 // SAFETY: as promised by the caller. Tiles of inputs are within the panels, those of weights within
                 // the slice.
-                unsafe { tile::add_bytes::<M, N>(inputs.wrapping_add(line * apart), weights) };
+                unsafe {
+                    let inputs = (inputs.wrapping_add(line * apart), at.spread);
+                    tile::add_bytes::<M, N>(inputs, weights);
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ impl<W: Stored> Floats<'_, W> {
     pub unsafe fn run(mut self) {
         let (layout, part) = (self.layout, self.work.part);
         let Some(panels) = Panels::new(layout, lines_of(self.work.layer)) else { return };
-        assert!(self.work.x.len() >= layout.pixels() * layout.depth());
+        assert!(self.work.x.len() >= layout.images() * layout.pixels() * layout.depth());
         // The scratch if it is longer: that of Winograd, which these instructions do without.
         let scratch = core::mem::take(&mut self.work.scratch);
         let (_, scratch, _) = unsafe { scratch.align_to_mut::<MaybeUninit<Line>>() };
@@ -171,7 +171,7 @@ impl<W: Stored> Job<'_, W> {
     #[inline(always)]
     unsafe fn cell<const C: u8, const M: usize, const N: usize>(
         &self,
-        inputs: (*const Line, usize),
+        inputs: (*const Line, usize, usize),
         pairs: [*mut [Tile; 2]; N],
         next: Option<&Next<W, N>>,
     ) {
@@ -242,8 +242,8 @@ impl<W: Stored> Kernel for Job<'_, W> {
         let weight = &weight[..N * of_block];
         let steps = taps * lines;
         // A power of two. Weights that are used once stay in the first cache.
-        let kept = if at.once() { 2 * N } else { PAIRS };
-        let made = at.again() && N * steps <= kept;
+        let kept = if at.once { 2 * N } else { PAIRS };
+        let made = at.again && N * steps <= kept;
         let pairs = self.pairs.as_mut_ptr().cast::<[Tile; 2]>();
         let step_of = |step: usize| -> Next<W, N> {
             let (tap, line) = (step / lines, step % lines);
@@ -266,7 +266,7 @@ impl<W: Stored> Kernel for Job<'_, W> {
         }
         for step in 0..steps {
             let (tap, line) = (step / lines, step % lines);
-            let inputs = (at.tap(tap).wrapping_add(2 * line * apart), apart);
+            let inputs = (at.tap(tap).wrapping_add(2 * line * apart), at.spread, apart);
             let pairs = next.to;
             next = step_of(step + 1);
             // A step ahead, since what has just been stored is slow to load.

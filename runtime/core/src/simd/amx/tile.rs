@@ -153,14 +153,14 @@ pub(super) unsafe fn sums(to: &mut [Tile; SUMS]) {
     }
 }
 
-/// Adds the products of `M` tiles of bytes, one after another in memory, and `N` tiles of weights to as many sums,
-/// those of the first inputs first.
+/// Adds the products of `M` tiles of bytes, `spread` lines apart, and `N` tiles of weights to as many sums, those of
+/// the first inputs first.
 ///
 /// # Safety
 /// There is a [`Tiles`], and the tiles are readable.
 #[inline(always)]
 pub(super) unsafe fn add_bytes<const M: usize, const N: usize>(
-    inputs: *const Line,
+    inputs: (*const Line, usize),
     weights: [*const Line; N],
 ) {
     // SAFETY: as promised by the caller.
@@ -178,7 +178,7 @@ pub(super) unsafe fn add_bytes<const M: usize, const N: usize>(
 /// As [`add_bytes`].
 #[inline(always)]
 unsafe fn bytes_cell<const C: u8, const M: usize, const N: usize>(
-    inputs: *const Line,
+    (inputs, spread): (*const Line, usize),
     weights: [*const Line; N],
 ) {
     const { assert!(M * N <= SUMS) };
@@ -189,7 +189,7 @@ unsafe fn bytes_cell<const C: u8, const M: usize, const N: usize>(
     // SAFETY: as promised by the caller.
     unsafe {
         if n == 0 {
-            load::<4>(inputs.add(m * ROWS));
+            load::<4>(inputs.add(m * spread));
         }
         // Two tiles of weights stay.
         match n % 2 {
@@ -204,14 +204,14 @@ unsafe fn bytes_cell<const C: u8, const M: usize, const N: usize>(
     }
 }
 
-/// Adds to sum `C` of `M` times `N` the products of floats: inputs are tiles of 16-bit floats and `apart` lines further
-/// of what they leave, weights are pairs of such tiles.
+/// Adds to sum `C` of `M` times `N` the products of floats: inputs are tiles of 16-bit floats, `spread` lines apart, and
+/// `apart` lines further of what they leave, weights are pairs of such tiles.
 ///
 /// # Safety
 /// There is a [`Tiles`], the tiles are readable, and the sums before it were added to with the same tiles.
 #[inline(always)]
 pub(super) unsafe fn add_floats<const C: u8, const M: usize, const N: usize>(
-    (inputs, apart): (*const Line, usize),
+    (inputs, spread, apart): (*const Line, usize, usize),
     weights: *const [Tile; 2],
 ) {
     const { assert!(M * N <= SUMS) };
@@ -219,8 +219,8 @@ pub(super) unsafe fn add_floats<const C: u8, const M: usize, const N: usize>(
     // SAFETY: as promised by the caller.
     unsafe {
         if n == 0 {
-            load::<4>(inputs.add(m * ROWS));
-            load::<5>(inputs.add(m * ROWS + apart));
+            load::<4>(inputs.add(m * spread));
+            load::<5>(inputs.add(m * spread + apart));
         }
         if m == 0 || N > 1 {
             let weights = weights.cast::<Line>();

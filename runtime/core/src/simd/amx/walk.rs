@@ -1,5 +1,5 @@
 //! The order of the work: some rows of positions after another, of these one block of lanes after another, and of
-//! each as many positions at a time as there are sums.
+//! each as many positions at a time as there are sums. Images that take a tile each are positions of the same block.
 
 use core::ops::Range;
 
@@ -78,35 +78,35 @@ impl<'a> Iterator for Rows<'a> {
 /// What is multiplied.
 pub(super) struct At<'a> {
     pub panels: &'a Panels,
-    /// The panels, and the rows of positions in them.
+    /// The first position in the panels, lines from one tile to the next, and the rows of positions in the panels.
     pub inputs: *const Line,
+    pub spread: usize,
     pub rows: usize,
     pub group: usize,
     /// Lines from the first one of the panels to that of each tap.
     pub taps: &'a [usize],
-    /// The first block, and the first position in the panels.
+    /// The first block.
     pub block: usize,
-    pub position: usize,
-    /// Most tiles of positions at a time.
-    pub wide: usize,
+    /// Whether the same blocks have been multiplied before, with other positions.
+    pub again: bool,
+    /// Whether all positions are multiplied at once.
+    pub once: bool,
 }
 
 impl At<'_> {
-    /// Whether the same blocks have been multiplied before, with other positions.
-    pub fn again(&self) -> bool {
-        self.position > 0
-    }
-
-    /// Whether all positions are multiplied at once.
-    pub fn once(&self) -> bool {
-        self.wide * ROWS >= self.rows * self.panels.grid.1
-    }
-
     /// The first tile of inputs under a tap.
     #[inline(always)]
     pub fn tap(&self, tap: usize) -> *const Line {
-        self.inputs.wrapping_add(self.taps[tap] + self.position)
+        self.inputs.wrapping_add(self.taps[tap])
     }
+}
+
+/// Panels of some images: where the first ones are, the images, and lines from one image to the next.
+#[derive(Clone)]
+struct Images {
+    to: *mut Line,
+    images: Range<usize>,
+    apart: usize,
 }
 
 /// Computes a part of a layer, with panels in `room`.
@@ -132,23 +132,39 @@ pub(super) unsafe fn run<K: Kernel>(
     }
     let most = panels.rows(room).max(1).min(rows.len());
     let most = rows.len().div_ceil(rows.len().div_ceil(most));
+    let (all, apart) = (layout.images(), panels.lines * panels.apart(most));
+    let together = match most == rows.len() {
+        true => (room.saturating_sub(ROWS) / apart.max(1)).clamp(1, all),
+        false => 1,
+    };
     // SAFETY: as promised by the caller; so below.
     let _tiles = unsafe { Tiles::new() };
-    for first in rows.clone().step_by(most) {
-        let strip = first..rows.end.min(first + most);
-        unsafe {
-            fill(kernel, panels, strip.clone(), to);
-            multiply(kernel, (layout, panels), (strip, units.clone()), to);
+    for image in (0..all).step_by(together) {
+        let images = Images { to, images: image..all.min(image + together), apart };
+        for first in rows.clone().step_by(most) {
+            let strip = first..rows.end.min(first + most);
+            for (index, image) in images.images.clone().enumerate() {
+                let before = image * layout.pixels();
+                unsafe {
+                    fill(kernel, (panels, before), strip.clone(), to.add(index * apart));
+                }
+            }
+            unsafe { multiply(kernel, (layout, panels), (strip, units.clone()), &images) };
         }
     }
 }
 
-/// Copies the input under some rows of positions.
+/// Copies the input under some rows of positions, of the image that has so many pixels before it.
 ///
 /// # Safety
 /// As [`run`].
 #[inline(always)]
-unsafe fn fill<K: Kernel>(kernel: &K, panels: &Panels, rows: Range<usize>, to: *mut Line) {
+unsafe fn fill<K: Kernel>(
+    kernel: &K,
+    (panels, before): (&Panels, usize),
+    rows: Range<usize>,
+    to: *mut Line,
+) {
     let (apart, mut places) = (panels.apart(rows.len()), [0; MOST]);
     let (height, width) = panels.covered(rows.len());
     // Quotients and remainders by the step, which takes longer to divide by.
@@ -156,8 +172,9 @@ unsafe fn fill<K: Kernel>(kernel: &K, panels: &Panels, rows: Range<usize>, to: *
         let row = panels.row(y.at, rows.start);
         for x in Steps::new(panels.step()).take(width) {
             let places = panels.places((y, x), rows.len(), &mut places);
+            let pixel = panels.pixel(row, x.at).map(|pixel| before + pixel);
             // SAFETY: as promised by the caller.
-            unsafe { kernel.put(panels.pixel(row, x.at), to, places, apart) };
+            unsafe { kernel.put(pixel, to, places, apart) };
         }
     }
 }
@@ -171,11 +188,16 @@ unsafe fn multiply<K: Kernel>(
     kernel: &mut K,
     (layout, panels): (&Layout, &Panels),
     (strip, units): (Range<usize>, Range<usize>),
-    inputs: *const Line,
+    images: &Images,
 ) {
     let (rows, blocks) = (strip.len(), layout.blocks());
     let positions = rows * panels.grid.1;
-    let tiles = positions.div_ceil(ROWS);
+    let of_image = positions.div_ceil(ROWS);
+    // Tiles that follow each other: of one image after another, or of each image its only one.
+    let (tiles, spread, rounds) = match (of_image, images.images.len()) {
+        (1, n) => (n, images.apart, 1),
+        (tiles, n) => (tiles, ROWS, n),
+    };
     let wide = tiles.div_ceil(tiles.div_ceil(SUMS));
     let mut sums = [tile::ZERO; SUMS];
     let mut taps = [0; TAPS];
@@ -188,13 +210,15 @@ unsafe fn multiply<K: Kernel>(
         };
         let group = Group::new(layout, group, (Part::WHOLE, 1), false);
         let taps = panels.taps(&group.view, rows, &mut taps);
-        for first in (0..tiles).step_by(wide) {
-            let position = first * ROWS;
-            let at = At { panels, inputs, rows, group: group.index, taps, block, position, wide };
+        for (round, first) in
+            (0..rounds).flat_map(|round| (0..tiles).step_by(wide).map(move |first| (round, first)))
+        {
+            let again = (round, first) != (0, 0);
+            let inputs = images.to.wrapping_add(round * images.apart + first * spread);
+            let once = rounds == 1 && wide >= tiles;
+            let group_of = group.index;
+            let at = At { panels, inputs, spread, rows, group: group_of, taps, block, again, once };
             let wide = wide.min(tiles - first);
-            let columns = panels.grid.1;
-            let place = (strip.start + position / columns, position % columns);
-            let left = (wide * ROWS).min(positions - position);
             // SAFETY: as promised by the caller.
             unsafe {
                 tile::clear();
@@ -209,8 +233,25 @@ unsafe fn multiply<K: Kernel>(
                 }
                 tile::sums(&mut sums);
             }
-            for n in 0..deep {
-                let rows = Rows { sums: &sums, first: n, deep, next: 0, left, place, columns };
+            let columns = panels.grid.1;
+            // The image and the first position of each run of tiles, and how many tiles it has.
+            let (runs, long) = if of_image == 1 { (wide, 1) } else { (1, wide) };
+            for (n, run) in (0..deep).flat_map(|n| (0..runs).map(move |run| (n, run))) {
+                let (image, position) = match of_image {
+                    1 => (first + run, 0),
+                    _ => (round, first * ROWS),
+                };
+                let row = (images.images.start + image) * panels.grid.0 + strip.start;
+                let next = run * ROWS;
+                let rows = Rows {
+                    sums: &sums,
+                    first: n,
+                    deep,
+                    next,
+                    left: next + (long * ROWS).min(positions - position),
+                    place: (row + position / columns, position % columns),
+                    columns,
+                };
                 // SAFETY: as promised by the caller.
                 unsafe { kernel.finish(&group, block + n, rows) };
             }

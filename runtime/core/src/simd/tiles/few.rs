@@ -20,7 +20,8 @@ impl Group<'_> {
 
     /// Whether the group is computed like this.
     fn is_few(&self) -> bool {
-        let few = self.depth <= FEW && !self.view.back && self.layout.has_border();
+        let one = self.layout.images() == 1;
+        let few = one && self.depth <= FEW && !self.view.back && self.layout.has_border();
         few && self.line() * self.view.rows <= BAND
     }
 }

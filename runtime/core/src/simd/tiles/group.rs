@@ -5,6 +5,9 @@ use core::ops::Range;
 use crate::layout::{LANES, Layout, View};
 use crate::simd::part::{Part, Places};
 
+/// Most columns of a map whose taps above and below the input are worth leaving out.
+pub(super) const SHORT: usize = 4;
+
 /// What all tiles of a group share.
 pub(in crate::simd) struct Group<'a> {
     pub layout: &'a Layout,
@@ -17,8 +20,10 @@ pub(in crate::simd) struct Group<'a> {
     /// Blocks of lanes.
     pub blocks: usize,
     pub depth: usize,
+    /// Rows of positions of an image, and columns.
+    pub rows: usize,
     pub columns: usize,
-    /// The positions to compute.
+    /// The positions to compute, those of one image after another.
     pub positions: Range<usize>,
     /// The blocks to compute.
     pub of_part: Range<usize>,
@@ -36,7 +41,7 @@ impl<'a> Group<'a> {
         clear: bool,
     ) -> Group<'a> {
         let (rows, columns) = layout.grid(index);
-        let (positions, blocks) = (rows * columns, layout.blocks());
+        let (positions, blocks) = (layout.images() * rows * columns, layout.blocks());
         let by_blocks = blocks >= part.of() * deep;
         Group {
             layout,
@@ -48,11 +53,38 @@ impl<'a> Group<'a> {
             },
             blocks,
             depth: layout.depth(),
+            rows,
             columns,
             view: layout.view(index),
             positions: if by_blocks { 0..positions } else { part.share(positions) },
             of_part: if by_blocks { part.share(blocks) } else { 0..blocks },
             clear,
+        }
+    }
+
+    /// Whether the positions of a place are computed in one image after another, because inputs lie under the
+    /// same taps in all of them.
+    #[inline(always)]
+    pub fn by_image(&self) -> bool {
+        self.layout.images() > 1 && (self.columns <= SHORT || !self.layout.has_border())
+    }
+
+    /// Places of a row that are best computed together, or images: all that do not differ in what lies under
+    /// their taps.
+    #[inline(always)]
+    pub fn alike(&self) -> usize {
+        match self.by_image() {
+            true => self.layout.images(),
+            false => self.columns,
+        }
+    }
+
+    /// Splits a row of positions into the pixels before those of its image, and the row in the image.
+    #[inline(always)]
+    pub fn image(&self, row: usize) -> (usize, usize) {
+        match row < self.rows {
+            true => (0, row),
+            false => (row / self.rows * self.layout.pixels(), row % self.rows),
         }
     }
 

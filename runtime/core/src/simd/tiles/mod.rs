@@ -59,7 +59,8 @@ unsafe fn run<D: Dots, F: Finish<D>>(
     finish: &mut F,
 ) {
     let depth = layout.depth();
-    assert!(x.len() >= layout.pixels() * depth && (border.len() >= depth || !layout.has_border()));
+    assert!(x.len() >= layout.images() * layout.pixels() * depth);
+    assert!(border.len() >= depth || !layout.has_border());
     let clear = border.iter().all(|value| D::is_zero(*value));
     let mut taps = Taps::new();
     // SAFETY: as promised by the caller.
@@ -112,7 +113,7 @@ unsafe fn run<D: Dots, F: Finish<D>>(
 /// Blocks of lanes that are computed at a time, of `left`, and most positions.
 #[inline(always)]
 fn shape<D: Dots>(group: &Group<'_>, left: usize) -> (usize, usize) {
-    match group.columns.min(group.positions.len()) {
+    match group.alike().min(group.positions.len()) {
         1 if D::NARROW[0] > 0 && left >= D::NARROW[0] => (D::NARROW[0], 1),
         1 | 2 if D::NARROW[1] > 0 && left >= D::NARROW[1] => (D::NARROW[1], 2),
         _ => (D::DEEP.min(left), D::WIDE),

@@ -1,7 +1,7 @@
 //! Where the inputs of a tile are: found one tap after another, apart from the multiplications, because this is
 //! the same for every shape of tiles.
 
-use super::group::Group;
+use super::group::{Group, SHORT};
 use crate::layout::{LANES, View};
 use crate::simd::dots::Dots;
 
@@ -82,16 +82,24 @@ impl Tile {
         self.wide = wide;
         for position in self.positions.iter_mut().take(wide) {
             *position = self.end;
-            let (r, c) = self.end;
+            let (mut r, c) = self.end;
+            if group.by_image() {
+                if r + group.rows < group.layout.images() * group.rows {
+                    self.end.0 = r + group.rows;
+                    continue;
+                }
+                r %= group.rows;
+            }
             self.end = if c + 1 == group.columns { (r + 1, 0) } else { (r, c + 1) };
         }
     }
 
-    /// How many positions after this tile are best computed together: those of a row if it is short, so
-    /// that taps above and below the input are left out.
+    /// How many positions after this tile are best computed together: those of a row if it is short, or of all
+    /// images, so that taps beyond the input are left out.
     #[inline(always)]
     pub fn alike<D: Dots>(&self, group: &Group<'_>) -> usize {
-        match D::NARROW != [0, 0] && group.clear && group.columns <= 4 {
+        match D::NARROW != [0, 0] && group.clear && group.columns <= SHORT {
+            true if group.by_image() => group.alike() - self.end.0 / group.rows,
             true => group.columns - self.end.1,
             false => usize::MAX,
         }
@@ -115,9 +123,10 @@ impl Tile {
         taps.clear();
         let (view, depth) = (&group.view, group.depth);
         let positions = self.positions();
-        let (mut firsts, mut rows) = ([(0, 0); WIDE], [0; WIDE]);
-        for (first, at) in firsts.iter_mut().zip(positions) {
-            *first = view.first(*at);
+        let (mut firsts, mut images, mut rows) = ([(0, 0); WIDE], [0; WIDE], [0; WIDE]);
+        for ((first, image), (row, column)) in firsts.iter_mut().zip(&mut images).zip(positions) {
+            let (before, row) = group.image(*row);
+            (*first, *image) = (view.first((row, *column)), before);
         }
         let (firsts, rows) = (&firsts[..self.wide], &mut rows[..self.wide]);
         // Columns of taps under which, at every position, input columns lie side by side.
@@ -128,10 +137,13 @@ impl Tile {
         }
         for row in row..view.rows {
             let (mut above, mut inside) = (true, run.start < run.end);
-            for (to, first) in rows.iter_mut().zip(firsts) {
+            for ((to, first), image) in rows.iter_mut().zip(firsts).zip(images) {
                 *to = view.row(*first, row);
                 above &= *to == View::OUTSIDE;
                 inside &= *to != View::OUTSIDE;
+                if *to != View::OUTSIDE {
+                    *to += image;
+                }
             }
             if group.clear && above {
                 column = 0;

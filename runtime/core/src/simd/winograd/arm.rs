@@ -386,10 +386,11 @@ unsafe fn points<S: Set, A: Arithmetic>(
         depth: input.c,
         inputs: input.c.div_ceil(LANES) * GROUP,
         columns,
+        of_image: rows * columns,
     };
-    let all = rows * columns;
+    let all = layout.images() * rows * columns;
     let of_phase = weight.len() / 4;
-    let scratch = &mut scratch[..super::scratch_len(input)];
+    let scratch = &mut scratch[..super::scratch_len(input, layout.images())];
     let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let scratch = &mut scratch[aside.min(LINE - 1)..];
     let (ready, scratch) = scratch.split_at_mut(ready::scratch_len(input.c));
@@ -398,10 +399,12 @@ unsafe fn points<S: Set, A: Arithmetic>(
         let tiles = from..all.min(from + TILES);
         for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.inputs)) {
             let to = to.as_mut_ptr().cast::<A::Value>();
+            let (image, place) = job.place(tile);
+            let x = &x[image * input.values()..];
             // SAFETY: as promised by the caller. Places are below `job.inputs`, and values at most as
             // large as floats.
             unsafe {
-                transform::<Neon>(input, (tile / columns, tile % columns), x, |at, v| {
+                transform::<Neon>(input, place, x, |at, v| {
                     A::put(v, scale, to.add(at));
                 });
             }

@@ -40,10 +40,10 @@ mod tile;
 use input::transform;
 use tile::{GROUP, LINE, SUMS, TILES, Winograd, tiles};
 
-/// Length of the scratch: inputs and sums of the tiles computed at a time.
-pub(super) fn scratch_len(input: Shape) -> usize {
+/// Length of the scratch: inputs and sums of the tiles computed at a time, of some images.
+pub(super) fn scratch_len(input: Shape, images: usize) -> usize {
     let (rows, columns) = tiles(input);
-    let tiles = (rows * columns).min(TILES);
+    let tiles = rows.saturating_mul(columns).saturating_mul(images).min(TILES);
     tiles * (input.c.div_ceil(LANES) * GROUP + SUMS) + ready::scratch_len(input.c) + LINE - 1
 }
 
@@ -83,14 +83,15 @@ unsafe fn run<S: Set, L: Lanes, W: Stored>(set: S, layout: &Layout, work: Work<'
         depth: input.c,
         inputs: input.c.div_ceil(LANES) * GROUP,
         columns,
+        of_image: rows * columns,
     };
-    let all = rows * columns;
+    let all = layout.images() * rows * columns;
     // Parts split the registers of outputs. Each transforms all inputs, which is little compared
     // with the products, and reads only its own weights.
     let side = L::SIDE * L::N;
     let sides = layer.output.c.div_ceil(side);
     let of_phase = weight.len() / 4;
-    let scratch = &mut scratch[..scratch_len(input)];
+    let scratch = &mut scratch[..scratch_len(input, layout.images())];
     let aside = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
     let scratch = &mut scratch[aside.min(LINE - 1)..];
     let (ready, scratch) = scratch.split_at_mut(ready::scratch_len(input.c));
@@ -98,9 +99,11 @@ unsafe fn run<S: Set, L: Lanes, W: Stored>(set: S, layout: &Layout, work: Work<'
     for from in (0..all).step_by(TILES) {
         let tiles = from..all.min(from + TILES);
         for (tile, to) in tiles.clone().zip(inputs.chunks_exact_mut(job.inputs)) {
+            let (image, place) = job.place(tile);
+            let x = &x[image * input.values()..];
             // SAFETY: as promised by the caller; the slice has room for a register.
             unsafe {
-                transform::<L>(input, (tile / columns, tile % columns), x, |at, v| {
+                transform::<L>(input, place, x, |at, v| {
                     v.store(to[at..][..L::N].as_mut_ptr());
                 });
             }

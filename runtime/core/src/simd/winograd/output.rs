@@ -28,7 +28,7 @@ impl Winograd<'_> {
         let here = (S * L::N).min(output.c - lane);
         let bias = &self.bias[phase * self.lanes + lane..][..S * L::N];
         for (tile, sums) in tiles.zip(sums.chunks_exact(SUMS)) {
-            let (row, column) = (tile / self.columns, tile % self.columns);
+            let (image, (row, column)) = self.place(tile);
             let mut values = [[0.0; 2 * LANES]; 4];
             for s in 0..S {
                 // SAFETY: the sums were stored here; bias and values have S registers.
@@ -67,6 +67,7 @@ impl Winograd<'_> {
                 // The second half of the last tile of an odd number of rows or columns is outside.
                 if at_row < output.h && at_column < output.w {
                     let to = (at_row * output.w + at_column) * output.c + lane;
+                    let to = image * output.values() + to;
                     // SAFETY: no other thread writes these outputs.
                     let to = unsafe { y.cut(to, here) };
                     if here < S * L::N {

@@ -20,7 +20,7 @@ pub(super) const LINE: usize = 16;
 /// Floats of a tile's sums.
 pub(super) const SUMS: usize = POINTS * 2 * LANES;
 
-/// Rows and columns of tiles of an input.
+/// Rows and columns of tiles of an image.
 pub(super) fn tiles(input: Shape) -> (usize, usize) {
     (input.h.div_ceil(2), input.w.div_ceil(2))
 }
@@ -34,11 +34,19 @@ pub(super) struct Winograd<'a> {
     pub depth: usize,
     /// Floats of a tile's transformed inputs.
     pub inputs: usize,
-    /// Tiles per row.
+    /// Tiles per row, and of an image.
     pub columns: usize,
+    pub of_image: usize,
 }
 
 impl Winograd<'_> {
+    /// The image of a tile, and its row and column in it.
+    #[inline(always)]
+    pub fn place(&self, tile: usize) -> (usize, (usize, usize)) {
+        let (image, tile) = (tile / self.of_image, tile % self.of_image);
+        (image, (tile / self.columns, tile % self.columns))
+    }
+
     /// The weights of `S` registers of outputs from `lane` on: four taps of each channel, in rows
     /// of 16.
     ///

@@ -3,6 +3,7 @@
 //! the same picture everywhere.
 #![cfg(feature = "std")]
 
+mod batch;
 mod nets;
 
 use runtime::graph::{Facts, Graph, GraphError, Layer};

@@ -15,13 +15,17 @@ use crate::packed;
 use crate::plan::{self, Split};
 use crate::simd::{self, Isa, Part, Places};
 
+mod batch;
+
+pub use batch::Batch;
+
 /// A model and the memory to run it in.
 ///
 /// ```
 /// # use runtime_core as runtime;
 /// use runtime::{Cpu, Latent, Model};
 ///
-/// let model = Model::parse(runtime::include_record!("../../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// let model = Model::parse(runtime::include_record!("../../../../models/pretrained/faces-tiny-int8.bpk"))?;
 /// let mut arena = vec![0.0; model.arena_len()];
 /// let mut cpu = Cpu::new(&model, &mut arena)?;
 /// let image = cpu.generate(&Latent::from_seed(42))?;
@@ -147,9 +151,14 @@ impl<'a> Cpu<'a> {
     }
 
     /// Runs all layers on the input in the arena.
-    fn run(&mut self, mut watch: impl FnMut(usize, &[f32])) -> Image<'_> {
+    fn run(&mut self, watch: impl FnMut(usize, &[f32])) -> Image<'_> {
+        self.run_from(0, watch)
+    }
+
+    /// Runs the layers from number `first` on, whose inputs are in the arena.
+    fn run_from(&mut self, first: usize, mut watch: impl FnMut(usize, &[f32])) -> Image<'_> {
         let layers = self.model.layers();
-        for (i, layer) in layers.iter().enumerate() {
+        for (i, layer) in layers.iter().enumerate().skip(first) {
             self.step(i);
             match layer.weights {
                 Weights::Int8(_) => watch(i, &[]),
@@ -168,7 +177,7 @@ impl<'a> Cpu<'a> {
         let scratch_len = plan::scratch_len(layer);
         if let Weights::Int8(int8) = &layer.weights {
             let Split { x, other, scratch, y } =
-                plan::split(cast::bytes_mut(self.arena), layers, i);
+                plan::split(1, cast::bytes_mut(self.arena), layers, i);
             return match self.isa {
                 None => int8::reference(layer, int8, [x, other], y),
                 Some(isa) => {
@@ -178,7 +187,7 @@ impl<'a> Cpu<'a> {
                 }
             };
         }
-        let Split { x, other, scratch, y } = plan::split(self.arena, layers, i);
+        let Split { x, other, scratch, y } = plan::split(1, self.arena, layers, i);
         match (self.isa, layer.weights) {
             (Some(isa), _) => {
                 let scratch = &mut scratch[..scratch_len];

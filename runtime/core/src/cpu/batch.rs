@@ -1,0 +1,225 @@
+//! Several images at a time.
+
+use super::{ArenaTooSmall, Cpu, begin, begin_picture, fit};
+use crate::cast;
+use crate::image::{Image, PictureLength};
+use crate::latent::{Latent, LatentLength};
+use crate::layer::Weights;
+use crate::model::Model;
+use crate::plan::{self, Split};
+use crate::simd::{self, Isa};
+
+/// A model and the memory to make several images at a time, which takes less time for each.
+///
+/// The layers at the beginning of a generator have most of the weights and little to compute. They are computed
+/// for all images at a time, so that weights are read once for all of them, and the layers that follow for one image
+/// after another. The values are the same, bit for bit, as those of [`Cpu`].
+///
+/// ```
+/// # use runtime_core as runtime;
+/// use runtime::{Batch, Isa, Latent, Model};
+///
+/// let model = Model::parse(runtime::include_record!("../../../../models/pretrained/faces-tiny-int8.bpk"))?;
+/// let images = 8;
+/// let mut arena = vec![0.0; model.arena_len_of_batch(images)];
+/// let mut batch = Batch::new(&model, &mut arena, Isa::best(), images)?;
+/// let latents: Vec<_> = (0..20).map(Latent::from_seed).collect();
+/// let mut faces = Vec::new();
+/// batch.generate(&latents, |_, image| faces.push(image.pixels().collect::<Vec<_>>()))?;
+/// assert_eq!(faces.len(), 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Batch<'a> {
+    /// Makes what is left of each image.
+    cpu: Cpu<'a>,
+    isa: Isa,
+    /// Images at a time.
+    images: usize,
+    /// Layers that are computed for all images, and their memory.
+    shared: usize,
+    arena: &'a mut [f32],
+}
+
+impl<'a> Batch<'a> {
+    /// With `images` images at a time; 0 means 1.
+    ///
+    /// # Errors
+    /// [`ArenaTooSmall`] with [`Model::arena_len_of_batch`].
+    pub fn new(
+        model: &'a Model<'a>,
+        arena: &'a mut [f32],
+        isa: Isa,
+        images: usize,
+    ) -> Result<Batch<'a>, ArenaTooSmall> {
+        Batch::sharing(plan::shared(model.layers()), model, arena, isa, images)
+    }
+
+    /// With all layers computed for all images, for tests.
+    ///
+    /// # Errors
+    /// [`ArenaTooSmall`].
+    #[doc(hidden)]
+    pub fn of_all_layers(
+        model: &'a Model<'a>,
+        arena: &'a mut [f32],
+        isa: Isa,
+        images: usize,
+    ) -> Result<Batch<'a>, ArenaTooSmall> {
+        Batch::sharing(model.layers().len(), model, arena, isa, images)
+    }
+
+    fn sharing(
+        shared: usize,
+        model: &'a Model<'a>,
+        arena: &'a mut [f32],
+        isa: Isa,
+        images: usize,
+    ) -> Result<Batch<'a>, ArenaTooSmall> {
+        let images = images.max(1);
+        let len = Batch::shared_len(model, shared, images);
+        let arena = fit(arena, len.saturating_add(model.arena_len()))?;
+        let (arena, one) = arena.split_at_mut(len);
+        let cpu = Cpu::with(model, one, Some(isa))?;
+        Ok(Batch { cpu, isa, images, shared, arena })
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Exact arena length in `f32`s for this many images at a time; see [`Model::arena_len_of_batch`].
+    pub(crate) fn arena_len(model: &Model<'_>, images: usize) -> usize {
+        let shared = plan::shared(model.layers());
+        Batch::shared_len(model, shared, images).saturating_add(model.arena_len())
+    }
+
+    /// Length of the memory for layers that are computed for all images; none for one.
+    fn shared_len(model: &Model<'_>, shared: usize, images: usize) -> usize {
+        match images {
+            0 | 1 => 0,
+            _ => plan::shared_len(model.layers(), shared, images),
+        }
+    }
+
+    /// Makes an image from each latent, and calls `each` with its number and the image, in order.
+    ///
+    /// # Errors
+    /// [`LatentLength`] if a latent of given values does not have the model's length, or the model takes a picture.
+    /// Images of the latents before it may have been made.
+    pub fn generate(
+        &mut self,
+        latents: &[Latent<'_>],
+        each: impl FnMut(usize, Image<'_>),
+    ) -> Result<(), LatentLength> {
+        self.run(latents, |model, arena, latent| begin(model, arena, latent), each)
+    }
+
+    /// Makes an image from the pixels of each of several others, which are as [`Cpu::translate`] takes them, and
+    /// calls `each` with its number and the image, in order.
+    ///
+    /// # Errors
+    /// [`PictureLength`] if the number of bytes is not that of the picture, or the model takes a latent. Images of the
+    /// pictures before it may have been made.
+    pub fn translate(
+        &mut self,
+        pictures: &[&[u8]],
+        each: impl FnMut(usize, Image<'_>),
+    ) -> Result<(), PictureLength> {
+        self.run(pictures, |model, arena, pixels| begin_picture(model, arena, pixels), each)
+    }
+
+    /// Makes images from inputs that `begin` writes to where the first layer of an image reads them.
+    fn run<I, E>(
+        &mut self,
+        inputs: &[I],
+        begin: impl Fn(&Model<'_>, &mut [f32], &I) -> Result<(), E>,
+        mut each: impl FnMut(usize, Image<'_>),
+    ) -> Result<(), E> {
+        let model = self.cpu.model;
+        for (chunk, inputs) in inputs.chunks(self.images).enumerate() {
+            let images = inputs.len();
+            // Of one image, the layers are as fast without copies of its values.
+            let shared = if images > 1 { self.shared } else { 0 };
+            if shared > 0 {
+                for (image, input) in inputs.iter().enumerate() {
+                    begin(model, self.cpu.arena, input)?;
+                    self.copy_input(images, image);
+                }
+                for i in 0..shared {
+                    self.step(images, i);
+                }
+            }
+            for (image, input) in inputs.iter().enumerate() {
+                match shared {
+                    0 => begin(model, self.cpu.arena, input)?,
+                    _ => self.copy_output(images, image),
+                }
+                each(chunk * self.images + image, self.cpu.run_from(shared, |_, _| ()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether activations are bytes.
+    fn is_int8(&self) -> bool {
+        matches!(self.cpu.model.layers()[0].weights, Weights::Int8(_))
+    }
+
+    /// Copies the input of one image to those of all.
+    fn copy_input(&mut self, images: usize, image: usize) {
+        let layers = self.cpu.model.layers();
+        let (from, to) = (plan::input(1, layers), plan::input(images, layers));
+        match self.is_int8() {
+            true => {
+                let from = &cast::bytes(self.cpu.arena)[from];
+                nth(&mut cast::bytes_mut(self.arena)[to], images, image).copy_from_slice(from);
+            }
+            false => {
+                nth(&mut self.arena[to], images, image).copy_from_slice(&self.cpu.arena[from]);
+            }
+        }
+    }
+
+    /// Copies the output of the last shared layer to the arena of one image.
+    fn copy_output(&mut self, images: usize, image: usize) {
+        let (layers, i) = (self.cpu.model.layers(), self.shared - 1);
+        let bytes = self.is_int8();
+        let own = &mut *self.cpu.arena;
+        match bytes {
+            true => {
+                let (arena, own) = (cast::bytes_mut(self.arena), cast::bytes_mut(own));
+                let from = plan::places_of(images, arena.len(), layers, i).y;
+                let to = plan::places(own.len(), layers, i).y;
+                own[to].copy_from_slice(nth(&mut arena[from], images, image));
+            }
+            false => {
+                let from = plan::places_of(images, self.arena.len(), layers, i).y;
+                let to = plan::places(own.len(), layers, i).y;
+                own[to].copy_from_slice(nth(&mut self.arena[from], images, image));
+            }
+        }
+    }
+
+    /// Runs layer `i` for all images.
+    fn step(&mut self, images: usize, i: usize) {
+        let layers = self.cpu.model.layers();
+        let layer = &layers[i];
+        let scratch_len = simd::scratch_len(layer, images);
+        if let Weights::Int8(int8) = &layer.weights {
+            let arena = cast::bytes_mut(self.arena);
+            let Split { x, other, scratch, y } = plan::split(images, arena, layers, i);
+            let scratch = &mut scratch[..scratch_len];
+            return simd::bytes_of(self.isa, images, (layer, int8), [x, other], scratch, y);
+        }
+        let Split { x, other, scratch, y } = plan::split(images, self.arena, layers, i);
+        let scratch = &mut scratch[..scratch_len];
+        simd::floats_of(self.isa, images, layer, [x, other], scratch, y);
+    }
+}
+
+/// One of `of` equal pieces.
+fn nth<T>(all: &mut [T], of: usize, index: usize) -> &mut [T] {
+    let len = all.len() / of;
+    &mut all[index * len..][..len]
+}
