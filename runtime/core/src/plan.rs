@@ -139,8 +139,12 @@ pub(crate) fn shared(layers: &[Layer<'_>]) -> usize {
     shared
 }
 
-/// Length of an arena in values (`f32`) for the first `shared` layers and some images at a time.
+/// Length of an arena in values (`f32`) for the first `shared` layers and some images at a time; nothing is shared by
+/// one.
 pub(crate) fn shared_len(layers: &[Layer<'_>], shared: usize, images: usize) -> usize {
+    if images <= 1 {
+        return 0;
+    }
     let len = |layer: &Layer<'_>| {
         let [front, back] = layer.place.used;
         let tensors = front.saturating_add(back).saturating_mul(images);

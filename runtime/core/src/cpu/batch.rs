@@ -76,7 +76,7 @@ impl<'a> Batch<'a> {
         images: usize,
     ) -> Result<Batch<'a>, ArenaTooSmall> {
         let images = images.max(1);
-        let len = Batch::shared_len(model, shared, images);
+        let len = plan::shared_len(model.layers(), shared, images);
         let arena = fit(arena, len.saturating_add(model.arena_len()))?;
         let (arena, one) = arena.split_at_mut(len);
         let cpu = Cpu::with(model, one, Some(isa))?;
@@ -86,20 +86,6 @@ impl<'a> Batch<'a> {
     /// The instruction set in use.
     pub fn isa(&self) -> Isa {
         self.isa
-    }
-
-    /// Exact arena length in `f32`s for this many images at a time; see [`Model::arena_len_of_batch`].
-    pub(crate) fn arena_len(model: &Model<'_>, images: usize) -> usize {
-        let shared = plan::shared(model.layers());
-        Batch::shared_len(model, shared, images).saturating_add(model.arena_len())
-    }
-
-    /// Length of the memory for layers that are computed for all images; none for one.
-    fn shared_len(model: &Model<'_>, shared: usize, images: usize) -> usize {
-        match images {
-            0 | 1 => 0,
-            _ => plan::shared_len(model.layers(), shared, images),
-        }
     }
 
     /// Makes an image from each latent, and calls `each` with its number and the image, in order.

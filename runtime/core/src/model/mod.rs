@@ -13,7 +13,6 @@ pub use weights::INPUT;
 pub use crate::layer::{Input, LAYERS, Layer, Precision};
 
 use crate::checksum::checksum;
-use crate::cpu::Batch;
 use crate::int8::InputScale;
 use crate::layer::Source;
 use crate::limits::{Exceeded, Limit, Limits};
@@ -332,7 +331,8 @@ impl<'a> Model<'a> {
 
     /// Exact arena length in `f32`s of a [`crate::Batch`] of this many images at a time.
     pub fn arena_len_of_batch(&self, images: usize) -> usize {
-        Batch::arena_len(self, images)
+        let layers = self.layers();
+        plan::shared_len(layers, plan::shared(layers), images).saturating_add(self.arena_len())
     }
 
     /// A fact of the record by its [`key`], such as [`key::NAME`] or [`key::LICENSE`]; empty if
