@@ -486,7 +486,7 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
 /// Weights and activations far from 1 must not leave the range of 16-bit floats.
 #[test]
 fn halves_of_any_size() {
-    for factor in [1.0 / 4096.0, 1.0 / 64.0, 64.0, 4096.0, 65536.0] {
+    for factor in [1.0 / 4096.0, 64.0, 65536.0] {
         let (_, mut graph) = cases().into_iter().nth(2).unwrap();
         // A rectifier passes the factor on, and the next layer undoes it.
         for (i, by) in [(1, factor), (2, 1.0 / factor)] {
@@ -520,10 +520,10 @@ fn any_number_of_threads_makes_the_same_face() {
                     let image = cpu.generate(&Latent::from_seed(seed)).unwrap();
                     (image.values().to_vec(), image.bytes().to_vec())
                 });
-                for threads in [0, 1, 5] {
+                for threads in [0, 5] {
                     let mut arena = vec![f32::NAN; model.arena_len_of(threads.max(1))];
                     Crew::with(&model, &mut arena, isa, threads, |crew| {
-                        for turn in 0..4 {
+                        for turn in 0..3 {
                             let seed = 3 + turn % 2;
                             let image = crew.generate(&Latent::from_seed(seed)).unwrap();
                             let want = &want[turn as usize % 2];

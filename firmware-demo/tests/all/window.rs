@@ -244,7 +244,7 @@ fn no_key_press_is_too_short() {
 
 #[test]
 fn it_prints_where_the_faces_are_and_they_change() {
-    let Some(mut desk) = Desk::start(&["--dwell-s=0.2", "--morph-s=0.5", "--size=200x200"]) else {
+    let Some(mut desk) = Desk::start(&["--dwell-s=0.2", "--morph-s=0.2", "--size=200x200"]) else {
         return;
     };
     let window = desk.window();

@@ -279,11 +279,11 @@ fn files_of_killed_programs_are_whole_or_absent() {
     let model = root().join("models/pretrained/faces-tiny.bpk");
     let model = model.display();
 
-    let line = |to: &str| format!("generate {model} --count 60 --scale 4 --out {to}/a.png");
+    let line = |to: &str| format!("generate {model} --count 30 --scale 4 --out {to}/a.png");
     pictures_are_whole(kills, at, line);
 
     translator(&at.join("translator.bpk"));
-    trainer(at, "data draw --out pictures --count 24 --size 64").ok();
+    trainer(at, "data draw --out pictures --count 12 --size 64").ok();
     let line = |to: &str| format!("translate translator.bpk pictures --scale 4 --out {to}/");
     pictures_are_whole(kills, at, line);
 

@@ -11,7 +11,7 @@ use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{BinaryColor, Gray2, PixelColor, Rgb565};
 use firmware_demo::sketch::{Button, Dot, Memory, View};
 use firmware_demo::{Fit, Kiosk, Paint, Scaling, Show, Sketch, Touch, Turn};
-use runtime::cpu::Cpu;
+use runtime::cpu::{Batch, Cpu};
 use runtime::graph::Graph;
 use runtime::latent::Latent;
 use runtime::model::Model;
@@ -78,6 +78,14 @@ fn parsing_and_generating_do_not_allocate() {
             });
             assert!(sum.is_some_and(|sum| sum > 0), "{precision} {isa:?}");
         }
+        let mut arena = vec![0.0; Model::parse(record).unwrap().arena_len_of_batch(3)];
+        let mut images = 0;
+        let made = without_allocation(|| {
+            let model = Model::parse(record).ok()?;
+            let mut batch = Batch::new(&model, &mut arena, Isa::best(), 3).ok()?;
+            batch.generate(&[1, 2, 3, 4].map(Latent::from_seed), |_, _| images += 1).ok()
+        });
+        assert_eq!((made, images), (Some(()), 4), "{precision}");
     }
 }
 

@@ -383,7 +383,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("arrays.zip");
         let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
-        for i in 0..24_000u32 {
+        for i in 0..12_000u32 {
             let options = zip::write::SimpleFileOptions::default()
                 .compression_method(zip::CompressionMethod::Stored);
             zip.start_file(format!("{i}.npy"), options).unwrap();
@@ -392,8 +392,8 @@ mod tests {
         zip.finish().unwrap();
         let began = std::time::Instant::now();
         let data = DataSet::open(&path, &Form { size: 2, ..FORM }, 1).unwrap();
-        assert_eq!(data.len(), 24_000);
-        // Comparing each name with each other took a minute.
-        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        assert_eq!(data.len(), 12_000);
+        // Comparing each name with each other took a minute for twice as many.
+        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     }
 }
