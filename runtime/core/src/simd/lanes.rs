@@ -138,13 +138,16 @@ impl Stored for u16 {
 #[repr(transparent)]
 pub(crate) struct Portable([f32; 4]);
 
+/// Whether the target has 32 registers of one float each, as Cortex-M has, or as many bytes in vectors.
+const SHORT: bool = cfg!(target_arch = "arm");
+
 impl Lanes for Portable {
     const N: usize = 4;
-    const WIDE: usize = 2;
-    const POSITIONS: usize = 2;
+    const WIDE: usize = if SHORT { 1 } else { 2 };
+    const POSITIONS: usize = if SHORT { 1 } else { 2 };
     const BLOCKS: usize = 1;
     const SIDE: usize = 1;
-    const TILES: usize = 2;
+    const TILES: usize = if SHORT { 4 } else { 2 };
 
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
