@@ -11,7 +11,7 @@ use runtime::{Batch, Isa, Limits, Model};
 /// Images that a thread makes at a time.
 pub const TOGETHER: usize = 8;
 
-/// Images that each of some threads makes at a time, of so many: fewer if all arenas would exceed a limit.
+/// How many images each thread makes at a time: fewer if the arenas of all threads would exceed the limit.
 pub fn together(model: &Model<'_>, limits: &Limits, (count, threads): (usize, usize)) -> usize {
     let arenas = |images: usize| {
         let len = model.arena_len_of_batch(images).saturating_mul(threads);

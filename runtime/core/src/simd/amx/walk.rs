@@ -154,7 +154,7 @@ pub(super) unsafe fn run<K: Kernel>(
     }
 }
 
-/// Copies the input under some rows of positions, of the image that has so many pixels before it.
+/// Copies the input under some rows of positions of an image; `before`: the pixels of the images before it.
 ///
 /// # Safety
 /// As [`run`].
