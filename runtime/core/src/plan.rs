@@ -113,13 +113,14 @@ pub fn arena_len(layers: &[Layer<'_>], input: Input, threads: usize) -> usize {
     layers.max().unwrap_or(0).max(latent)
 }
 
-/// Layers from the first one on that are computed for several images at a time: those that read more weights than
-/// what they compute with, and what lies between them. Layers that follow read nothing from before but the output of
+/// Layers from the first one on that are computed for several images at a time: those in blocks that read much more
+/// weights than values, and what lies between them. Layers that follow read nothing from before but the output of
 /// the last one, unless there are none.
 pub(crate) fn shared(layers: &[Layer<'_>]) -> usize {
     let heavy = |layer: &Layer<'_>| {
         let [input, _, output] = layer.ends();
-        layer.weights.bytes() >= HEAVY * (input + output) * layer.weights.value()
+        let in_blocks = !matches!(layer.weights, Weights::Float { .. });
+        in_blocks && layer.weights.bytes() >= HEAVY * (input + output) * layer.weights.value()
     };
     let mut shared = layers.iter().rposition(heavy).map_or(0, |last| last + 1);
     let from_before = |shared: usize, source: Source| match source {

@@ -1,5 +1,7 @@
 //! Several images at a time.
 
+use core::ops::Range;
+
 use super::{ArenaTooSmall, Cpu, begin, begin_picture, fit};
 use crate::cast;
 use crate::image::{Image, PictureLength};
@@ -147,44 +149,25 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Whether activations are bytes.
-    fn is_int8(&self) -> bool {
-        matches!(self.cpu.model.layers()[0].weights, Weights::Int8(_))
-    }
-
     /// Copies the input of one image to those of all.
     fn copy_input(&mut self, images: usize, image: usize) {
         let layers = self.cpu.model.layers();
-        let (from, to) = (plan::input(1, layers), plan::input(images, layers));
-        match self.is_int8() {
-            true => {
-                let from = &cast::bytes(self.cpu.arena)[from];
-                nth(&mut cast::bytes_mut(self.arena)[to], images, image).copy_from_slice(from);
-            }
-            false => {
-                nth(&mut self.arena[to], images, image).copy_from_slice(&self.cpu.arena[from]);
-            }
-        }
+        let value = layers[0].weights.value();
+        let [from, to] = [1, images].map(|images| in_bytes(plan::input(images, layers), value));
+        let (own, arena) = (cast::bytes(self.cpu.arena), cast::bytes_mut(self.arena));
+        nth(&mut arena[to], images, image).copy_from_slice(&own[from]);
     }
 
     /// Copies the output of the last shared layer to the arena of one image.
     fn copy_output(&mut self, images: usize, image: usize) {
         let (layers, i) = (self.cpu.model.layers(), self.shared - 1);
-        let bytes = self.is_int8();
-        let own = &mut *self.cpu.arena;
-        match bytes {
-            true => {
-                let (arena, own) = (cast::bytes_mut(self.arena), cast::bytes_mut(own));
-                let from = plan::places_of(images, arena.len(), layers, i).y;
-                let to = plan::places(own.len(), layers, i).y;
-                own[to].copy_from_slice(nth(&mut arena[from], images, image));
-            }
-            false => {
-                let from = plan::places_of(images, self.arena.len(), layers, i).y;
-                let to = plan::places(own.len(), layers, i).y;
-                own[to].copy_from_slice(nth(&mut self.arena[from], images, image));
-            }
-        }
+        let value = layers[i].weights.value();
+        let (own, arena) = (cast::bytes_mut(self.cpu.arena), cast::bytes_mut(self.arena));
+        let place = |images: usize, len: usize| {
+            in_bytes(plan::places_of(images, len / value, layers, i).y, value)
+        };
+        let (from, to) = (place(images, arena.len()), place(1, own.len()));
+        own[to].copy_from_slice(nth(&mut arena[from], images, image));
     }
 
     /// Runs layer `i` for all images.
@@ -202,6 +185,11 @@ impl<'a> Batch<'a> {
         let scratch = &mut scratch[..scratch_len];
         simd::floats_of(self.isa, images, layer, [x, other], scratch, y);
     }
+}
+
+/// A range of values of `value` bytes, in bytes.
+fn in_bytes(range: Range<usize>, value: usize) -> Range<usize> {
+    range.start * value..range.end * value
 }
 
 /// One of `of` equal pieces.

@@ -263,13 +263,22 @@ pub(crate) fn floats_of(
             let y = Places::new(y);
             packed(isa, layout, Work { layer, weight, bias, part, x, scratch, y });
         }
-        _ => {
-            let [x_len, other_len, y_len] = [x.len(), other.len(), y.len()].map(|n| n / images);
-            for (image, y) in y.chunks_exact_mut(y_len).enumerate() {
-                let read = [&x[image * x_len..][..x_len], &other[image * other_len..][..other_len]];
-                floats(isa, layer, part, read, scratch, Places::new(y));
-            }
-        }
+        _ => each_image(images, [x, other], y, |read, y| {
+            floats(isa, layer, part, read, scratch, Places::new(y));
+        }),
+    }
+}
+
+/// Calls `one` with the inputs and the output of each image.
+fn each_image<T>(
+    images: usize,
+    [x, other]: [&[T]; 2],
+    y: &mut [T],
+    mut one: impl FnMut([&[T]; 2], &mut [T]),
+) {
+    let [x_len, other_len, y_len] = [x.len(), other.len(), y.len()].map(|n| n / images);
+    for (image, y) in y.chunks_exact_mut(y_len).enumerate() {
+        one([&x[image * x_len..][..x_len], &other[image * other_len..][..other_len]], y);
     }
 }
 
@@ -331,11 +340,9 @@ pub(crate) fn bytes_of(
         }
         return isa.bytes(tiles::Pixels { int8, layout: &layout, part, x, scratch, y });
     }
-    let [x_len, other_len, y_len] = [x.len(), other.len(), y.len()].map(|n| n / images);
-    for (image, y) in y.chunks_exact_mut(y_len).enumerate() {
-        let read = [&x[image * x_len..][..x_len], &other[image * other_len..][..other_len]];
+    each_image(images, [x, other], y, |read, y| {
         bytes(isa, (layer, int8), part, read, scratch, Places::new(y));
-    }
+    });
 }
 
 /// Computes a part of an int8 layer. `other` is the second input, if the layer joins two. `scratch`

@@ -215,9 +215,17 @@ unsafe fn multiply<K: Kernel>(
         {
             let again = (round, first) != (0, 0);
             let inputs = images.to.wrapping_add(round * images.apart + first * spread);
-            let once = rounds == 1 && wide >= tiles;
-            let group_of = group.index;
-            let at = At { panels, inputs, spread, rows, group: group_of, taps, block, again, once };
+            let at = At {
+                panels,
+                inputs,
+                spread,
+                rows,
+                group: group.index,
+                taps,
+                block,
+                again,
+                once: rounds == 1 && wide >= tiles,
+            };
             let wide = wide.min(tiles - first);
             // SAFETY: as promised by the caller.
             unsafe {

@@ -23,6 +23,9 @@ pub(in crate::simd) struct Group<'a> {
     /// Rows of positions of an image, and columns.
     pub rows: usize,
     pub columns: usize,
+    /// Whether the positions of a place are computed in one image after another, because inputs lie under the
+    /// same taps in all of them.
+    pub by_image: bool,
     /// The positions to compute, those of one image after another.
     pub positions: Range<usize>,
     /// The blocks to compute.
@@ -55,6 +58,7 @@ impl<'a> Group<'a> {
             depth: layout.depth(),
             rows,
             columns,
+            by_image: layout.images() > 1 && (columns <= SHORT || !layout.has_border()),
             view: layout.view(index),
             positions: if by_blocks { 0..positions } else { part.share(positions) },
             of_part: if by_blocks { part.share(blocks) } else { 0..blocks },
@@ -62,18 +66,11 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether the positions of a place are computed in one image after another, because inputs lie under the
-    /// same taps in all of them.
-    #[inline(always)]
-    pub fn by_image(&self) -> bool {
-        self.layout.images() > 1 && (self.columns <= SHORT || !self.layout.has_border())
-    }
-
     /// Places of a row that are best computed together, or images: all that do not differ in what lies under
     /// their taps.
     #[inline(always)]
     pub fn alike(&self) -> usize {
-        match self.by_image() {
+        match self.by_image {
             true => self.layout.images(),
             false => self.columns,
         }

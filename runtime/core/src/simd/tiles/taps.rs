@@ -83,7 +83,7 @@ impl Tile {
         for position in self.positions.iter_mut().take(wide) {
             *position = self.end;
             let (mut r, c) = self.end;
-            if group.by_image() {
+            if group.by_image {
                 if r + group.rows < group.layout.images() * group.rows {
                     self.end.0 = r + group.rows;
                     continue;
@@ -99,7 +99,7 @@ impl Tile {
     #[inline(always)]
     pub fn alike<D: Dots>(&self, group: &Group<'_>) -> usize {
         match D::NARROW != [0, 0] && group.clear && group.columns <= SHORT {
-            true if group.by_image() => group.alike() - self.end.0 / group.rows,
+            true if group.by_image => group.alike() - self.end.0 / group.rows,
             true => group.columns - self.end.1,
             false => usize::MAX,
         }
@@ -123,10 +123,12 @@ impl Tile {
         taps.clear();
         let (view, depth) = (&group.view, group.depth);
         let positions = self.positions();
-        let (mut firsts, mut images, mut rows) = ([(0, 0); WIDE], [0; WIDE], [0; WIDE]);
+        let (mut firsts, mut rows) = ([(0, 0); WIDE], [0; WIDE]);
+        let mut images = [x.as_ptr(); WIDE];
         for ((first, image), (row, column)) in firsts.iter_mut().zip(&mut images).zip(positions) {
             let (before, row) = group.image(*row);
-            (*first, *image) = (view.first((row, *column)), before);
+            *first = view.first((row, *column));
+            *image = image.wrapping_add(before * depth);
         }
         let (firsts, rows) = (&firsts[..self.wide], &mut rows[..self.wide]);
         // Columns of taps under which, at every position, input columns lie side by side.
@@ -137,13 +139,10 @@ impl Tile {
         }
         for row in row..view.rows {
             let (mut above, mut inside) = (true, run.start < run.end);
-            for ((to, first), image) in rows.iter_mut().zip(firsts).zip(images) {
+            for (to, first) in rows.iter_mut().zip(firsts) {
                 *to = view.row(*first, row);
                 above &= *to == View::OUTSIDE;
                 inside &= *to != View::OUTSIDE;
-                if *to != View::OUTSIDE {
-                    *to += image;
-                }
             }
             if group.clear && above {
                 column = 0;
@@ -154,11 +153,12 @@ impl Tile {
                 let each = if inside && column == run.start { run.len() } else { 1 };
                 let Some(tap) = taps.next() else { return Some((row, column)) };
                 let mut outside = true;
-                for ((under, first), row) in tap.under.iter_mut().zip(firsts).zip(&*rows) {
+                let places = firsts.iter().zip(&*rows).zip(&images);
+                for (under, ((first, row), image)) in tap.under.iter_mut().zip(places) {
                     let column = view.column(*first, column);
                     *under = border.as_ptr();
                     if *row != View::OUTSIDE && column != View::OUTSIDE {
-                        *under = x.as_ptr().wrapping_add((row + column) * depth);
+                        *under = image.wrapping_add((row + column) * depth);
                         outside = false;
                     }
                 }
